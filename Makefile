@@ -1,0 +1,40 @@
+# All targets share one environment, made on first use. They need Python 3.11+, pip and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ARGS ?=
+
+.PHONY: demo test test-all lint bench eval docs clean
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing Toolwall and its dependencies into $(VENV) (about a minute the first time) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,lint]'
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/toolwall demo $(ARGS)
+
+test: $(STAMP) lint
+	$(BIN)/python -m pytest -m "not full" $(ARGS)
+
+test-all: $(STAMP) lint
+	$(BIN)/python -m tests.all $(ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.bench $(ARGS)
+
+eval: $(STAMP)
+	$(BIN)/python -m tests.eval $(ARGS)
+
+docs: $(STAMP)
+	$(BIN)/python -m tests.docs --write
+
+clean:
+	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .hypothesis

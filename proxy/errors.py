@@ -1,0 +1,76 @@
+"""Refusals: the one way in which Toolwall says no, and the short public list of reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Executed = Literal["no", "yes", "unknown"]
+Retry = Literal["never", "after_fix", "after_delay", "after_approval", "ask_human"]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One row of the public table of refusals: HTTP status, advice on retrying, and a title for people."""
+
+    status: int
+    retry: Retry
+    title: str
+
+
+CODES: dict[str, Code] = {
+    "bad_request": Code(400, "after_fix", "The request is malformed or ambiguous."),
+    "unauthenticated": Code(401, "never", "The caller is not known."),
+    "unknown_tool": Code(403, "never", "There is no such tool."),
+    "denied": Code(403, "never", "This call is not allowed."),
+    "too_large": Code(413, "after_fix", "The request is larger than allowed."),
+    "schema_violation": Code(422, "after_fix", "The arguments do not fit the tool's contract."),
+    "approval_pending": Code(428, "after_approval", "A human has to approve this call."),
+    "limit_reached": Code(429, "after_delay", "Too many calls are under way."),
+    "upstream_unreachable": Code(502, "after_delay", "The backend could not be reached."),
+    "reply_refused": Code(502, "never", "The backend's reply was withheld."),
+    "timeout": Code(504, "after_delay", "The backend did not answer in time."),
+    "outcome_unknown": Code(504, "ask_human", "It is not known whether the action was carried out."),
+    "internal": Code(500, "after_delay", "Toolwall could not handle this call."),
+}
+
+
+class Refusal(Exception):
+    """The one exception that says no.
+
+    `code` is a key of CODES. `detail` and `suggestion` are written for a model to act on and carry no value of the
+    request, no credential and nothing of the policy. `executed` tells whether the backend may have acted.
+    `errors` lists wrong arguments as `{path, problem, example?}`. `retry_after` is in seconds.
+    `headers` are extra reply headers. `note` is for the Record alone, never for the caller.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        suggestion: str = "",
+        executed: Executed = "no",
+        errors: tuple[dict[str, Any], ...] = (),
+        retry_after: int | None = None,
+        note: str = "",
+        extra: dict[str, str] | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+        self.suggestion = suggestion
+        self.executed = executed
+        self.errors = errors
+        self.retry_after = retry_after
+        self.note = note
+        self.extra = extra or {}
+        self.headers = headers
+
+    @property
+    def status(self) -> int:
+        return CODES[self.code].status
+
+    def __repr__(self) -> str:
+        return f"Refusal({self.code}, executed={self.executed})"
