@@ -1,0 +1,51 @@
+"""Facts: everything that a decision may depend on. What is not in here cannot change a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rules.schema import Problem
+from rules.tools import Tool
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is calling, as proved by a credential: never taken from an ordinary header, field or query.
+
+    `id` is unique and always known. `agent` and `user` are empty where they are not known; a rule that restricts
+    by one of them then cannot tell, and denies. `method` says how the identity was proved, for the Record.
+    """
+
+    id: str
+    roles: frozenset[str] = frozenset()
+    agent: str = ""
+    user: str = ""
+    method: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One piece of work of an agent: an id bound to the principal, and the number of this call in it, from 1."""
+
+    id: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One call, ready to be judged. `args` holds every argument under its argument name, as JSON values.
+
+    `now` is timezone-aware UTC. `peer` is the caller's IP address, or empty. `problems` are contract violations
+    that were already found while the arguments were placed (an undeclared query name, a number that is none).
+    """
+
+    tool: Tool
+    args: Mapping[str, Any]
+    principal: Principal
+    run: Run
+    now: datetime
+    peer: str = ""
+    problems: tuple[Problem, ...] = ()
