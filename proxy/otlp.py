@@ -116,9 +116,15 @@ class Exporter(SpanProcessor):
         self._thread = Thread(target=self._run, name="toolwall-otlp", daemon=True)
         self._thread.start()
 
+    def full(self) -> bool:
+        """Whether there is no room for another span; it is then counted as dropped, and need not even be made."""
+        if len(self._queue) < QUEUE and not self._closing:
+            return False
+        self.counts["dropped"] += 1
+        return True
+
     def on_end(self, span: ReadableSpan) -> None:
-        if len(self._queue) >= QUEUE or self._closing:
-            self.counts["dropped"] += 1
+        if self.full():
             return
         self._queue.append(span)
         if len(self._queue) >= BATCH and not self._failures:

@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from proxy import attributes as names
@@ -104,15 +104,17 @@ class Trace:
         return made
 
 
+class _Recorder(NamedTuple):
+    spans: Spans
+    exporter: Exporter
+
+
 class Telemetry:
     """All spans and metrics of one Toolwall. Make it with `open`; one process may hold several."""
 
-    def __init__(
-        self, settings: TelemetrySettings, metrics: CallMetrics, spans: Spans | None, exporter: Exporter | None
-    ):
-        self._metrics = metrics
-        self._spans = spans
-        self._exporter = exporter
+    def __init__(self, settings: TelemetrySettings) -> None:
+        self._metrics = CallMetrics()
+        self._recorder = _record(settings, self._metrics) if settings.otlp and not _disabled() else None
         self._sample = settings.sample
         self._second = 0
         self._asked = 0
@@ -120,13 +122,10 @@ class Telemetry:
 
     @classmethod
     def open(cls, settings: TelemetrySettings) -> Telemetry:
-        """Start the export, if a collector is set; it need not be up. Raises ValueError for a bad `otlp` or `sample`."""
+        """Start the export, if a collector is set (it need not be up). ValueError for a bad `otlp` or `sample`."""
         if not 0 <= settings.sample <= 1:
             raise ValueError(f"The share of traces to sample must lie between 0 and 1, and is {settings.sample}.")
-        metrics = CallMetrics()
-        if not settings.otlp or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-            return cls(settings, metrics, None, None)
-        return cls(settings, metrics, *_export(settings, metrics))
+        return cls(settings)
 
     def rules(self, revision: str, tools: Iterable[str]) -> None:
         """Tell which rules are in force. Until then, and for every other name, a tool is called `unknown` here."""
@@ -139,9 +138,9 @@ class Telemetry:
     def begin(self, traceparent: str | None, tracestate: str | None, started_ns: int) -> Trace:
         """Begin the trace of a call that came at `started_ns`, with the caller's headers, if valid, as its parent."""
         parent = parse(traceparent, tracestate)
-        if self._spans is None or not self._chosen(parent, started_ns):
+        if self._recorder is None or not self._chosen(parent, started_ns) or self._recorder.exporter.full():
             return Trace(parent or _root(), None)
-        span = self._spans.call(parent, started_ns)
+        span = self._recorder.spans.call(parent, started_ns)
         return Trace(span.place, span)
 
     def finish(self, trace: Trace, record: Record) -> None:
@@ -164,14 +163,15 @@ class Telemetry:
 
     def close(self) -> None:
         """Send what waits, for at most CLOSE_S seconds whatever the collector does."""
-        if self._exporter is not None:
-            self._exporter.close(CLOSE_S)
+        if self._recorder is not None:
+            self._recorder.exporter.close(CLOSE_S)
 
     def _chosen(self, parent: Parent | None, started_ns: int) -> bool:
         if parent is None:
             return random.random() < self._sample  # noqa: S311 - a sample needs no secret
-        if not parent.sampled:
-            return False
+        return parent.sampled and self._asked_for(started_ns)
+
+    def _asked_for(self, started_ns: int) -> bool:
         second = started_ns // 1_000_000_000
         if second != self._second:
             self._second, self._asked = second, 0
@@ -190,7 +190,12 @@ def _root() -> Parent:
     return Parent(f"{bits >> 64:032x}", f"{bits & (1 << 64) - 1:016x}", RANDOM)
 
 
-def _export(settings: TelemetrySettings, metrics: CallMetrics) -> tuple[Spans, Exporter]:
+def _disabled() -> bool:
+    """OpenTelemetry's own switch, which would otherwise turn every id into zeros."""
+    return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+
+
+def _record(settings: TelemetrySettings, metrics: CallMetrics) -> _Recorder:
     from proxy.otlp import Collector, Exporter, metrics_request  # with the SDK 100 ms and 10 MB, only where used
     from proxy.spans import Spans
 
@@ -204,4 +209,4 @@ def _export(settings: TelemetrySettings, metrics: CallMetrics) -> tuple[Spans, E
     )
     metrics.all.append(Reading(_SPANS, "counter", lambda: {(fate,): n for fate, n in exporter.counts.items()}))
     metrics.all.append(Reading(_WAITING, "gauge", lambda: {(): exporter.waiting()}))
-    return Spans(resource, _SCOPE, exporter), exporter
+    return _Recorder(Spans(resource, _SCOPE, exporter), exporter)
