@@ -22,7 +22,7 @@ HOST = "127.0.0.1"
 RUN = "demo"
 CALL_S = 15.0  # longer than any timeout in the demo's rules for the tools of the story
 MOST_REPLY = 1 << 20  # bytes; the desk's largest answer has some 30,000
-CUT = 150  # characters of an answer that the table shows
+CUT = 200  # characters of an answer that the table shows
 PLANTED_IN_TEXT = re.compile(r"\b(?:AKIA[A-Z2-7]{16}|203\.0\.113\.\d{1,3})\b")
 
 
@@ -107,7 +107,7 @@ STORY = (
         method="GET",
         target="/tickets/7",
         status=200,
-        holds=("<EMAIL_ADDRESS>", "<PHONE_NUMBER>"),
+        holds=("<EMAIL_ADDRESS>", "<PHONE_NUMBER>", "Refund 900.00 EUR"),
     ),
     Step(
         says="Obey the ticket: refund 900.00, more than this role may",
@@ -239,8 +239,8 @@ def _sent(request: dict[str, Any]) -> tuple[str, str, Any]:
 
 def table(told: list[Told]) -> Table:
     """What was asked, what reached the desk, what came back; a broken promise stands in red below the answer."""
-    shown = Table(show_lines=True, title="An agent, the wall, and a support desk", title_justify="left")
-    for name, share in (("", 0), ("The agent asks", 5), ("The desk gets", 3), ("The agent gets", 7)):
+    shown = Table(show_lines=True, expand=True)
+    for name, share in (("", 0), ("The agent asks", 6), ("The desk gets", 4), ("The agent gets", 8)):
         shown.add_column(name, ratio=share or None, overflow="fold")
     for row in told:
         shown.add_row(_mark(row), _asked(row.step), _reached(row), _came_back(row))
@@ -272,7 +272,8 @@ def excerpt(row: Told) -> str:
         advice = [_advice(error) for error in row.reply.errors()]
         return "; ".join(advice) or str(row.reply.json().get("detail") or row.reply.json().get("title"))
     text = row.reply.text
-    first = max(0, min((text.find(held) for held in row.step.holds), default=0) - CUT // 3)
+    end = max((text.find(held) + len(held) for held in row.step.holds), default=0) + 20
+    first = max(0, end - CUT)
     return "..." * (first > 0) + text[first : first + CUT] + "..." * (first + CUT < len(text))
 
 
