@@ -1,0 +1,191 @@
+"""Arithmetic and rules that tell a value from what only looks like it.
+
+Each check is given what a pattern matched and answers how many of its characters are the value, from the left: 0 for
+none, fewer than given where the pattern took too much.
+"""
+
+import base64
+import binascii
+import json
+import re
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+
+_NOT_DIGIT = re.compile(r"[^0-9]")
+
+# Issuer identification numbers (ISO/IEC 7812) as the networks publish them: first digits from, to, and lengths.
+_CARD_RANGES = (
+    ("34", "34", (15,)),  # American Express
+    ("37", "37", (15,)),
+    ("300", "305", (14,)),  # Diners Club
+    ("36", "36", (14,)),
+    ("38", "39", (14,)),
+    ("3528", "3589", (16,)),  # JCB
+    ("4", "4", (13, 16, 19)),  # Visa
+    ("5018", "5018", (12, 13, 14, 15, 16, 17, 18, 19)),  # Maestro
+    ("5020", "5020", (12, 13, 14, 15, 16, 17, 18, 19)),
+    ("5038", "5038", (12, 13, 14, 15, 16, 17, 18, 19)),
+    ("51", "55", (16,)),  # Mastercard
+    ("2221", "2720", (16,)),
+    ("6011", "6011", (16,)),  # Discover
+    ("644", "649", (16,)),
+    ("65", "65", (16,)),
+    ("6304", "6304", (12, 13, 14, 15, 16, 17, 18, 19)),
+    ("6759", "6763", (12, 13, 14, 15, 16, 17, 18, 19)),
+    ("62", "62", (16, 17, 18, 19)),  # UnionPay
+)
+
+# Length of an IBAN by country, from the IBAN Registry (SWIFT, release 99).
+_IBAN_LENGTHS = {
+    country: int(length)
+    for length, countries in {
+        "15": "NO", "16": "BE", "18": "DK FI FK FO GL NL SD", "19": "MK SI", "20": "AT BA EE KZ LT LU MN XK",
+        "21": "CH HR LI LV", "22": "BG BH CR DE GB GE IE ME RS VA", "23": "AE GI IL IQ OM SO TL",
+        "24": "AD CZ ES MD PK RO SA SE SK TN VG", "25": "LY PT ST", "26": "IS TR",
+        "27": "BI DJ FR GR IT MC MR SM", "28": "AL AZ BY CY DO GT HN HU LB NI PL SV", "29": "BR EG PS QA UA",
+        "30": "JO KW MU YE", "31": "MT SC", "32": "LC", "33": "RU",
+    }.items()
+    for country in countries.split()
+}  # fmt: skip
+
+# Country calling codes (ITU-T E.164, list of assigned codes) of two and three digits; 1 and 7 stand alone.
+_CALLING = (
+    "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86 90 "
+    "91 92 93 94 95 98 211 212 213 216 218 220 221 222 223 224 225 226 227 228 229 230 231 232 233 234 235 236 237 238 "
+    "239 240 241 242 243 244 245 246 247 248 249 250 251 252 253 254 255 256 257 258 260 261 262 263 264 265 266 267 "
+    "268 269 290 291 297 298 299 350 351 352 353 354 355 356 357 358 359 370 371 372 373 374 375 376 377 378 379 380 "
+    "381 382 383 385 386 387 389 420 421 423 500 501 502 503 504 505 506 507 508 509 590 591 592 593 594 595 596 597 "
+    "598 599 670 672 673 674 675 676 677 678 679 680 681 682 683 685 686 687 688 689 690 691 692 800 808 850 852 853 "
+    "855 856 870 878 880 881 882 883 886 888 960 961 962 963 964 965 966 967 968 970 971 972 973 974 975 976 977 979 "
+    "992 993 994 995 996 998"
+)
+_CALLING_CODES = frozenset(_CALLING.split())
+
+# Last labels that are file or unit endings and no top-level domain: `icon@2x.png`, `getty@tty1.service`.
+_ENDINGS = (
+    "avif bmp bz css csv cfg conf device dll ejs exe gif gz html ico ini jar jpeg jpg js json jsx lock log mount path "
+    "pdf php png scope scss service slice socket sql svg swp target timer tiff toml ts tsx txt vue webp woff xml yaml "
+    "yml"
+)
+_NO_DOMAIN = frozenset(_ENDINGS.split())
+_DATE = re.compile(
+    r"(?:19|20)\d\d([-/. ]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])"
+    r"|(?:0?[1-9]|[12]\d|3[01])[-/.]\d\d?[-/.](?:19|20)\d\d"
+)
+
+
+def digits(value: str) -> str:
+    """The ASCII digits of `value`, without anything between them."""
+    return _NOT_DIGIT.sub("", value)
+
+
+def luhn(number: str) -> bool:
+    """Whether the digits pass the Luhn check (ISO/IEC 7812-1, annex B)."""
+    total = 0
+    for place, digit in enumerate(reversed(number)):
+        doubled = int(digit) << (place & 1)
+        total += doubled - 9 if doubled > 9 else doubled
+    return total % 10 == 0
+
+
+def card(value: str) -> int:
+    """A payment card: a length that its issuer range uses, the Luhn check, and not one digit over and over."""
+    number = digits(value)
+    for low, high, lengths in _CARD_RANGES:
+        if low <= number[: len(low)] <= high:
+            return next((_reach(value, n) for n in reversed(lengths) if _card(value, number, n)), 0)
+    return 0
+
+
+def _card(value: str, number: str, length: int) -> bool:
+    whole = len(number) == length or (len(number) > length and not value[_reach(value, length)].isdigit())
+    return whole and len(set(number[:length])) > 1 and luhn(number[:length])
+
+
+def _reach(value: str, count: int) -> int:
+    """How many characters of `value` hold its first `count` letters or digits."""
+    for place, character in enumerate(value, 1):
+        count -= character.isalnum()
+        if count == 0:
+            return place
+    return len(value)
+
+
+def iban(value: str) -> int:
+    """An IBAN (ISO 13616): the length of its country, and 1 modulo 97 (ISO 7064)."""
+    number = "".join(filter(str.isalnum, value)).upper()
+    length = _IBAN_LENGTHS.get(number[:2], 0)
+    if not 0 < length <= len(number):
+        return 0
+    turned = number[4:length] + number[:4]
+    end = _reach(value, length)
+    cut = end < len(value) and value[end].isalnum()
+    return 0 if cut or int("".join(str(int(c, 36)) for c in turned)) % 97 != 1 else end
+
+
+def ssn(value: str) -> int:
+    """A US social security number that can have been issued (SSA, Program Operations Manual RM 10201.035)."""
+    number = digits(value)
+    area, group, serial = number[:3], number[3:5], number[5:]
+    issued = area not in ("000", "666") and area < "900" and group != "00" and serial != "0000"
+    return len(value) if issued and len(set(number)) > 1 else 0
+
+
+def ipv4(value: str) -> int:
+    """An IPv4 address of some host: not unspecified, not loopback, no mask and no broadcast."""
+    try:
+        address = IPv4Address(value)
+    except AddressValueError:
+        return 0
+    bare = address.is_unspecified or address.is_loopback or value.startswith(("0.", "255."))
+    return 0 if bare else len(value)
+
+
+def ipv6(value: str) -> int:
+    """An IPv6 address (RFC 4291) out of an assigned range (global, local, link, multicast, mapped or NAT64).
+
+    Demanding a range keeps `a::b` of programming languages apart.
+    """
+    try:
+        address = int(IPv6Address(value))
+    except AddressValueError:
+        return 0
+    head, mapped = address >> 112, address >> 32 in (0xFFFF, 0x0064FF9B << 64)
+    assigned = 0x2000 <= head <= 0x3FFF or 0xFC00 <= head <= 0xFDFF or 0xFE80 <= head <= 0xFEBF or head >= 0xFF00
+    return len(value) if assigned or mapped else 0
+
+
+def email(value: str) -> int:
+    """An e-mail address whose last label can be a domain, and which is not the `git@host` of a remote."""
+    local, _, domain = value.rpartition("@")
+    labels = domain.split(".")
+    sound = all(label and label[0] != "-" and label[-1] != "-" and len(label) < 64 for label in labels)
+    return len(value) if sound and local != "git" and labels[-1].lower() not in _NO_DOMAIN else 0
+
+
+def international(value: str) -> int:
+    """A telephone number in international form (ITU-T E.164): an assigned calling code and 8 to 15 digits."""
+    number = digits(value)
+    known = number[0] in "17" or number[:2] in _CALLING_CODES or number[:3] in _CALLING_CODES
+    return len(value) if known and 8 <= len(number) <= 15 and len(set(number)) > 2 else 0
+
+
+def national(value: str) -> int:
+    """A telephone number without its country: 7 to 15 digits that are no date."""
+    number = digits(value)
+    return len(value) if 7 <= len(number) <= 15 and len(set(number)) > 2 and not _DATE.search(value) else 0
+
+
+def pem(value: str) -> int:
+    """A PEM block (RFC 7468) with a body, not just the words of its lines."""
+    body = value.removeprefix("-----").partition("-----")[2].partition("-----END")[0]
+    return len(value) if sum(map(str.isalnum, body)) >= 40 else 0
+
+
+def jwt(value: str) -> int:
+    """A JSON Web Token (RFC 7519): the first part is a header that names its algorithm."""
+    head = value.partition(".")[0]
+    try:
+        header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+    except (ValueError, binascii.Error):
+        return 0
+    return len(value) if isinstance(header, dict) and "alg" in header else 0

@@ -1,0 +1,77 @@
+"""What finds things in a text, and the patterns that are data.
+
+A family of patterns is one file `detectors/NAME.toml`, each pattern a block of it:
+
+    [[pattern]]
+    name = "card"                   # unique; it stands in each finding
+    kind = "CREDIT_CARD"
+    says = "A payment card number." # what it is, after which document
+    regex = '\\b(4\\d{15})\\b'        # RE2 syntax; group 1, if there is one, is the finding
+    check = "card"                  # optional: a function of `redaction.checks`
+    context = ["card", "visa"]      # optional: one of these words must stand close by, or end the key in JSON
+    unless = ["version"]            # optional: none of these words may stand just before, or end the key
+    numbers = true                  # optional: also look at JSON numbers
+    score = 0.9                     # optional, 0 to 1; which of two overlapping findings names the kind
+    yes = ["{digit:4} ..."]         # found in each, no = found in none; `{alnum:36}` is filled with random characters
+    no = ["..."]
+"""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from redaction.finding import Finding
+
+FOLDER = Path(__file__).with_name("detectors")
+
+
+class Detector(Protocol):
+    """Anything that finds things of some kinds in a text."""
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds that this detector can find."""
+
+    def find(self, text: str, key: str = "") -> list[Finding]:
+        """The findings in `text`. `key` is the name under which the text stands in its document, if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One block of a detectors file; see the module's text for the fields."""
+
+    name: str
+    kind: str
+    says: str
+    regex: str
+    yes: tuple[str, ...]
+    no: tuple[str, ...]
+    check: str = ""
+    context: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    numbers: bool = False
+    score: float = 0.9
+
+
+def load(path: Path) -> list[Pattern]:
+    """The patterns of one file. Raises ValueError for a block that does not fit, TOMLDecodeError for broken TOML."""
+    blocks: list[dict[str, Any]] = tomllib.loads(path.read_text("utf-8"))["pattern"]
+    return [_pattern(path, block) for block in blocks]
+
+
+def _pattern(path: Path, block: dict[str, Any]) -> Pattern:
+    try:
+        return Pattern(**{name: _frozen(value) for name, value in block.items()})
+    except TypeError as error:
+        raise ValueError(f"{path.name}: pattern {block.get('name', '?')!r}: {error}") from None
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def all_patterns(folder: Path = FOLDER) -> Sequence[Pattern]:
+    """Every pattern of every file in `folder`, files by name."""
+    return [pattern for path in sorted(folder.glob("*.toml")) for pattern in load(path)]

@@ -1,0 +1,41 @@
+"""What a scan reports: one place in a text, and what stands there."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A stretch of text that must not be shown.
+
+    `start` and `end` count code points of the text that was scanned, so `text[start:end]` is the value. `kind` is
+    Presidio's entity name where one exists. `score` runs from 0 to 1. `detector` names the pattern that saw it.
+    `pointer` is the JSON pointer (RFC 6901) of the leaf, empty in plain text.
+    """
+
+    kind: str
+    start: int
+    end: int
+    score: float
+    detector: str
+    pointer: str = ""
+
+
+def resolve(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings in order of place, overlapping ones merged.
+
+    Findings that share at least one character become one that covers all of them, so that no part of any is left
+    standing. It carries the kind of the strongest: the highest score, then the longest, then the first by name.
+    """
+    merged: list[Finding] = []
+    for finding in sorted(findings, key=lambda f: (f.start, f.end)):
+        if merged and finding.start < merged[-1].end:
+            merged[-1] = _union(merged[-1], finding)
+        else:
+            merged.append(finding)
+    return merged
+
+
+def _union(one: Finding, two: Finding) -> Finding:
+    strongest = min(one, two, key=lambda f: (-f.score, f.start - f.end, f.kind, f.detector))
+    return replace(strongest, start=min(one.start, two.start), end=max(one.end, two.end))

@@ -1,0 +1,108 @@
+"""Microsoft Presidio's recognizers, for the kinds that our own patterns do not find.
+
+Importing this module loads nothing; the first use loads Presidio, in about two seconds. Its recognizers are called
+directly: no `AnalyzerEngine`, which without a model downloads one. tldextract, which some recognizers call, is set to
+the list of public suffixes that it brings along, so it never fetches one.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from redaction.engine import ScanError
+from redaction.finding import Finding, resolve
+
+# Recognizers are backtracking expressions, some of them quadratic; a longer text could hold the process for seconds.
+MOST_CHARACTERS = 20_000
+# Presidio's own score for a weak pattern that has one of its context words close by.
+LEAST_SCORE = 0.4
+
+_WORD = re.compile(r"\w+")
+
+
+class Recognizers:
+    """The recognizers that find `kinds`. A `Detector`.
+
+    Context words count as in Presidio with a tokenizer whose lemmas are the words in lower case.
+    """
+
+    def __init__(self, kinds: frozenset[str]) -> None:
+        self.kinds = kinds
+        by_kind = recognizers()
+        self._recognizers = list({id(r): r for kind in sorted(kinds) for r in by_kind[kind]}.values())
+        self._enhancer = _enhancer()
+
+    def find(self, text: str, key: str = "") -> list[Finding]:
+        """The findings in `text` of at least `LEAST_SCORE`. Raises ScanError for a text that is too long."""
+        if len(text) > MOST_CHARACTERS:
+            raise ScanError(f"Presidio is not given texts of more than {MOST_CHARACTERS} characters")
+        results = self._results(text, [key.lower()] if key else [])
+        return resolve(_finding(result) for result in results if result.score >= LEAST_SCORE)
+
+    def _results(self, text: str, context: list[str]) -> Sequence[Any]:
+        artifacts = _artifacts(text)
+        wanted = sorted(self.kinds)
+        raw = [r for recognizer in self._recognizers for r in recognizer.analyze(text, wanted, artifacts) or ()]
+        if not raw:
+            return raw
+        enhanced: Sequence[Any] = self._enhancer.enhance_using_context(text, raw, artifacts, self._recognizers, context)
+        return enhanced
+
+
+@cache
+def recognizers() -> Mapping[str, Sequence[Any]]:
+    """Presidio's pattern recognizers of all countries, by entity. Raises ImportError without Presidio."""
+    import presidio_analyzer.predefined_recognizers as predefined
+    from presidio_analyzer import PatternRecognizer
+
+    _stay_home()
+    by_kind: dict[str, list[Any]] = {}
+    for thing in vars(predefined).values():
+        if isinstance(thing, type) and issubclass(thing, PatternRecognizer):
+            made = thing()  # type: ignore[call-arg]
+            for kind in made.supported_entities:
+                by_kind.setdefault(kind, []).append(made)
+    return MappingProxyType(by_kind)
+
+
+def _stay_home() -> None:
+    import tldextract
+
+    tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=())
+
+
+def _enhancer() -> Any:
+    from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
+
+    return LemmaContextAwareEnhancer(context_matching_mode="whole_word")
+
+
+def _artifacts(text: str) -> Any:
+    from presidio_analyzer.nlp_engine import NlpArtifacts
+
+    words = list(_WORD.finditer(text))
+    return NlpArtifacts(
+        entities=[],
+        tokens=[word[0] for word in words],  # type: ignore[arg-type]  # only their lengths are used
+        tokens_indices=[word.start() for word in words],
+        lemmas=[word[0].lower() for word in words],
+        nlp_engine=_no_language(),
+        language="en",
+    )
+
+
+@cache
+def _no_language() -> Any:
+    from presidio_analyzer.nlp_engine import NoOpNlpEngine
+
+    engine = NoOpNlpEngine([{"lang_code": "en", "model_name": ""}])
+    engine.load()
+    return engine
+
+
+def _finding(result: Any) -> Finding:
+    names = result.recognition_metadata or {}
+    detector = f"presidio:{names.get(result.RECOGNIZER_NAME_KEY, result.entity_type)}"
+    return Finding(result.entity_type, result.start, result.end, float(result.score), detector)

@@ -1,0 +1,62 @@
+"""Findings for people and programs outside: where, what, how sure, and never the value."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from redaction import operators, walk
+from redaction.finding import Finding
+from redaction.scanner import Scanner
+from redaction.unwrap import JSON, unwrap
+
+
+def media_type_of(text: str) -> str:
+    """`application/json` for a JSON object or array, else `text/plain`."""
+    try:
+        walk.check(text if text.lstrip()[:1] in ("{", "[") else "")
+    except walk.BadJson:
+        return "text/plain"
+    return "application/json"
+
+
+def findings_json(text: str, scanner: Scanner) -> list[dict[str, Any]]:
+    """The findings in `text` as `{kind, start, end, pointer, detector, score}`, in order of place.
+
+    `start` and `end` are offsets in the UTF-8 bytes of `text` as it stands: in JSON they enclose the finding with its
+    escapes. `pointer` is the JSON pointer of its string or number (of its object, if it is in a name); names that hold
+    findings are cleaned in it. Raises `Unreadable`.
+    """
+    found = _pointed(text, scanner) if media_type_of(text) == "application/json" else scanner.find(text)
+    return [_row(finding, start, end) for finding, start, end in _in_bytes(text, found)]
+
+
+def _pointed(text: str, scanner: Scanner) -> list[Finding]:
+    hits = scanner.find_json(text)
+    names = {leaf.start: _cleaned_name(text, leaf, findings) for leaf, findings in hits if leaf.is_key}
+    where = walk.pointers(text, {leaf.start for leaf, _ in hits}, names)
+    return [replace(finding, pointer=where[leaf.start]) for leaf, findings in hits for finding in findings]
+
+
+def _cleaned_name(text: str, leaf: walk.Leaf, findings: list[Finding]) -> str:
+    edits = [(f.start - leaf.start, f.end - leaf.start, operators.kind(f)) for f in findings]
+    return unwrap(operators.splice(text[leaf.start : leaf.end], edits), JSON).text
+
+
+def _in_bytes(text: str, found: Iterable[Finding]) -> Iterable[tuple[Finding, int, int]]:
+    at = offset = 0
+    for finding in found:
+        start = offset + len(text[at : finding.start].encode())
+        offset = start + len(text[finding.start : finding.end].encode())
+        at = finding.end
+        yield finding, start, offset
+
+
+def _row(finding: Finding, start: int, end: int) -> dict[str, Any]:
+    return {
+        "kind": finding.kind,
+        "start": start,
+        "end": end,
+        "pointer": finding.pointer,
+        "detector": finding.detector,
+        "score": finding.score,
+    }

@@ -1,0 +1,234 @@
+"""Texts in, cleaned texts out."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Generic, Protocol, TypeVar
+
+from redaction import operators, profiles, walk
+from redaction.detector import Detector, all_patterns
+from redaction.engine import Engine, ScanError
+from redaction.finding import Finding, resolve
+from redaction.unwrap import FORM, MARKUP, PLAIN, Escaping, unwrap
+
+T = TypeVar("T")
+
+# Sets of kinds whose compiled patterns are kept; a rules folder names a handful.
+MOST_KEPT = 64
+
+_CHARSETS = {
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "us-ascii": "ascii",
+    "ascii": "ascii",
+    "iso-8859-1": "latin-1",
+    "latin1": "latin-1",
+    "windows-1252": "cp1252",
+}
+_LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
+_MARKUP = frozenset({"application/xml", "text/xml", "text/html"})
+_TEXT = frozenset({"application/yaml", "application/x-yaml", "application/javascript", "application/toml"})
+
+
+class Unreadable(Exception):
+    """The text could not be checked, so it must not be shown. The message says why and holds no part of the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned(Generic[T]):
+    """A cleaned value and how many findings of each kind were taken out of it."""
+
+    value: T
+    counts: Counter[str]
+
+
+class Stage(Protocol):
+    """Changes bytes in flight. What it gives out in total does not depend on where the stream was cut."""
+
+    @property
+    def counts(self) -> Counter[str]:
+        """The findings taken out so far, by kind."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Takes more of the body; gives what is ready. Raises Unreadable."""
+
+    def close(self) -> bytes:
+        """Ends the body; gives the rest. Raises Unreadable."""
+
+
+class Scanner:
+    """Finds and takes out the given kinds. Compiled once per set of kinds; safe to use from many threads.
+
+    Raises `profiles.UnknownKind` for a kind that nothing installed can find. Presidio is loaded only for a kind that
+    our own patterns do not find.
+    """
+
+    def __init__(self, kinds: frozenset[str]) -> None:
+        self.kinds = kinds
+        self._engine, self._others = _detectors(kinds)
+        self.needs_presidio = bool(self._others)
+
+    def find(self, text: str, key: str = "", number: bool = False) -> list[Finding]:
+        """The findings in `text`, in order, overlaps merged.
+
+        `key` is the name under which the text stands in its document; `number` says that it is a JSON number.
+        Raises Unreadable.
+        """
+        try:
+            found = self._engine.find(text, key, number)
+            if self._others and not number:
+                return resolve([*found, *(f for other in self._others for f in other.find(text, key))])
+            return found
+        except ScanError as error:
+            raise Unreadable(str(error)) from None
+
+    def find_json(self, text: str) -> list[tuple[walk.Leaf, list[Finding]]]:
+        """Where a JSON text holds findings, with offsets in `text`. Raises Unreadable."""
+        try:
+            walk.check(text)
+            return walk.scan(text, self.find, None if self._others else self._engine.candidates)
+        except walk.BadJson:
+            raise Unreadable("the body is not JSON, or is nested too deep") from None
+        except ScanError as error:
+            raise Unreadable(str(error)) from None
+
+    def clean_text(self, text: str) -> Cleaned[str]:
+        """`text` with each finding replaced by its kind, as in `<EMAIL_ADDRESS>`. Raises Unreadable."""
+        return self._clean_escaped(text, PLAIN)
+
+    def clean_json(self, text: str) -> Cleaned[str]:
+        """A JSON text, every character outside a finding as it was. A number with a finding becomes a string."""
+        hits = self.find_json(text)
+        edits = [edit for leaf, findings in hits for edit in _edits(leaf, findings)]
+        return _cleaned(text, edits, (f for _, findings in hits for f in findings))
+
+    def clean_json_value(self, value: Any) -> tuple[Any, Counter[str]]:
+        """A parsed JSON value with each finding replaced, and the findings by kind. Raises Unreadable."""
+        counts: Counter[str] = Counter()
+        return self._clean_value(value, "", counts, walk.MOST_DEEP), counts
+
+    def stage(self, media_type: str, charset: str | None) -> Stage:
+        """A stage that cleans a body of this type; it holds the body until `close`, so bound what you feed it.
+
+        Raises Unreadable for a type or charset that cannot be checked. Without a type (`""`) only an empty body passes.
+        """
+        encoding = _CHARSETS.get((charset or "utf-8").lower())
+        if encoding is None:
+            raise Unreadable("the charset of the body cannot be checked")
+        return _Whole(_decoded(self._cleaner(media_type.lower()), encoding))
+
+    def _cleaner(self, media_type: str) -> Callable[[str], Cleaned[str]]:
+        if media_type == "application/json" or media_type.endswith("+json") or media_type == "text/json":
+            return self._clean_document
+        if media_type in _LINES:
+            return self._clean_lines
+        if not media_type:
+            return _refuse
+        escaping = _escaping(media_type)
+        return lambda text: self._clean_escaped(text, escaping)
+
+    def _clean_document(self, text: str) -> Cleaned[str]:
+        mark = "\ufeff" if text.startswith("\ufeff") else ""  # RFC 8259, 8.1: a reader may ignore a byte order mark
+        cleaned = self.clean_json(text.removeprefix(mark))
+        return Cleaned(mark + cleaned.value, cleaned.counts)
+
+    def _clean_lines(self, text: str) -> Cleaned[str]:
+        lines = [self.clean_json(line) if line.strip() else Cleaned(line, Counter()) for line in text.split("\n")]
+        return Cleaned("\n".join(line.value for line in lines), sum((line.counts for line in lines), Counter()))
+
+    def _clean_escaped(self, text: str, escaping: Escaping) -> Cleaned[str]:
+        flat = unwrap(text, escaping)
+        found = self.find(flat.text)
+        edits = [(flat.outer(f.start), flat.outer(f.end), escaping.write(operators.kind(f))) for f in found]
+        return _cleaned(text, edits, found)
+
+    def _clean_value(self, value: Any, key: str, counts: Counter[str], depth: int) -> Any:
+        if depth < 0:
+            raise Unreadable("the value is nested too deep")
+        if isinstance(value, dict):
+            return {
+                self._clean_leaf(name, "", counts): self._clean_value(inner, name, counts, depth - 1)
+                for name, inner in value.items()
+            }
+        if isinstance(value, list):
+            return [self._clean_value(inner, key, counts, depth - 1) for inner in value]
+        return value if value is None or isinstance(value, bool) else self._clean_leaf(value, key, counts)
+
+    def _clean_leaf(self, value: str | int | float, key: str, counts: Counter[str]) -> str | int | float:
+        number = not isinstance(value, str)
+        text = repr(value) if number else str(value)
+        found = self.find(text, key, number)
+        counts.update(f.kind for f in found)
+        if number:
+            return operators.kind(found[0]) if found else value
+        return operators.splice(text, ((f.start, f.end, operators.kind(f)) for f in found))
+
+
+class _Whole:
+    """Holds a body until it is complete, then cleans it."""
+
+    def __init__(self, clean: Callable[[bytes], Cleaned[bytes]]) -> None:
+        self.counts: Counter[str] = Counter()
+        self._clean = clean
+        self._pieces: list[bytes] = []
+
+    def feed(self, data: bytes) -> bytes:
+        self._pieces.append(data)
+        return b""
+
+    def close(self) -> bytes:
+        body = b"".join(self._pieces)
+        self._pieces.clear()
+        if not body:
+            return body
+        cleaned = self._clean(body)
+        self.counts.update(cleaned.counts)
+        return cleaned.value
+
+
+@lru_cache(MOST_KEPT)
+def _detectors(kinds: frozenset[str]) -> tuple[Engine, list[Detector]]:
+    foreign = profiles.require(kinds)
+    engine = Engine([pattern for pattern in all_patterns() if pattern.kind in kinds])
+    if not foreign:
+        return engine, []
+    from redaction import presidio
+
+    return engine, [presidio.Recognizers(foreign)]
+
+
+def _escaping(media_type: str) -> Escaping:
+    if media_type == "application/x-www-form-urlencoded":
+        return FORM
+    if media_type in _MARKUP or media_type.endswith("+xml"):
+        return MARKUP
+    if media_type in _TEXT or (media_type.startswith("text/") and media_type != "text/event-stream"):
+        return PLAIN
+    raise Unreadable("the media type of the body cannot be checked")
+
+
+def _refuse(_: str) -> Cleaned[str]:
+    raise Unreadable("the body has no media type, so it cannot be checked")
+
+
+def _decoded(clean: Callable[[str], Cleaned[str]], encoding: str) -> Callable[[bytes], Cleaned[bytes]]:
+    def on_bytes(body: bytes) -> Cleaned[bytes]:
+        try:
+            text = body.decode(encoding)
+        except UnicodeDecodeError:
+            raise Unreadable(f"the body is not {encoding} as its charset says") from None
+        cleaned = clean(text)
+        return Cleaned(cleaned.value.encode(encoding) if cleaned.counts else body, cleaned.counts)
+
+    return on_bytes
+
+
+def _edits(leaf: walk.Leaf, findings: list[Finding]) -> list[tuple[int, int, str]]:
+    if leaf.is_number:
+        return [(leaf.start, leaf.end, f'"{operators.kind(findings[0])}"')]
+    return [(f.start, f.end, operators.kind(f)) for f in findings]
+
+
+def _cleaned(text: str, edits: list[tuple[int, int, str]], found: Iterable[Finding]) -> Cleaned[str]:
+    return Cleaned(operators.splice(text, edits) if edits else text, Counter(f.kind for f in found))

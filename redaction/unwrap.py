@@ -1,0 +1,104 @@
+"""Text behind an escaping: read as its reader will read it, with the way back to where it stands.
+
+Each escape stands for one character. What an escape cannot stand for (half a surrogate pair, broken UTF-8) is read
+as U+FFFD, so that the rest of the text is still seen.
+"""
+
+import html
+import html.entities
+import re
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import quote_plus, unquote
+
+UNREADABLE = "�"
+_SIMPLE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_BYTE = "%[89ABab][0-9A-Fa-f]"  # a UTF-8 continuation byte
+
+
+@dataclass(frozen=True, slots=True)
+class Escaping:
+    """One way to escape characters: how it looks (`hint`: a character without which there is none), what an escape
+    stands for, and how to write plain text under it."""
+
+    hint: str
+    pattern: re.Pattern[str]
+    read: Callable[[str], str]
+    write: Callable[[str], str]
+
+
+class Unwrapped(NamedTuple):
+    """Unescaped text. `ends` are the offsets in it just after each escape's character, `gains` how much longer the
+    escaped text is up to there."""
+
+    text: str
+    ends: list[int]
+    gains: list[int]
+
+    def outer(self, offset: int) -> int:
+        """Where `offset`, between two characters of `text`, lies in the escaped text."""
+        at = bisect_right(self.ends, offset)
+        return offset + self.gains[at - 1] if at else offset
+
+
+def unwrap(text: str, escaping: Escaping) -> Unwrapped:
+    """`text` as it reads once unescaped."""
+    if escaping.hint not in text:
+        return Unwrapped(text, [], [])
+    pieces: list[str] = []
+    ends: list[int] = []
+    gains: list[int] = []
+    at = gain = 0
+    for match in escaping.pattern.finditer(text):
+        start, end = match.span()
+        pieces += text[at:start], escaping.read(match[0])
+        at = end
+        gain += end - start - 1
+        ends.append(end - gain)
+        gains.append(gain)
+    pieces.append(text[at:])
+    return Unwrapped("".join(pieces), ends, gains)
+
+
+def _read_json(escape: str) -> str:
+    if escape[1] != "u":
+        return _SIMPLE.get(escape[1], escape[1])
+    code = int(escape[2:6], 16)
+    if len(escape) > 6:
+        code = 0x10000 + ((code - 0xD800) << 10) + int(escape[8:], 16) - 0xDC00
+    return UNREADABLE if 0xD800 <= code <= 0xDFFF else chr(code)
+
+
+def _read_form(escape: str) -> str:
+    return " " if escape == "+" else unquote(escape)[:1]
+
+
+def _read_markup(escape: str) -> str:
+    if escape[1] != "#":
+        named = html.entities.html5.get(escape[1:], UNREADABLE)
+        return named if len(named) == 1 else UNREADABLE
+    digits = escape[2:].rstrip(";")
+    code = int(digits[1:], 16) if digits[0] in "xX" else int(digits)
+    return chr(code) if code < 0xD800 or 0xDFFF < code <= 0x10FFFF else UNREADABLE
+
+
+PLAIN = Escaping("\ud800", re.compile("(?!)"), str, str)  # the hint stands in no decoded text
+JSON = Escaping(
+    "\\",
+    re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^u])"),
+    _read_json,
+    lambda plain: plain,
+)
+FORM = Escaping(
+    "",
+    re.compile(
+        rf"\+|%[CDcd][0-9A-Fa-f]{_BYTE}|%[Ee][0-9A-Fa-f]{_BYTE}{_BYTE}|%[Ff][0-7]{_BYTE}{_BYTE}{_BYTE}|%[0-9A-Fa-f]{{2}}"
+    ),
+    _read_form,
+    quote_plus,
+)
+MARKUP = Escaping(
+    "&", re.compile(r"&(?:#[0-9]{1,8};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z]{2,32};)"), _read_markup, html.escape
+)

@@ -1,0 +1,153 @@
+"""JSON by structure: every string and number on its own, every byte outside a finding as it was.
+
+Names in objects are cleaned too: a reply may be keyed by e-mail address.
+"""
+
+import json
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from redaction.finding import Finding
+from redaction.unwrap import JSON, unwrap
+
+Span = tuple[int, int]
+Find = Callable[[str, str, bool], list[Finding]]  # text, key, whether it is a number
+Candidates = Callable[[str], list[Span]]
+
+# A document nested deeper than this is not checked. RFC 8259 lets a reader set such a limit; Go and .NET use 10,000
+# and 64, and replies of real APIs stay below 30.
+MOST_DEEP = 200
+
+_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*+)"([ \t\r\n]*:)?|-?[0-9][0-9.eE+\-]*+')
+_STRUCTURE = re.compile(rf"{_TOKEN.pattern}|([\[{{])|([\]}}])|(,)|true|false|null")
+
+
+class BadJson(Exception):
+    """The text is not JSON (RFC 8259), or is nested too deep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A string or number in a JSON text.
+
+    `start` and `end` are its place in the text, without a string's quotation marks. `key` is the name that came last
+    before it: its own, or that of the array it is in. `is_key`: it is a name itself.
+    """
+
+    start: int
+    end: int
+    key: str
+    is_key: bool
+    is_number: bool
+
+
+def check(text: str) -> None:
+    """Raises BadJson unless `text` is one JSON value of bounded depth."""
+    try:
+        value = _DECODER.decode(text)
+    except (ValueError, RecursionError):
+        raise BadJson from None
+    if text.count("[") + text.count("{") > MOST_DEEP and _too_deep(value):
+        raise BadJson
+
+
+def leaves(text: str) -> Iterator[Leaf]:
+    """The strings, names and numbers of a valid JSON text, in order."""
+    key = ""
+    for match in _TOKEN.finditer(text):
+        if match.start(1) < 0:
+            yield Leaf(*match.span(), key, False, True)
+        elif match.start(2) < 0:
+            yield Leaf(*match.span(1), key, False, False)
+        else:
+            yield Leaf(*match.span(1), "", True, False)
+            key = match[1]
+
+
+def scan(text: str, find: Find, candidates: Candidates | None) -> list[tuple[Leaf, list[Finding]]]:
+    """The leaves of a valid JSON text that hold findings. The findings' offsets are of `text`, escapes and all.
+
+    `candidates` says where something may be, see `Engine.candidates`; without it every leaf is looked at.
+    """
+    marks = _marks(text, candidates) if candidates else [(0, len(text))]
+    hits = ((leaf, _find_in(text, leaf, find)) for leaf in _touched(text, marks))
+    return [(leaf, findings) for leaf, findings in hits if findings]
+
+
+def pointers(text: str, places: set[int], names: Mapping[int, str]) -> dict[int, str]:
+    """The JSON pointer (RFC 6901) of the leaf that starts at each of `places`. A name's pointer is that of its object.
+
+    `names` gives, by the place where they start, the names that are to be written otherwise than they stand.
+    """
+    found: dict[int, str] = {}
+    path: list[str | int] = []
+    for match in _STRUCTURE.finditer(text):
+        at = match.start(1) if match[1] is not None else match.start()
+        if at in places:
+            found[at] = _pointer(path[:-1] if match[2] else path)
+        _step(path, match, names.get(at))
+    return found
+
+
+def _step(path: list[str | int], match: re.Match[str], name: str | None) -> None:
+    if match[3]:
+        path.append(0 if match[3] == "[" else "")
+    elif match[4]:
+        path.pop()
+    elif match[2]:
+        path[-1] = unwrap(match[1], JSON).text if name is None else name
+    elif match[5] and isinstance(path[-1], int):
+        path[-1] += 1
+
+
+def _pointer(path: list[str | int]) -> str:
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def _marks(text: str, candidates: Candidates) -> list[Span]:
+    flat = unwrap(text, JSON)
+    return [(flat.outer(start), flat.outer(end)) for start, end in candidates(flat.text)]
+
+
+def _touched(text: str, marks: list[Span]) -> Iterator[Leaf]:
+    """The leaves that touch one of the marks, which are in order and apart."""
+    ends = [end for _, end in marks]
+    for leaf in leaves(text) if marks else ():
+        nearest = bisect_left(ends, leaf.start - 1)
+        if nearest < len(marks) and marks[nearest][0] <= leaf.end + 1:
+            yield leaf
+
+
+def _find_in(text: str, leaf: Leaf, find: Find) -> list[Finding]:
+    flat = unwrap(text[leaf.start : leaf.end], JSON)
+    return [
+        replace(f, start=leaf.start + flat.outer(f.start), end=leaf.start + flat.outer(f.end))
+        for f in find(flat.text, leaf.key, leaf.is_number)
+    ]
+
+
+def _no_number(constant: str) -> Any:
+    raise ValueError(constant)
+
+
+def _exact(digits: str) -> str:
+    return digits
+
+
+# Integers are only looked at, so they need no conversion, which Python limits to 4,300 digits.
+_DECODER = json.JSONDecoder(parse_constant=_no_number, parse_int=_exact)
+
+
+def _too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MOST_DEEP):
+        level = [child for parent in level for child in _containers(parent)]
+    return bool(level)
+
+
+def _containers(parent: Any) -> list[Any]:
+    children = parent.values() if isinstance(parent, dict) else parent
+    return [child for child in children if isinstance(child, dict | list)]
