@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Exposed
 
 from proxy.metrics import BOUNDS, Metric, Series
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
 _UNITS = {"s": "_seconds"}  # a unit in braces is a mere annotation and gives no suffix
 _LIMITS = (*(str(bound) for bound in BOUNDS), "+Inf")
 
@@ -46,4 +46,4 @@ def _expose(metric: Metric) -> Exposed:
 
 
 def _buckets(series: Series) -> list[tuple[str, float]]:
-    return [(limit, sum(series.buckets[: place + 1])) for place, limit in enumerate(_LIMITS)]
+    return list(zip(_LIMITS, accumulate(series.buckets), strict=True))

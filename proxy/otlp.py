@@ -8,6 +8,7 @@ and to take a redirect for the failure that it is. The batching follows their bo
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import time
 from collections import deque
@@ -32,12 +33,14 @@ SLICE = 8  # spans encoded at one go, about 0.5 ms: the thread that serves calls
 DELAY_S = 5.0  # the longest that a span waits while the collector is well, the SDK's default
 METRICS_EVERY_S = 60.0  # the SDK's default
 TIMEOUT_S = 5.0  # of each socket operation
+FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 30.0
 WARN_EVERY_S = 60.0
 ABORT_S = 0.2  # for the thread to notice that its socket was shut
 MOST_REPLY = 64 * 1024  # bytes read of a collector's answer
 
 _RETRYABLE = frozenset({429, 502, 503, 504})  # the OTLP specification's list
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e]*")
 _log = logging.getLogger(__name__)
 
 
@@ -49,18 +52,13 @@ class Collector:
     """
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
-            raise ValueError(
-                "The collector must be a URL such as http://127.0.0.1:4318, without user, query or fragment; "
-                "credentials for it belong in its headers."
-            )
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        made = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._connection = made(parts.hostname, port, timeout=TIMEOUT_S)
-        self._path = parts.path.rstrip("/")
+        secure, host, port, self._path = _parse(url)
+        for name, value in headers.items():
+            if not _HEADER.fullmatch(f"{name}: {value}"):
+                raise ValueError(f"The collector's header {name!r} is not one line of ASCII.")
+        self._connection = (HTTPSConnection if secure else HTTPConnection)(host, port, timeout=TIMEOUT_S)
         self._headers = {**headers, "Content-Type": "application/x-protobuf"}
-        self.place = f"{parts.hostname}:{port}"
+        self.place = f"{host}:{port}"
 
     def post(self, path: str, body: bytes, timeout: float) -> str:
         """ "" if the collector took it; else the reason: a status, or the class of the error. `timeout` in seconds."""
@@ -91,6 +89,20 @@ class Collector:
         if sock is not None:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+
+
+def _parse(url: str) -> tuple[bool, str, int, str]:
+    """Whether TLS is spoken, the host, the port and the base path. The error repeats nothing: it may be a password."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        secure = parts.scheme == "https"
+        plain = parts.scheme in ("http", "https") and not (parts.query or parts.fragment or "@" in parts.netloc)
+        if plain and parts.hostname:
+            return secure, parts.hostname, parts.port or (443 if secure else 80), parts.path.rstrip("/")
+    raise ValueError(
+        "The collector must be a URL such as http://127.0.0.1:4318, without user, query or fragment; "
+        "a credential for it belongs in its headers."
+    )
 
 
 class Exporter(SpanProcessor):
@@ -158,7 +170,8 @@ class Exporter(SpanProcessor):
         self._collector.close()
 
     def _pause(self) -> float:
-        return min(2.0**self._failures, LONGEST_BACKOFF_S) if self._failures else DELAY_S
+        doublings = min(self._failures, 10)  # of a number that would outgrow a float within hours
+        return min(FIRST_BACKOFF_S * 2.0**doublings, LONGEST_BACKOFF_S) if doublings else DELAY_S
 
     def _round(self) -> None:
         try:
