@@ -60,7 +60,7 @@ def _clip_text(text: str, left: list[int]) -> str:
 
 
 def _clip_object(value: dict[str, Any], left: list[int], depth: int) -> dict[str, Any]:
-    clipped = {}
+    clipped: dict[str, Any] = {}
     for count, (name, item) in enumerate(value.items()):
         if count == ITEMS_MOST or left[0] <= 0:
             return clipped | {CUT: len(value) - count}
@@ -69,7 +69,7 @@ def _clip_object(value: dict[str, Any], left: list[int], depth: int) -> dict[str
 
 
 def _clip_list(value: list[Any] | tuple[Any, ...], left: list[int], depth: int) -> list[Any]:
-    clipped = []
+    clipped: list[Any] = []
     for count, item in enumerate(value):
         if count == ITEMS_MOST or left[0] <= 0:
             return [*clipped, f"{CUT}+{len(value) - count}"]

@@ -43,6 +43,12 @@ CREATE TABLE calls(call TEXT PRIMARY KEY, seq INTEGER NOT NULL, at_ns INTEGER NO
                    outcome TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX calls_by_seq ON calls(seq);
 """
+_SEARCH = """
+SELECT segment, offset, size FROM calls JOIN entries USING (seq)
+WHERE at_ns >= :since AND :tool IN ('', tool) AND :principal IN ('', principal) AND :run IN ('', run)
+  AND :decision IN ('', decision) AND :code IN ('', code) AND :outcome IN ('', outcome)
+ORDER BY seq DESC LIMIT :limit
+"""
 _FIELDS = ("tool", "principal", "run", "decision", "code", "outcome")
 
 
@@ -65,14 +71,10 @@ class Query:
 
 def find(folder: Path, query: Query) -> list[Sealed]:
     """The last entry of each call that `query` describes, newest first: its end or, without one, its intent."""
-    asked = {name: value for name in _FIELDS if (value := getattr(query, name))}
-    where = "".join(f" AND {name} = :{name}" for name in asked)
-    sql = (
-        "SELECT segment, offset, size FROM calls JOIN entries USING (seq)"  # noqa: S608: names from _FIELDS alone
-        f" WHERE at_ns >= :since{where} ORDER BY seq DESC LIMIT :limit"
-    )
+    asked = {name: getattr(query, name) for name in _FIELDS}
+    bounds = {"since": query.since_ns, "limit": max(min(query.limit, LIMIT_MOST), 0)}
     with _fresh(folder) as index:
-        places = index.execute(sql, asked | {"since": query.since_ns, "limit": min(query.limit, LIMIT_MOST)}).fetchall()
+        places = index.execute(_SEARCH, asked | bounds).fetchall()
     return [_read(folder, *place) for place in places]
 
 
@@ -119,7 +121,10 @@ def _fresh(folder: Path) -> Iterator[sqlite3.Connection]:
         path.unlink(missing_ok=True)
         index = _up_to_date(folder, path)
     with contextlib.closing(index):
-        yield index
+        try:
+            yield index
+        except sqlite3.DatabaseError as error:
+            raise LedgerError(f"the index {path} is broken ({error}); delete it, it is made anew") from None
 
 
 def _up_to_date(folder: Path, path: Path) -> sqlite3.Connection:

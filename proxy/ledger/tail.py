@@ -29,7 +29,8 @@ def follow(folder: Path, count: int = 0, pause: float = PAUSE_SECONDS) -> Iterat
     """The last `count` entries, then each new one as it is written, without end; looks every `pause` seconds."""
     recent = _last(folder, max(min(count, TAIL_MOST), 1))
     segment, offset = recent[-1][:2] if recent else (Path(), 0)
-    yield from [sealed for _, _, sealed in recent][len(recent) - count if count else len(recent) :]
+    if count > 0:
+        yield from (sealed for _, _, sealed in recent)
     while True:
         for later in [path for path in segments_in(folder) if path.name >= segment.name]:
             offset = offset if later.name == segment.name else 0
