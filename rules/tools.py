@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
 from rules.schema import Contract
+from rules.template import MOST_SEGMENTS, Segment, parse
 
 Place = Literal["path", "query", "header", "cookie"]
 Effect = Literal["read", "write", "irreversible", "admin"]
 Network = IPv4Network | IPv6Network
+
+DEFAULT_REPLY_BYTES = 4 * 1024 * 1024
+"""Of one answer, decoded. A model's context holds less; bulk downloads are no tool calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Reply:
 
     redact: frozenset[str] = frozenset()
     on_error: Literal["refuse", "pass"] = "refuse"
-    most_bytes: int = 4 * 1024 * 1024
+    most_bytes: int = DEFAULT_REPLY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +109,81 @@ class Tool:
     def body_names(self) -> frozenset[str]:
         """The argument names that lie in the JSON body."""
         return frozenset(self.body_wire)
+
+
+class Catalog:
+    """All backends and tools, and the way from a wire path to its tool. Immutable after it is made."""
+
+    def __init__(self, backends: Iterable[Backend] = (), tools: Iterable[Tool] = ()) -> None:
+        self.backends: Mapping[str, Backend] = {backend.name: backend for backend in backends}
+        self.tools: Mapping[str, Tool] = {tool.name: tool for tool in tools}
+        self._roots: dict[tuple[str, str], _Node] = {}
+        for tool in self.tools.values():
+            _grow(self._roots.setdefault((tool.backend, tool.method), _Node()), tool)
+
+    def match(self, backend: str, method: str, path: str) -> tuple[Tool, dict[str, str]] | None:
+        """The tool that a request means, with its path arguments as raw (percent-encoded) text, or None.
+
+        `path` is the raw path inside the backend and begins with `/`. Literals are compared byte for byte, a
+        parameter takes one segment that is not empty. From left to right a literal beats a parameter, and a
+        parameter with more literal text around it beats one with less. Each node of the tree is visited at most
+        once, so the work is bounded by the number of declared tools.
+        """
+        root = self._roots.get((backend, method))
+        if root is None or path.count("/") > MOST_SEGMENTS or not path.startswith("/"):
+            return None
+        values: list[str] = []
+        tool = _walk(root, path.split("/"), 1, values)
+        if tool is None:
+            return None
+        names = [param.name for param in tool.params if param.place == "path"]
+        return tool, dict(zip(names, values, strict=True))
+
+    def __repr__(self) -> str:
+        return f"Catalog({len(self.backends)} backends, {len(self.tools)} tools)"
+
+
+class _Node:
+    """One place in the tree of templates of a backend and method."""
+
+    __slots__ = ("literals", "params", "tool")
+
+    def __init__(self) -> None:
+        self.literals: dict[str, _Node] = {}
+        self.params: list[tuple[Segment, _Node]] = []
+        self.tool: Tool | None = None
+
+
+def _grow(node: _Node, tool: Tool) -> None:
+    for segment in parse(tool.path):
+        node = _child(node, segment)
+    node.tool = tool
+
+
+def _child(node: _Node, segment: Segment) -> _Node:
+    if not segment.name:
+        return node.literals.setdefault(segment.prefix, _Node())
+    for known, below in node.params:
+        if known.shape == segment.shape:
+            return below
+    below = _Node()
+    node.params.append((segment, below))
+    node.params.sort(key=lambda pair: (-len(pair[0].prefix + pair[0].suffix), -len(pair[0].prefix), pair[0].shape))
+    return below
+
+
+def _walk(node: _Node, segments: Sequence[str], index: int, values: list[str]) -> Tool | None:
+    """The tool at the end of the segments; `values` collects what the parameters took."""
+    if index == len(segments):
+        return node.tool
+    text = segments[index]
+    below = node.literals.get(text)
+    if below is not None and (tool := _walk(below, segments, index + 1, values)) is not None:
+        return tool
+    for segment, below in node.params:
+        if (value := segment.value(text)) is not None:
+            values.append(value)
+            if (tool := _walk(below, segments, index + 1, values)) is not None:
+                return tool
+            values.pop()
+    return None

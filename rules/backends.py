@@ -1,0 +1,260 @@
+"""Backend files become Backends and Tools."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+from redaction.profiles import UnknownKind, kinds_of
+from rules.documents import BadSchema
+from rules.placing import Placed, place
+from rules.schema import Contract
+from rules.shape import duration, size
+from rules.source import LoadProblem, Node
+from rules.template import Segment, parse
+from rules.tools import DEFAULT_REPLY_BYTES, Backend, Network, Reply, Tool, Url
+
+DEFAULT_TIMEOUT_S: Final = 30.0
+"""How long a backend may take when nobody says otherwise: an agent's own client gives up soon after."""
+
+DEFAULT_PROFILE: Final = "standard"
+
+_LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_ADDRESS_LIKE: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)")
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What one backend file gave. `sources` are the schema files that it leads to."""
+
+    backend: Backend | None = None
+    tools: list[Tool] = field(default_factory=list)
+    documents: dict[str, Any] = field(default_factory=dict)
+    problems: list[LoadProblem] = field(default_factory=list)
+
+
+def load_backend(root: Node, folder: Path) -> Loaded:
+    """Read one backend file whose shape was checked. All problems are collected."""
+    loaded = Loaded()
+    name = root.value["backend"].value
+    url = _try(loaded, root.value["url"], parse_url)
+    networks = [_try(loaded, item, _network) for item in _each(root.get("addresses"))]
+    for short, node in root.value["tools"].items():
+        tool = _tool(loaded, root, short, node, folder)
+        loaded.tools += [tool] if tool else []
+    says = _text(root, "says")
+    if url:
+        names = tuple(f"{name}.{short}" for short in root.value["tools"].value)
+        loaded.backend = Backend(name, url, tuple(one for one in networks if one), names, says)
+    return loaded
+
+
+def _try(loaded: Loaded, node: Node, read: Callable[[str], Any]) -> Any:
+    """Read a scalar, noting what is wrong with it; None then."""
+    try:
+        return read(node.value)
+    except ValueError as error:
+        loaded.problems.append(node.problem(str(error)))
+        return None
+
+
+def parse_url(text: str) -> Url:
+    """A backend's address. Raises ValueError with what is wrong, for the author."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"is not a URL: {error}") from None
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("must begin with http:// or https://")
+    if re.search(r"[\s\\]", text) or "@" in parts.netloc or "?" in text or "#" in text:
+        raise ValueError("must be http(s)://host[:port][/path], without a user, query or fragment")
+    path = parts.path.rstrip("/")
+    if path:
+        _check_base(path)
+    default = 443 if parts.scheme == "https" else 80
+    return Url(parts.scheme, _host(parts), default if port is None else port, path)  # type: ignore[arg-type]
+
+
+def _check_base(path: str) -> None:
+    if any(segment.name for segment in parse(path)):
+        raise ValueError("must not hold {parameters}")
+
+
+def _host(parts: SplitResult) -> str:
+    host = (parts.hostname or "").lower().rstrip(".")
+    if ":" in host:
+        return str(IPv6Address(host))
+    labels = host.split(".")
+    if not all(_LABEL.fullmatch(label) for label in labels) or len(host) > 253:
+        raise ValueError("has no host name of letters, digits, - and dots")
+    if _ADDRESS_LIKE.fullmatch(labels[-1]):
+        return str(IPv4Address(host))
+    return host
+
+
+def _network(text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        pass
+    try:
+        wide = ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("is not a network such as 10.0.0.0/8 or an address") from None
+    raise ValueError(f"has bits beyond its prefix: write {wide} or {ip_address(text.split('/')[0])}")
+
+
+def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Path) -> Tool | None:
+    """One tool, or None where something is wrong with it."""
+    before = len(loaded.problems)
+    method, _, path = node.value["call"].value.partition(" ")
+    segments = _try(loaded, node.value["call"], lambda _: parse(path))
+    contract = _contract(loaded, node, folder)
+    reply = _reply(loaded, root.get("reply"), node.get("reply"))
+    effect = _effect(loaded, node, method)
+    if segments is None or contract is None:
+        return None
+    placed = place(node, method, segments, contract)
+    loaded.problems += placed.problems
+    loaded.documents.update(contract.documents)
+    if len(loaded.problems) > before:
+        return None
+    return _make(root, short, node, (method, path), contract, placed, effect, reply)
+
+
+def _make(
+    root: Node,
+    short: str,
+    node: Node,
+    call: tuple[str, str],
+    contract: Contract,
+    placed: Placed,
+    effect: Any,
+    reply: Reply,
+) -> Tool:
+    backend = root.value["backend"].value
+    timeout = node.get("timeout") or root.get("timeout")
+    line, _ = root.value["tools"].keys[short]
+    return Tool(
+        name=f"{backend}.{short}",
+        short=short,
+        backend=backend,
+        says=_text(node, "says"),
+        method=call[0],
+        path=call[1],
+        params=tuple(placed.params),
+        body_wire=placed.body_wire,
+        contract=contract,
+        effect=effect,
+        timeout_s=duration(timeout.value) if timeout else DEFAULT_TIMEOUT_S,
+        reply=reply,
+        hash=digest([node.plain(), contract.documents]),
+        whole_body=placed.whole_body,
+        body_open=contract.is_open,
+        file=node.file,
+        line=line,
+    )
+
+
+def _contract(loaded: Loaded, node: Node, folder: Path) -> Contract | None:
+    args, whole = node.get("args"), node.get("input")
+    schema = whole.plain() if whole else _short_form(args)
+    try:
+        if not isinstance(schema, dict):
+            raise BadSchema([])
+        return Contract(schema, folder)
+    except BadSchema as bad:
+        for flaw in bad.flaws:
+            loaded.problems.append(_flaw(node, flaw.path, flaw.message, flaw.hint, bad.file))
+        return None
+
+
+def _short_form(args: Node | None) -> dict[str, Any]:
+    """`args` as the JSON Schema that it stands for."""
+    properties = args.plain() if args else {}
+    optional = {name for name, one in properties.items() if isinstance(one, dict) and one.pop("optional", False)}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+
+
+def _flaw(node: Node, path: tuple[str | int, ...], message: str, hint: str, file: str) -> LoadProblem:
+    if file:
+        where = ".".join(map(str, path))
+        return LoadProblem(file, 1, 1, where, message, hint)
+    if node.get("input"):
+        return node.at(("input", *path), message, hint)
+    return node.at(("args", *path[1:]) if path else ("args",), message, hint)
+
+
+def _reply(loaded: Loaded, default: Node | None, own: Node | None) -> Reply:
+    """A tool's reply settings: its own, else its backend's, else ours, key by key."""
+
+    def said(word: str) -> Node | None:
+        return (own and own.get(word)) or (default and default.get(word)) or None
+
+    redact, on_error, most = said("redact"), said("on_error"), said("most_bytes")
+    return Reply(
+        redact=_kinds(loaded, redact),
+        on_error=on_error.value if on_error else "refuse",
+        most_bytes=size(most.value) if most else DEFAULT_REPLY_BYTES,
+    )
+
+
+def _kinds(loaded: Loaded, node: Node | None) -> frozenset[str]:
+    try:
+        return kinds_of(node.plain() if node else DEFAULT_PROFILE)
+    except UnknownKind as error:
+        if node:
+            loaded.problems.append(node.problem(str(error)))
+        return frozenset()
+
+
+def _effect(loaded: Loaded, node: Node, method: str) -> str:
+    said = node.get("effect")
+    if said:
+        return str(said.value)
+    if method not in ("GET", "HEAD"):
+        hint = "one of: read, write, irreversible, admin"
+        loaded.problems.append(node.at(("call",), f"a {method} needs the key effect beside it", hint))
+    return "read"
+
+
+def digest(value: Any) -> str:
+    """The first 16 hex digits of the SHA-256 of a JSON value in canonical form."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _each(node: Node | None) -> Iterable[Node]:
+    return node.each() if node else ()
+
+
+def _text(node: Node, key: str) -> str:
+    found = node.get(key)
+    return str(found.value) if found else ""
+
+
+def clashes(tools: Iterable[Tool]) -> Iterator[tuple[Tool, Tool]]:
+    """Pairs of tools that the same request could mean."""
+    seen: dict[Any, Tool] = {}
+    for tool in tools:
+        shape = (tool.backend, tool.method, tuple(_shape(segment) for segment in parse(tool.path)))
+        if shape in seen:
+            yield seen[shape], tool
+        seen.setdefault(shape, tool)
+
+
+def _shape(segment: Segment) -> tuple[str, bool, str]:
+    return segment.shape

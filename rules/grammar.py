@@ -1,0 +1,167 @@
+"""The description of rules files. The loader checks files against it, and `toolwall schema` prints it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rules.shape import (
+    DURATION,
+    Anything,
+    Choice,
+    Either,
+    Flag,
+    Form,
+    JsonSchema,
+    Key,
+    Many,
+    Shape,
+    Size,
+    Table,
+    Text,
+)
+
+NAME: Final = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+_NAME_LIKE: Final = "a name of letters, digits, - and _ that begins with a letter, at most 64 long"
+_Name: Final = Text(NAME, _NAME_LIKE)
+_Duration: Final = Text(DURATION, "a duration such as 500ms, 10s or 15m")
+_Says: Final = Key(Text(), "What it is for, in plain words; a model reads this.")
+
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+PLACES: Final = ("path", "query", "header", "cookie", "body")
+EFFECTS: Final = ("read", "write", "irreversible", "admin")
+CALL: Final = rf"^({'|'.join(METHODS)}) /\S*$"
+PATTERN: Final = r"^[A-Za-z0-9_.*-]+$"
+
+REPLY: Final = Form(
+    {
+        "redact": Key(
+            Many(Text(), or_one=True), "A profile (off, secrets, standard) or the kinds of findings to take out."
+        ),
+        "on_error": Key(
+            Choice(("refuse", "pass")), "What happens to an answer that cannot be checked; `pass` is recorded."
+        ),
+        "most_bytes": Key(Size(), "The largest answer that is accepted, decoded."),
+    },
+    later=frozenset({"keep", "most", "check"}),
+)
+_PATH_OPTIONS: Final = Form(
+    {
+        "path": Key(
+            Form(
+                {
+                    "encoded_slash": Key(Flag(), "Allows %2F in the value; it stays one segment."),
+                    "style": Key(Choice(("matrix",)), "Allows ; in the value, for matrix parameters."),
+                }
+            ),
+            "What a path argument may hold besides plain text.",
+            required=True,
+        )
+    }
+)
+TOOL: Final = Form(
+    {
+        "says": _Says,
+        "call": Key(Text(CALL, "METHOD /path, such as GET /customers/{id}"), "Method and path.", required=True),
+        "args": Key(
+            Table(JsonSchema(optional=True), like="an argument's name"),
+            "The arguments, each with its JSON Schema; all are required unless `optional: true`.",
+        ),
+        "input": Key(JsonSchema(), "All arguments as one JSON Schema, or a $ref to a file in the rules folder."),
+        "in": Key(
+            Table(Either(Choice(PLACES), _PATH_OPTIONS), like="an argument's name"),
+            "Where an argument travels, when it is not the usual place.",
+        ),
+        "effect": Key(Choice(EFFECTS), "What a call does to the world. Required unless the method is GET or HEAD."),
+        "timeout": Key(_Duration, "How long the backend may take."),
+        "reply": Key(REPLY, "How answers are checked and cleaned."),
+    },
+    at_most_one=("args", "input"),
+    later=frozenset({"idempotency", "undo", "credential", "limit", "cache", "retry", "breaker"}),
+)
+BACKEND: Final = Form(
+    {
+        "backend": Key(_Name, "The backend's name; its tools are called NAME.TOOL.", required=True),
+        "url": Key(Text(), "Where it is: http(s)://host[:port][/path].", required=True),
+        "says": _Says,
+        "addresses": Key(
+            Many(Text()), "Networks that the host may lie in although they are not public, such as 10.0.0.0/8."
+        ),
+        "timeout": Key(_Duration, "How long this backend's tools may take, unless they say otherwise."),
+        "reply": Key(REPLY, "How answers of this backend's tools are treated, unless they say otherwise."),
+        "tools": Key(Table(TOOL, NAME, _NAME_LIKE), "The tools, by name.", required=True),
+    },
+    later=frozenset({"credential", "limit", "breaker", "retry", "cache", "proxy"}),
+)
+_Patterns: Final = Many(Text(PATTERN, "a tool's name or a pattern such as crm.get_*"), or_one=True)
+_TextList: Final = Many(Text(), or_one=True)
+TO: Final = Form(
+    {
+        "roles": Key(_TextList, "Roles, of which the caller needs one."),
+        "agents": Key(_TextList, "Agents, of which the caller has to be one."),
+        "users": Key(_TextList, "Users, of whom the caller has to act for one."),
+        "principals": Key(_TextList, "Ids of principals, of which the caller has to be one."),
+    }
+)
+APPROVAL: Final = Form(
+    {
+        "by": Key(Text(), "The role that may approve.", required=True),
+        "within": Key(_Duration, "How long an approval may take.", required=True),
+    }
+)
+RULE: Final = Form(
+    {
+        "id": Key(_Name, "The rule's name: Records and explanations use it.", required=True),
+        "says": _Says,
+        "allow": Key(_Patterns, "The tools that this rule allows."),
+        "deny": Key(_Patterns, "The tools that this rule denies; any deny wins."),
+        "to": Key(TO, "Whom the rule is about: each key that is there has to match. Without it, everybody."),
+        "when": Key(Text(), "A condition in CEL, such as args.amount_cents <= 50000."),
+        "require": Key(
+            Form(
+                {"approval": Key(APPROVAL, "A human has to say yes first.", required=True)},
+                later=frozenset({"limit", "budget", "reason", "redact"}),
+            ),
+            "What an allowed call has to fulfil besides.",
+        ),
+        "waive": Key(
+            Form({"approval": Key(Text(), "Why this call needs no human although its effect asks for one.", True)}),
+            "Obligations of the tool's effect that this rule takes away, each with its reason.",
+        ),
+    },
+    one_of=("allow", "deny"),
+    later=frozenset({"limit", "mode", "keep", "budget"}),
+)
+OUTCOMES: Final = ("allow", "deny", "approval", "unknown_tool", "schema_violation", "denied", "approval_pending")
+EXAMPLE: Final = Form(
+    {
+        "as": Key(
+            Form(
+                {
+                    "id": Key(Text(), "The principal's id."),
+                    "roles": Key(Many(Text()), "The caller's roles."),
+                    "agent": Key(Text(), "The agent."),
+                    "user": Key(Text(), "The user for whom the agent acts."),
+                }
+            ),
+            "Who calls.",
+            required=True,
+        ),
+        "call": Key(Text(PATTERN, "a tool's name"), "The tool that is called.", required=True),
+        "args": Key(Table(Anything(), may_be_empty=True), "The arguments."),
+        "expect": Key(Choice(OUTCOMES), "allow, deny (any refusal), approval, or a refusal code.", required=True),
+    }
+)
+POLICY: Final = Form(
+    {
+        "rules": Key(Many(RULE), "Who may call what, on which terms."),
+        "examples": Key(Many(EXAMPLE), "Calls and what should come of them; `toolwall test` runs them."),
+    }
+)
+
+
+def form_of(keys: frozenset[str]) -> Form:
+    """Which kind of file this is, by the keys that it shares with each."""
+    return BACKEND if len(keys & BACKEND.keys.keys()) > len(keys & POLICY.keys.keys()) else POLICY
+
+
+FILES: Final[tuple[Shape, ...]] = (BACKEND, POLICY)

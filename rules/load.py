@@ -1,0 +1,151 @@
+"""Loading: a folder of YAML becomes a Ruleset, or an error that names everything that is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rules.backends import Loaded, clashes, digest, load_backend
+from rules.decide import Ruleset
+from rules.examples import Example
+from rules.grammar import form_of
+from rules.policies import duplicates, load_example, load_rule
+from rules.rule import Rule
+from rules.shape import check
+from rules.source import LoadProblem, Node, read
+from rules.tools import Catalog, Tool
+
+__all__ = ["LoadProblem", "RulesError", "load"]
+
+MOST_FILES = 1_000
+"""Of one rules folder. A file a backend and some for policies stay far below."""
+
+MOST_BYTES = 4 * 1024 * 1024
+"""Of one file: the largest public API descriptions, cut down to contracts, are half of that."""
+
+MOST_PROBLEMS = 500
+"""More than anybody reads at once."""
+
+
+class RulesError(Exception):
+    """The rules cannot be used. `problems` holds all that is wrong; as text it is one line each."""
+
+    def __init__(self, problems: Iterable[LoadProblem]) -> None:
+        self.problems = sorted(set(problems))[:MOST_PROBLEMS]
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def load(folder: Path) -> Ruleset:
+    """Read every *.yaml and *.yml under a folder. Raises RulesError with all problems of all files.
+
+    Names that begin with a dot are skipped at every level, so a mounted ConfigMap is read once. A folder without
+    rules is not an error: it denies every call.
+    """
+    problems: list[LoadProblem] = []
+    hashes: dict[str, Any] = {}
+    roots = [_root(folder, file, hashes, problems) for file in _files(folder, problems)]
+    names = None if problems and None in roots else frozenset(_names(roots))
+    fit = [root for root in roots if root and not _has_problems(root, problems)]
+    backends = [load_backend(root, folder) for root in fit if root.get("backend")]
+    catalog = _catalog(backends, hashes, problems)
+    rules, examples = _policies([root for root in fit if not root.get("backend")], catalog, names, problems)
+    if problems:
+        raise RulesError(problems)
+    return Ruleset(digest(hashes), catalog, rules, examples)
+
+
+def _has_problems(root: Node, problems: list[LoadProblem]) -> bool:
+    """Whether this file's shape is wrong, so that nothing further can be said about it."""
+    return any(problem.file == root.file for problem in problems)
+
+
+def _names(roots: Iterable[Node | None]) -> Iterator[str]:
+    """Every tool that the files name, also those of files with problems: a rule about one is not a second mistake."""
+    for root in roots:
+        backend, tools = (root.get("backend"), root.get("tools")) if root else (None, None)
+        if backend and tools:
+            yield from (f"{backend.value}.{short}" for short, _ in tools.items())
+
+
+def _files(folder: Path, problems: list[LoadProblem]) -> list[Path]:
+    if not folder.is_dir():
+        problems.append(LoadProblem(str(folder), 1, 1, "", "is not a folder", "name the folder that holds the rules"))
+        return []
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix in (".yaml", ".yml") and not _hidden(path.relative_to(folder)) and path.is_file()
+    )
+    if len(found) > MOST_FILES:
+        problems.append(LoadProblem(str(folder), 1, 1, "", f"holds more than {MOST_FILES} files"))
+    return found[:MOST_FILES]
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _root(folder: Path, file: Path, hashes: dict[str, Any], problems: list[LoadProblem]) -> Node | None:
+    """The document of one file, None where it has none; its hash and problems are noted."""
+    name = file.relative_to(folder).as_posix()
+    try:
+        data = _bytes(file)
+    except (OSError, ValueError) as error:
+        problems.append(LoadProblem(name, 1, 1, "", f"cannot be read: {error}"))
+        return None
+    hashes[name] = hashlib.sha256(data).hexdigest()
+    root, found = read(name, data)
+    if root is not None:
+        keys = frozenset(root.value) if isinstance(root.value, dict) else frozenset()
+        found += check(root, form_of(keys))
+    problems += found
+    return root
+
+
+def _bytes(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        data = stream.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"it is larger than {MOST_BYTES} bytes")
+    return data
+
+
+def _catalog(loads: list[Loaded], hashes: dict[str, Any], problems: list[LoadProblem]) -> Catalog:
+    tools: dict[str, Tool] = {}
+    for loaded in loads:
+        problems += loaded.problems
+        hashes.update(loaded.documents)
+        for tool in loaded.tools:
+            if tool.name in tools:
+                first = tools[tool.name]
+                problems.append(_at(tool, f"{tool.name} is declared twice", f"first in {first.file}:{first.line}"))
+            tools.setdefault(tool.name, tool)
+    for first, second in clashes(tools.values()):
+        hint = f"{first.file}:{first.line} has {first.method} {first.path}"
+        problems.append(_at(second, f"{second.name} and {first.name} have the same call", hint))
+    return Catalog([loaded.backend for loaded in loads if loaded.backend], tools.values())
+
+
+def _policies(
+    roots: list[Node], catalog: Catalog, names: Collection[str] | None, problems: list[LoadProblem]
+) -> tuple[list[Rule], list[Example]]:
+    rules: list[Rule] = []
+    examples: list[Example] = []
+    for root in roots:
+        for node in root.value["rules"].value if root.get("rules") else ():
+            rule, found = load_rule(node, catalog, names)
+            rules += [rule] if rule else []
+            problems += found
+        for node in root.value["examples"].value if root.get("examples") else ():
+            example, found = load_example(node, names)
+            examples.append(example)
+            problems += found
+    for first, second in duplicates(rules):
+        problems.append(_at(second, f"the rule {second.id} stands twice", f"first in {first.file}:{first.line}"))
+    return rules, examples
+
+
+def _at(thing: Tool | Rule, message: str, hint: str) -> LoadProblem:
+    return LoadProblem(thing.file, thing.line, 1, "", message, hint)

@@ -1,0 +1,129 @@
+"""Policy files become Rules and Examples."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from rules.examples import Example
+from rules.facts import Principal
+from rules.obligations import Approval
+from rules.problems import closest
+from rules.rule import EVERYBODY, Effect, Rule, To, matches_pattern
+from rules.shape import duration
+from rules.source import LoadProblem, Node
+from rules.tools import Catalog
+from rules.when import BadCondition, When
+
+
+Names = Collection[str] | None
+"""The full names of all tools; None where a file could not be read, so that nobody knows them."""
+
+
+def load_rule(node: Node, catalog: Catalog, names: Names) -> tuple[Rule | None, list[LoadProblem]]:
+    """Read one rule whose shape was checked."""
+    problems = list(_pattern_problems(node, names))
+    when = _when(node.get("when"), problems)
+    word = "allow" if node.get("allow") else "deny"
+    if word == "deny":
+        problems += [node.key_problem(key, "has no meaning in a deny") for key in ("require", "waive") if node.get(key)]
+    rule = Rule(
+        id=_text(node, "id"),
+        effect=Effect(word),
+        tools=tuple(one.value for one in node.value[word].each()),
+        to=_to(node.get("to")),
+        when=when,
+        obligations=_obligations(node.get("require")),
+        waive={key: below.value for key, below in _items(node.get("waive"))},
+        says=_text(node, "says"),
+        file=node.file,
+        line=node.line,
+    )
+    problems += _waive_problems(node, rule, catalog)
+    return (None if problems else rule), problems
+
+
+def _pattern_problems(node: Node, names: Names) -> Iterator[LoadProblem]:
+    for word in ("allow", "deny"):
+        for one in node.value[word].each() if node.get(word) else ():
+            if names is not None and not any(matches_pattern(one.value, tool) for tool in names):
+                yield one.problem(f"{one.value} matches no tool", _meant(one.value, names))
+
+
+def _meant(pattern: str, names: Collection[str]) -> str:
+    near = closest(pattern, names)
+    return f"did you mean {near}?" if near else "`toolwall catalog` lists the tools"
+
+
+def _when(node: Node | None, problems: list[LoadProblem]) -> When | None:
+    if node is None:
+        return None
+    try:
+        return When(node.value)
+    except BadCondition as bad:
+        problems.append(node.problem(str(bad), bad.hint))
+        return None
+
+
+def _to(node: Node | None) -> To:
+    if node is None:
+        return EVERYBODY
+    return To(**{key: frozenset(one.value for one in below.each()) for key, below in node.items()})
+
+
+def _obligations(node: Node | None) -> tuple[Approval, ...]:
+    approval = node.get("approval") if node else None
+    return (Approval(_text(approval, "by"), duration(_text(approval, "within"))),) if approval else ()
+
+
+def _waive_problems(node: Node, rule: Rule, catalog: Catalog) -> Iterator[LoadProblem]:
+    if not rule.waive or not node.get("waive"):
+        return
+    where = node.value["waive"]
+    if rule.obligations:
+        yield where.problem("waives what the same rule requires", "remove one of the two")
+    for tool in catalog.tools.values():
+        if tool.effect == "admin" and rule.covers(tool.name):
+            yield where.problem(f"cannot waive the approval of {tool.name}, an admin tool", "leave it out of this rule")
+
+
+def load_example(node: Node, names: Names) -> tuple[Example, list[LoadProblem]]:
+    """Read one example whose shape was checked. A tool that does not exist is fine where that is what it expects."""
+    caller = node.value["as"]
+    principal = Principal(
+        id=_text(caller, "id") or "example",
+        roles=frozenset(one.value for one in _each(caller.get("roles"))),
+        agent=_text(caller, "agent"),
+        user=_text(caller, "user"),
+        method="example",
+    )
+    args = node.get("args")
+    example = Example(
+        principal, _text(node, "call"), args.plain() if args else {}, _text(node, "expect"), node.file, node.line
+    )
+    problems = []
+    if names is not None and example.tool not in names and example.expect not in ("unknown_tool", "deny"):
+        problems.append(node.at(("call",), f"{example.tool} is no tool", _meant(example.tool, names)))
+    return example, problems
+
+
+def duplicates(rules: Iterable[Rule]) -> Iterator[tuple[Rule, Rule]]:
+    """Pairs of rules with the same id."""
+    seen: dict[str, Rule] = {}
+    for rule in rules:
+        if rule.id in seen:
+            yield seen[rule.id], rule
+        seen.setdefault(rule.id, rule)
+
+
+def _items(node: Node | None) -> Iterable[tuple[str, Node]]:
+    return node.items() if node else ()
+
+
+def _each(node: Node | None) -> Iterable[Node]:
+    return node.each() if node else ()
+
+
+def _text(node: Any, key: str) -> str:
+    found = node.get(key) if node else None
+    return str(found.value) if found else ""

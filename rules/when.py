@@ -1,0 +1,185 @@
+"""Conditions: CEL (cel.dev) behind an interface with three answers: yes, no, cannot tell.
+
+Google's cel-cpp evaluates in bounded memory with RE2 patterns. Its errors are values, and truthy ones, so that only
+`True` itself is a yes and only `False` itself a no; anything else (a missing field, an overflow, a type that does not
+fit, a number beyond 64 bits) is None: cannot tell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Final
+
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_strings
+
+from rules.facts import Facts
+
+MOST_CHARACTERS = 2_000
+"""Of one condition: a page of text. Longer ones belong into several rules."""
+
+MOST_LOOPS = 3
+"""`all`, `exists`, `map` and the like in one condition."""
+
+MOST_STEPS = 1_000_000
+"""Steps that the loops of one condition may take together, about a tenth of a second; beyond it nobody can tell."""
+
+_TEXT: Final = re.compile(r"""r?("(\\.|[^"\\])*"|'(\\.|[^'\\])*')""")
+_LOOP: Final = re.compile(r"\.\s*(all|exists|exists_one|map|filter)\s*\(")
+_IN: Final = re.compile(r"\bin\b")
+_AT: Final = re.compile(r"<input>:(\d+):(\d+): (.*)")
+
+_PARTS: Final[Mapping[str, Callable[[Facts], Any]]] = {
+    "args": lambda facts: facts.args if type(facts.args) is dict else dict(facts.args),
+    "principal": lambda facts: {
+        "id": facts.principal.id,
+        "roles": sorted(facts.principal.roles),
+        "agent": facts.principal.agent,
+        "user": facts.principal.user,
+    },
+    "tool": lambda facts: {
+        "name": facts.tool.name,
+        "backend": facts.tool.backend,
+        "effect": facts.tool.effect,
+        "method": facts.tool.method,
+    },
+    "run": lambda facts: {"id": facts.run.id, "step": facts.run.step},
+    "time": lambda facts: facts.now,
+    "network": lambda facts: {"peer": facts.peer},
+}
+_FIELDS: Final = {
+    "principal": ("id", "roles", "agent", "user"),
+    "tool": ("name", "backend", "effect", "method"),
+    "run": ("id", "step"),
+    "network": ("peer",),
+}
+VARIABLES: Final = tuple(_PARTS)
+
+
+class BadCondition(ValueError):
+    """A condition that can never be answered: not CEL, an unknown name, a type that does not fit. `hint` helps."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class When:
+    """One condition, parsed and type-checked. Raises BadCondition. `uses` names the variables that it needs."""
+
+    __slots__ = ("_expression", "_loops", "text", "uses")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        bare = _TEXT.sub('""', text)
+        self.uses = frozenset(name for name in VARIABLES if re.search(rf"\b{name}\b", bare))
+        self._loops = _loops(text, bare)
+        self._expression = _compile(text)
+        _check_fields(bare)
+
+    def ask(self, asking: Asking) -> bool | None:
+        """Yes (True), no (False), or cannot tell (None). Never raises."""
+        if self._loops and asking.elements() ** self._loops > MOST_STEPS:
+            return None
+        try:
+            answer = self._expression.eval(asking.activation()).value()
+        except Exception:  # a value that CEL cannot hold, such as a lone surrogate
+            return None
+        return answer if answer is True or answer is False else None
+
+    def __repr__(self) -> str:
+        return f"When({self.text!r})"
+
+
+class Asking:
+    """The variables of one call as CEL sees them, made when the first condition asks and then shared."""
+
+    __slots__ = ("_activation", "_elements", "_facts", "_uses")
+
+    def __init__(self, facts: Facts, uses: frozenset[str]) -> None:
+        self._facts = facts
+        self._uses = uses
+        self._activation: Any = None
+        self._elements = -1
+
+    def activation(self) -> Any:
+        """What an expression is evaluated against; raises whatever the conversion raises."""
+        if self._activation is None:
+            self._activation = _env().Activation({name: _PARTS[name](self._facts) for name in self._uses})
+        return self._activation
+
+    def elements(self) -> int:
+        """How many items and members the arguments hold at all depths, at most some more than MOST_STEPS."""
+        if self._elements < 0:
+            self._elements = _count(self._facts.args)
+        return self._elements
+
+
+@cache
+def _env() -> Any:
+    types = cel.Type
+    text_map = types.Map(types.STRING, types.STRING)
+    dyn_map = types.Map(types.STRING, types.DYN)
+    variables = {
+        "args": dyn_map,
+        "principal": dyn_map,
+        "tool": text_map,
+        "run": dyn_map,
+        "time": types.TIMESTAMP,
+        "network": text_map,
+    }
+    return cel.NewEnv(variables=variables, extensions=[ext_strings.ExtStrings()])
+
+
+def _compile(text: str) -> Any:
+    if len(text) > MOST_CHARACTERS:
+        raise BadCondition(f"is longer than {MOST_CHARACTERS} characters", "split it into several rules")
+    try:
+        expression = _env().compile(text)
+    except Exception as error:
+        raise BadCondition(*_complaint(str(error))) from None
+    if expression.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
+        raise BadCondition(f"is {expression.return_type().name()}, must be yes or no", "compare it with something")
+    return expression
+
+
+def _complaint(error: str) -> tuple[str, str]:
+    """CEL's message as one line, with the place in the condition."""
+    found = _AT.search(error)
+    if not found:
+        return f"is not CEL: {error.partition(chr(10))[0]}", ""
+    line, column, message = found.groups()
+    message = message.removesuffix(" (in container '')")
+    hint = f"known are: {', '.join(VARIABLES)}" if message.startswith("undeclared reference") else ""
+    return f"is not CEL at line {line}, character {column}: {message}", hint
+
+
+def _check_fields(bare: str) -> None:
+    """Refuse `principal.rolle`: on a map CEL would answer it with an error on each call."""
+    for name, fields in _FIELDS.items():
+        for found in re.finditer(rf"(?<![.\w]){name}\s*\.\s*(\w+)", bare):
+            if found[1] not in fields:
+                raise BadCondition(f"asks for {name}.{found[1]}", f"{name} has: {', '.join(fields)}")
+
+
+def _loops(text: str, bare: str) -> int:
+    """How deep the loops of a condition could be nested at worst; a membership test inside of one is a loop too."""
+    loops = len(_LOOP.findall(bare))
+    if loops > MOST_LOOPS:
+        raise BadCondition(f"loops more than {MOST_LOOPS} times", "split it into several rules")
+    return loops + min(len(_IN.findall(bare)), 1) if loops else 0
+
+
+def _count(args: Any) -> int:
+    count, level = 0, [args]
+    while level and count <= MOST_STEPS:
+        count += sum(len(one) for one in level)
+        level = [
+            below
+            for one in level
+            for below in (one.values() if isinstance(one, Mapping) else one)
+            if isinstance(below, dict | list)
+        ]
+    return count
