@@ -83,6 +83,8 @@ def _play(stack: ExitStack, once: bool, door: int, console: Console) -> int:
     told = story.tell(door, desk_port)
     good = sum(not row.faults for row in told)
     console.print(story.table(told), f"{good} of {len(told)} steps came out as told.", sep="\n")
+    if good < len(told):
+        console.print(Text(f"The sidecar said:\n{sidecar.last_words()}", "red"))
     if not once:
         _how_to_go_on(console, work, door)
         with suppress(KeyboardInterrupt):

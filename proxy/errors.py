@@ -41,7 +41,8 @@ class Refusal(Exception):
     `code` is a key of CODES. `detail` and `suggestion` are written for a model to act on and carry no value of the
     request, no credential and nothing of the policy. `executed` tells whether the backend may have acted.
     `errors` lists wrong arguments as `{path, problem, example?}`. `retry_after` is in seconds.
-    `headers` are extra reply headers. `note` is for the Record alone, never for the caller.
+    `headers` are extra reply headers. `note` is for the Record alone, never for the caller. `call_id` and `tool` are
+    filled in when the Record is written.
     """
 
     def __init__(
@@ -67,6 +68,8 @@ class Refusal(Exception):
         self.note = note
         self.extra = extra or {}
         self.headers = headers
+        self.call_id = ""
+        self.tool = ""
 
     @property
     def status(self) -> int:

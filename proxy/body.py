@@ -1,0 +1,68 @@
+"""The body of a reply: bytes in pieces, closed by name, bounded when read whole."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from types import TracebackType
+
+
+class TooLong(Exception):
+    """A body had more bytes than it may have."""
+
+
+class Body:
+    """Pieces of bytes that arrive in time; `async with` closes whatever they come from, on every path."""
+
+    __slots__ = ("_close", "_pieces", "whole")
+
+    def __init__(self, pieces: AsyncIterator[bytes], close: Callable[[], Awaitable[None]]) -> None:
+        self.whole: bytes | None = None
+        self._pieces = pieces
+        self._close = close
+
+    @classmethod
+    def of(cls, data: bytes) -> Body:
+        """A body that is already here in one piece."""
+        body = cls(_one(data), _nothing)
+        body.whole = data
+        return body
+
+    async def __aenter__(self) -> Body:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the pieces and what they come from; a second time does nothing."""
+        if isinstance(self._pieces, AsyncGenerator):
+            await self._pieces.aclose()
+        await self._close()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces
+
+    async def read(self, most: int) -> bytes:
+        """All of it. Raises TooLong as soon as more than `most` bytes have come."""
+        if self.whole is not None:
+            if len(self.whole) > most:
+                raise TooLong
+            return self.whole
+        pieces, size = [], 0
+        async for piece in self._pieces:
+            size += len(piece)
+            if size > most:
+                raise TooLong
+            pieces.append(piece)
+        return b"".join(pieces)
+
+
+async def _one(data: bytes) -> AsyncIterator[bytes]:
+    if data:
+        yield data
+
+
+async def _nothing() -> None:
+    return None

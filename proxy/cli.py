@@ -1,0 +1,127 @@
+"""The command `toolwall`. Exit codes: 0 good, 1 findings or failures, 2 wrong usage, 3 cannot run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+app = typer.Typer(
+    name="toolwall",
+    help="A tool firewall for LLM agents: it checks, judges, cleans and records every tool call.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    epilog="Exit codes: 0 good, 1 findings or failures, 2 wrong usage, 3 cannot run.",
+)
+keys = typer.Typer(help="API keys of agents.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+
+FINDINGS, USAGE, CANNOT_RUN = 1, 2, 3
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="The sidecar's configuration.")]
+
+
+def fail(text: str, code: int = CANNOT_RUN) -> NoReturn:
+    """Say why on standard error, and end."""
+    typer.echo(text, err=True)
+    raise typer.Exit(code)
+
+
+@app.command()
+def run(
+    config: Config = Path("toolwall.yaml"),
+    log: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Serve: stand between agents and backends until a signal says stop."""
+    from proxy import serve
+    from proxy.app import CannotRun, Running
+    from proxy.config import ConfigError, load_config
+
+    if log not in ("debug", "info", "warning", "error"):
+        fail("--log is one of debug, info, warning, error.", USAGE)
+
+    def say(sidecar: Running) -> None:
+        typer.echo(f"toolwall serves on {', '.join(sidecar.doors)} (admin on {sidecar.admin})", err=True)
+
+    try:
+        settings = load_config(config)
+        serve.log_to_stderr(log)
+        serve.serve(settings, say)
+    except OSError as error:
+        fail(f"Cannot read {config}: {error.strerror}. Name another file with --config, or try `toolwall demo`.")
+    except (ConfigError, CannotRun) as error:
+        fail(str(error))
+
+
+@app.command()
+def redact(
+    profile: Annotated[str, typer.Option(help="off, secrets, standard, or kinds joined by commas.")] = "standard",
+    findings: Annotated[bool, typer.Option("--findings", help="Print findings as JSON lines instead.")] = False,
+) -> None:
+    """Clean standard input to standard output, by the same engine as the sidecar. JSON is cleaned by structure."""
+    from redaction.profiles import PROFILES, UnknownKind, kinds_of
+    from redaction.report import findings_json, media_type_of
+    from redaction.scanner import Scanner, Unreadable
+
+    try:
+        text = sys.stdin.buffer.read().decode("utf-8")
+        scanner = Scanner(kinds_of(profile if profile in PROFILES else profile.split(",")))
+        if findings:
+            lines = (json.dumps(finding, ensure_ascii=False) + "\n" for finding in findings_json(text, scanner))
+            sys.stdout.buffer.write("".join(lines).encode())
+        else:
+            stage = scanner.stage(media_type_of(text), "utf-8")
+            sys.stdout.buffer.write(stage.feed(text.encode()) + stage.close())
+    except UnicodeDecodeError:
+        fail("The text is not UTF-8.")
+    except UnknownKind as error:
+        fail(str(error), USAGE)
+    except Unreadable as error:
+        fail(f"The text cannot be checked: {error}.")
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after the story.")] = False,
+    port: Annotated[int | None, typer.Option(help="The door's port; a free one by default.")] = None,
+) -> None:
+    """Play the story of a scripted agent against a small support desk, through a real sidecar."""
+    from proxy.demo import play
+
+    raise typer.Exit(play(once, port))
+
+
+@app.command()
+def version() -> None:
+    """The version of Toolwall."""
+    from importlib.metadata import version as installed
+
+    typer.echo(f"toolwall {installed('toolwall')}")
+
+
+@keys.command("new")
+def new_key(
+    id: Annotated[str, typer.Argument(help="The principal's id.")],
+    role: Annotated[list[str] | None, typer.Option(help="A role; may be repeated.")] = None,
+) -> None:
+    """Make an API key: the key goes to the agent, the printed block into toolwall.yaml under `api_keys`."""
+    from proxy.identity import digest
+    from proxy.identity import new_key as make
+
+    key = make()
+    typer.echo(f"The key, shown only now (send it as the header Toolwall-Key):\n\n    {key}\n", err=True)
+    typer.echo(f"- {{id: {id}, roles: [{', '.join(role or [])}], sha256: {digest(key)}}}")
+
+
+def main() -> None:
+    """The entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

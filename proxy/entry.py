@@ -1,0 +1,304 @@
+"""The open Record of one call: whatever way the call ends, it is written down exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import logging
+import os
+import traceback
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from time import time_ns
+from types import TracebackType
+from typing import Any, Literal
+
+from proxy.body import Body
+from proxy.errors import Refusal
+from proxy.ledger import Ledger, LedgerError
+from proxy.model import Call, Hail, Result
+from proxy.outcomes import withheld
+from proxy.record import Record
+from proxy.telemetry import Attempt, Telemetry, Trace
+from redaction.scanner import Scanner
+from rules.decide import Decision
+from rules.facts import Principal, Run
+from rules.tools import Tool
+
+_log = logging.getLogger("toolwall.calls")
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Opens the Record of each call, and knows where it goes.
+
+    `hash_key` keys the argument hashes, `scanner` cleans what the ledger may show, `arguments` says whether it shows
+    redacted arguments at all.
+    """
+
+    ledger: Ledger
+    telemetry: Telemetry
+    hash_key: bytes
+    scanner: Scanner
+    arguments: Literal["off", "redacted"] = "off"
+
+    def open(self, door: str) -> Entry:
+        """A new Record for a request that came in by this listener."""
+        return Entry(self, Record(call=_new_id(), started_ns=time_ns(), door=door))
+
+
+class Entry:
+    """The Record while its call is under way. `async with` writes it on every way out but a good answer.
+
+    A good answer goes through `follow`, which writes the Record before the answer's last bytes are let go.
+    """
+
+    def __init__(self, entries: Entries, record: Record) -> None:
+        self.record = record
+        self.trace: Trace | None = None
+        self.sent = False
+        self._entries = entries
+        self._expected: frozenset[str] = frozenset()
+        self._written = False
+
+    async def __aenter__(self) -> Entry:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if error is None:
+            return
+        if isinstance(error, asyncio.CancelledError):
+            self._gone()
+            return
+        if not isinstance(error, Exception):
+            return
+        said = await self._refused(error if isinstance(error, Refusal) else self._unforeseen(error))
+        said.call_id = self.record.call
+        said.tool = "" if said.code == "unknown_tool" else self.record.tool
+        if said is not error:
+            raise said from None
+
+    def hailed(self, hail: Hail) -> None:
+        """The head of the request was read."""
+        record = self.record
+        record.protocol = hail.protocol
+        if hail.reason:
+            record.reason = self._entries.scanner.clean_text(hail.reason).value
+        self.trace = self._entries.telemetry.begin(hail.traceparent, hail.tracestate, record.started_ns)
+        record.trace = self.trace.trace_id
+
+    def identified(self, principal: Principal, run: Run) -> None:
+        """The caller is known."""
+        record = self.record
+        record.principal, record.agent = principal.id, principal.agent
+        record.roles = tuple(sorted(principal.roles))
+        record.run, record.step = run.id, run.step
+        record.checks.append("identity")
+
+    def hidden(self, tool: Tool | None) -> None:
+        """No tool was found, or one that this caller may not even know: the Record says which."""
+        self.record.decision = "deny"
+        if tool is not None:
+            self.record.tool, self.record.effect = tool.name, tool.effect
+            self.record.notes.append("hidden: no rule could ever allow this tool to this principal")
+
+    def found(self, tool: Tool) -> None:
+        """The caller may know this tool."""
+        self.record.tool, self.record.effect = tool.name, tool.effect
+        self.record.method = tool.method
+        self.record.checks.append("visible")
+
+    def decided(self, call: Call, decision: Decision) -> None:
+        """The call was judged."""
+        record = self.record
+        record.checks += ("contract",) if decision.code == "schema_violation" else ("contract", "rules")
+        record.decision = decision.effect.value
+        record.rules, record.revision = decision.rules, decision.revision
+        record.waived = dict(decision.waived)
+        record.arguments_hash = self.keyed_hash(call.arguments)
+        if self._entries.arguments == "redacted":
+            record.arguments = self._entries.scanner.clean_json_value(dict(call.arguments))[0]
+
+    def keyed_hash(self, value: Any) -> str:
+        """HMAC-SHA256 over the canonical JSON of a value: equal for equal values, and not to be guessed back."""
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hmac.new(self._entries.hash_key, text.encode(), hashlib.sha256).hexdigest()
+
+    def expect(self, checks: Iterable[str]) -> None:
+        """Name the checks without which no answer may leave."""
+        self._expected = frozenset(checks)
+
+    def check(self, name: str) -> None:
+        """Note that an enforced check ran to its end."""
+        self.record.checks.append(name)
+
+    def unchecked(self, name: str, why: str) -> None:
+        """Note that the rules let something pass unchecked: the Record, a header and a metric say so."""
+        self.record.passed_unchecked.append(name)
+        self.record.notes.append(f"{name}: {why}")
+        self.record.checks.append(name)
+
+    def attempt(self, method: str, host: str, port: int) -> Attempt:
+        """One request to the backend begins."""
+        self.record.attempts += 1
+        assert self.trace is not None
+        return self.trace.attempt(method, host, port)
+
+    async def intent(self) -> None:
+        """Put on disk that this call is about to have effects. Raises Refusal where that cannot be done."""
+        record = self.record
+        seq = self._append(
+            {
+                "kind": "intent",
+                "call": record.call,
+                "tool": record.tool,
+                "principal": record.principal,
+                "run": record.run,
+                "step": record.step,
+                "arguments_hash": record.arguments_hash,
+                "rules": record.rules,
+                "revision": record.revision,
+            }
+        )
+        await self._durable(seq)
+
+    async def follow(self, result: Result) -> Result:
+        """The answer, whose last bytes are held until the Record is written."""
+        missing = self._expected.difference(self.record.checks)
+        if missing:
+            await result.body.close()
+            raise withheld(
+                self.record, "A check that the rules demand did not run.", note=f"missing: {sorted(missing)}"
+            )
+        self.record.status = result.status
+        result.headers.append(("Toolwall-Call", self.record.call))
+        whole = result.body.whole
+        if whole is None:
+            result.body = Body(self._held(result.body), result.body.close)
+            return result
+        self.record.bytes_out = len(whole)
+        self.record.result_hash = hashlib.sha256(whole).hexdigest()
+        await self._write("ok")
+        return result
+
+    async def _held(self, body: Body) -> AsyncIterator[bytes]:
+        digest, held = hashlib.sha256(), b""
+        try:
+            async for piece in body:
+                digest.update(piece)
+                self.record.bytes_out += len(piece)
+                if held:
+                    yield held
+                held = piece
+            self.record.result_hash = digest.hexdigest()
+            await self._write("ok")
+            yield held
+        except Refusal as refusal:
+            await self._refused(refusal)
+            raise
+        finally:
+            self._gone()
+
+    async def _refused(self, refusal: Refusal) -> Refusal:
+        record = self.record
+        record.code, record.status = refusal.code, refusal.status
+        record.executed = refusal.executed
+        if refusal.note:
+            record.notes.append(refusal.note)
+        try:
+            await self._write("outcome_unknown" if refusal.code == "outcome_unknown" else "refused")
+        except Refusal as unwritten:
+            return unwritten
+        return refusal
+
+    def _unforeseen(self, error: Exception) -> Refusal:
+        """An error that nobody mapped: no text of it leaves, since texts of errors hold values."""
+        frames = traceback.extract_tb(error.__traceback__)[-8:]
+        where = " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in reversed(frames))
+        _log.error("internal error in call %s: %s at %s", self.record.call, type(error).__name__, where)
+        return Refusal(
+            "internal",
+            "Toolwall met an unforeseen error and refused the call.",
+            executed="unknown" if self.sent else "no",
+            suggestion="Tell the operator the call_id; the cause stands in the log.",
+            note=type(error).__name__,
+        )
+
+    def _gone(self) -> None:
+        """The caller left: written at once, without waiting for anything."""
+        if self._written:
+            return
+        self.record.outcome = "client_gone"
+        self.record.executed = "unknown" if self.sent else "no"
+        self._written = True
+        try:
+            self._append(self._line())
+        except Refusal:
+            _log.error("the record of call %s, whose caller left, could not be written", self.record.call)
+        self._tell()
+
+    async def _write(self, outcome: str) -> None:
+        record = self.record
+        record.outcome = outcome
+        if outcome == "ok":
+            record.executed = "yes"
+        self._written = True
+        try:
+            seq = self._append(self._line())
+            if self.sent and record.effect != "read":
+                await self._durable(seq)
+        finally:
+            self._tell()
+
+    def _line(self) -> dict[str, Any]:
+        self.record.total_ms = round((time_ns() - self.record.started_ns) / 1e6, 3)
+        return {"kind": "call", **self.record.as_dict()}
+
+    def _append(self, line: dict[str, Any]) -> int:
+        try:
+            return self._entries.ledger.append(line)
+        except LedgerError as error:
+            raise self._unrecorded(error) from None
+
+    async def _durable(self, seq: int) -> None:
+        try:
+            await self._entries.ledger.durable(seq)
+        except LedgerError as error:
+            raise self._unrecorded(error) from None
+
+    def _unrecorded(self, error: LedgerError) -> Refusal:
+        _log.error("the ledger cannot be written: %s", error)
+        return Refusal(
+            "internal",
+            "The call cannot be recorded, so its answer is withheld." if self.sent else "The call cannot be recorded.",
+            executed="unknown" if self.sent else "no",
+            suggestion="Tell the operator that the ledger of the sidecar cannot be written.",
+        )
+
+    def _tell(self) -> None:
+        record = self.record
+        if self.trace is None:
+            self.trace = self._entries.telemetry.begin(None, None, record.started_ns)
+        self._entries.telemetry.finish(self.trace, record)
+        level = logging.DEBUG if record.outcome == "ok" else logging.INFO
+        if _log.isEnabledFor(level):
+            _log.log(
+                level,
+                "%s %s tool=%s principal=%s code=%s status=%s %.1f ms",
+                record.call,
+                record.outcome,
+                record.tool or "-",
+                record.principal or "-",
+                record.code or "-",
+                record.status,
+                record.total_ms,
+            )
+
+
+def _new_id() -> str:
+    """Sortable by time: 12 hex digits of milliseconds, then 64 random bits."""
+    return f"{time_ns() // 1_000_000:012x}{os.urandom(8).hex()}"

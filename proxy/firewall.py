@@ -1,0 +1,86 @@
+"""The heart: what happens to every call, whichever door it came in by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from proxy.entry import Entries, Entry
+from proxy.errors import Refusal
+from proxy.identity import Identify
+from proxy.model import Ask, Call, Guard, Result, Send
+from proxy.runs import Runs
+from rules.decide import Decision, Ruleset
+from rules.problems import NO_EXAMPLE, Problem
+from rules.tools import Tool
+
+Guards = Callable[[Call, Decision], list[Guard]]
+"""Gives the guards of one call, outermost first."""
+
+
+class Firewall:
+    """One pipeline for all doors. `rules` may be replaced at any time: each call is judged by one set of rules."""
+
+    def __init__(self, rules: Ruleset, entries: Entries, guards: Guards, send: Send) -> None:
+        self.rules = rules
+        self.entries = entries
+        self._guards = guards
+        self._send = send
+        self._runs = Runs()
+
+    async def handle(self, ask: Ask, identify: Identify) -> Result:
+        """The answer to one request. Raises Refusal; either way its Record is written."""
+        rules = self.rules
+        async with self.entries.open(ask.listener) as entry:
+            entry.hailed(ask.hail)
+            principal = identify(ask.hail)
+            run = self._runs.step(principal.id, ask.hail.run, monotonic())
+            entry.identified(principal, run)
+            tool = ask.find(rules.catalog)
+            if tool is None or not rules.visible(principal, tool):
+                raise unknown_tool(entry, tool)
+            entry.found(tool)
+            call = await ask.call(entry.record.call, tool, principal, run)
+            entry.decided(call, decision := rules.decide(call.facts()))
+            if decision.denied:
+                raise refusal(decision)
+            send = self._send
+            for guard in reversed(guards := self._guards(call, decision)):
+                send = partial(guard, send=send)
+            entry.expect(guard.__name__ for guard in guards)
+            return await entry.follow(await send(call, entry))
+
+
+def unknown_tool(entry: Entry, tool: Tool | None) -> Refusal:
+    """The same words for a tool that does not exist and for one that this caller could never use."""
+    entry.hidden(tool)
+    return Refusal(
+        "unknown_tool",
+        "No tool of this name is available to you.",
+        suggestion="Use one of the tools that you were given; do not guess URLs.",
+    )
+
+
+def refusal(decision: Decision) -> Refusal:
+    """A denied decision in words that teach the caller and leak nothing of the policy."""
+    if decision.code == "schema_violation":
+        return Refusal(
+            "schema_violation",
+            "One or more arguments do not fit the tool's contract.",
+            suggestion="Correct the listed arguments and call again.",
+            errors=tuple(_said(problem) for problem in decision.problems),
+        )
+    if decision.code == "denied":
+        return Refusal(
+            "denied",
+            "You may use this tool, but not with these arguments or at this time.",
+            suggestion="Do not repeat this call unchanged. Ask the user, or choose another way.",
+        )
+    return Refusal(decision.code, "No tool of this name is available to you.")
+
+
+def _said(problem: Problem) -> dict[str, Any]:
+    said = {"path": problem.path, "problem": problem.problem}
+    return said if problem.example is NO_EXAMPLE else {**said, "example": problem.example}

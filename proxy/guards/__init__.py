@@ -1,0 +1,32 @@
+"""The guards, outermost first. This order is the policy of the house: authors of rules never think about order."""
+
+from __future__ import annotations
+
+from proxy.guards import approval, intent
+from proxy.guards.approval import approval as approval_guard
+from proxy.guards.clean import Clean
+from proxy.guards.intent import intent as intent_guard
+from proxy.guards.timeout import timeout
+from proxy.model import Call, Guard
+from rules.decide import Decision
+
+
+class Guards:
+    """The one list. Each guard has the shape `async (call, entry, send) -> Result` and a name for the Record."""
+
+    def __init__(self, clean: Clean) -> None:
+        self._order = (
+            (approval_guard, approval.applies),
+            (timeout, always),
+            (intent_guard, intent.applies),
+            (clean, always),
+        )
+
+    def __call__(self, call: Call, decision: Decision) -> list[Guard]:
+        """The guards of one call, outermost first."""
+        return [guard for guard, applies in self._order if applies(call, decision)]
+
+
+def always(call: Call, decision: Decision) -> bool:
+    """For guards that no call goes without."""
+    return True

@@ -1,0 +1,150 @@
+"""Clean: whatever a model could read of a reply was read here first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from time import perf_counter
+
+from proxy import decoding, replyheaders
+from proxy.body import Body, TooLong
+from proxy.decoding import Undecodable
+from proxy.entry import Entry
+from proxy.model import Call, Result, Send
+from proxy.outcomes import withheld
+from proxy.replyheaders import BadHeaders, Headers
+from proxy.scanning import Scans
+from redaction.scanner import Scanner, Unreadable
+from rules.tools import Backend
+
+Scanners = Mapping[frozenset[str], Scanner]
+
+# They name a form or a time, in a grammar without free text, and clients parse them.
+_UNSCANNED = frozenset({"content-type", "content-encoding", "last-modified", "retry-after"})
+_BODILESS = frozenset({204, 205, 304})
+
+
+class Clean:
+    """The guard, with what it needs of the house: the backends, a scanner for each set of kinds, threads that scan."""
+
+    __name__ = "clean"
+
+    def __init__(self, backends: Mapping[str, Backend], scanners: Scanners, scans: Scans) -> None:
+        self._backends = backends
+        self._scanners = scanners
+        self._scans = scans
+
+    async def __call__(self, call: Call, entry: Entry, send: Send) -> Result:
+        """Let the call go on, and clean what comes back: headers by allowlist, then as text; the body by its type."""
+        result = await send(call, entry)
+        try:
+            result.headers = self._allowed(call, entry, result)
+            return await self._cleaned(call, entry, result)
+        except BaseException:
+            await result.body.close()
+            raise
+
+    def _allowed(self, call: Call, entry: Entry, result: Result) -> Headers:
+        if result.status < 200:
+            raise withheld(entry.record, "The backend answered with an interim status.")
+        try:
+            kept = replyheaders.kept(result.headers)
+        except BadHeaders as bad:
+            raise withheld(entry.record, "The head of the backend's reply is malformed.", note=str(bad)) from None
+        url = self._backends[call.tool.backend].url
+        kept, removed = replyheaders.located(kept, url, call.base, call.outgoing.target)
+        if removed:
+            entry.record.notes.append("a Location outside of the backend was removed")
+        return kept
+
+    async def _cleaned(self, call: Call, entry: Entry, result: Result) -> Result:
+        reply = call.tool.reply
+        bare = call.outgoing.method == "HEAD" or result.status in _BODILESS
+        if not reply.redact:
+            entry.unchecked("clean", "the contract turns cleaning off")
+            result.headers.append(("toolwall-unchecked", "clean"))
+            result.body = Body.of(b"") if bare else _bounded(result.body, entry, reply.most_bytes)
+            return result
+        scanner, started = self._scanners[reply.redact], perf_counter()
+        raw = b"" if bare else await _read(entry, result.body, reply.most_bytes)
+        await result.body.close()
+        try:
+            result.headers, counts = _clean_headers(scanner, result.headers)
+            body = await self._scan(scanner, raw, result, reply.most_bytes, counts)
+            entry.check("clean")
+        except (Unreadable, Undecodable) as why:
+            if reply.on_error != "pass":
+                raise withheld(entry.record, f"It could not be checked: {why}.", note=str(why)) from None
+            entry.unchecked("clean", str(why))
+            result.headers.append(("toolwall-unchecked", "clean"))
+            body, counts = raw, Counter()
+        entry.record.clean_ms = round((perf_counter() - started) * 1000, 3)
+        _tell(entry, result, counts)
+        result.body = Body.of(body)
+        return result
+
+    async def _scan(self, scanner: Scanner, raw: bytes, result: Result, most: int, counts: Counter[str]) -> bytes:
+        """The cleaned body, decoded; adds what was found to `counts`."""
+        media_type, charset = _content_type(result.headers)
+        try:
+            plain = decoding.decode(raw, _header(result.headers, "content-encoding"), most)
+        except TooLong:
+            raise Unreadable("it is too large when decoded") from None
+        body, found = await self._scans.clean(scanner, plain, media_type, charset)
+        counts.update(found)
+        result.headers = [pair for pair in result.headers if pair[0] != "content-encoding"]
+        return body
+
+
+async def _read(entry: Entry, body: Body, most: int) -> bytes:
+    try:
+        return await body.read(most)
+    except TooLong:
+        raise withheld(entry.record, f"It is larger than {most} bytes. Ask for less.") from None
+
+
+def _bounded(body: Body, entry: Entry, most: int) -> Body:
+    async def pieces() -> AsyncIterator[bytes]:
+        size = 0
+        async for piece in body:
+            size += len(piece)
+            if size > most:
+                raise withheld(entry.record, f"It is larger than {most} bytes. Ask for less.")
+            yield piece
+
+    return Body(pieces(), body.close)
+
+
+def _clean_headers(scanner: Scanner, headers: Headers) -> tuple[Headers, Counter[str]]:
+    """Headers scanned as text. One scan over all of them tells whether any needs a closer look."""
+    counts: Counter[str] = Counter()
+    if not scanner.find("\n".join(value for name, value in headers if name not in _UNSCANNED)):
+        return headers, counts
+    cleaned: Headers = []
+    for name, value in headers:
+        if name not in _UNSCANNED:
+            done = scanner.clean_text(value)
+            value = done.value
+            counts.update(done.counts)
+        cleaned.append((name, value))
+    return cleaned, counts
+
+
+def _tell(entry: Entry, result: Result, counts: Counter[str]) -> None:
+    if counts:
+        entry.record.redactions = dict(sorted(counts.items()))
+        said = ", ".join(f"{kind}={count}" for kind, count in entry.record.redactions.items())
+        result.headers.append(("toolwall-redacted", said))
+
+
+def _content_type(headers: Headers) -> tuple[str, str | None]:
+    media_type, _, parameters = _header(headers, "content-type").partition(";")
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.strip().partition("=")
+        if name.lower() == "charset":
+            return media_type.strip().lower(), value.strip('"').lower()
+    return media_type.strip().lower(), None
+
+
+def _header(headers: Headers, name: str) -> str:
+    return next((value for each, value in headers if each == name), "")

@@ -1,0 +1,19 @@
+"""Intent: what is about to have effects is on disk before the first byte of it leaves (law 5)."""
+
+from __future__ import annotations
+
+from proxy.entry import Entry
+from proxy.model import Call, Result, Send
+from rules.decide import Decision
+
+
+def applies(call: Call, decision: Decision) -> bool:
+    """Whether the tool has effects."""
+    return call.tool.effect != "read"
+
+
+async def intent(call: Call, entry: Entry, send: Send) -> Result:
+    """Write the intent and wait until the disk has it."""
+    await entry.intent()
+    entry.check("intent")
+    return await send(call, entry)

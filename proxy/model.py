@@ -1,0 +1,114 @@
+"""The things that flow: an Ask arrives, becomes a Call, and is answered by a Result."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from proxy.body import Body
+from rules.facts import Facts, Principal, Run
+from rules.schema import Problem
+from rules.tools import Catalog, Tool
+
+if TYPE_CHECKING:
+    from proxy.entry import Entry
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One HTTP request as it will go to the backend, byte for byte. `target` is the raw path and query
+    below the backend's url."""
+
+    method: str
+    target: str
+    headers: Headers = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One tool call that has been read and understood. Holds no envelope of the wire protocol.
+
+    `base` is the path under which the agent sees the backend ("/crm", or "" where the Host chose the backend).
+    `problems` are faults that were found while placing arguments; they are judged with the contract.
+    """
+
+    id: str
+    run: Run
+    principal: Principal
+    tool: Tool
+    arguments: Mapping[str, Any] = field(repr=False)
+    problems: tuple[Problem, ...]
+    outgoing: Outgoing
+    base: str
+    peer: str
+
+    def facts(self) -> Facts:
+        """What the rules may look at."""
+        return Facts(
+            tool=self.tool,
+            args=self.arguments,
+            principal=self.principal,
+            run=self.run,
+            now=datetime.now(UTC),
+            peer=self.peer,
+            problems=self.problems,
+        )
+
+
+@dataclass(slots=True)
+class Result:
+    """The answer to a Call. `headers` are (name, value) pairs in order."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Hail:
+    """What a request says of itself before anything in it is believed; the same for every protocol.
+
+    `key` is the sidecar's own credential, `run` and `reason` the caller's claims, `peer` the caller's address.
+    """
+
+    protocol: str
+    peer: str
+    key: str | None = field(default=None, repr=False)
+    run: str = ""
+    reason: str = field(default="", repr=False)
+    traceparent: str | None = None
+    tracestate: str | None = None
+
+
+class Ask(Protocol):
+    """One request as a protocol understands it. Each method may raise Refusal."""
+
+    @property
+    def listener(self) -> str:
+        """The name of the listener it came in by."""
+
+    @property
+    def hail(self) -> Hail:
+        """The part that needs no body. Raises Refusal where the message itself is bad."""
+
+    def find(self, catalog: Catalog) -> Tool | None:
+        """The tool it is meant for, or None."""
+
+    async def call(self, call_id: str, tool: Tool, principal: Principal, run: Run) -> Call:
+        """The whole request, read and taken apart."""
+
+
+Send = Callable[[Call, "Entry"], Awaitable[Result]]
+
+
+class Guard(Protocol):
+    """One layer around `send`: it may refuse, wait, answer by itself, or rewrite what comes back."""
+
+    __name__: str
+
+    async def __call__(self, call: Call, entry: Entry, send: Send) -> Result: ...

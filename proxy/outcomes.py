@@ -1,0 +1,50 @@
+"""What may truly be said of a call that did not end well: never success, never failure, where neither is known."""
+
+from __future__ import annotations
+
+from proxy.errors import Refusal
+from proxy.record import Record
+
+
+def withheld(record: Record, detail: str, note: str = "") -> Refusal:
+    """The backend answered, and its answer may not be shown."""
+    carried_out = 200 <= record.upstream_status < 400
+    told = "The action was carried out; its answer was withheld. " if carried_out else ""
+    return Refusal(
+        "reply_refused",
+        told + detail,
+        executed="yes" if carried_out else "unknown",
+        suggestion="Do not repeat the call; tell the user what happened.",
+        note=note,
+    )
+
+
+def lost(record: Record, *, timed_out: bool, note: str) -> Refusal:
+    """The request may have reached the backend, and no whole answer came."""
+    if record.effect != "read":
+        return Refusal(
+            "outcome_unknown",
+            "The request was sent, and no answer came back. The action may or may not have been carried out.",
+            executed="unknown",
+            suggestion="Do not repeat the call. Find out by reading, or ask a human.",
+            note=note,
+        )
+    return Refusal(
+        "timeout" if timed_out else "upstream_unreachable",
+        "The backend did not answer in time." if timed_out else "The backend hung up without a proper answer.",
+        executed="unknown",
+        suggestion="Reading again is safe. Try again later, or ask for less.",
+        retry_after=RETRY_SECONDS,
+        note=note,
+    )
+
+
+def not_sent(code: str, detail: str, note: str = "") -> Refusal:
+    """Nothing of the request left; the call may be repeated. `code` is `timeout` or `upstream_unreachable`."""
+    return Refusal(
+        code, detail + " Nothing was sent.", suggestion="Try again later.", retry_after=RETRY_SECONDS, note=note
+    )
+
+
+RETRY_SECONDS = 5
+"""Long enough for a restart of the backend to make progress, short enough for an agent to wait."""

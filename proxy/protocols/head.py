@@ -1,0 +1,125 @@
+"""The head of an HTTP request: refuse what is ambiguous before anything is judged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from proxy.errors import Refusal
+
+# RFC 9110, 7.6.1, and what else speaks of one connection only.
+HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
+     "transfer-encoding", "upgrade"}
+)  # fmt: skip
+# Headers that mean one thing: a second one is an ambiguity, not a list.
+_SINGLE = frozenset(
+    {"host", "content-type", "content-length", "content-encoding", "authorization", "origin", "expect",
+     "transfer-encoding", "cookie", "traceparent", "toolwall-key", "toolwall-run", "toolwall-reason",
+     "toolwall-idempotency-key"}
+)  # fmt: skip
+_METHOD = re.compile(r"[A-Z]{1,16}")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What a request needs to know of the listener it came in by.
+
+    `names` are the Host values (lower case, without port) that are accepted; `hosts` maps a Host to a backend;
+    `origins` are the browser origins that may call. `most_body` is in bytes, `most_depth` in JSON levels.
+    """
+
+    name: str
+    names: frozenset[str]
+    hosts: Mapping[str, str]
+    origins: frozenset[str] = frozenset()
+    most_body: int = 1 << 20
+    most_depth: int = 64
+
+
+def texts(raw: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    """Headers as lower-case names with their values, in order. Raises Refusal for bytes that are no text."""
+    return [(name.decode("latin-1").lower(), _text(value)) for name, value in raw]
+
+
+def single(headers: list[tuple[str, str]]) -> dict[str, str]:
+    """The first value of each header. Raises Refusal where one that means one thing comes twice."""
+    head: dict[str, str] = {}
+    for name, value in headers:
+        if name in head and name in _SINGLE:
+            raise bad(f"The header `{name}` is given more than once.")
+        head.setdefault(name, value)
+    return head
+
+
+def check(door: Door, method: str, version: tuple[int, int], head: Mapping[str, str]) -> None:
+    """Raise Refusal `bad_request` for a head that this door does not serve or that could be read in two ways."""
+    if not _METHOD.fullmatch(method) or method in ("CONNECT", "TRACE"):
+        raise bad("This method is not served here.")
+    if version not in ((1, 1), (1, 0)):
+        raise bad("Only HTTP/1.1 is served here.")
+    if "upgrade" in head:
+        raise bad("A protocol upgrade is not served here.")
+    _check_host(door, head)
+    if "origin" in head and head["origin"].lower() not in door.origins:
+        raise bad("A browser page of a foreign origin may not call this door.")
+    _check_framing(version, head)
+
+
+def _check_host(door: Door, head: Mapping[str, str]) -> None:
+    if host_name(head.get("host", "")) not in door.names:
+        raise bad(
+            "The Host header names a host that this door does not serve.",
+            "Call the address that the door listens on; its operator adds further names under `names`.",
+        )
+
+
+def _check_framing(version: tuple[int, int], head: Mapping[str, str]) -> None:
+    coding = head.get("transfer-encoding")
+    if coding is not None and (coding.lower() != "chunked" or "content-length" in head or version != (1, 1)):
+        raise bad("The length of the body is ambiguous.")
+    if head.get("content-encoding", "identity").lower() != "identity":
+        raise bad("A compressed request body is not accepted.", "Send the body without Content-Encoding.")
+    if head.get("expect", "100-continue").lower() != "100-continue":
+        raise bad("This expectation cannot be met.")
+
+
+def host_name(host: str) -> str:
+    """The Host header without its port, in lower case."""
+    name, colon, port = host.rpartition(":")
+    return name.lower() if colon and port.isdigit() else host.lower()
+
+
+def dropped(head: Mapping[str, str]) -> frozenset[str]:
+    """The headers that end here: hop-by-hop ones and those that `Connection` names."""
+    named = head.get("connection")
+    return HOP_BY_HOP.union(each.strip().lower() for each in named.split(",")) if named else HOP_BY_HOP
+
+
+def cookies(header: str | None) -> dict[str, str]:
+    """Names and values of a Cookie header (RFC 6265, 4.2). Raises Refusal for a name that comes twice."""
+    jar: dict[str, str] = {}
+    for part in (header or "").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name in jar:
+            raise bad("A cookie is given more than once.")
+        if name:
+            jar[name] = value
+    return jar
+
+
+def bad(detail: str, suggestion: str = "Send a plain HTTP/1.1 request.") -> Refusal:
+    """A `bad_request`."""
+    return Refusal("bad_request", detail, suggestion=suggestion)
+
+
+def _text(value: bytes) -> str:
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise bad("A header value is not UTF-8.") from None
+    if _CONTROL.search(text):
+        raise bad("A header value holds a control character.")
+    return text

@@ -1,0 +1,92 @@
+"""Placing arguments: from path, query, headers, cookies and body into one object, as the contract declares them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from proxy.protocols import head, target
+from proxy.protocols.arguments import gather
+from rules.schema import Problem
+from rules.tools import Param, Tool
+
+# Only a plain name of the request is said back to the caller.
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+
+
+@dataclass(slots=True)
+class Placed:
+    """The arguments found so far, and what was wrong with them."""
+
+    arguments: dict[str, Any] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def undeclared(self, name: str) -> None:
+        """Note a name that the contract does not have."""
+        path = f"/{name}" if _PLAIN_NAME.fullmatch(name) else ""
+        self.problems.append(Problem(path, "is not an argument of this tool"))
+
+
+def path(placed: Placed, tool: Tool, segments: Mapping[str, str]) -> None:
+    """`segments` are the raw path segments by the wire names of their parameters."""
+    for param in tool.params:
+        if param.place == "path":
+            placed.arguments[param.name] = gather([_path_value(param, segments[param.wire])], param.kind, param.name)
+
+
+def _path_value(param: Param, segment: str) -> str:
+    text = target.decode(segment)
+    if param.matrix:
+        return text.removeprefix(f";{param.wire}=")
+    if target.needs_declaration(segment) and not (param.encoded_slash and ";" not in text):
+        raise head.bad("The path holds an encoded slash or a `;` where the contract has none.")
+    return text
+
+
+def query(placed: Placed, tool: Tool, pairs: list[tuple[str, str]]) -> None:
+    """`pairs` are the decoded names and values of the query."""
+    if not pairs:
+        return
+    params = {param.wire: param for param in tool.params if param.place == "query"}
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    for name, found in values.items():
+        if (param := params.get(name)) is not None:
+            placed.arguments[param.name] = gather(found, param.kind, param.name)
+        else:
+            placed.undeclared(name)
+
+
+def headers(placed: Placed, tool: Tool, pairs: list[tuple[str, str]], jar: Mapping[str, str]) -> None:
+    """Declared headers and cookies; all others are not arguments."""
+    for param in tool.params:
+        if param.place == "header":
+            found = [value for name, value in pairs if name == param.wire.lower()]
+        elif param.place == "cookie":
+            found = [jar[param.wire]] if param.wire in jar else []
+        else:
+            continue
+        if found:
+            placed.arguments[param.name] = gather(found, param.kind, param.name)
+
+
+def body(placed: Placed, tool: Tool, value: Any) -> None:
+    """The parsed JSON body."""
+    if tool.whole_body:
+        placed.arguments["body"] = value
+        return
+    if not isinstance(value, dict):
+        placed.problems.append(Problem("", "the body must be a JSON object"))
+        return
+    names = {wire: name for name, wire in tool.body_wire.items()}
+    taken = {param.name for param in tool.params} | tool.body_wire.keys()
+    for key, item in value.items():
+        if (name := names.get(key)) is not None:
+            placed.arguments[name] = item
+        elif tool.body_open and key not in taken:
+            placed.arguments[key] = item
+        else:
+            placed.undeclared(key)

@@ -1,0 +1,44 @@
+"""How "no" is said: one object for every protocol, written for a model to act on (RFC 9457 over HTTP)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from proxy.errors import CODES, Refusal
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(refusal: Refusal, call_id: str, tool: str) -> dict[str, Any]:
+    """The public object of a refusal. `tool` is empty where the caller may not know it."""
+    row = CODES[refusal.code]
+    said: dict[str, Any] = {
+        "status": row.status,
+        "code": refusal.code,
+        "executed": refusal.executed,
+        "title": row.title,
+        "detail": refusal.detail,
+        "tool": tool,
+        "call_id": call_id,
+        "retry": row.retry,
+        "suggestion": refusal.suggestion,
+        "errors": list(refusal.errors),
+        **refusal.extra,
+    }
+    return {name: value for name, value in said.items() if value not in ("", [])}
+
+
+def reply(refusal: Refusal, call_id: str, tool: str) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Status, headers and body of the HTTP reply."""
+    body = json.dumps(problem(refusal, call_id, tool), ensure_ascii=False).encode() + b"\n"
+    headers = [
+        ("Content-Type", MEDIA_TYPE),
+        ("Cache-Control", "no-store"),
+        ("Toolwall-Call", call_id),
+        ("Toolwall-Refused", refusal.code),
+        *refusal.headers,
+    ]
+    if refusal.retry_after is not None:
+        headers.append(("Retry-After", str(refusal.retry_after)))
+    return CODES[refusal.code].status, headers, body

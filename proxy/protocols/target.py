@@ -1,0 +1,76 @@
+"""Request targets (RFC 9112, 3.2): what may stand in a path and a query, and their strict decoding."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from proxy.errors import Refusal
+
+# Visible ASCII without the characters that RFC 3986 forbids raw and parsers treat differently.
+_ALLOWED = re.compile(r"[!$&'()*+,\-./0-9:;=?@A-Z_a-z~%]+")
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+# A backend that decodes twice would see a dot, a slash, a backslash or a NUL here.
+_TWICE = re.compile(r"%25(?:2e|2f|5c|00)", re.IGNORECASE)
+_SLASH = re.compile(r"%2f|;", re.IGNORECASE)
+_ODD = re.compile(r"[\x00-\x1f\x7f\\]")
+
+
+def split(target: str) -> tuple[str, str]:
+    """Path and raw query of an origin-form target. Raises Refusal `bad_request` for anything ambiguous."""
+    if not target.startswith("/"):
+        raise _bad("The request target must be a path.", "Use the path alone, without scheme and host.")
+    if _ALLOWED.fullmatch(target) is None or _BAD_PERCENT.search(target):
+        raise _bad("The request target holds a character that must be percent-encoded, or a broken %-escape.")
+    path, _, query = target.partition("?")
+    _check_path(path)
+    return path, query
+
+
+def _check_path(path: str) -> None:
+    if _TWICE.search(path):
+        raise _bad("The path holds a doubly encoded separator.")
+    segments = path[1:].split("/")
+    if "" in segments[:-1]:
+        raise _bad("The path has an empty segment.")
+    if "%" not in path and "." not in path:
+        return
+    for segment in segments:
+        text = decode(segment)
+        if text in (".", "..") or _ODD.search(text) or any(part in (".", "..") for part in text.split("/")):
+            raise _bad("The path has a `.` or `..` segment, a backslash or a control character.")
+        if text.partition(";")[0] in (".", ".."):
+            raise _bad("The path has a `.` or `..` segment with a parameter.")
+
+
+def decode(segment: str) -> str:
+    """A percent-encoded piece as text. Raises Refusal where it is not UTF-8."""
+    if "%" not in segment:
+        return segment
+    try:
+        return unquote_to_bytes(segment).decode("utf-8")
+    except UnicodeDecodeError:
+        raise _bad("A percent-encoded part of the request target is not UTF-8.") from None
+
+
+def needs_declaration(segment: str) -> bool:
+    """Whether a path segment holds an encoded slash or a `;`, which only a contract can allow."""
+    return _SLASH.search(segment) is not None
+
+
+def pairs(query: str) -> list[tuple[str, str]]:
+    """Name and value of each part of a query, decoded (`+` is a space). Raises Refusal for a raw `;`."""
+    if not query:
+        return []
+    if ";" in query:
+        raise _bad("The query holds a raw `;`, which servers read differently.", "Encode it as %3B.")
+    found = []
+    for part in query.split("&"):
+        if part:
+            name, _, value = part.partition("=")
+            found.append((decode(name.replace("+", " ")), decode(value.replace("+", " "))))
+    return found
+
+
+def _bad(detail: str, suggestion: str = "Send the canonical form of the URL.") -> Refusal:
+    return Refusal("bad_request", detail, suggestion=suggestion)

@@ -1,0 +1,49 @@
+"""`toolwall run`: serve until a signal says stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+
+from proxy.app import Running, running
+from proxy.config import Settings
+
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+
+def serve(settings: Settings, say: Callable[[Running], None]) -> None:
+    """Run the sidecar in this thread. `say` is called once it serves. Raises CannotRun."""
+    asyncio.run(_serve(settings, say))
+
+
+async def _serve(settings: Settings, say: Callable[[Running], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in STOPPING:
+        loop.add_signal_handler(each, stop.set)
+    async with running(settings) as sidecar:
+        say(sidecar)
+        await stop.wait()
+
+
+class _OneLine(logging.Formatter):
+    """A log line never holds the text of a foreign exception or its values: only the name of its type."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.exc_info and record.exc_info[0] is not None:
+            record.msg, record.args = f"{record.msg} ({record.exc_info[0].__name__})", record.args
+            record.exc_info = record.exc_text = None
+        return super().format(record).replace("\n", " ")
+
+
+def log_to_stderr(level: str) -> None:
+    """Log lines to standard error, one line each. Libraries speak only from WARNING on: their texts may hold values."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("toolwall").setLevel(level.upper())
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
