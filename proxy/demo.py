@@ -80,9 +80,10 @@ def _play(stack: ExitStack, once: bool, door: int, console: Console) -> int:
     work = Path(stack.enter_context(TemporaryDirectory(prefix="toolwall-demo-")))
     desk, desk_port = start_desk(stack, work)
     sidecar = _start_sidecar(stack, work, door, desk_port)
-    told = story.tell(door, desk_port)
-    good = sum(not row.faults for row in told)
-    console.print(story.table(told), f"{good} of {len(told)} steps came out as told.", sep="\n")
+    secrets = story.planted(desk_port)
+    told = story.tell(door, desk_port, work / ".toolwall" / "ledger")
+    good = sum(not row.faults(secrets) for row in told)
+    console.print(story.table(told, secrets), f"{good} of {len(told)} steps came out as told.", sep="\n")
     if good < len(told):
         console.print(Text(f"The sidecar said:\n{sidecar.last_words()}", "red"))
     if not once:

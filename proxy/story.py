@@ -1,7 +1,7 @@
 """The story of `toolwall demo`: what a scripted agent asks of the support desk, and what is promised about each step.
 
-After each step the desk is asked what reached it, so that "nothing was sent" is measured and not believed; and no
-answer may hold any of the personal data that the desk keeps.
+After each step the desk is asked what reached it, so that "nothing was sent" is measured and not believed; the ledger
+must hold the step; and no answer may hold any of the personal data that the desk keeps.
 """
 
 from __future__ import annotations
@@ -12,17 +12,22 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from rich.table import Table
 from rich.text import Text
 
+from proxy.ledger import LedgerError
+from proxy.ledger.export import export_lines
+
 HOST = "127.0.0.1"
 RUN = "demo"
 CALL_S = 15.0  # longer than any timeout in the demo's rules for the tools of the story
 MOST_REPLY = 1 << 20  # bytes; the desk's largest answer has some 30,000
 CUT = 200  # characters of an answer that the table shows
+MARGIN = 12  # characters after what an answer must hold, so that it is seen where it stands
 PLANTED_IN_TEXT = re.compile(r"\b(?:AKIA[A-Z2-7]{16}|203\.0\.113\.\d{1,3})\b")
 
 
@@ -68,14 +73,38 @@ class Step:
     holds: tuple[str, ...] = ()
     mends: bool = False
 
+    @property
+    def due(self) -> list[tuple[str, str, Any]]:
+        """What must reach the desk: method, target and body of each request."""
+        return [] if self.code else [(self.method, self.target, self.body)]
+
+    @property
+    def entries(self) -> list[str]:
+        """What the ledger must hold of it: before a call that changes something went out, its intent."""
+        return ["refused"] if self.code else ["ok"] if self.method == "GET" else ["intent", "ok"]
+
 
 class Told(NamedTuple):
-    """How a step came out: what was asked, what the desk saw, what came back, and each promise that was broken."""
+    """How a step came out: what the desk saw, what came back, and which entries the ledger holds about it."""
 
     step: Step
     seen: list[dict[str, Any]]
     reply: Reply
-    faults: list[str]
+    kept: list[dict[str, Any]]
+
+    def faults(self, secrets: frozenset[str]) -> list[str]:
+        """Each promise about the step that was not kept, in words; `secrets` are what no model may see."""
+        step, reply = self.step, self.reply
+        leaked = sum(secret in "\n".join((*reply.headers.values(), reply.text)) for secret in secrets)
+        promises = {
+            f"the status is {reply.status}, not {step.status}": reply.status == step.status,
+            f"it is refused as {_refused(reply)!r}, not as {step.code!r}": _refused(reply) == step.code,
+            "the refusal does not say `executed: no`": not step.code or reply.json().get("executed") == "no",
+            "the desk got something else than was promised": [_sent(request) for request in self.seen] == step.due,
+            "the ledger does not tell it as it was": [_entry(entry) for entry in self.kept] == step.entries,
+            f"the answer holds {leaked} values that no model may see": not leaked,
+        } | {f"the answer lacks {text}": text in reply.text for text in step.holds}
+        return [fault for fault, kept in promises.items() if not kept]
 
 
 STORY = (
@@ -89,7 +118,7 @@ STORY = (
     Step(
         says="List urgent tickets; there is no such status",
         method="GET",
-        target="/tickets?status=urgent&limit=4",
+        target="/tickets?status=urgent",
         status=422,
         code="schema_violation",
         holds=("/status",),
@@ -97,7 +126,7 @@ STORY = (
     Step(
         says="The same, mended as the answer told",
         method="GET",
-        target="/tickets?status=urgent&limit=4",
+        target="/tickets?status=urgent",
         status=200,
         holds=("<IP_ADDRESS>", "<AWS_ACCESS_KEY_ID>"),
         mends=True,
@@ -146,7 +175,7 @@ STORY = (
         target="/tickets/7/notes",
         body={"text": "Charged twice for order 7; the refund waits for approval."},
         status=201,
-        holds=("written_at",),
+        holds=("waits for approval",),
     ),
 )
 
@@ -174,12 +203,11 @@ def planted(desk: int) -> frozenset[str]:
     return frozenset(people + spaced + PLANTED_IN_TEXT.findall(json.dumps(everything["tickets"])))
 
 
-def tell(door: int, desk: int) -> list[Told]:
-    """Play all steps against the sidecar on port `door`, with the desk on port `desk` behind it."""
-    secrets = planted(desk)
+def tell(door: int, desk: int, ledger: Path) -> list[Told]:
+    """Play all steps against the sidecar on port `door`, whose ledger is that folder, with the desk behind it."""
     told: list[Told] = []
     for step in STORY:
-        told.append(_play(mended(step, told[-1].reply) if step.mends else step, door, desk, secrets))
+        told.append(_play(mended(step, told[-1].reply) if step.mends else step, door, desk, ledger))
     return told
 
 
@@ -191,11 +219,17 @@ def mended(step: Step, refusal: Reply) -> Step:
     return replace(step, target=f"{path}?{urlencode(pairs)}")
 
 
-def _play(step: Step, door: int, desk: int, secrets: frozenset[str]) -> Told:
+def _play(step: Step, door: int, desk: int, ledger: Path) -> Told:
     last = max((request["number"] for request in _seen(desk, 0)), default=0)
     reply = send(door, step.method, f"/desk{step.target}", step.body)
-    seen = _seen(desk, last)
-    return Told(step, seen, reply, faults(step, seen, reply, secrets))
+    return Told(step, _seen(desk, last), reply, _kept(ledger, reply.headers.get("toolwall-call", "")))
+
+
+def _kept(ledger: Path, call: str) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = []
+    with suppress(LedgerError):
+        entries += map(json.loads, export_lines(ledger))
+    return [entry for entry in entries if entry.get("call") == call]
 
 
 def _seen(desk: int, after: int) -> list[dict[str, Any]]:
@@ -210,22 +244,6 @@ def _ask(desk: int, target: str) -> dict[str, Any]:
     return reply.json()
 
 
-def faults(step: Step, seen: list[dict[str, Any]], reply: Reply, secrets: frozenset[str]) -> list[str]:
-    """Each promise about the step that was not kept, in words."""
-    everything = "\n".join((*reply.headers.values(), reply.text))
-    leaked = sum(secret in everything for secret in secrets)
-    due = [] if step.code else [(step.method, step.target, step.body)]
-    promises = {
-        f"the status is {reply.status}, not {step.status}": reply.status == step.status,
-        f"it is refused as {_refused(reply)!r}, not as {step.code!r}": _refused(reply) == step.code,
-        "the refusal does not say `executed: no`": not step.code or reply.json().get("executed") == "no",
-        "the desk got something else than was promised": [_sent(request) for request in seen] == due,
-        f"the answer holds {leaked} values that no model may see": not leaked,
-        "the answer names no call id": bool(reply.headers.get("toolwall-call")),
-    } | {f"the answer lacks {text}": text in reply.text for text in step.holds}
-    return [fault for fault, kept in promises.items() if not kept]
-
-
 def _refused(reply: Reply) -> str:
     return reply.headers.get("toolwall-refused", "")
 
@@ -237,18 +255,21 @@ def _sent(request: dict[str, Any]) -> tuple[str, str, Any]:
     return request["method"], request["target"], body
 
 
-def table(told: list[Told]) -> Table:
+def _entry(entry: dict[str, Any]) -> str:
+    return str(entry.get("outcome") or entry.get("kind"))
+
+
+def table(told: list[Told], secrets: frozenset[str]) -> Table:
     """What was asked, what reached the desk, what came back; a broken promise stands in red below the answer."""
     shown = Table(show_lines=True, expand=True)
-    for name, share in (("", 0), ("The agent asks", 6), ("The desk gets", 4), ("The agent gets", 8)):
+    for name, share in (("", 0), ("The agent asks", 6), ("The desk gets", 4), ("The agent gets", 8), ("Ledger", 0)):
         shown.add_column(name, ratio=share or None, overflow="fold")
     for row in told:
-        shown.add_row(_mark(row), _asked(row.step), _reached(row), _came_back(row))
+        faults = row.faults(secrets)
+        mark = Text("✗", "bold red") if faults else Text("✓", "bold green")
+        kept = Text("\n".join(_entry(entry) for entry in row.kept) or "nothing")
+        shown.add_row(mark, _asked(row.step), _reached(row), _came_back(row, faults), kept)
     return shown
-
-
-def _mark(row: Told) -> Text:
-    return Text("✗", "bold red") if row.faults else Text("✓", "bold green")
 
 
 def _asked(step: Step) -> Text:
@@ -261,9 +282,9 @@ def _reached(row: Told) -> Text:
     return Text("\n".join(lines), "yellow") if lines else Text("nothing", "green")
 
 
-def _came_back(row: Told) -> Text:
+def _came_back(row: Told, faults: list[str]) -> Text:
     status = f"{row.reply.status} {_refused(row.reply)}".strip()
-    return Text.assemble((status, "bold"), "\n", excerpt(row), *((f"\n✗ {fault}", "bold red") for fault in row.faults))
+    return Text.assemble((status, "bold"), "\n", excerpt(row), *((f"\n✗ {fault}", "bold red") for fault in faults))
 
 
 def excerpt(row: Told) -> str:
@@ -272,9 +293,9 @@ def excerpt(row: Told) -> str:
         advice = [_advice(error) for error in row.reply.errors()]
         return "; ".join(advice) or str(row.reply.json().get("detail") or row.reply.json().get("title"))
     text = row.reply.text
-    end = max((text.find(held) + len(held) for held in row.step.holds), default=0) + 20
+    end = max((text.find(held) + len(held) for held in row.step.holds), default=CUT) + MARGIN
     first = max(0, end - CUT)
-    return "..." * (first > 0) + text[first : first + CUT] + "..." * (first + CUT < len(text))
+    return "..." * (first > 0) + text[first:end] + "..." * (end < len(text))
 
 
 def _advice(error: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from pathlib import Path
@@ -21,6 +22,8 @@ REFUSED = Step(says="Obey", method="POST", target="/refunds", status=403, code="
 ARRIVED = {"number": 1, "method": "GET", "target": "/customers/7", "body": ""}
 CLEAN = Reply(200, {"toolwall-call": "c1"}, '{"email": "<EMAIL_ADDRESS>"}')
 NO = Reply(403, {"toolwall-call": "c2", "toolwall-refused": "denied"}, '{"executed": "no", "detail": "Ask less."}')
+OK = [{"kind": "call", "outcome": "ok"}]
+SAID_NO = [{"kind": "call", "outcome": "refused"}]
 SECRETS = frozenset({"ada@example.org"})
 
 
@@ -61,23 +64,28 @@ def no_wall(desk: int) -> Iterator[int]:
     server.server_close()
 
 
-def test_without_a_wall_only_the_harmless_note_comes_out_as_told(desk: int, no_wall: int) -> None:
-    told = story.tell(no_wall, desk)
-    assert len(told) == len(story.STORY)
-    assert [row.step.target for row in told if not row.faults] == ["/tickets/7/notes"]
-    assert "values that no model may see" in " ".join(told[0].faults)
-    refunds = [row for row in told if row.step.target == "/refunds"]
-    assert all("the desk got something else than was promised" in row.faults for row in refunds)
+def test_without_a_wall_no_step_comes_out_as_told(desk: int, no_wall: int, tmp_path: Path) -> None:
+    told, secrets = story.tell(no_wall, desk, tmp_path / "ledger"), story.planted(desk)
+    found = [row.faults(secrets) for row in told]
+    assert len(found) == len(story.STORY)
+    assert all("the ledger does not tell it as it was" in faults for faults in found)
+    assert found[-1] == ["the ledger does not tell it as it was"]  # a harmless note: all else is as it should be
+    assert all(len(faults) > 1 for faults in found[:-1])
+    assert "values that no model may see" in " ".join(found[0])
+    refunds = [faults for row, faults in zip(told, found, strict=True) if row.step.target == "/refunds"]
+    assert all("the desk got something else than was promised" in faults for faults in refunds)
 
 
-def test_with_nobody_listening_every_step_fails(desk: int) -> None:
-    told = story.tell(demo.free_port(), desk)
-    assert all(row.reply.status == 0 and row.faults for row in told)
+def test_with_nobody_listening_every_step_fails(desk: int, tmp_path: Path) -> None:
+    told = story.tell(demo.free_port(), desk, tmp_path)
+    assert all(row.reply.status == 0 and row.faults(SECRETS) for row in told)
 
 
-def test_without_a_desk_there_is_no_story() -> None:
+def test_without_a_desk_there_is_no_story(tmp_path: Path) -> None:
+    with pytest.raises(story.DemoError, match="the desk did not answer GET /__seen"):
+        story.tell(demo.free_port(), demo.free_port(), tmp_path)
     with pytest.raises(story.DemoError, match="the desk did not answer GET /admin/export"):
-        story.tell(demo.free_port(), demo.free_port())
+        story.planted(demo.free_port())
 
 
 def test_what_is_planted_is_asked_of_the_desk(desk: int) -> None:
@@ -89,15 +97,26 @@ def test_what_is_planted_is_asked_of_the_desk(desk: int) -> None:
 
 
 def test_kept_promises_are_no_faults() -> None:
-    assert story.faults(READ, [ARRIVED], CLEAN, SECRETS) == []
-    assert story.faults(REFUSED, [], NO, SECRETS) == []
+    assert Told(READ, [ARRIVED], CLEAN, OK).faults(SECRETS) == []
+    assert Told(REFUSED, [], NO, SAID_NO).faults(SECRETS) == []
+
+
+def test_a_write_must_be_in_the_ledger_before_and_after() -> None:
+    step = Step(says="Note", method="POST", target="/tickets/7/notes", status=200, body={"text": "Called."})
+    arrived = {"method": "POST", "target": "/tickets/7/notes", "body": '{"text":"Called."}'}
+    assert Told(step, [arrived], CLEAN, [{"kind": "intent"}, *OK]).faults(SECRETS) == []
+    assert Told(step, [arrived], CLEAN, OK).faults(SECRETS) == ["the ledger does not tell it as it was"]
+
+
+@pytest.mark.parametrize("kept", [[], SAID_NO, OK + OK, [{"kind": "intent"}, *OK], [{"kind": "intent"}]])
+def test_a_ledger_that_tells_it_otherwise_is_found_out(kept: list[dict[str, Any]]) -> None:
+    assert Told(READ, [ARRIVED], CLEAN, kept).faults(SECRETS) == ["the ledger does not tell it as it was"]
 
 
 @pytest.mark.parametrize(
     ("seen", "reply", "fault"),
     [
         ([ARRIVED], CLEAN._replace(status=502), "the status is 502, not 200"),
-        ([ARRIVED], CLEAN._replace(headers={}), "the answer names no call id"),
         ([ARRIVED], CLEAN._replace(text="{}"), "the answer lacks <EMAIL_ADDRESS>"),
         ([ARRIVED], CLEAN._replace(text="<EMAIL_ADDRESS> ada@example.org"), "the answer holds 1 values that"),
         ([ARRIVED], CLEAN._replace(headers={"toolwall-call": "c", "x": "ada@example.org"}), "the answer holds 1"),
@@ -110,7 +129,7 @@ def test_kept_promises_are_no_faults() -> None:
     ],
 )
 def test_a_broken_promise_about_an_answer(seen: list[dict[str, Any]], reply: Reply, fault: str) -> None:
-    assert [found for found in story.faults(READ, seen, reply, SECRETS) if found.startswith(fault)]
+    assert [found for found in Told(READ, seen, reply, OK).faults(SECRETS) if found.startswith(fault)]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +144,7 @@ def test_a_broken_promise_about_an_answer(seen: list[dict[str, Any]], reply: Rep
     ],
 )
 def test_a_broken_promise_about_a_refusal(seen: list[dict[str, Any]], reply: Reply, fault: str) -> None:
-    assert [found for found in story.faults(REFUSED, seen, reply, SECRETS) if found.startswith(fault)]
+    assert [found for found in Told(REFUSED, seen, reply, SAID_NO).faults(SECRETS) if found.startswith(fault)]
 
 
 def refusal(*errors: Any) -> Reply:
@@ -148,20 +167,20 @@ def test_the_agent_mends_nothing_without_an_example(error: Any) -> None:
 
 def drawn(*told: Told) -> str:
     console = Console(file=StringIO(), width=140)
-    console.print(story.table(list(told)))
+    console.print(story.table(list(told), SECRETS))
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 
 
 def test_the_table_says_what_was_asked_what_arrived_and_what_came_back() -> None:
-    shown = drawn(Told(READ, [ARRIVED], CLEAN, []), Told(REFUSED, [], NO, []))
+    shown = drawn(Told(READ, [ARRIVED], CLEAN, OK), Told(REFUSED, [], NO, SAID_NO))
     for text in ("GET /desk/customers/7", "GET /customers/7", "<EMAIL_ADDRESS>", "nothing", "403 denied", "Ask less."):
         assert text in shown
     assert shown.count("✓") == 2
 
 
 def test_the_table_says_what_was_not_kept() -> None:
-    shown = drawn(Told(READ, [], CLEAN, ["the answer lacks [bold]"]))
+    shown = drawn(Told(replace(READ, holds=("[bold]",)), [ARRIVED], CLEAN, OK))
     assert "✗ the answer lacks [bold]" in shown
     assert "✓" not in shown
 
@@ -171,7 +190,7 @@ def test_a_long_answer_is_cut_around_what_was_cleaned() -> None:
     shown = story.excerpt(Told(READ, [ARRIVED], long, []))
     assert "<EMAIL_ADDRESS>" in shown
     assert shown.startswith("...a")
-    assert shown.endswith("b...")
+    assert shown.endswith("<EMAIL_ADDRESS>" + "b" * story.MARGIN + "...")
     assert len(shown) == story.CUT + 6
 
 
