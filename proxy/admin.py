@@ -136,7 +136,8 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        _log.warning("A request to the admin listener ended in %d (%s).", status, type(exc).__name__)
+        level = logging.DEBUG if status < 500 else logging.ERROR  # who sends garbage shall not fill the log
+        _log.log(level, "A request to the admin listener ended in %d (%s).", status, type(exc).__name__)
         reply = _text(status, "The request is malformed." if status < 500 else "The request could not be answered.")
         reply.force_close()
         return reply

@@ -166,7 +166,9 @@ class Exporter(SpanProcessor):
         while not self._closing:
             self._wake.wait(self._pause())
             self._wake.clear()
-            self._round()
+            if not self._closing:
+                self._round()
+        self._round()
         self._collector.close()
 
     def _pause(self) -> float:

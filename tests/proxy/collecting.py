@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -91,6 +92,13 @@ def collector(statuses: tuple[int, ...] = (), hanging: bool = False, location: s
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def closed_port() -> Iterator[str]:
+    with socket.socket() as held:  # bound but not listening: a connection is refused, and nobody else gets the port
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
 def values(found: Span | Any) -> dict[str, Any]:
