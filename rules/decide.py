@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rules.examples import Example
 from rules.facts import Facts, Principal
 from rules.obligations import DEFAULT_APPROVAL_S, Approval, Obligation, merge
-from rules.rule import Effect, Rule
+from rules.rule import Effect, Example, Rule
 from rules.schema import Problem
 from rules.tools import Catalog, Tool
 from rules.when import Asking

@@ -10,9 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-import jsonschema
 import jsonschema_rs
-import referencing.jsonschema
 
 from rules.problems import closest
 
@@ -36,8 +34,6 @@ class Dialect:
     keywords: Mapping[str, Form]
     formats: frozenset[str]
     fast: type[jsonschema_rs.Validator]
-    second: Any
-    specification: Any
     ref_hides_siblings: bool
 
 
@@ -78,12 +74,12 @@ _2020: Final[dict[str, Form]] = {
     **_forms("schemas", "prefixItems"),
 }
 
-_FORMATS4: Final = frozenset("date-time email hostname ipv4 ipv6 uri".split())
-_FORMATS6: Final = _FORMATS4 | frozenset("uri-reference uri-template json-pointer".split())
+_FORMATS4: Final = frozenset(["date-time", "email", "hostname", "ipv4", "ipv6", "uri"])
+_FORMATS6: Final = _FORMATS4 | frozenset(["uri-reference", "uri-template", "json-pointer"])
 _FORMATS7: Final = _FORMATS6 | frozenset(
-    "date time regex relative-json-pointer idn-email idn-hostname iri iri-reference".split()
+    ["date", "time", "regex", "relative-json-pointer", "idn-email", "idn-hostname", "iri", "iri-reference"]
 )
-_FORMATS19: Final = _FORMATS7 | frozenset("duration uuid".split())
+_FORMATS19: Final = _FORMATS7 | frozenset(["duration", "uuid"])
 
 DRAFT4: Final = Dialect(
     "draft-04",
@@ -92,8 +88,6 @@ DRAFT4: Final = Dialect(
     {**_DRAFT4, "id": "data"},
     _FORMATS4,
     jsonschema_rs.Draft4Validator,
-    jsonschema.Draft4Validator,
-    referencing.jsonschema.DRAFT4,
     True,
 )
 DRAFT6: Final = Dialect(
@@ -103,8 +97,6 @@ DRAFT6: Final = Dialect(
     _DRAFT6,
     _FORMATS6,
     jsonschema_rs.Draft6Validator,
-    jsonschema.Draft6Validator,
-    referencing.jsonschema.DRAFT6,
     True,
 )
 DRAFT7: Final = Dialect(
@@ -114,8 +106,6 @@ DRAFT7: Final = Dialect(
     _DRAFT7,
     _FORMATS7,
     jsonschema_rs.Draft7Validator,
-    jsonschema.Draft7Validator,
-    referencing.jsonschema.DRAFT7,
     True,
 )
 DRAFT201909: Final = Dialect(
@@ -125,8 +115,6 @@ DRAFT201909: Final = Dialect(
     _2019,
     _FORMATS19,
     jsonschema_rs.Draft201909Validator,
-    jsonschema.Draft201909Validator,
-    referencing.jsonschema.DRAFT201909,
     False,
 )
 DRAFT202012: Final = Dialect(
@@ -136,8 +124,6 @@ DRAFT202012: Final = Dialect(
     _2020,
     _FORMATS19,
     jsonschema_rs.Draft202012Validator,
-    jsonschema.Draft202012Validator,
-    referencing.jsonschema.DRAFT202012,
     False,
 )
 DIALECTS: Final = (DRAFT4, DRAFT6, DRAFT7, DRAFT201909, DRAFT202012)
@@ -152,8 +138,10 @@ _INSTEAD: Final = {
     "$recursiveRef": "$dynamicRef",
     "$recursiveAnchor": "$dynamicAnchor",
 }
-_UNASSERTED: Final = frozenset("int32 int64 float double byte binary password decimal".split())
-_BESIDE_REF: Final = frozenset("$ref $schema $id id title description $comment definitions default examples".split())
+_UNASSERTED: Final = frozenset(["int32", "int64", "float", "double", "byte", "binary", "password", "decimal"])
+_BESIDE_REF: Final = frozenset(
+    ["$ref", "$schema", "$id", "id", "title", "description", "$comment", "definitions", "default", "examples"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +189,8 @@ def _children(path: Path, value: Any, form: Form) -> list[tuple[Path, Any]]:
 def flaws(schema: Any, dialect: Dialect) -> list[Flaw]:
     """What a validator would silently ignore: unknown keywords and formats, neighbours of `$ref`, excess."""
     found: list[Flaw] = []
-    nodes = 0
-    for path, here in subschemas(schema, dialect):
-        nodes += 1
-        if len(path) > 2 * MOST_DEPTH or nodes > MOST_NODES:
+    for count, (path, here) in enumerate(subschemas(schema, dialect)):
+        if len(path) > 2 * MOST_DEPTH or count >= MOST_NODES:
             return [*found, Flaw(path, f"is larger than {MOST_NODES} subschemas or deeper than {MOST_DEPTH}")]
         if isinstance(here, dict):
             found += _flaws_here(path, here, dialect)

@@ -14,7 +14,6 @@ from rules.shape import (
     JsonSchema,
     Key,
     Many,
-    Shape,
     Size,
     Table,
     Text,
@@ -162,6 +161,3 @@ POLICY: Final = Form(
 def form_of(keys: frozenset[str]) -> Form:
     """Which kind of file this is, by the keys that it shares with each."""
     return BACKEND if len(keys & BACKEND.keys.keys()) > len(keys & POLICY.keys.keys()) else POLICY
-
-
-FILES: Final[tuple[Shape, ...]] = (BACKEND, POLICY)

@@ -9,10 +9,9 @@ from typing import Any
 
 from rules.backends import Loaded, clashes, digest, load_backend
 from rules.decide import Ruleset
-from rules.examples import Example
 from rules.grammar import form_of
 from rules.policies import duplicates, load_example, load_rule
-from rules.rule import Rule
+from rules.rule import Example, Rule
 from rules.shape import check
 from rules.source import LoadProblem, Node, read
 from rules.tools import Catalog, Tool

@@ -17,8 +17,11 @@ _IN_QUERY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """`token` of RFC 9110, 5.6.2: what a header or cookie name may be."""
 _OURS: Final = frozenset(
-    "authorization connection content-encoding content-length content-type cookie expect forwarded host keep-alive "
-    "proxy-authorization proxy-connection te trailer transfer-encoding upgrade via".split()
+    {
+        *("authorization", "connection", "content-encoding", "content-length", "content-type", "cookie", "expect"),
+        *("forwarded", "host", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer"),
+        *("transfer-encoding", "upgrade", "via"),
+    }
 )
 """Headers that frame the message or carry credentials: never an argument."""
 _SIMPLE: Final = ("string", "integer", "number", "boolean")
@@ -130,7 +133,7 @@ def _misplaced(node: Node, told: Node | None, names: Iterable[str], in_path: lis
 
 def _wrong_params(node: Node, placed: Placed) -> Iterator[LoadProblem]:
     seen: set[tuple[str, str]] = set()
-    wires = [(param.name, param.place, param.wire) for param in placed.params]
+    wires: list[tuple[str, str, str]] = [(param.name, param.place, param.wire) for param in placed.params]
     wires += [(name, "body", wire) for name, wire in placed.body_wire.items()]
     for name, where, wire in wires:
         key = (where, wire.lower() if where == "header" else wire)

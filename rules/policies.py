@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from rules.examples import Example
 from rules.facts import Principal
 from rules.obligations import Approval
 from rules.problems import closest
-from rules.rule import EVERYBODY, Effect, Rule, To, matches_pattern
+from rules.rule import EVERYBODY, Effect, Example, Rule, To, matches_pattern
 from rules.shape import duration
 from rules.source import LoadProblem, Node
 from rules.tools import Catalog
 from rules.when import BadCondition, When
-
 
 Names = Collection[str] | None
 """The full names of all tools; None where a file could not be read, so that nobody knows them."""

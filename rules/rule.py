@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from rules.facts import Principal
 from rules.obligations import Obligation
@@ -79,6 +80,21 @@ class Rule:
             return to
         answer = self.when.ask(asking)
         return answer if answer is False or to is True else None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A call and what should come of it, as written in `file`, `line`.
+
+    `expect` is `allow`, `deny`, `approval` or a refusal code.
+    """
+
+    principal: Principal
+    tool: str
+    args: Mapping[str, Any]
+    expect: str
+    file: str = ""
+    line: int = 0
 
 
 def matches_pattern(pattern: str, tool: str) -> bool:

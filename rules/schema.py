@@ -8,19 +8,15 @@ hangs on dynamic scope or on annotations (see DISPUTED): a call is refused where
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-import jsonschema
 import jsonschema_rs
-import referencing
 
 from rules.dialects import Dialect, Flaw, dialect_of, flaws, subschemas
 from rules.documents import ROOT, BadSchema, dialect_of_file, gather
-from rules.problems import MOST_PROBLEMS, NO_EXAMPLE, Problem, phrase, pointer, undeclared
+from rules.problems import MOST_PROBLEMS, NO_EXAMPLE, Problem, phrase, undeclared
 from rules.samples import Guide
 
 __all__ = ["NO_EXAMPLE", "BadSchema", "Contract", "Problem"]
@@ -37,7 +33,8 @@ MOST_CONTAINERS = 5_000
 DISPUTED: Final = frozenset({"$dynamicRef", "$recursiveRef", "unevaluatedItems", "unevaluatedProperties"})
 """Keywords whose meaning hangs on dynamic scope or annotations: here validators have differed most."""
 
-_PATTERNS: Final = jsonschema_rs.RegexOptions()
+PATTERNS: Final = jsonschema_rs.RegexOptions()
+"""The regular expressions of Rust's `regex`: linear time, no look-around, no back-references."""
 
 
 class Contract:
@@ -63,7 +60,7 @@ class Contract:
         if others is None and "patternProperties" in schema:
             hint = "say additionalProperties: false or true beside it"
             raise BadSchema([Flaw(("patternProperties",), "leaves open what other names mean", hint)])
-        self._second = second_opinion(schema, self.dialect, self.documents)
+        self._second = _second_opinion(schema, self.dialect, self.documents)
 
     def check(self, args: Mapping[str, Any]) -> tuple[Problem, ...]:
         """Every problem of the arguments, at most MOST_PROBLEMS, sorted by path; none means valid. Never raises."""
@@ -123,7 +120,7 @@ def compiled(schema: Any, dialect: Dialect, documents: Mapping[str, Any]) -> jso
             schema,
             validate_formats=True,
             offline=True,
-            pattern_options=_PATTERNS,
+            pattern_options=PATTERNS,
             registry=registry,
             base_uri=ROOT,
         )
@@ -137,21 +134,25 @@ def _never(uri: str) -> Any:
     raise ValueError(f"{uri} is neither in the rules folder nor a dialect of JSON Schema; nothing is fetched")
 
 
-def second_opinion(schema: Any, dialect: Dialect, documents: Mapping[str, Any]) -> Any:
-    """A `jsonschema` validator where the schema uses a disputed keyword, else None.
+def is_disputed(schema: Any, dialect: Dialect, documents: Mapping[str, Any]) -> bool:
+    """Whether the contract gets a second opinion: it uses a disputed keyword.
 
-    With `patternProperties` there is none: `jsonschema` would match the caller's names with Python's `re`, which can
+    With `patternProperties` it gets none: `jsonschema` would match the caller's names with Python's `re`, which can
     be made to run for years.
     """
     words = set(_words(schema, dialect))
     for uri, document in documents.items():
         words.update(_words(document, dialect_of_file(uri, document, dialect)))
-    if not words & DISPUTED or "patternProperties" in words:
+    return bool(words & DISPUTED) and "patternProperties" not in words
+
+
+def _second_opinion(schema: Any, dialect: Dialect, documents: Mapping[str, Any]) -> Any:
+    """A `jsonschema` validator, or None. Imported where it is needed: it takes longer to load than all our rules."""
+    if not is_disputed(schema, dialect, documents):
         return None
-    registry = referencing.Registry().with_resources(  # type: ignore[var-annotated]
-        (uri, dialect.specification.create_resource(document)) for uri, document in {**documents, ROOT: schema}.items()
-    )
-    return _exact(dialect)(schema, registry=registry)
+    from rules.second import second_opinion
+
+    return second_opinion(schema, dialect, documents)
 
 
 def _dialect(schema: Mapping[str, Any]) -> Dialect:
@@ -199,31 +200,3 @@ def _containers(args: Mapping[str, Any]) -> int:
             if isinstance(value, dict | list)
         ]
     return -1
-
-
-@lru_cache(maxsize=8)
-def _exact(dialect: Dialect) -> Any:
-    """`jsonschema`'s validator of a dialect, with what it does in unbounded time or inexactly put right."""
-    return jsonschema.validators.extend(
-        dialect.second, {"pattern": _pattern, "multipleOf": _multiple_of, "uniqueItems": _unique_items}
-    )
-
-
-@lru_cache(maxsize=1024)
-def _one_keyword(keyword: str, value: Any) -> jsonschema_rs.Validator:
-    return jsonschema_rs.Draft202012Validator({keyword: value}, offline=True, pattern_options=_PATTERNS)
-
-
-def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[Any]:
-    if validator.is_type(instance, "string") and not _one_keyword("pattern", pattern).is_valid(instance):
-        yield jsonschema.ValidationError("pattern")
-
-
-def _unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[Any]:
-    if wanted and not _one_keyword("uniqueItems", True).is_valid(instance):
-        yield jsonschema.ValidationError("uniqueItems")
-
-
-def _multiple_of(validator: Any, divisor: float, instance: Any, schema: Any) -> Iterator[Any]:
-    if validator.is_type(instance, "number") and Fraction(repr(instance)) % Fraction(repr(divisor)):
-        yield jsonschema.ValidationError("multipleOf")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from rules.problems import closest, listed, type_of
 from rules.source import LoadProblem, Node
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES: Final = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
-DURATION: Final = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$"
-SIZE: Final = r"^[0-9]+(B|KiB|MiB|GiB)$"
+DURATION: Final = r"^([1-9][0-9]{0,8}(\.[0-9]{1,9})?|0\.[0-9]{0,8}[1-9])(ms|s|m|h|d)$"
+SIZE: Final = r"^[1-9][0-9]{0,11}(B|KiB|MiB|GiB)$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +115,8 @@ def check(node: Node, shape: Shape) -> Iterator[LoadProblem]:
             yield _is_not(node, "true or false")
         case Size():
             yield from _check_size(node)
-        case JsonSchema():
-            yield from _check_json_schema(node)
+        case JsonSchema(optional):
+            yield from _check_json_schema(node, optional)
         case Many():
             yield from _check_many(node, shape)
         case Either(simple, mapping):
@@ -136,7 +136,7 @@ def _is_not(node: Node, wanted: str, hint: str = "") -> LoadProblem:
 def _check_text(node: Node, pattern: str, like: str) -> Iterator[LoadProblem]:
     if not isinstance(node.value, str):
         yield _is_not(node, like, "put it into quotes" if node.value is not None else "")
-    elif not re.search(pattern, node.value):
+    elif not re.fullmatch(pattern, node.value):
         yield node.problem(f"must be {like}")
 
 
@@ -150,11 +150,14 @@ def _check_choice(node: Node, options: tuple[str, ...]) -> Iterator[LoadProblem]
 def _check_size(node: Node) -> Iterator[LoadProblem]:
     value = node.value
     is_number = isinstance(value, int) and not isinstance(value, bool) and value > 0
-    if not is_number and not (isinstance(value, str) and re.search(SIZE, value)):
+    if not is_number and not (isinstance(value, str) and re.fullmatch(SIZE, value)):
         yield node.problem("must be a size", "such as 65536, 64KiB or 1MiB")
 
 
-def _check_json_schema(node: Node) -> Iterator[LoadProblem]:
+def _check_json_schema(node: Node, optional: bool) -> Iterator[LoadProblem]:
+    said = node.get("optional") if optional else None
+    if said:
+        yield from check(said, Flag())
     if not isinstance(node.value, dict | bool):
         yield _is_not(node, "a JSON Schema", "such as {type: string}")
 
@@ -179,7 +182,7 @@ def _check_table(node: Node, shape: Table) -> Iterator[LoadProblem]:
     if not node.value and not shape.may_be_empty:
         yield node.problem("is empty", "leave the key out, or name at least one")
     for name, below in node.value.items():
-        if not re.search(shape.names, name):
+        if not re.fullmatch(shape.names, name):
             yield node.key_problem(name, f"must be {shape.like}")
         yield from check(below, shape.item)
 

@@ -89,6 +89,16 @@ class When:
             return None
         return answer if answer is True or answer is False else None
 
+    def trouble(self, asking: Asking) -> str:
+        """Why the answer is "cannot tell", for operators: it may hold values of the call."""
+        if self._loops and asking.elements() ** self._loops > MOST_STEPS:
+            return "the arguments hold too many items for its loops"
+        try:
+            answer = self._expression.eval(asking.activation()).value()
+        except Exception as error:
+            return str(error)
+        return str(answer) if isinstance(answer, str) else "it is not a yes or no"
+
     def __repr__(self) -> str:
         return f"When({self.text!r})"
 
