@@ -225,7 +225,12 @@ def _how_to_go_on(console: Console, work: Path, door: int) -> None:
     lines = (
         "The sidecar goes on listening. In another terminal:",
         f"  curl -i http://{story.HOST}:{door}/desk/customers/7",
-        f"  toolwall ledger show -c {work / 'toolwall.yaml'}",
+        f"  {_toolwall()} ledger show -c {work / 'toolwall.yaml'}",
         f"The rules are in {work / 'rules'}. Ctrl-C ends the demo and removes that folder.",
     )
     console.print(Text("\n".join(lines)), soft_wrap=True)
+
+
+def _toolwall() -> str:
+    """How the command is called from here: by its name where that is found, else where this Python has it."""
+    return "toolwall" if shutil.which("toolwall") else str(Path(sys.executable).with_name("toolwall"))
