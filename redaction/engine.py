@@ -12,6 +12,7 @@ import re2
 from redaction import checks
 from redaction.detector import Pattern
 from redaction.finding import Finding, resolve
+from redaction.words import Words
 
 # The automata are built while scanning, within this much memory each. At RE2's default of 8 MiB dense text flushes
 # the set's automaton again and again, which costs 40 times the speed.
@@ -26,10 +27,6 @@ CONTEXT_AFTER = 24
 UNLESS_BEFORE = 12
 
 Span = tuple[int, int]
-
-NOTHING = r"[^\x{0}-\x{10FFFF}]"  # matches no text
-_HUMP = re2.compile(rb"([a-z0-9])([A-Z])")
-_SEPARATORS = re2.compile(rb"[^\pL\pN]+")
 
 
 class ScanError(Exception):
@@ -46,24 +43,29 @@ class Engine:
 
     def find(self, text: str, key: str = "", number: bool = False) -> list[Finding]:
         """The findings in `text`, overlaps merged. `number`: the text is a JSON number. Raises ScanError."""
-        data = text.encode("utf-8", "replace")  # half a surrogate pair becomes "?": one character for one
+        data = _encode(text)
         found = [
-            matcher.finding(data, span)
+            Finding(matcher.pattern.kind, start, end, matcher.pattern.score, matcher.pattern.name)
             for matcher in self._hit(data)
             if matcher.pattern.numbers or not number
-            for span in matcher.confirmed(data, key)
+            for start, end in matcher.confirmed(data, key)
         ]
-        return resolve(found if text.isascii() else _in_characters(data, found))
+        if not found or text.isascii():
+            return resolve(found)
+        at = _characters(data, {offset for f in found for offset in (f.start, f.end)})
+        return resolve(replace(f, start=at[f.start], end=at[f.end]) for f in found)
 
     def candidates(self, text: str) -> list[Span]:
-        """Where in `text` something may be, words around it not considered. Raises ScanError.
+        """Where in `text` something may be, as spans of code points in order, overlaps merged. Raises ScanError.
 
-        Spans of code points, in order. Whatever `find` reports for a part of the text that is cut at quotation marks
-        touches one of these.
+        Whatever `find` reports for a part of the text that stands in quotation marks touches one of these.
         """
-        data = text.encode("utf-8", "replace")
-        found = [matcher.finding(data, span) for matcher in self._hit(data) for span in matcher.checked(data)]
-        return [(f.start, f.end) for f in resolve(found if text.isascii() else _in_characters(data, found))]
+        data = _encode(text)
+        spans = _merged(span for matcher in self._hit(data) for span in matcher.possible(data))
+        if not spans or text.isascii():
+            return spans
+        at = _characters(data, {offset for span in spans for offset in span})
+        return [(at[start], at[end]) for start, end in spans]
 
     def _hit(self, data: bytes) -> list["_Matcher"]:
         hits = self._gate.Match(data)
@@ -80,13 +82,23 @@ class _Matcher:
         self._regex = re2.compile(pattern.regex.encode(), _options(PATTERN_MEMORY))
         self._group = min(1, self._regex.groups)
         self._check: Callable[[str], int] = getattr(checks, pattern.check) if pattern.check else len
-        self._context, self._unless = _Words(pattern.context), _Words(pattern.unless)
+        self._context = Words(pattern.context) if pattern.context else None
+        self._unless = Words(pattern.unless) if pattern.unless else None
 
-    def finding(self, data: bytes, span: Span) -> Finding:
-        return Finding(self.pattern.kind, *span, self.pattern.score, self.pattern.name)
+    def possible(self, data: bytes) -> Iterator[Span]:
+        """The hits that pass the check, unless no word that they need is anywhere."""
+        return self._checked(data) if not self._context or self._context.may_stand_in(data) else iter(())
 
-    def checked(self, data: bytes) -> Iterator[Span]:
-        """The hits that pass the pattern's check, as spans of bytes."""
+    def confirmed(self, data: bytes, key: str) -> Iterator[Span]:
+        """The hits that pass the check and whose surroundings fit."""
+        if self._unless and self._unless.end(key):
+            return iter(())
+        context = None if self._context and self._context.end(key) else self._context
+        if context and not context.stand_in(data):
+            return iter(())
+        return (span for span in self._checked(data) if self._fits(data, span, context))
+
+    def _checked(self, data: bytes) -> Iterator[Span]:
         at = 0
         while match := self._regex.search(data, at):
             start, end = match.span(self._group)
@@ -97,43 +109,17 @@ class _Matcher:
             else:
                 at = match.end() if match.end() - match.start() > RETRY_BYTES else match.start() + 1
 
-    def confirmed(self, data: bytes, key: str) -> Iterator[Span]:
-        """The checked hits whose surroundings also fit."""
-        if self._unless.end(key):
-            return
-        named = not self.pattern.context or self._context.end(key)
-        for start, end in self.checked(data):
-            if (named or self._near_by(data, start, end)) and not self._unless.stand_in(
-                data[max(0, start - UNLESS_BEFORE) : start]
-            ):
-                yield start, end
-
     def _length(self, hit: bytes) -> int:
         value = hit.decode("utf-8", "replace")
-        return len(value[: self._check(value)].encode())
+        length = self._check(value)
+        return len(hit) if length == len(value) else len(value[:length].encode())
 
-    def _near_by(self, data: bytes, start: int, end: int) -> bool:
+    def _fits(self, data: bytes, span: Span, context: Words | None) -> bool:
+        start, end = span
+        if self._unless and self._unless.stand_in(data[max(0, start - UNLESS_BEFORE) : start]):
+            return False
         around = data[max(0, start - CONTEXT_BEFORE) : start] + b" | " + data[end : end + CONTEXT_AFTER]
-        return self._context.stand_in(around)
-
-
-class _Words:
-    """Whole words in any case, also in snake_case and camelCase, and with a plural s."""
-
-    def __init__(self, words: tuple[str, ...]) -> None:
-        either = "|".join(re2.escape(word) for word in words) or NOTHING
-        self._text = re2.compile(f"(?i)(?:^|[^a-z])(?:{either})s?(?:[^a-z]|$)".encode())
-        # A key must end with the word: `phone_verified_at` holds no phone.
-        self._key = re2.compile(
-            f"(?i)(?:^|[^a-z])(?:{either})s?(?: (?:number|no|num|nr|value|text|[0-9]+)s?)*$".encode()
-        )
-
-    def stand_in(self, data: bytes) -> bool:
-        return self._text.search(data) is not None
-
-    def end(self, key: str) -> bool:
-        words = _HUMP.sub(rb"\1 \2", key.encode("utf-8", "replace"))
-        return self._key.search(_SEPARATORS.sub(b" ", words)) is not None
+        return context is None or context.stand_in(around)
 
 
 def _gate(regexes: Iterable[str]) -> "re2.Set":
@@ -153,12 +139,27 @@ def _options(memory: int) -> "re2.Options":
     return options
 
 
-def _in_characters(data: bytes, findings: list[Finding]) -> list[Finding]:
-    """The findings with offsets of bytes turned into offsets of code points."""
+def _encode(text: str) -> bytes:
+    """UTF-8, where half a surrogate pair becomes a question mark: one character for one."""
+    return text.encode("utf-8", "replace")
+
+
+def _characters(data: bytes, offsets: Iterable[int]) -> dict[int, int]:
+    """The offset in code points of each offset in bytes."""
     at: dict[int, int] = {}
     last = count = 0
-    for offset in sorted({offset for f in findings for offset in (f.start, f.end)}):
+    for offset in sorted(offsets):
         count += len(data[last:offset].decode("utf-8", "replace"))
         at[offset] = count
         last = offset
-    return [replace(finding, start=at[finding.start], end=at[finding.end]) for finding in findings]
+    return at
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    """The spans in order, those that overlap or touch made one."""
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            start, end = merged[-1][0], max(end, merged.pop()[1])
+        merged.append((start, end))
+    return merged

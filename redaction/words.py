@@ -1,0 +1,35 @@
+"""Words around a value that say what it is."""
+
+import re
+
+import re2
+
+_NOTHING = r"[^\x{0}-\x{10FFFF}]"  # matches no text
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_NO_LETTER = re.compile(r"[\W_]+")
+# What may follow the word in a key that names the value itself.
+_AND_SO_ON = "(?: (?:number|no|num|nr|value|text|[0-9]+)s?)*"
+
+
+class Words:
+    """Some words, each found whole, in any case, also in snake_case, and with a plural s."""
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        either = "|".join(re2.escape(word) for word in words) or _NOTHING
+        self._whole = re2.compile(f"(?i)(?:^|[^a-z])(?:{either})s?(?:[^a-z]|$)".encode())
+        self._last = re2.compile(f"(?i)(?:^|[^a-z])(?:{either})s?{_AND_SO_ON}$".encode())
+        loose = either.replace(r"\ ", r"[^\pL\pN]*").replace(" ", r"[^\pL\pN]*")
+        self._anywhere = re2.compile(f"(?i){loose}".encode())
+
+    def stand_in(self, text: bytes) -> bool:
+        """Whether one of the words stands in the UTF-8 text."""
+        return self._whole.search(text) is not None
+
+    def end(self, key: str) -> bool:
+        """Whether a key, also in camelCase, ends with one of the words: `phone_verified_at` holds no phone."""
+        words = _NO_LETTER.sub(" ", _HUMP.sub(" ", key))
+        return self._last.search(words.encode("utf-8", "replace")) is not None
+
+    def may_stand_in(self, text: bytes) -> bool:
+        """False only if no part of the text, no key and no string, could hold one of the words."""
+        return self._anywhere.search(text) is not None
