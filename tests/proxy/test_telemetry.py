@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -276,3 +278,19 @@ def test_what_a_call_costs() -> None:
         assert pace(made, 2000) < 100
     with collector() as fake, telemetry(otlp=fake.url) as made:
         assert pace(made) < 600
+
+
+def test_a_toolwall_without_collector_or_scraper_imports_neither_sdk_nor_client() -> None:
+    seen = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, proxy.telemetry as t; t.Telemetry.open(t.TelemetrySettings()); print(*sys.modules)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "proxy.telemetry" in seen
+    assert "opentelemetry" not in seen
+    assert "prometheus_client" not in seen
