@@ -232,4 +232,9 @@ if __name__ == "__main__":
     words.add_argument("--port", type=int, default=8765, help="0 takes a free one")
     words.add_argument("--data", type=Path, default=Path("desk-data"), help="folder of the database")
     chosen = words.parse_args()
-    asyncio.run(serve(chosen.port, chosen.data))
+    try:
+        asyncio.run(serve(chosen.port, chosen.data))
+    except (OSError, sqlite3.Error) as error:
+        raise SystemExit(
+            f"The desk cannot serve on port {chosen.port} with its data in {chosen.data}: {error}"
+        ) from None

@@ -241,5 +241,7 @@ def test_does_not_start_on_a_port_that_is_taken(same_desk: Desk, tmp_path: Path)
         str(tmp_path),
     ]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    assert ended.returncode != 0
+    assert ended.returncode == 1
     assert ended.stdout == ""
+    assert ended.stderr.startswith(f"The desk cannot serve on port {same_desk.said['port']}")
+    assert "Traceback" not in ended.stderr
