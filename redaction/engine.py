@@ -100,14 +100,14 @@ class _Matcher:
 
     def _checked(self, data: bytes) -> Iterator[Span]:
         at = 0
-        while match := self._regex.search(data, at):
+        while at < len(data) and (match := self._regex.search(data, at)):
             start, end = match.span(self._group)
             length = self._length(data[start:end])
             if length:
                 at = end if length == end - start else start + length
                 yield start, start + length
             else:
-                at = match.end() if match.end() - match.start() > RETRY_BYTES else match.start() + 1
+                at = _after(*match.span())
 
     def _length(self, hit: bytes) -> int:
         value = hit.decode("utf-8", "replace")
@@ -137,6 +137,11 @@ def _options(memory: int) -> "re2.Options":
     options.max_mem = memory
     options.log_errors = False  # a full automaton is no news: RE2 starts it anew by itself
     return options
+
+
+def _after(start: int, end: int) -> int:
+    """Where to search on behind a hit that is none."""
+    return end if end - start > RETRY_BYTES else start + 1
 
 
 def _encode(text: str) -> bytes:

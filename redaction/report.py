@@ -32,7 +32,7 @@ def findings_json(text: str, scanner: Scanner) -> list[dict[str, Any]]:
 
 def _pointed(text: str, scanner: Scanner) -> list[Finding]:
     hits = scanner.find_json(text)
-    names = {leaf.start: _cleaned_name(text, leaf, findings) for leaf, findings in hits if leaf.is_key}
+    names = {leaf.start: _cleaned_name(text, leaf, findings) for leaf, findings in hits if leaf.is_name}
     where = walk.pointers(text, {leaf.start for leaf, _ in hits}, names)
     return [replace(finding, pointer=where[leaf.start]) for leaf, findings in hits for finding in findings]
 

@@ -6,9 +6,8 @@ Names in objects are cleaned too: a reply may be keyed by e-mail address.
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from redaction.finding import Finding
 from redaction.unwrap import JSON, unwrap
@@ -29,18 +28,17 @@ class BadJson(Exception):
     """The text is not JSON (RFC 8259), or is nested too deep."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A string or number in a JSON text.
+class Leaf(NamedTuple):
+    """A string, name or number in a JSON text.
 
     `start` and `end` are its place in the text, without a string's quotation marks. `key` is the name that came last
-    before it: its own, or that of the array it is in. `is_key`: it is a name itself.
+    before it: its own, or that of the array it is in. `is_name`: it is a name itself.
     """
 
     start: int
     end: int
     key: str
-    is_key: bool
+    is_name: bool
     is_number: bool
 
 
@@ -54,16 +52,19 @@ def check(text: str) -> None:
         raise BadJson
 
 
-def leaves(text: str) -> Iterator[Leaf]:
-    """The strings, names and numbers of a valid JSON text, in order."""
+def leaves(text: str, marks: Sequence[Span]) -> Iterator[Leaf]:
+    """Those strings, names and numbers of a valid JSON text, in order, that touch one of the marks.
+
+    The marks are spans of the text, in order and apart.
+    """
     key = ""
-    for match in _TOKEN.finditer(text):
-        if match.start(1) < 0:
-            yield Leaf(*match.span(), key, False, True)
-        elif match.start(2) < 0:
-            yield Leaf(*match.span(1), key, False, False)
-        else:
-            yield Leaf(*match.span(1), "", True, False)
+    ends = [end for _, end in marks]
+    for match in _TOKEN.finditer(text) if marks else ():
+        start, end = match.span()
+        nearest = bisect_left(ends, start)
+        if nearest < len(ends) and marks[nearest][0] <= end:
+            yield _leaf(match, key)
+        if match[2]:
             key = match[1]
 
 
@@ -73,7 +74,7 @@ def scan(text: str, find: Find, candidates: Candidates | None) -> list[tuple[Lea
     `candidates` says where something may be, see `Engine.candidates`; without it every leaf is looked at.
     """
     marks = _marks(text, candidates) if candidates else [(0, len(text))]
-    hits = ((leaf, _find_in(text, leaf, find)) for leaf in _touched(text, marks))
+    hits = ((leaf, _find_in(text, leaf, find)) for leaf in leaves(text, marks))
     return [(leaf, findings) for leaf, findings in hits if findings]
 
 
@@ -112,21 +113,17 @@ def _marks(text: str, candidates: Candidates) -> list[Span]:
     return [(flat.outer(start), flat.outer(end)) for start, end in candidates(flat.text)]
 
 
-def _touched(text: str, marks: list[Span]) -> Iterator[Leaf]:
-    """The leaves that touch one of the marks, which are in order and apart."""
-    ends = [end for _, end in marks]
-    for leaf in leaves(text) if marks else ():
-        nearest = bisect_left(ends, leaf.start - 1)
-        if nearest < len(marks) and marks[nearest][0] <= leaf.end + 1:
-            yield leaf
+def _leaf(match: re.Match[str], key: str) -> Leaf:
+    if match[1] is None:
+        return Leaf(*match.span(), key, False, True)
+    return Leaf(*match.span(1), "" if match[2] else key, bool(match[2]), False)
 
 
 def _find_in(text: str, leaf: Leaf, find: Find) -> list[Finding]:
     flat = unwrap(text[leaf.start : leaf.end], JSON)
-    return [
-        replace(f, start=leaf.start + flat.outer(f.start), end=leaf.start + flat.outer(f.end))
-        for f in find(flat.text, leaf.key, leaf.is_number)
-    ]
+    at, outer = leaf.start, flat.outer
+    found = find(flat.text, leaf.key, leaf.is_number)
+    return [Finding(f.kind, at + outer(f.start), at + outer(f.end), f.score, f.detector) for f in found]
 
 
 def _no_number(constant: str) -> Any:
