@@ -90,7 +90,8 @@ class GroupCommit:
         stopping = False
         while not stopping:
             with self._changed:
-                self._changed.wait_for(self._called, self._rest())
+                while not self._called():
+                    self._changed.wait(self._rest())
                 stopping = self._stopping
             self._round(stopping)
 

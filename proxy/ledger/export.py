@@ -81,4 +81,4 @@ def _cell(value: Any) -> str:
 def _row(cells: list[str]) -> bytes:
     text = io.StringIO()
     csv.writer(text).writerow(cells)
-    return text.getvalue().encode()
+    return text.getvalue().encode("utf-8", "backslashreplace")  # JSON may hold lone surrogates

@@ -71,7 +71,7 @@ class Query:
 
 def find(folder: Path, query: Query) -> list[Sealed]:
     """The last entry of each call that `query` describes, newest first: its end or, without one, its intent."""
-    asked = {name: getattr(query, name) for name in _FIELDS}
+    asked = {name: _storable(getattr(query, name)) for name in _FIELDS}
     bounds = {"since": query.since_ns, "limit": max(min(query.limit, LIMIT_MOST), 0)}
     with _fresh(folder) as index:
         places = index.execute(_SEARCH, asked | bounds).fetchall()
@@ -84,7 +84,7 @@ def show(folder: Path, call: str) -> list[Sealed]:
     LedgerError where no call, or more than one, begins like that.
     """
     with _fresh(folder) as index:
-        found = _whole_id(index, call)
+        found = _whole_id(index, _storable(call))
         places = index.execute("SELECT segment, offset, size FROM entries WHERE call = ? ORDER BY seq", (found,))
         return [_read(folder, *place) for place in places.fetchall()]
 
@@ -187,4 +187,9 @@ def _add(index: sqlite3.Connection, segment: str, place: int, size: int, sealed:
 
 def _text(entry: dict[str, Any], name: str) -> str:
     value = entry.get(name, "")
-    return value if isinstance(value, str) else ""
+    return _storable(value) if isinstance(value, str) else ""
+
+
+def _storable(text: str) -> str:
+    """SQLite takes no lone surrogates; JSON, and the arguments of a command, may hold them."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -64,21 +64,12 @@ class Ledger:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            return cls._locked(folder, key, handle, segment_bytes)
+            with told(f"open the ledger {folder}"):
+                head, start = _take(folder, key, handle)
         except BaseException:
             os.close(handle)
             raise
-
-    @classmethod
-    def _locked(cls, folder: Path, key: bytes, handle: int, segment_bytes: int) -> Ledger:
-        with told(f"open the ledger {folder}"):
-            _lock(folder, handle)
-            os.fchmod(handle, 0o700)
-            head = read_head(head_path(folder), key)
-            start = recover(folder, head)
-            if isinstance(head, str) and not start.faults:
-                write_head(head_path(folder), key, Head())  # first of all: from now on a missing head is a fault
-            ledger = cls(folder, key, handle, start, segment_bytes)
+        ledger = cls(folder, key, handle, start, segment_bytes)
         try:
             ledger._begin(head, start)
         except BaseException:
@@ -230,6 +221,17 @@ class Ledger:
             self._retry_at = monotonic() + RETRY_SECONDS
             self._failed = str(LedgerError.of(f"flush {self._tip.segment} of the ledger", error))
             return Flushed(self._tip, self._failed)
+
+
+def _take(folder: Path, key: bytes, handle: int) -> tuple[Head | str, Start]:
+    """Lock the folder, and find out where to go on."""
+    _lock(folder, handle)
+    os.fchmod(handle, 0o700)
+    head = read_head(head_path(folder), key)
+    start = recover(folder, head)
+    if isinstance(head, str) and not start.faults:
+        write_head(head_path(folder), key, Head())  # first of all: from now on a missing head is a fault
+    return head, start
 
 
 def _lock(folder: Path, handle: int) -> None:

@@ -1,0 +1,145 @@
+"""Group commit: who waits, who is served together, and what a failed flush means."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from proxy.ledger.commit import Flushed, GroupCommit
+from proxy.ledger.errors import LedgerError
+from proxy.ledger.head import HEAD_SECONDS, Head
+
+
+class Disk:
+    """What a ledger is to its group commit: `written` records, flushes that take time or fail."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.written, self.failing, self.seconds = 0, "", seconds
+        self.flushes, self.published = 0, [Head()]
+
+    def flush(self) -> Flushed:
+        head = Head(self.written)
+        self.flushes += 1
+        time.sleep(self.seconds)
+        return Flushed(head, self.failing)
+
+    def publish(self, head: Head) -> None:
+        if self.failing:
+            raise OSError(28, "No space left on device")
+        self.published.append(head)
+
+
+def test_many_waiters_share_few_flushes() -> None:
+    disk = Disk(0.05)
+    commit = GroupCommit(0, disk.flush, disk.publish)
+
+    async def one(seq: int) -> None:
+        disk.written = max(disk.written, seq)
+        await commit.wait(seq)
+
+    async def many() -> None:
+        await asyncio.gather(*(one(seq) for seq in range(1, 501)))
+
+    asyncio.run(many())
+    assert disk.flushes <= 3
+    commit.stop()
+
+
+def test_a_waiter_is_not_served_by_a_flush_that_began_before_its_record() -> None:
+    disk = Disk(0.1)
+    commit = GroupCommit(0, disk.flush, disk.publish)
+
+    async def late() -> None:
+        disk.written = 1
+        first = asyncio.ensure_future(commit.wait(1))
+        await asyncio.sleep(0.05)
+        disk.written = 2
+        await commit.wait(2)
+        await first
+
+    asyncio.run(late())
+    assert disk.flushes == 2
+    commit.stop()
+
+
+def test_nothing_is_flushed_while_nothing_happens() -> None:
+    disk = Disk()
+    commit = GroupCommit(0, disk.flush, disk.publish)
+    time.sleep(0.2)
+    assert disk.flushes == 0
+    asyncio.run(commit.wait(0))
+    assert disk.flushes == 0
+    commit.stop()
+
+
+def test_the_head_follows_once_and_then_there_is_rest() -> None:
+    disk = Disk()
+    commit = GroupCommit(0, disk.flush, disk.publish)
+    disk.written = 3
+    commit.nudge()
+    assert commit.pending
+    time.sleep(HEAD_SECONDS + 0.5)
+    assert [head.seq for head in disk.published] == [0, 3]
+    assert (disk.flushes, commit.pending) == (1, False)
+    commit.stop()
+
+
+def test_a_stop_publishes_the_last_head_at_once() -> None:
+    disk = Disk()
+    commit = GroupCommit(0, disk.flush, disk.publish)
+    disk.written = 3
+    commit.stop()
+    assert disk.published[-1].seq == 3
+
+
+def test_a_failed_flush_fails_its_waiters_and_those_who_come_later_but_no_others() -> None:
+    disk = Disk()
+    commit = GroupCommit(2, disk.flush, disk.publish)
+    disk.written, disk.failing = 5, "cannot flush: EIO"
+    for _ in range(2):
+        with pytest.raises(LedgerError):
+            asyncio.run(commit.wait(4))
+    assert commit.trouble == "cannot flush: EIO"
+    disk.written, disk.failing = 7, ""
+    asyncio.run(commit.wait(7))
+    asyncio.run(commit.wait(2))
+    for seq in (3, 4, 5):
+        with pytest.raises(LedgerError, match=f"record {seq} may not outlive"):
+            asyncio.run(commit.wait(seq))
+    assert commit.trouble == ""
+    commit.stop()
+
+
+def test_a_head_is_not_published_after_a_failed_flush_and_is_tried_again() -> None:
+    disk = Disk()
+    commit = GroupCommit(0, disk.flush, disk.publish)
+    disk.written, disk.failing = 1, "cannot flush"
+    commit.nudge()
+    time.sleep(HEAD_SECONDS + 0.3)
+    assert [head.seq for head in disk.published] == [0]
+    disk.failing = ""
+    time.sleep(HEAD_SECONDS + 0.3)
+    assert [head.seq for head in disk.published] == [0, 1]
+    commit.stop()
+
+
+def test_waiting_after_the_stop_is_an_error() -> None:
+    disk = Disk()
+    commit = GroupCommit(0, disk.flush, disk.publish)
+    commit.stop()
+    with pytest.raises(LedgerError, match="closed"):
+        asyncio.run(commit.wait(1))
+
+
+def test_waiters_in_two_loops_are_served() -> None:
+    disk = Disk(0.02)
+    commit = GroupCommit(0, disk.flush, disk.publish)
+    disk.written = 2
+    threads = [threading.Thread(target=lambda seq=seq: asyncio.run(commit.wait(seq))) for seq in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+        assert not thread.is_alive()
+    commit.stop()
