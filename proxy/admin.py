@@ -124,11 +124,6 @@ def _text(status: int, text: str, extra: Mapping[str, str] | None = None) -> web
 class _Connection(web.RequestHandler):
     """aiohttp's, but for its error page: that shows the library's version, and repeats what the caller sent."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        if self._manager and len(self._manager.connections) > MOST_CONNECTIONS:
-            self.force_close()
-
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -144,6 +139,11 @@ class _Connection(web.RequestHandler):
 
 
 class _Server(web.Server):
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
+
     def __call__(self) -> web.RequestHandler:
         return _Connection(
             self,

@@ -7,12 +7,13 @@ import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from proxy import admin as admin_module
 from proxy.admin import MOST_CONNECTIONS, MOST_LINE, start_admin
 from proxy.telemetry import Telemetry, TelemetrySettings
 from tests.proxy.collecting import TOOL, finished
@@ -285,12 +286,22 @@ def test_a_body_is_not_read() -> None:
         assert time.monotonic() - started < 2
 
 
+@pytest.mark.parametrize("part", [b"", b"GET /healthz HTTP/1.1\r\nHost: local"])
+def test_who_never_ends_a_request_is_cut_off(part: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin_module, "IDLE_S", 0.3)
+    with running() as admin:
+        started = time.monotonic()
+        assert admin.say(part) == b""
+        assert 0.2 < time.monotonic() - started < 3
+
+
 def test_connections_are_few() -> None:
     with running() as admin:
         held = [socket.create_connection((admin.host, admin.port), timeout=5) for _ in range(MOST_CONNECTIONS)]
         try:
             time.sleep(0.1)
-            with socket.create_connection((admin.host, admin.port), timeout=5) as late:
+            late = socket.create_connection((admin.host, admin.port), timeout=5)
+            with late, suppress(ConnectionResetError):
                 assert late.recv(1) == b""
         finally:
             for client in held:

@@ -199,6 +199,13 @@ def test_a_bad_header_is_refused_without_its_value(headers: dict[str, str]) -> N
     assert "nter2" not in str(caught.value)
 
 
+def test_a_collector_that_speaks_no_tls_gets_nothing_over_https() -> None:
+    with collector() as fake:
+        taken = Collector(fake.url.replace("http:", "https:"), {"authorization": "Bearer k"})
+        assert taken.post("/v1/traces", b"", 1.0) == "SSLError"
+        assert fake.headers == []
+
+
 def test_ports_follow_the_scheme() -> None:
     assert Collector("http://c", {}).place == "c:80"
     assert Collector("https://c/base", {}).place == "c:443"
