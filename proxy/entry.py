@@ -8,6 +8,7 @@ import hmac
 import json
 import logging
 import os
+import random
 import traceback
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from rules.facts import Principal, Run
 from rules.tools import Tool
 
 _log = logging.getLogger("toolwall.calls")
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,7 @@ class Entry:
 
     def keyed_hash(self, value: Any) -> str:
         """HMAC-SHA256 over the canonical JSON of a value: equal for equal values, and not to be guessed back."""
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-        return hmac.new(self._entries.hash_key, text.encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self._entries.hash_key, _CANONICAL.encode(value).encode(), "sha256").hex()
 
     def expect(self, checks: Iterable[str]) -> None:
         """Name the checks without which no answer may leave."""
@@ -301,4 +302,4 @@ class Entry:
 
 def _new_id() -> str:
     """Sortable by time: 12 hex digits of milliseconds, then 64 random bits."""
-    return f"{time_ns() // 1_000_000:012x}{os.urandom(8).hex()}"
+    return f"{time_ns() // 1_000_000:012x}{random.getrandbits(64):016x}"

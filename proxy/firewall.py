@@ -34,9 +34,9 @@ class Firewall:
         """The answer to one request. Raises Refusal; either way its Record is written."""
         rules = self.rules
         async with self.entries.open(ask.listener) as entry:
-            entry.hailed(ask.hail)
-            principal = identify(ask.hail)
-            run = self._runs.step(principal.id, ask.hail.run, monotonic())
+            entry.hailed(hail := ask.hail())
+            principal = identify(hail)
+            run = self._runs.step(principal.id, hail.run, monotonic())
             entry.identified(principal, run)
             tool = ask.find(rules.catalog)
             if tool is None or not rules.visible(principal, tool):

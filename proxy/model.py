@@ -88,11 +88,9 @@ class Hail:
 class Ask(Protocol):
     """One request as a protocol understands it. Each method may raise Refusal."""
 
-    @property
-    def listener(self) -> str:
-        """The name of the listener it came in by."""
+    listener: str
+    """The name of the listener it came in by."""
 
-    @property
     def hail(self) -> Hail:
         """The part that needs no body. Raises Refusal where the message itself is bad."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 
@@ -56,11 +56,8 @@ class Record:
 
     def as_dict(self) -> dict[str, Any]:
         """The Record as plain JSON values, without the fields that say nothing."""
-        return {
-            name: value
-            for name in self.__slots__
-            if (value := getattr(self, name)) not in ("", 0, 0.0, None, (), [], {}) or name in _ALWAYS
-        }
+        return {name: value for name in _NAMES if (value := getattr(self, name)) or name in _ALWAYS}
 
 
 _ALWAYS = frozenset({"call", "started_ns", "status", "executed", "outcome", "attempts", "step"})
+_NAMES = tuple(each.name for each in fields(Record))

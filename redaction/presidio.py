@@ -6,7 +6,7 @@ the list of public suffixes that it brings along, so it never fetches one.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,8 @@ from redaction.finding import Finding, resolve
 
 # Recognizers are backtracking expressions, some of them quadratic; a longer text could hold the process for seconds.
 MOST_CHARACTERS = 20_000
+# How long one expression may run on one text. Presidio gives each 60 s, and then goes on as if it had found nothing.
+MOST_SECONDS = 1.0
 # Presidio's own score for a weak pattern that has one of its context words close by.
 LEAST_SCORE = 0.4
 
@@ -61,10 +63,30 @@ def recognizers() -> Mapping[str, Sequence[Any]]:
     by_kind: dict[str, list[Any]] = {}
     for thing in vars(predefined).values():
         if isinstance(thing, type) and issubclass(thing, PatternRecognizer):
-            made = thing()  # type: ignore[call-arg]
+            made = _bounded(thing())  # type: ignore[call-arg]
             for kind in made.supported_entities:
                 by_kind.setdefault(kind, []).append(made)
     return MappingProxyType(by_kind)
+
+
+class _Bounded:
+    """A compiled expression that raises ScanError after its time, where Presidio would skip it and go on."""
+
+    def __init__(self, regex: Any) -> None:
+        self._regex = regex
+
+    def finditer(self, text: str, timeout: float) -> Iterator[Any]:
+        try:
+            yield from self._regex.finditer(text, timeout=min(timeout, MOST_SECONDS))
+        except TimeoutError:
+            raise ScanError(f"an expression of Presidio ran for more than {MOST_SECONDS} s") from None
+
+
+def _bounded(recognizer: Any) -> Any:
+    recognizer.analyze("", recognizer.supported_entities, None)  # compiles its expressions
+    for pattern in recognizer.patterns:
+        pattern.compiled_regex = _Bounded(pattern.compiled_regex)
+    return recognizer
 
 
 def _stay_home() -> None:

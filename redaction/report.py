@@ -10,15 +10,6 @@ from redaction.scanner import Scanner
 from redaction.unwrap import JSON, unwrap
 
 
-def media_type_of(text: str) -> str:
-    """`application/json` for a JSON object or array, else `text/plain`."""
-    try:
-        walk.check(text if text.lstrip()[:1] in ("{", "[") else "")
-    except walk.BadJson:
-        return "text/plain"
-    return "application/json"
-
-
 def findings_json(text: str, scanner: Scanner) -> list[dict[str, Any]]:
     """The findings in `text` as `{kind, start, end, pointer, detector, score}`, in order of place.
 
@@ -26,7 +17,7 @@ def findings_json(text: str, scanner: Scanner) -> list[dict[str, Any]]:
     escapes. `pointer` is the JSON pointer of its string or number (of its object, if it is in a name); names that hold
     findings are cleaned in it. Raises `Unreadable`.
     """
-    found = _pointed(text, scanner) if media_type_of(text) == "application/json" else scanner.find(text)
+    found = _pointed(text, scanner) if walk.is_document(text) else scanner.find(text)
     return [_row(finding, start, end) for finding, start, end in _in_bytes(text, found)]
 
 

@@ -94,7 +94,7 @@ class Scanner:
             raise Unreadable(str(error)) from None
 
     def clean_text(self, text: str) -> Cleaned[str]:
-        """`text` with each finding replaced by its kind, as in `<EMAIL_ADDRESS>`. Raises Unreadable."""
+        """Plain text with each finding replaced by its kind, as in `<EMAIL_ADDRESS>`. Raises Unreadable."""
         return self._clean_escaped(text, PLAIN)
 
     def clean_json(self, text: str) -> Cleaned[str]:
@@ -126,7 +126,7 @@ class Scanner:
         if not media_type:
             return _refuse
         escaping = _escaping(media_type)
-        return lambda text: self._clean_escaped(text, escaping)
+        return lambda text: self.clean_json(text) if walk.is_document(text) else self._clean_escaped(text, escaping)
 
     def _clean_document(self, text: str) -> Cleaned[str]:
         mark = "\ufeff" if text.startswith("\ufeff") else ""  # RFC 8259, 8.1: a reader may ignore a byte order mark

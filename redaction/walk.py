@@ -52,6 +52,17 @@ def check(text: str) -> None:
         raise BadJson
 
 
+def is_document(text: str) -> bool:
+    """Whether the text is a JSON object or array, whatever it is called."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return False
+    try:
+        check(text)
+    except BadJson:
+        return False
+    return True
+
+
 def leaves(text: str, marks: Sequence[Span]) -> Iterator[Leaf]:
     """Those strings, names and numbers of a valid JSON text, in order, that touch one of the marks.
 

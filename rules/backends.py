@@ -13,8 +13,10 @@ from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from redaction.profiles import UnknownKind, kinds_of
+from rules.dialects import Flaw
 from rules.documents import BadSchema
 from rules.placing import Placed, place
+from rules.problems import closest
 from rules.schema import Contract
 from rules.shape import duration, size
 from rules.source import LoadProblem, Node
@@ -32,8 +34,9 @@ _ADDRESS_LIKE: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)")
 
 @dataclass(slots=True)
 class Loaded:
-    """What one backend file gave. `sources` are the schema files that it leads to."""
+    """What one backend file gave. `documents` are the schema files that it leads to, by URI."""
 
+    root: Node
     backend: Backend | None = None
     tools: list[Tool] = field(default_factory=list)
     documents: dict[str, Any] = field(default_factory=dict)
@@ -42,7 +45,7 @@ class Loaded:
 
 def load_backend(root: Node, folder: Path) -> Loaded:
     """Read one backend file whose shape was checked. All problems are collected."""
-    loaded = Loaded()
+    loaded = Loaded(root)
     name = root.value["backend"].value
     url = _try(loaded, root.value["url"], parse_url)
     networks = [_try(loaded, item, _network) for item in _each(root.get("addresses"))]
@@ -169,7 +172,7 @@ def _contract(loaded: Loaded, node: Node, folder: Path) -> Contract | None:
     schema = whole.plain() if whole else _short_form(args)
     try:
         if not isinstance(schema, dict):
-            raise BadSchema([])
+            raise BadSchema([Flaw((), "must be a mapping", "such as {type: object, properties: ...}")])
         return Contract(schema, folder)
     except BadSchema as bad:
         for flaw in bad.flaws:
@@ -195,7 +198,9 @@ def _flaw(node: Node, path: tuple[str | int, ...], message: str, hint: str, file
         return LoadProblem(file, 1, 1, where, message, hint)
     if node.get("input"):
         return node.at(("input", *path), message, hint)
-    return node.at(("args", *path[1:]) if path else ("args",), message, hint)
+    if len(path) == 3 and closest(str(path[2]), ("optional",)):
+        hint = "did you mean optional?"
+    return node.at(("args", *path[1:]), message, hint)
 
 
 def _reply(loaded: Loaded, default: Node | None, own: Node | None) -> Reply:

@@ -48,11 +48,11 @@ class Plan:
 
     def hidden_by(self, principal: Principal) -> tuple[Rule, ...]:
         """The rules that deny this principal whatever the arguments are."""
-        return tuple(rule for rule in self.denies if rule.when is None and rule.to.matches(principal) is not False)
+        return tuple([rule for rule in self.denies if rule.when is None and rule.to.matches(principal) is not False])
 
     def could_allow(self, principal: Principal) -> bool:
         """Whether some rule grants the tool to this principal for some arguments."""
-        return any(rule.to.matches(principal) for rule in self.allows)
+        return True in [rule.to.matches(principal) for rule in self.allows]
 
 
 class Ruleset:

@@ -150,7 +150,8 @@ def _narrow(one: Reason) -> str:
 def _grant(facts: Facts, grants: Iterable[Reason]) -> Iterator[str]:
     missed = list(grants)
     if not missed:
-        yield f"no rule allows {facts.tool.name}: add one, such as {{id: ..., allow: {facts.tool.name}, to: {{roles: [...]}}}}"
+        name = facts.tool.name
+        yield f"no rule allows {name}: add one, such as {{id: ..., allow: {name}, to: {{roles: [...]}}}}"
     for one in missed:
         yield f"{one.rule.file}:{one.rule.line}: {one.rule.id} would allow it, but {one.why}"
 
@@ -161,4 +162,5 @@ def _waive(facts: Facts, grants: Iterable[Reason]) -> Iterator[str]:
         return
     for one in grants:
         if one.matched and not one.rule.waive and not one.rule.obligations:
-            yield f"{one.rule.file}:{one.rule.line}: `waive: {{approval: REASON}}` in {one.rule.id} would send it at once"
+            where = f"{one.rule.file}:{one.rule.line}"
+            yield f"{where}: `waive: {{approval: REASON}}` in {one.rule.id} would take the approval away"

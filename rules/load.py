@@ -32,8 +32,10 @@ class RulesError(Exception):
     """The rules cannot be used. `problems` holds all that is wrong; as text it is one line each."""
 
     def __init__(self, problems: Iterable[LoadProblem]) -> None:
-        self.problems = sorted(set(problems))[:MOST_PROBLEMS]
-        super().__init__("\n".join(map(str, self.problems)))
+        found = sorted(set(problems))
+        self.problems = found[:MOST_PROBLEMS]
+        rest = [f"... and {len(found) - MOST_PROBLEMS} more"] if len(found) > MOST_PROBLEMS else []
+        super().__init__("\n".join([*map(str, self.problems), *rest]))
 
 
 def load(folder: Path) -> Ruleset:
@@ -69,21 +71,32 @@ def _names(roots: Iterable[Node | None]) -> Iterator[str]:
 
 
 def _files(folder: Path, problems: list[LoadProblem]) -> list[Path]:
+    """All rules files, sorted. A folder that is a symlink is followed, each real folder once."""
     if not folder.is_dir():
         problems.append(LoadProblem(str(folder), 1, 1, "", "is not a folder", "name the folder that holds the rules"))
         return []
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix in (".yaml", ".yml") and not _hidden(path.relative_to(folder)) and path.is_file()
-    )
-    if len(found) > MOST_FILES:
-        problems.append(LoadProblem(str(folder), 1, 1, "", f"holds more than {MOST_FILES} files"))
-    return found[:MOST_FILES]
+    found: list[Path] = []
+    seen: set[Path] = set()
+    todo = [folder]
+    while todo and len(found) <= MOST_FILES and len(seen) <= MOST_FILES:
+        here = todo.pop()
+        if here.resolve() not in seen:
+            seen.add(here.resolve())
+            below = _visible(here, problems)
+            todo += [path for path in below if path.is_dir()]
+            found += [path for path in below if path.suffix.lower() in (".yaml", ".yml") and not path.is_dir()]
+    if len(found) > MOST_FILES or len(seen) > MOST_FILES:
+        problems.append(LoadProblem(str(folder), 1, 1, "", f"holds more than {MOST_FILES} files or folders"))
+    return sorted(found[:MOST_FILES])
 
 
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def _visible(folder: Path, problems: list[LoadProblem]) -> list[Path]:
+    """What lies in a folder, without names that begin with a dot."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        problems.append(LoadProblem(str(folder), 1, 1, "", f"cannot be read: {error}"))
+        return []
 
 
 def _root(folder: Path, file: Path, hashes: dict[str, Any], problems: list[LoadProblem]) -> Node | None:
@@ -113,13 +126,15 @@ def _bytes(file: Path) -> bytes:
 
 def _catalog(loads: list[Loaded], hashes: dict[str, Any], problems: list[LoadProblem]) -> Catalog:
     tools: dict[str, Tool] = {}
+    seen: dict[str, Node] = {}
     for loaded in loads:
+        name = loaded.root.value["backend"]
+        if name.value in seen:
+            problems.append(name.problem(f"{name.value} is declared twice", f"first in {seen[name.value].file}"))
+        seen.setdefault(name.value, name)
         problems += loaded.problems
         hashes.update(loaded.documents)
         for tool in loaded.tools:
-            if tool.name in tools:
-                first = tools[tool.name]
-                problems.append(_at(tool, f"{tool.name} is declared twice", f"first in {first.file}:{first.line}"))
             tools.setdefault(tool.name, tool)
     for first, second in clashes(tools.values()):
         hint = f"{first.file}:{first.line} has {first.method} {first.path}"

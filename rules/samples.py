@@ -73,6 +73,14 @@ class Guide:
             base, here = target
         return None
 
+    def has_patterns(self) -> bool:
+        """Whether `patternProperties` speaks about the top level."""
+        return any("patternProperties" in here for _, here in self._at(()))
+
+    def required(self) -> frozenset[str]:
+        """The names that the schema itself (not one of its branches) requires at the top level."""
+        return frozenset(name for name in _as_list(self._schema.get("required")) if isinstance(name, str))
+
     def properties(self) -> dict[str, list[Mapping[str, Any]]]:
         """For each declared argument every subschema that speaks about it."""
         return {name: [here for _, here in self._at((name,))] for name in sorted(self.names())}

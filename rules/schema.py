@@ -16,7 +16,7 @@ import jsonschema_rs
 
 from rules.dialects import Dialect, Flaw, dialect_of, flaws, subschemas
 from rules.documents import ROOT, BadSchema, dialect_of_file, gather
-from rules.problems import MOST_PROBLEMS, NO_EXAMPLE, Problem, phrase, undeclared
+from rules.problems import MOST_PROBLEMS, NO_EXAMPLE, Problem, closest, phrase, undeclared
 from rules.samples import Guide
 
 __all__ = ["NO_EXAMPLE", "BadSchema", "Contract", "Problem"]
@@ -57,10 +57,20 @@ class Contract:
         others = self.guide.others()
         self.is_open = bool(others)
         self._closed = self.names if others is None else None
-        if others is None and "patternProperties" in schema:
+        if self._closed is not None:
+            self._refuse_unreachable(self._closed)
+        self._second = _second_opinion(schema, self.dialect, self.documents)
+
+    def _refuse_unreachable(self, closed: frozenset[str]) -> None:
+        """What the schema speaks of at a closed top level must be declared there."""
+        if self.guide.has_patterns():
             hint = "say additionalProperties: false or true beside it"
             raise BadSchema([Flaw(("patternProperties",), "leaves open what other names mean", hint)])
-        self._second = _second_opinion(schema, self.dialect, self.documents)
+        missing = sorted(self.guide.required() - closed)
+        if missing:
+            near = closest(missing[0], closed)
+            hint = f"did you mean {near}?" if near else "declare it under properties"
+            raise BadSchema([Flaw(("required",), f"asks for {missing[0]}, which is not declared", hint)])
 
     def check(self, args: Mapping[str, Any]) -> tuple[Problem, ...]:
         """Every problem of the arguments, at most MOST_PROBLEMS, sorted by path; none means valid. Never raises."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
-from proxy.model import Call, Hail, Headers, Outgoing
+from proxy.model import Call, Hail, Outgoing
 from proxy.protocols import head, placing, strictjson, target
 from proxy.protocols.head import Door, bad
 from rules.facts import Principal, Run
@@ -20,79 +18,73 @@ PASSED_PREFIX = "if-"
 _JSON_TYPE = re.compile(r"application/(?:json|[a-z0-9.+-]+\+json)", re.IGNORECASE)
 _RUN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _KEY = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
+RawHeaders = tuple[tuple[bytes, bytes], ...]
+
 # Long enough for a sentence of intent, short enough for every Record to hold it.
 _MOST_REASON = 500
 
 
-@dataclass(eq=False)
 class RestAsk:
     """One HTTP/1.1 request. `read_body` gives the whole body, bounded by the door."""
 
-    door: Door
-    peer: str
-    method: str
-    raw_target: str
-    version: tuple[int, int]
-    raw_headers: tuple[tuple[bytes, bytes], ...] = field(repr=False)
-    read_body: Callable[[], Awaitable[bytes]] = field(repr=False)
-    segments: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    def __init__(
+        self,
+        door: Door,
+        peer: str,
+        method: str,
+        raw_target: str,
+        version: tuple[int, int],
+        raw_headers: RawHeaders,
+        read_body: Callable[[], Awaitable[bytes]],
+    ) -> None:
+        self.listener = door.name
+        self._door = door
+        self._peer = peer
+        self._method = method
+        self._target = raw_target
+        self._version = version
+        self._raw_headers = raw_headers
+        self._read_body = read_body
 
-    @property
-    def listener(self) -> str:
-        return self.door.name
-
-    @cached_property
-    def headers(self) -> list[tuple[str, str]]:
-        """Lower-case names and values in order of arrival."""
-        return head.texts(self.raw_headers)
-
-    @cached_property
-    def head(self) -> dict[str, str]:
-        """The first value of each header."""
-        return head.single(self.headers)
-
-    @cached_property
     def hail(self) -> Hail:
-        head.check(self.door, self.method, self.version, self.head)
-        run, key = self.head.get("toolwall-run", ""), self.head.get("toolwall-key")
+        self._headers = head.texts(self._raw_headers)
+        self._head = first = head.single(self._headers)
+        head.check(self._door, self._method, self._version, first)
+        run, key = first.get("toolwall-run", ""), first.get("toolwall-key")
         if run and not _RUN.fullmatch(run):
             raise bad("`Toolwall-Run` must be 1 to 128 letters, digits, or one of `._:-`.")
         return Hail(
             protocol="rest",
-            peer=self.peer,
+            peer=self._peer,
             # A malformed key is a wrong key: it must reach the comparison that says 401.
             key=key if key is None or _KEY.fullmatch(key) else "",
             run=run,
-            reason=self.head.get("toolwall-reason", "")[:_MOST_REASON],
-            traceparent=self.head.get("traceparent"),
-            tracestate=self.head.get("tracestate"),
+            reason=first.get("toolwall-reason", "")[:_MOST_REASON],
+            traceparent=first.get("traceparent"),
+            tracestate=first.get("tracestate"),
         )
 
-    @cached_property
-    def _route(self) -> tuple[str, str, str, str]:
-        """Backend, base of the door, path inside the backend, raw query."""
-        path, query = target.split(self.raw_target)
-        if (backend := self.door.hosts.get(head.host_name(self.head["host"]))) is not None:
-            return backend, "", path, query
-        backend, slash, rest = path[1:].partition("/")
-        return backend, f"/{backend}", (slash + rest) or "/", query
-
     def find(self, catalog: Catalog) -> Tool | None:
-        backend, _, path, _ = self._route
-        matched = catalog.match(backend, self.method, path)
+        path, self._query = target.split(self._target)
+        backend = self._door.hosts.get(head.host_name(self._head["host"]))
+        self._base = ""
+        if backend is None:
+            backend, slash, rest = path[1:].partition("/")
+            self._base, path = f"/{backend}", slash + rest
+        self._path = path or "/"
+        matched = catalog.match(backend, self._method, self._path)
         if matched is None:
             return None
-        tool, self.segments = matched
+        tool, self._segments = matched
         return tool
 
     async def call(self, call_id: str, tool: Tool, principal: Principal, run: Run) -> Call:
-        _, base, path, query = self._route
-        jar = head.cookies(self.head.get("cookie"))
+        jar = head.cookies(self._head.get("cookie"))
         placed = placing.Placed()
-        placing.path(placed, tool, self.segments)
-        placing.query(placed, tool, target.pairs(query))
-        placing.headers(placed, tool, self.headers, jar)
-        body = await self.read_body()
+        placing.path(placed, tool, self._segments)
+        placing.query(placed, tool, target.pairs(self._query))
+        placing.headers(placed, tool, self._headers, jar)
+        body = await self._read_body()
         if body:
             placing.body(placed, tool, self._json(body))
         return Call(
@@ -102,40 +94,37 @@ class RestAsk:
             tool=tool,
             arguments=placed.arguments,
             problems=tuple(placed.problems),
-            outgoing=Outgoing(
-                tool.method,
-                path + (f"?{query}" if query else ""),
-                self._outgoing_headers(tool, jar),
-                body,
-            ),
-            base=base,
-            peer=self.peer,
+            outgoing=self._outgoing(tool, jar, body),
+            base=self._base,
+            peer=self._peer,
         )
 
     def _json(self, body: bytes) -> Any:
-        kind, _, parameters = self.head.get("content-type", "").partition(";")
+        kind, _, parameters = self._head.get("content-type", "").partition(";")
         if not _JSON_TYPE.fullmatch(kind.strip()):
             raise bad("The body's Content-Type is not JSON.", "Send JSON with `Content-Type: application/json`.")
         if parameters.strip().lower().replace('"', "") not in ("", "charset=utf-8", "charset=utf8"):
             raise bad("JSON is UTF-8.", "Send `Content-Type: application/json` without further parameters.")
-        return strictjson.parse(body, self.door.most_depth)
+        return strictjson.parse(body, self._door.most_depth)
 
-    def _outgoing_headers(self, tool: Tool, jar: dict[str, str]) -> Headers:
-        dropped = head.dropped(self.head)
+    def _outgoing(self, tool: Tool, jar: dict[str, str], body: bytes) -> Outgoing:
+        """What was judged, byte for byte, with the headers that may go on."""
+        dropped = head.dropped(self._head)
         declared = {param.wire.lower() for param in tool.params if param.place == "header"}
         kept = [
             (name, value)
-            for name, value in self.headers
+            for name, value in self._headers
             if (name in PASSED or name in declared or name.startswith(PASSED_PREFIX)) and name not in dropped
         ]
         if baked := [f"{param.wire}={jar[param.wire]}" for param in tool.params if _is_in(param, jar)]:
             kept.append(("cookie", "; ".join(baked)))
-        return (*kept, ("via", "1.1 toolwall"), ("forwarded", self._forwarded()))
+        headers = (*kept, ("via", "1.1 toolwall"), ("forwarded", self._forwarded()))
+        return Outgoing(tool.method, self._path + (f"?{self._query}" if self._query else ""), headers, body)
 
     def _forwarded(self) -> str:
         """RFC 7239. An IPv6 address stands in brackets and quotes."""
-        peer = f'"[{self.peer}]"' if ":" in self.peer else self.peer or "unknown"
-        return f'for={peer};host="{self.head["host"]}";proto=http'
+        peer = f'"[{self._peer}]"' if ":" in self._peer else self._peer or "unknown"
+        return f'for={peer};host="{self._head["host"]}";proto=http'
 
 
 def _is_in(param: Param, jar: dict[str, str]) -> bool:

@@ -37,14 +37,13 @@ class HttpBounds:
     body_s: float = 30.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Malformed:
     """A message that is no HTTP request: it was refused before it had a head."""
 
     listener: str
     refusal: Refusal
 
-    @property
     def hail(self) -> Hail:
         raise self.refusal
 
@@ -122,10 +121,12 @@ class HttpDoor(web.Server):
         return response
 
     async def _body(self, request: web.BaseRequest) -> bytes:
+        if not request.can_read_body:
+            return b""
         most = self._door.most_body
         if (request.content_length or 0) > most:
             raise _too_large(most)
-        if request.headers.get("Expect") and request.can_read_body:
+        if "Expect" in request.headers:
             await request._payload_writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
             async with asyncio.timeout(self._bounds.body_s):
