@@ -10,6 +10,11 @@ from redaction.scanner import Scanner
 from redaction.unwrap import JSON, unwrap
 
 
+def media_type_of(text: str) -> str:
+    """`application/json` for a JSON object or array, else `text/plain`."""
+    return "application/json" if walk.is_document(text) else "text/plain"
+
+
 def findings_json(text: str, scanner: Scanner) -> list[dict[str, Any]]:
     """The findings in `text` as `{kind, start, end, pointer, detector, score}`, in order of place.
 

@@ -126,6 +126,7 @@ class Scanner:
         if not media_type:
             return _refuse
         escaping = _escaping(media_type)
+        # JSON is often sent as text, and whoever reads it undoes its escapes.
         return lambda text: self.clean_json(text) if walk.is_document(text) else self._clean_escaped(text, escaping)
 
     def _clean_document(self, text: str) -> Cleaned[str]:
