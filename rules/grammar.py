@@ -140,7 +140,8 @@ EXAMPLE: Final = Form(
                     "roles": Key(Many(Text()), "The caller's roles."),
                     "agent": Key(Text(), "The agent."),
                     "user": Key(Text(), "The user for whom the agent acts."),
-                }
+                },
+                may_be_empty=True,
             ),
             "Who calls.",
             required=True,

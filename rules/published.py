@@ -75,6 +75,8 @@ def _form(form: Form) -> dict[str, Any]:
     }
     if required := [name for name, key in form.keys.items() if key.required]:
         made["required"] = required
+    if not form.may_be_empty:
+        made["minProperties"] = 1
     if form.one_of:
         made["oneOf"] = [{"required": [name]} for name in form.one_of]
     if form.at_most_one:

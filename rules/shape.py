@@ -99,6 +99,7 @@ class Form:
     one_of: tuple[str, ...] = ()
     at_most_one: tuple[str, ...] = ()
     later: frozenset[str] = field(default_factory=frozenset)
+    may_be_empty: bool = False
 
 
 Shape = Text | Choice | Flag | Size | Anything | JsonSchema | Many | Either | Table | Form
@@ -208,6 +209,8 @@ def _unknown(node: Node, name: str, form: Form) -> LoadProblem:
 
 
 def _missing(node: Node, form: Form) -> Iterator[LoadProblem]:
+    if not node.value and not form.may_be_empty:
+        yield node.problem("is empty", f"leave it out, or use one of: {', '.join(form.keys)}")
     for name, key in form.keys.items():
         if key.required and name not in node.value:
             yield node.problem(f"lacks the key {name}", key.says)

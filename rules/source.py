@@ -7,6 +7,7 @@ counts.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -209,13 +210,14 @@ class _Reader:
         text: str = event.value
         if event.style in _QUOTED:
             return text
-        if _NOT_FINITE.fullmatch(text):
-            self._wrong(event, path, "is not a number that JSON has")
-            return None
         if len(text) > MOST_DIGITS and _FLOAT.fullmatch(text):
             self._wrong(event, path, f"has more than {MOST_DIGITS} digits")
             return None
-        return scalar(text)
+        value = scalar(text)
+        if _NOT_FINITE.fullmatch(text) or value in (math.inf, -math.inf):
+            self._wrong(event, path, "is not a number that JSON has")
+            return None
+        return value
 
     def _wrong(self, event: Any, path: str, message: str, hint: str = "") -> None:
         mark = event.start_mark

@@ -1,0 +1,292 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rules.load import MOST_BYTES, RulesError, load
+from tests.rules.helpers import CRM, facts, problems, ruleset, write
+from tests.rules.mutations import mutations
+
+FULL = """
+    backend: shop
+    url: http://shop.test:8080/v1
+    says: The shop.
+    addresses: [10.0.0.0/8, 127.0.0.1]
+    timeout: 10s
+    reply:
+      redact: [EMAIL_ADDRESS]
+      on_error: refuse
+      most_bytes: 1MiB
+    tools:
+      find:
+        says: Find orders.
+        call: GET /orders
+        args:
+          state: {enum: [open, closed]}
+          page: {type: integer, minimum: 1, maximum: 99, optional: true}
+        in: {state: query}
+      put_file:
+        call: PUT /files/{name}
+        input:
+          type: object
+          properties:
+            name: {type: string, pattern: "^[a-z/]+$"}
+            lines: {type: array, items: {type: string, maxLength: 80}}
+          required: [name, lines]
+          additionalProperties: false
+        in: {name: {path: {encoded_slash: true, style: matrix}}}
+        effect: write
+        timeout: 500ms
+        reply: {redact: standard}
+"""
+POLICY = """
+    rules:
+      - id: readers
+        says: Readers may look.
+        allow: [shop.find]
+        to: {roles: [reader], agents: [bot], users: [ann], principals: [p1]}
+        when: args.state == "open"
+      - id: writers
+        allow: shop.put_file
+        to:
+          roles: writer
+        require: {approval: {by: boss, within: 15m}}
+      - id: nobody
+        deny: "*"
+        to: {roles: [guest]}
+    examples:
+      - as: {id: p1, roles: [reader], agent: bot, user: ann}
+        call: shop.find
+        args: {state: open}
+        expect: allow
+"""
+
+
+def check_mutations(source: Path, scratch: Path) -> int:
+    """Every mutation of the folder must fail to load with a problem in the right line; returns how many there were."""
+    good = scratch / "good"
+    shutil.copytree(source, good)
+    load(good)
+    count = 0
+    for count, mutation in enumerate(mutations(source), 1):
+        (good / mutation.file).write_text(mutation.text)
+        with pytest.raises(RulesError) as caught:
+            load(good)
+        lines = {one.line for one in caught.value.problems if one.file == mutation.file}
+        assert mutation.line in lines, f"{mutation.kind} {mutation.key}: {caught.value}"
+        shutil.copy(source / mutation.file, good / mutation.file)
+    return count
+
+
+def test_every_key_misspelt_or_doubled_is_refused_with_its_line(tmp_path):
+    (tmp_path / "source").mkdir()
+    source = write(tmp_path / "source", shop=FULL, policy=POLICY)
+    assert check_mutations(source, tmp_path) > 120
+
+
+def test_the_mutated_rules_use_every_key_that_there_is(tmp_path):
+    from rules.grammar import BACKEND, POLICY as FORM
+    from rules.shape import Either, Form, Many, Table
+
+    def keys(shape):
+        if isinstance(shape, Form):
+            for name, key in shape.keys.items():
+                yield name
+                yield from keys(key.shape)
+        elif isinstance(shape, Many | Table):
+            yield from keys(shape.item)
+        elif isinstance(shape, Either):
+            yield from keys(shape.mapping)
+
+    source = write(tmp_path, shop=FULL, policy=POLICY)
+    used = {one.key for one in mutations(source) if one.kind == "misspelt"}
+    assert {*keys(BACKEND), *keys(FORM)} - {"waive"} <= used
+
+
+def test_a_problem_names_file_line_column_path_and_what_was_meant(tmp_path):
+    (found,) = problems(
+        tmp_path,
+        crm="""
+        backend: crm
+        url: https://crm.test
+        tools:
+          get:
+            call: GET /x
+            efect: read
+        """,
+    )
+    assert str(found) == "crm.yaml:6:5: tools.get.efect: is an unknown key (did you mean effect?)"
+
+
+def test_all_problems_of_all_files_are_reported_at_once(tmp_path):
+    found = problems(
+        tmp_path,
+        crm="""
+        backend: crm
+        url: ftp://crm.test
+        tools:
+          get: {call: "GET /x/{id}"}
+          put: {call: PUT /y, args: {a: {tipe: string}}, effect: write}
+        """,
+        policy="""
+        rules:
+          - {id: a, allow: crm.gett, when: args.x =}
+          - {id: a b, deny: crm.get}
+        """,
+        other="rulez: []",
+        broken="a: [1",
+    )
+    assert {(one.file, one.line) for one in found} == {
+        ("crm.yaml", 2),
+        ("crm.yaml", 4),
+        ("crm.yaml", 5),
+        ("policy.yaml", 3),
+        ("other.yaml", 1),
+        ("broken.yaml", 2),
+    }
+
+
+def test_a_rule_about_no_tool_is_an_error_with_a_suggestion(tmp_path):
+    (found,) = problems(tmp_path, crm=CRM, policy="rules: [{id: a, deny: [crm.get_custommer]}]")
+    assert found.message == "crm.get_custommer matches no tool"
+    assert found.hint == "did you mean crm.get_customer?"
+    (found,) = problems(tmp_path, crm=CRM, policy='rules: [{id: a, deny: "erp.*"}]')
+    assert found.message == "erp.* matches no tool"
+
+
+def test_a_rule_about_a_tool_with_a_mistake_is_no_second_mistake(tmp_path):
+    (found,) = problems(
+        tmp_path,
+        crm="{backend: crm, url: https://c.test, tools: {get: {call: GET /x, timeout: soon}}}",
+        policy="rules: [{id: a, allow: crm.get}]",
+    )
+    assert found.path == "tools.get.timeout"
+
+
+@pytest.mark.parametrize(
+    ("key", "where"),
+    [
+        ("credential: {vault: x}", "backend"),
+        ("undo: {tool: x}", "tool"),
+        ("idempotency: {header: X}", "tool"),
+        ("limit: 20/hour", "rule"),
+        ("mode: shadow", "rule"),
+    ],
+)
+def test_a_key_of_a_later_version_says_that_nothing_guards_it(tmp_path, key, where):
+    backend = key if where == "backend" else "says: x"
+    tool = key if where == "tool" else "says: x"
+    rule = key if where == "rule" else "says: x"
+    (found,) = problems(
+        tmp_path,
+        crm=f"{{backend: crm, url: https://c.test, {backend}, tools: {{get: {{call: GET /x, {tool}}}}}}}",
+        policy=f"rules: [{{id: a, allow: crm.get, {rule}}}]",
+    )
+    assert found.message == "this version has no guard for it"
+
+
+@pytest.mark.parametrize("text", ["rules: []", "rules: [{id: a, allow: []}]", "rules: [{id: a, allow: crm.search, to: {}}]"])
+def test_an_empty_list_where_one_is_needed_is_an_error(tmp_path, text):
+    found = problems(tmp_path, crm=CRM, policy=text)
+    assert found
+    assert all(one.file == "policy.yaml" and one.line == 1 for one in found)
+
+
+def test_two_tools_with_one_call_are_ambiguous(tmp_path):
+    (found,) = problems(
+        tmp_path,
+        crm="""
+        backend: crm
+        url: https://crm.test
+        tools:
+          a: {call: "GET /x/{id}", args: {id: {type: string}}}
+          b: {call: "GET /x/{name}", args: {name: {type: string}}}
+        """,
+    )
+    assert (found.line, found.message) == (5, "crm.b and crm.a have the same call")
+
+
+def test_names_that_stand_twice_are_errors(tmp_path):
+    found = problems(
+        tmp_path,
+        a="{backend: crm, url: https://c.test, tools: {x: {call: GET /x}}}",
+        b="{backend: crm, url: https://d.test, tools: {y: {call: GET /y}}}",
+        policy="rules: [{id: a, allow: crm.x}, {id: a, deny: crm.y}]",
+    )
+    assert [one.message for one in found] == ["crm is declared twice", "the rule a stands twice"]
+
+
+def test_a_missing_folder_is_an_error_and_an_empty_one_denies_everything(tmp_path):
+    with pytest.raises(RulesError, match="is not a folder"):
+        load(tmp_path / "nowhere")
+    empty = load(tmp_path)
+    assert empty.rules == ()
+    assert not empty.catalog.tools
+
+
+def test_tools_without_rules_are_unknown_to_everybody(tmp_path):
+    rules = load(write(tmp_path, crm=CRM))
+    decision = rules.decide(facts(rules, "crm.search", {"q": "x"}, "admin"))
+    assert (decision.denied, decision.code) == (True, "unknown_tool")
+
+
+def test_folders_are_read_to_the_bottom_and_a_config_map_is_read_once(tmp_path):
+    data = tmp_path / "..2026_01"
+    (data / "deep").mkdir(parents=True)
+    write(data, crm=CRM)
+    write(data / "deep", policy="rules: [{id: a, allow: crm.search}]")
+    (tmp_path / "..data").symlink_to(data)
+    (tmp_path / "crm.yaml").symlink_to("..data/crm.yaml")
+    (tmp_path / "deep").symlink_to("..data/deep")
+    (tmp_path / ".git").mkdir()
+    write(tmp_path / ".git", junk="nonsense: 1")
+    loaded = load(tmp_path)
+    assert [rule.file for rule in loaded.rules] == ["deep/policy.yaml"]
+
+
+def test_a_folder_that_contains_itself_ends(tmp_path):
+    write(tmp_path, crm=CRM)
+    (tmp_path / "again").symlink_to(tmp_path)
+    assert len(load(tmp_path).catalog.tools) == 5
+
+
+def test_the_revision_names_the_content_and_not_the_place(tmp_path):
+    revisions = []
+    for place, policy in (("a", "rules: [{id: a, allow: crm.search}]"), ("b", "rules: [{id: a, allow: crm.search}]")):
+        (tmp_path / place).mkdir()
+        revisions.append(ruleset(tmp_path / place, policy).revision)
+    revisions.append(ruleset(tmp_path / "b", "rules: [{id: b, allow: crm.search}]").revision)
+    assert revisions[0] == revisions[1] != revisions[2]
+
+
+def test_the_revision_covers_schema_files(tmp_path):
+    crm = '{backend: crm, url: https://c.test, tools: {x: {call: POST /x, input: {$ref: x.json}, effect: write}}}'
+    (tmp_path / "x.json").write_text('{"properties": {"a": {"type": "string"}}}')
+    first = load(write(tmp_path, crm=crm))
+    (tmp_path / "x.json").write_text('{"properties": {"a": {"type": "integer"}}}')
+    second = load(tmp_path)
+    assert first.revision != second.revision
+    assert first.catalog.tools["crm.x"].hash != second.catalog.tools["crm.x"].hash
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path):
+    (tmp_path / "big.yaml").write_bytes(b"#" * (MOST_BYTES + 1))
+    with pytest.raises(RulesError, match=r"big.yaml:1:1: cannot be read: it is larger than"):
+        load(tmp_path)
+
+
+def test_a_folder_with_too_many_files_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("rules.load.MOST_FILES", 3)
+    for index in range(4):
+        (tmp_path / f"{index}.yaml").write_text("")
+    with pytest.raises(RulesError, match="holds more than 3 files"):
+        load(tmp_path)
+
+
+def test_many_problems_are_cut_and_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr("rules.load.MOST_PROBLEMS", 2)
+    write(tmp_path, a="{k1: 1, k2: 2, k3: 3, k4: 4}")
+    with pytest.raises(RulesError) as caught:
+        load(tmp_path)
+    assert len(caught.value.problems) == 2
+    assert str(caught.value).endswith("... and 2 more")

@@ -1,0 +1,39 @@
+from itertools import permutations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules.obligations import Approval, merge
+
+approvals = st.builds(Approval, st.sampled_from(["", "boss", "audit"]), st.sampled_from([1.0, 60.0, 900.0]))
+
+
+def test_of_two_approvals_by_one_role_the_shorter_time_counts():
+    assert merge([Approval("boss", 900), Approval("boss", 60)]) == (Approval("boss", 60),)
+
+
+def test_approvals_by_two_roles_are_both_needed():
+    assert merge([Approval("boss", 900), Approval("audit", 60)]) == (Approval("audit", 60), Approval("boss", 900))
+
+
+def test_an_approval_by_anybody_is_covered_by_a_stricter_one_and_keeps_its_time():
+    assert merge([Approval("", 60), Approval("boss", 900)]) == (Approval("boss", 60),)
+    assert merge([Approval("", 60)]) == (Approval("", 60),)
+
+
+def test_nothing_is_needed_where_nothing_is_asked():
+    assert merge([]) == ()
+
+
+@given(st.lists(approvals, max_size=5))
+@settings(max_examples=200, deadline=None, database=None)
+def test_the_order_and_repetition_never_matter(asked):
+    assert {merge(order) for order in list(permutations(asked))[:24]} == {merge(asked * 2)}
+
+
+@given(st.lists(approvals, min_size=1, max_size=5))
+@settings(max_examples=200, deadline=None, database=None)
+def test_what_is_left_is_at_least_as_strict_as_each_that_was_asked(asked):
+    merged = merge(asked)
+    for one in asked:
+        assert any(one.by in ("", left.by) and left.within_s <= one.within_s for left in merged)

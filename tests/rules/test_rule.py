@@ -1,0 +1,75 @@
+import pytest
+
+from rules.facts import Principal
+from rules.rule import EVERYBODY, Effect, Rule, To, matches_pattern
+
+
+@pytest.mark.parametrize(
+    ("pattern", "tool", "fits"),
+    [
+        ("crm.get", "crm.get", True),
+        ("crm.get", "crm.get_all", False),
+        ("crm.get", "xcrm.get", False),
+        ("crm.get_*", "crm.get_", True),
+        ("crm.get_*", "crm.get_all", True),
+        ("crm.*", "crm2.get", False),
+        ("crm.*", "crmxget", False),
+        ("*.get", "crm.get", True),
+        ("*", "crm.get", True),
+        ("c*m.g*t", "crm.get", True),
+        ("crm.[g]et", "crm.get", False),
+        ("CRM.get", "crm.get", False),
+    ],
+)
+def test_a_star_is_any_text_and_all_else_is_itself(pattern, tool, fits):
+    assert matches_pattern(pattern, tool) is fits
+
+
+WHO = Principal("p1", frozenset({"support", "night"}), "bot", "ann")
+
+
+@pytest.mark.parametrize(
+    ("to", "principal", "answer"),
+    [
+        (EVERYBODY, Principal("x"), True),
+        (To(roles=frozenset({"support", "billing"})), WHO, True),
+        (To(roles=frozenset({"billing"})), WHO, False),
+        (To(roles=frozenset({"support"})), Principal("x"), False),
+        (To(principals=frozenset({"p1"})), WHO, True),
+        (To(principals=frozenset({"p2"})), WHO, False),
+        (To(agents=frozenset({"bot"})), WHO, True),
+        (To(agents=frozenset({"other"})), WHO, False),
+        (To(agents=frozenset({"bot"})), Principal("x"), None),
+        (To(users=frozenset({"ann"})), Principal("x", agent="bot"), None),
+        (To(users=frozenset({"bob"})), WHO, False),
+        (To(roles=frozenset({"support"}), users=frozenset({"bob"})), WHO, False),
+        (To(roles=frozenset({"support"}), users=frozenset({"ann"})), WHO, True),
+        (To(roles=frozenset({"billing"}), agents=frozenset({"bot"})), Principal("x"), False),
+        (To(agents=frozenset({"zed"}), users=frozenset({"ann"})), Principal("x", agent="bot"), False),
+    ],
+)
+def test_every_part_has_to_match_and_an_unknown_agent_or_user_cannot_tell(to, principal, answer):
+    assert to.matches(principal) is answer
+
+
+class Fixed:
+    """A condition with a fixed answer."""
+
+    uses = frozenset()
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def ask(self, asking):
+        return self.answer
+
+
+@pytest.mark.parametrize("when", [True, False, None, "no condition"])
+@pytest.mark.parametrize("to", [True, False, None])
+def test_who_and_when_are_joined_as_in_the_logic_of_kleene(to, when):
+    users = {True: {"ann"}, False: {"bob"}, None: {"ann"}}[to]
+    principal = Principal("x", user="" if to is None else "ann")
+    condition = None if when == "no condition" else Fixed(when)
+    rule = Rule("r", Effect.ALLOW, ("*",), To(users=frozenset(users)), condition)
+    both = {to, True if when == "no condition" else when}
+    assert rule.matches(principal, None) is (False if False in both else None if None in both else True)
