@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -58,7 +59,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         ledger, hash_key = _ledger(settings)
         stack.callback(_close_ledger, ledger)
         telemetry = Telemetry.open(settings.telemetry)
-        stack.callback(telemetry.close)
+        stack.push_async_callback(asyncio.to_thread, telemetry.close)
         telemetry.rules(rules.revision, rules.catalog.tools)
         telemetry.gauge(
             "toolwall.ledger.healthy", "Whether the ledger can be written.", lambda: float(not ledger.trouble)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 import json
 import logging
 import os
@@ -126,8 +125,9 @@ class Entry:
             record.arguments = self._entries.scanner.clean_json_value(dict(call.arguments))[0]
 
     def keyed_hash(self, value: Any) -> str:
-        """HMAC-SHA256 over the canonical JSON of a value: equal for equal values, and not to be guessed back."""
-        return hmac.digest(self._entries.hash_key, _CANONICAL.encode(value).encode(), "sha256").hex()
+        """Keyed BLAKE2b (RFC 7693) of a value's canonical JSON: equal for equal values, and not to be guessed back."""
+        text = _CANONICAL.encode(value).encode()
+        return hashlib.blake2b(text, digest_size=32, key=self._entries.hash_key).hexdigest()
 
     def expect(self, checks: Iterable[str]) -> None:
         """Name the checks without which no answer may leave."""
@@ -143,11 +143,11 @@ class Entry:
         self.record.notes.append(f"{name}: {why}")
         self.record.checks.append(name)
 
-    def attempt(self, method: str, host: str, port: int) -> Attempt:
+    def attempt(self, method: str, host: str, port: int, template: str) -> Attempt:
         """One request to the backend begins."""
         self.record.attempts += 1
         assert self.trace is not None
-        return self.trace.attempt(method, host, port)
+        return self.trace.attempt(method, host, port, template)
 
     async def intent(self) -> None:
         """Put on disk that this call is about to have effects. Raises Refusal where that cannot be done."""

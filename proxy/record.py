@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 
@@ -56,8 +57,9 @@ class Record:
 
     def as_dict(self) -> dict[str, Any]:
         """The Record as plain JSON values, without the fields that say nothing."""
-        return {name: value for name in _NAMES if (value := getattr(self, name)) or name in _ALWAYS}
+        return {name: value for name, value in zip(_NAMES, _values(self), strict=True) if value or name in _ALWAYS}
 
 
 _ALWAYS = frozenset({"call", "started_ns", "status", "executed", "outcome", "attempts", "step"})
 _NAMES = tuple(each.name for each in fields(Record))
+_values = attrgetter(*_NAMES)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
 from collections.abc import Callable
+
+import uvloop
 
 from proxy.app import Running, running
 from proxy.config import Settings
@@ -16,7 +19,8 @@ STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 def serve(settings: Settings, say: Callable[[Running], None]) -> None:
     """Run the sidecar in this thread. `say` is called once it serves. Raises CannotRun."""
-    asyncio.run(_serve(settings, say))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, say))
 
 
 async def _serve(settings: Settings, say: Callable[[Running], None]) -> None:
@@ -25,6 +29,9 @@ async def _serve(settings: Settings, say: Callable[[Running], None]) -> None:
     for each in STOPPING:
         loop.add_signal_handler(each, stop.set)
     async with running(settings) as sidecar:
+        # What was made at start lives as long as the process: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
         say(sidecar)
         await stop.wait()
 

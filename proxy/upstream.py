@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import aiohttp
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from yarl import URL
 
 from proxy.body import Body
@@ -40,9 +43,10 @@ class Upstream:
         """Send the call once, exactly as judged. Raises Refusal when no whole head of a reply comes back."""
         backend = self._backends[call.tool.backend]
         url = backend.url
-        attempt = entry.attempt(call.outgoing.method, url.host, url.port)
+        attempt = entry.attempt(call.outgoing.method, url.host, url.port, call.tool.path)
         headers = [*call.outgoing.headers, ("host", url.authority), ("accept-encoding", "identity")]
         headers += attempt.headers().items()
+        _sending.set(entry)
         try:
             response = await self._sessions[backend.name].request(
                 call.outgoing.method,
@@ -51,7 +55,6 @@ class Upstream:
                 headers=headers,
                 data=call.outgoing.body or None,
                 allow_redirects=False,
-                trace_request_ctx=entry,
             )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             attempt.end(0, type(error).__name__)
@@ -70,7 +73,7 @@ class Upstream:
 
 
 def _session(backend: Backend, bounds: UpstreamBounds) -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(
+    connector = _Connector(
         resolver=Dialler(backend),
         limit=bounds.most_connections,
         keepalive_timeout=bounds.keepalive_s,
@@ -87,25 +90,25 @@ def _session(backend: Backend, bounds: UpstreamBounds) -> aiohttp.ClientSession:
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=bounds.connect_s, sock_read=bounds.idle_s),
         max_line_size=bounds.most_header_bytes,
         max_field_size=bounds.most_header_bytes,
-        trace_configs=[_tracing()],
     )
     # The client repeats GET, PUT and DELETE by itself when a kept connection drops. There is no public switch.
     session._retry_connection = False
     return session
 
 
-def _tracing() -> aiohttp.TraceConfig:
-    """Tells the entry when bytes of the request may have left."""
-    config = aiohttp.TraceConfig()
+class _Connector(aiohttp.TCPConnector):
+    """Tells the call's entry when bytes of the request may leave: from here on, a failure no longer means "not sent"."""
 
-    async def leaving(_: object, context: object, __: object) -> None:
-        entry = getattr(context, "trace_request_ctx", None)
-        if isinstance(entry, Entry):
-            entry.sent = True
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        _sending.get().sent = True
+        return connection
 
-    config.on_connection_create_end.append(leaving)
-    config.on_connection_reuseconn.append(leaving)
-    return config
+
+_sending: ContextVar[Entry] = ContextVar("sending")
+"""The entry of the call that this task sends."""
 
 
 def _headers(response: aiohttp.ClientResponse) -> list[tuple[str, str]]:

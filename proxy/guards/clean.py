@@ -118,7 +118,8 @@ def _bounded(body: Body, entry: Entry, most: int) -> Body:
 def _clean_headers(scanner: Scanner, headers: Headers) -> tuple[Headers, Counter[str]]:
     """Headers scanned as text. One scan over all of them tells whether any needs a closer look."""
     counts: Counter[str] = Counter()
-    if not scanner.find("\n".join(value for name, value in headers if name not in _UNSCANNED)):
+    texts = [value for name, value in headers if name not in _UNSCANNED]
+    if not texts or not scanner.find("\n".join(texts)):
         return headers, counts
     cleaned: Headers = []
     for name, value in headers:

@@ -41,7 +41,13 @@ class Door:
 
 def texts(raw: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
     """Headers as lower-case names with their values, in order. Raises Refusal for bytes that are no text."""
-    return [(name.decode("latin-1").lower(), _text(value)) for name, value in raw]
+    try:
+        headers = [(name.decode("latin-1").lower(), value.decode("utf-8")) for name, value in raw]
+    except UnicodeDecodeError:
+        raise bad("A header value is not UTF-8.") from None
+    if _CONTROL.search("".join([value for _, value in headers])):
+        raise bad("A header value holds a control character.")
+    return headers
 
 
 def single(headers: list[tuple[str, str]]) -> dict[str, str]:
@@ -113,13 +119,3 @@ def cookies(header: str | None) -> dict[str, str]:
 def bad(detail: str, suggestion: str = "Send a plain HTTP/1.1 request.") -> Refusal:
     """A `bad_request`."""
     return Refusal("bad_request", detail, suggestion=suggestion)
-
-
-def _text(value: bytes) -> str:
-    try:
-        text = value.decode("utf-8")
-    except UnicodeDecodeError:
-        raise bad("A header value is not UTF-8.") from None
-    if _CONTROL.search(text):
-        raise bad("A header value holds a control character.")
-    return text

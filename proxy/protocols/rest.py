@@ -61,7 +61,7 @@ class RestAsk:
             run=run,
             reason=first.get("toolwall-reason", "")[:_MOST_REASON],
             traceparent=first.get("traceparent"),
-            tracestate=first.get("tracestate"),
+            tracestate=",".join(value for name, value in self._headers if name == "tracestate") or None,
         )
 
     def find(self, catalog: Catalog) -> Tool | None:
