@@ -126,8 +126,8 @@ def _marks(text: str, candidates: Candidates) -> list[Span]:
 
 def _leaf(match: re.Match[str], key: str) -> Leaf:
     if match[1] is None:
-        return Leaf(*match.span(), key, False, True)
-    return Leaf(*match.span(1), "" if match[2] else key, bool(match[2]), False)
+        return Leaf(*match.span(), unwrap(key, JSON).text, False, True)
+    return Leaf(*match.span(1), "" if match[2] else unwrap(key, JSON).text, bool(match[2]), False)
 
 
 def _find_in(text: str, leaf: Leaf, find: Find) -> list[Finding]:

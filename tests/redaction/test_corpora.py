@@ -1,0 +1,62 @@
+"""What real texts show, where the corpora lie at hand."""
+
+import gzip
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from redaction import walk
+from redaction.profiles import kinds_of
+from redaction.report import findings_json
+from redaction.scanner import Scanner
+
+CORPORA = Path(os.environ.get("TOOLWALL_CORPORA", "/nonexistent"))
+STANDARD = Scanner(kinds_of("standard"))
+pytestmark = pytest.mark.skipif(not CORPORA.is_dir(), reason="TOOLWALL_CORPORA names no folder of corpora")
+
+
+def records(name: str) -> Iterator[dict[str, Any]]:
+    for path in sorted((CORPORA / name).glob("*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
+
+
+def test_real_tool_answers_hold_no_secret_and_little_else_is_touched() -> None:
+    kinds: Counter[str] = Counter()
+    for record in records("benign/tool_results"):
+        text = record["text"]
+        kinds.update(row["kind"] for row in findings_json(text, STANDARD))
+        if walk.is_document(text) and not findings_json(text, STANDARD):
+            assert STANDARD.clean_json(text).value == text
+    assert set(kinds) <= {"EMAIL_ADDRESS", "PHONE_NUMBER"}
+
+
+def test_every_address_and_number_that_tools_return_under_its_key_is_found() -> None:
+    missed = Counter[str]()
+    for record in records("pii/tool_json"):
+        found = {row["pointer"] for row in findings_json(json.dumps(record["json"]), STANDARD)}
+        gold = [
+            (kind, pointer) for kind, pointer, _ in record["gold"] if kind in ("EMAIL", "EMAIL_ADDRESS", "PHONE_NUMBER")
+        ]
+        missed.update(kind for kind, pointer in gold if pointer not in found)
+    assert missed == Counter()
+
+
+@pytest.mark.parametrize(
+    ("kind", "least"),
+    [("EMAIL_ADDRESS", 0.99), ("IBAN_CODE", 0.99), ("US_SSN", 0.99), ("IP_ADDRESS", 0.99), ("CREDIT_CARD", 0.95)],
+)
+def test_recall_in_sentences(kind: str, least: float) -> None:
+    total = found = 0
+    for record in records("pii/presidio_synth"):
+        findings = STANDARD.find(record["text"])
+        for _, start, end in (span for span in record["spans"] if span[0] == kind):
+            total += 1
+            found += any(f.start < end and start < f.end for f in findings)
+    assert total
+    assert found >= least * total

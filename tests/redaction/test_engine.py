@@ -1,0 +1,128 @@
+import timeit
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from redaction.detector import Pattern, all_patterns
+from redaction.engine import Engine, ScanError
+
+MAIL = Pattern("mail", "MAIL", "Mail.", r"[a-zé]+@[a-z]+", ("a@b",), ("a",), score=0.9)
+CODE = Pattern("code", "CODE", "A code.", r"\b[0-9]{4}\b", ("code 1234",), ("1234",), context=("code",), numbers=True)
+PORT = Pattern("port", "PORT", "A port.", r"(?:^|[^0-9])([0-9]{5})", ("12345",), ("v 12345",), unless=("v",))
+ENGINE = Engine([MAIL, CODE, PORT])
+ALL = Engine(all_patterns())
+
+
+def values(engine: Engine, text: str, key: str = "", number: bool = False) -> list[tuple[str, str]]:
+    return [(f.kind, text[f.start : f.end]) for f in engine.find(text, key, number)]
+
+
+def test_offsets_count_characters_whatever_their_bytes() -> None:
+    text = "é\U0001f600 josé@x ü ana@y"
+    assert values(ENGINE, text) == [("MAIL", "josé@x"), ("MAIL", "ana@y")]
+    assert ENGINE.candidates(text) == [(f.start, f.end) for f in ENGINE.find(text)]
+
+
+def test_half_a_surrogate_pair_moves_nothing() -> None:
+    assert values(ENGINE, "\ud800 ana@x \udfff bob@y") == [("MAIL", "ana@x"), ("MAIL", "bob@y")]
+
+
+@pytest.mark.parametrize("text", ["the code is 1234", "1234 is the code", "CODE: 1234", "my_code=1234"])
+def test_context_before_or_after_confirms(text: str) -> None:
+    assert values(ENGINE, text) == [("CODE", "1234")]
+
+
+@pytest.mark.parametrize("text", ["1234", "encoder 1234", "code" + " " * 200 + "1234"])
+def test_without_context_close_by_there_is_nothing(text: str) -> None:
+    assert values(ENGINE, text) == []
+
+
+def test_the_key_is_context() -> None:
+    assert values(ENGINE, "1234", key="postalCode") == [("CODE", "1234")]
+    assert values(ENGINE, "1234", key="codeName") == []
+
+
+def test_a_word_before_or_a_key_vetoes() -> None:
+    assert values(ENGINE, "port 12345") == [("PORT", "12345")]
+    assert values(ENGINE, "v 12345") == []
+    assert values(ENGINE, "12345", key="v") == []
+
+
+def test_only_the_group_is_the_finding() -> None:
+    assert [(f.start, f.end) for f in ENGINE.find("x12345")] == [(1, 6)]
+
+
+def test_a_number_is_searched_only_for_what_may_be_one() -> None:
+    assert values(ENGINE, "12345", number=True) == []
+    assert values(ENGINE, "1234", key="code", number=True) == [("CODE", "1234")]
+
+
+def test_candidates_do_not_ask_for_words_close_by() -> None:
+    text = '{"code": {"value": 1234}}'
+    assert ENGINE.candidates(text) == [(text.index("1"), text.index("4") + 1)]
+    assert ENGINE.candidates('{"id": 1234}') == []
+
+
+def test_a_value_behind_a_false_start_is_found() -> None:
+    assert values(ALL, "4000 4111 1111 1111 1111") == [("CREDIT_CARD", "4111 1111 1111 1111")]
+    assert values(ALL, "4111111111111111 5500005555555559") == [
+        ("CREDIT_CARD", "4111111111111111"),
+        ("CREDIT_CARD", "5500005555555559"),
+    ]
+
+
+def test_each_of_many_is_found() -> None:
+    assert len(ALL.find(" ".join(f"u{n}@example.com" for n in range(1000)))) == 1000
+
+
+def test_an_address_behind_40_kb_of_dots_is_found() -> None:
+    found = values(ALL, "a." * 20_000 + "ana@example.com")
+    assert [kind for kind, _ in found] == ["EMAIL_ADDRESS"]
+    assert found[0][1].endswith("ana@example.com")
+
+
+class Exhausted:
+    """A RE2 set that ran out of memory answers as if nothing had matched."""
+
+    def Match(self, data: bytes) -> None:  # noqa: N802
+        return None
+
+
+def test_running_out_of_memory_is_not_taken_for_absence() -> None:
+    engine = Engine([MAIL])
+    engine._gate = Exhausted()
+    for scan in (engine.find, engine.candidates):
+        with pytest.raises(ScanError, match="memory"):
+            scan("nothing here")
+
+
+def test_an_engine_without_patterns_finds_nothing() -> None:
+    assert Engine([]).find("ana@example.com") == []
+
+
+def test_threads_share_an_engine() -> None:
+    texts = [f"mail u{n}@example.com and 10.0.0.{n % 250}" for n in range(400)]
+    with ThreadPoolExecutor(4) as pool:
+        assert [list(f) for f in pool.map(ALL.find, texts)] == [ALL.find(text) for text in texts]
+
+
+HOSTILE = {
+    "dotted": "a." * 50_000,
+    "dotted, then @": "a." * 50_000 + "@",
+    "digits": "1234567890" * 10_000,
+    "groups of digits": "1234 " * 20_000,
+    "brackets": "[" * 100_000,
+    "at signs": "a@" * 50_000,
+    "colons": "1:" * 50_000,
+    "hex": "0123456789abcdef-" * 6_000,
+    "base64": "AKIA" + "Zx9/" * 25_000,
+    "key headers": ("-----BEGIN " + "PRIVATE KEY-----") * 3_700,
+    "token starts": "eyJ" + "hbGciOi." * 12_000,
+    "letters beyond ASCII": "é@ü." * 25_000,
+    "backslashes": "\\u0040" * 16_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_text_of_100_kb_costs_less_than_100_ms(text: str) -> None:
+    assert min(timeit.repeat(lambda: ALL.find(text), number=1, repeat=5)) < 0.1

@@ -1,0 +1,260 @@
+import json
+import timeit
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redaction.profiles import UnknownKind, kinds_of
+from redaction.scanner import Scanner, Unreadable
+from redaction.walk import MOST_DEEP
+
+STANDARD = Scanner(kinds_of("standard"))
+JSON = "application/json"
+
+
+def clean(body: bytes, media_type: str = JSON, charset: str | None = None) -> tuple[bytes, Counter[str]]:
+    stage = STANDARD.stage(media_type, charset)
+    return stage.feed(body) + stage.close(), stage.counts
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'{"e":"ana@example.com"}', b'{"e":"<EMAIL_ADDRESS>"}'),
+        (rb'{"e":"x ana\u0040example.com y"}', b'{"e":"x <EMAIL_ADDRESS> y"}'),
+        (rb'["\n078-05-1120\t10.0.0.1"]', rb'["\n<US_SSN>\t<IP_ADDRESS>"]'),
+        (rb'["\"ana@example.com\"","\/"]', rb'["\"<EMAIL_ADDRESS>\"","\/"]'),
+        (rb'["\ud83d ana@example.com \udc00\ud83d\ude00"]', rb'["\ud83d <EMAIL_ADDRESS> \udc00\ud83d\ude00"]'),
+        ('["é мария@пример.рф ü"]'.encode(), '["é <EMAIL_ADDRESS> ü"]'.encode()),
+        (b'{"card":4111111111111111, "n":1.0}', b'{"card":"<CREDIT_CARD>", "n":1.0}'),
+        (b'{"homePhone":5551234567,"id":5551234567}', b'{"homePhone":"<PHONE_NUMBER>","id":5551234567}'),
+        (b'{"ssn":"078051120","order":"078051120"}', b'{"ssn":"<US_SSN>","order":"078051120"}'),
+        (b'{"phones":["030 1234567","030 7654321"]}', b'{"phones":["<PHONE_NUMBER>","<PHONE_NUMBER>"]}'),
+        (b'{"version":"1.2.3.4","ip":"1.2.3.4"}', b'{"version":"1.2.3.4","ip":"<IP_ADDRESS>"}'),
+        (b'{"ana@example.com":{"x":1}}', b'{"<EMAIL_ADDRESS>":{"x":1}}'),
+        (b'{"a":"ana@example.com","a":"bob@example.com"}', b'{"a":"<EMAIL_ADDRESS>","a":"<EMAIL_ADDRESS>"}'),
+        (b'"ana@example.com"', b'"<EMAIL_ADDRESS>"'),
+        (b'\xef\xbb\xbf["ana@example.com"]', b'\xef\xbb\xbf["<EMAIL_ADDRESS>"]'),
+        (b'["ana@","example.com"]', b'["ana@","example.com"]'),
+    ],
+)
+def test_json_is_cleaned_leaf_by_leaf(before: bytes, after: bytes) -> None:
+    assert clean(before)[0] == after
+
+
+def test_everything_outside_a_finding_stays_byte_for_byte() -> None:
+    rest = (
+        rb' ,  "id" : 12345678901234567890 , "f":1.0, "e":1E+5,"z":-0.0e-0,"s":"\u00e9\/\b" , "n":null , "t": true }'
+        + b"\r\n\t "
+    )
+    assert clean(b'{"e":"ana@example.com"' + rest)[0] == b'{"e":"<EMAIL_ADDRESS>"' + rest
+
+
+def test_findings_are_counted_by_kind() -> None:
+    body = b'["ana@example.com bob@example.com","10.0.0.1",4111111111111111]'
+    assert clean(body)[1] == {"EMAIL_ADDRESS": 2, "IP_ADDRESS": 1, "CREDIT_CARD": 1}
+
+
+def test_counts_come_with_the_close() -> None:
+    stage = STANDARD.stage(JSON, None)
+    stage.feed(b'["ana@example.com"]')
+    assert not stage.counts
+    stage.close()
+    assert stage.counts == {"EMAIL_ADDRESS": 1}
+
+
+@pytest.mark.parametrize(
+    ("media_type", "before", "after"),
+    [
+        ("text/plain", b"mail ana@example.com.", b"mail <EMAIL_ADDRESS>."),
+        ("text/csv", b"id,mail\n1,ana@example.com\n", b"id,mail\n1,<EMAIL_ADDRESS>\n"),
+        ("TEXT/PLAIN", b"ana@example.com", b"<EMAIL_ADDRESS>"),
+        ("text/plain", rb'{"e":"ana\u0040example.com"}', b'{"e":"<EMAIL_ADDRESS>"}'),
+        ("text/html", b"<a href='mailto:ana&#64;example.com'>", b"<a href='mailto:&lt;EMAIL_ADDRESS&gt;'>"),
+        ("application/xml", b"<e>ana&#x40;example.com</e>", b"<e>&lt;EMAIL_ADDRESS&gt;</e>"),
+        ("application/soap+xml", b"<e>ana@example.com</e>", b"<e>&lt;EMAIL_ADDRESS&gt;</e>"),
+        ("application/x-www-form-urlencoded", b"e=ana%40example.com&n=1+2", b"e=%3CEMAIL_ADDRESS%3E&n=1+2"),
+        ("application/problem+json", b'{"d":"ana@example.com"}', b'{"d":"<EMAIL_ADDRESS>"}'),
+        ("text/json", b'{"d":"ana@example.com"}', b'{"d":"<EMAIL_ADDRESS>"}'),
+        ("application/x-ndjson", b'{"a":"ana@example.com"}\r\n\n[1]\n', b'{"a":"<EMAIL_ADDRESS>"}\r\n\n[1]\n'),
+        ("application/yaml", b"mail: ana@example.com", b"mail: <EMAIL_ADDRESS>"),
+    ],
+)
+def test_each_media_type_is_cleaned_in_its_own_writing(media_type: str, before: bytes, after: bytes) -> None:
+    assert clean(before, media_type)[0] == after
+
+
+@pytest.mark.parametrize(
+    ("charset", "e"),
+    [("iso-8859-1", b"\xe9"), ("ISO-8859-1", b"\xe9"), ("windows-1252", b"\x80"), ("UTF-8", "é".encode())],
+)
+def test_a_charset_is_kept(charset: str, e: bytes) -> None:
+    assert clean(e + b" ana@example.com " + e, "text/plain", charset)[0] == e + b" <EMAIL_ADDRESS> " + e
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "charset"),
+    [
+        (b"ana@example.com", JSON, None),
+        (b'{"a":"ana@example.com"', JSON, None),
+        (b"[NaN]", JSON, None),
+        (b"[1] ana@example.com", JSON, None),
+        (b'["\xff ana@example.com"]', JSON, None),
+        ('["é"]'.encode("latin-1"), JSON, "utf-8"),
+        (b'["\xc3"]', JSON, "us-ascii"),
+        (b"[" * (MOST_DEEP + 1) + b"]" * (MOST_DEEP + 1), JSON, None),
+        (b"[" * 100_000, JSON, None),
+        (b'{"a":1}\nana@example.com', "application/x-ndjson", None),
+        (b"\xff", "text/plain", None),
+        (b"\x81", "text/plain", "windows-1252"),
+        (b"anything", "", None),
+    ],
+)
+def test_a_body_that_is_not_what_it_says_is_refused_without_a_word_of_it(
+    body: bytes, media_type: str, charset: str | None
+) -> None:
+    with pytest.raises(Unreadable) as refusal:
+        clean(body, media_type, charset)
+    assert "ana" not in str(refusal.value)
+    assert refusal.value.__context__ is None or refusal.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("media_type", "charset"),
+    [
+        ("image/png", None),
+        ("application/octet-stream", None),
+        ("text/event-stream", None),
+        ("multipart/form-data", None),
+        ("application/pdf", None),
+        ("application/jsonp", None),
+        ("nonsense", None),
+        (JSON, "utf-16"),
+        (JSON, "utf-7"),
+        ("text/plain", "base64"),
+        ("text/plain", "rot13"),
+    ],
+)
+def test_what_cannot_be_checked_is_refused_before_its_first_byte(media_type: str, charset: str | None) -> None:
+    with pytest.raises(Unreadable):
+        STANDARD.stage(media_type, charset)
+
+
+@pytest.mark.parametrize("media_type", [JSON, "text/plain", "text/html", "application/x-ndjson", ""])
+def test_an_empty_body_is_always_fine(media_type: str) -> None:
+    assert clean(b"", media_type) == (b"", Counter())
+
+
+def test_the_cut_of_the_stream_does_not_matter() -> None:
+    body = '{"e":"é ana@example.com","t":"+1 415 555 0132"}'.encode()
+    whole = clean(body)
+    for cut in range(len(body) + 1):
+        stage = STANDARD.stage(JSON, None)
+        out = stage.feed(body[:cut]) + stage.feed(body[cut:]) + stage.close()
+        assert (out, stage.counts) == whole
+
+
+def test_kinds_that_were_not_asked_for_stay() -> None:
+    scanner = Scanner(frozenset({"IP_ADDRESS"}))
+    assert scanner.clean_text("ana@example.com 10.0.0.1").value == "ana@example.com <IP_ADDRESS>"
+    assert Scanner(frozenset()).clean_text("ana@example.com").value == "ana@example.com"
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(UnknownKind, match="EMAIL_ADDRESS"):
+        Scanner(frozenset({"EMAIL_ADRESS"}))
+
+
+def test_scanners_of_the_same_kinds_share_what_is_compiled() -> None:
+    assert Scanner(kinds_of("standard"))._engine is STANDARD._engine
+    assert not STANDARD.needs_presidio
+
+
+def test_values_are_cleaned_as_texts_are() -> None:
+    value = {"e": ["ana@example.com", True, None, 1.5], "ana@example.com": 1, "card": 4111111111111111}
+    cleaned, counts = STANDARD.clean_json_value(value)
+    assert cleaned == {"e": ["<EMAIL_ADDRESS>", True, None, 1.5], "<EMAIL_ADDRESS>": 1, "card": "<CREDIT_CARD>"}
+    assert counts == {"EMAIL_ADDRESS": 2, "CREDIT_CARD": 1}
+
+
+def test_a_value_nested_too_deep_is_refused() -> None:
+    value: Any = 1
+    for _ in range(MOST_DEEP + 1):
+        value = [value]
+    with pytest.raises(Unreadable, match="deep"):
+        STANDARD.clean_json_value(value)
+
+
+# Pieces that hold findings, nearly hold some, or cut some off, and what tends to stand around them.
+PIECES = ["ana@example.com", "@", ".", "4111 1111 1111 1111", "4111111111111112", "078-05-1120", "10.0.0.1", "phone"]
+PIECES += ["+1 415 555 0132", "DE89370400440532013000", "\\u0040", "1", *' "\\\n,:{]é\U0001f600\ud800']
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
+NUMBERS = (
+    st.integers()
+    | st.sampled_from([4111111111111111, 78051120, 5551234567])
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
+LEAVES = TEXTS | NUMBERS | st.booleans() | st.none()
+NAMES = TEXTS | st.sampled_from(["phone", "ssn", "id", "version"])
+# A list holds leaves or containers, not both: a leaf's key is the name that came last, see `walk.Leaf`.
+VALUES = st.recursive(
+    st.lists(LEAVES, max_size=4) | st.dictionaries(NAMES, LEAVES, max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner | LEAVES, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(VALUES, st.booleans(), st.sampled_from([None, 2]))
+def test_the_text_and_the_value_are_cleaned_alike(value: Any, ascii_only: bool, indent: int | None) -> None:
+    """Two ways to the same end: marks on the whole text and edits by place, and each leaf by itself."""
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
+    by_text, (by_value, counts) = STANDARD.clean_json(text), STANDARD.clean_json_value(value)
+    assert json.loads(by_text.value) == by_value
+    assert by_text.counts == counts
+    assert counts or by_text.value == text
+
+
+def document(items: int) -> bytes:
+    item = {
+        "id": 7,
+        "name": "Customer number 7",
+        "plan": "pro",
+        "ok": True,
+        "total": 12.5,
+        "note": "nothing special here",
+    }
+    return json.dumps({"items": [item] * items}).encode()
+
+
+@pytest.mark.parametrize("items", [9, 550])
+def test_a_clean_reply_costs_at_most_five_times_its_parsing(items: int) -> None:
+    body = document(items)
+    number = 3000 // items
+    parsing = min(timeit.repeat(lambda: json.loads(body), number=number, repeat=7))
+    assert min(timeit.repeat(lambda: clean(body), number=number, repeat=7)) < 5 * parsing
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b"[" + b"[]," * 33_000 + b"1]",
+        b'"' + rb"\u0041" * 16_000 + b'"',
+        b'"' + rb"\u0040a." * 11_000 + b'"',
+        b"[" + b"1" * 100_000 + b"]",
+    ],
+    ids=["deep", "wide", "escapes", "escaped @", "digits"],
+)
+def test_hostile_json_of_100_kb_costs_less_than_100_ms(body: bytes) -> None:
+    def once() -> None:
+        stage = STANDARD.stage(JSON, None)
+        stage.feed(body)
+        try:
+            stage.close()
+        except Unreadable:
+            assert body.startswith(b"[[[")
+
+    assert min(timeit.repeat(once, number=1, repeat=5)) < 0.1

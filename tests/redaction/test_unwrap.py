@@ -1,0 +1,77 @@
+import html
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redaction.unwrap import FORM, JSON, MARKUP, PLAIN, UNREADABLE, unwrap
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@pytest.mark.parametrize(
+    ("escaped", "plain"),
+    [
+        (r"ana\u0040example.com", "ana@example.com"),
+        (r"\"\\\/\b\f\n\r\t", '"\\/\b\f\n\r\t'),
+        (r"\ud83d\ude00!", "\U0001f600!"),
+        (r"\ud83dx\ude00", UNREADABLE + "x" + UNREADABLE),  # halves of a pair
+        (r"\u00e9\\u0040", "é\\u0040"),
+    ],
+)
+def test_json_escapes(escaped: str, plain: str) -> None:
+    assert unwrap(escaped, JSON).text == plain
+
+
+@pytest.mark.parametrize(
+    ("escaped", "plain"),
+    [
+        ("ana%40example.com", "ana@example.com"),
+        ("a+b%2Bc", "a b+c"),
+        ("%C3%A9%E2%82%AC%F0%9F%98%80", "é€\U0001f600"),
+        ("%FF%zz%4", "\ufffd%zz%4"),
+    ],
+)
+def test_percent_escapes(escaped: str, plain: str) -> None:
+    assert unwrap(escaped, FORM).text == plain
+
+
+@pytest.mark.parametrize(
+    ("escaped", "plain"),
+    [
+        ("ana&#64;example&period;com", "ana@example.com"),
+        ("ana&#x40;x", "ana@x"),
+        ("ana&#64x", "ana@x"),
+        ("&lt;&amp;&gt;", "<&>"),
+        ("&nosuch;&#xD800;&#99999999;", UNREADABLE * 3),
+        ("a && b", "a && b"),
+    ],
+)
+def test_character_references(escaped: str, plain: str) -> None:
+    assert unwrap(escaped, MARKUP).text == plain
+
+
+@given(TEXTS)
+def test_json_reads_as_the_standard_library_reads_it(text: str) -> None:
+    for ascii_only in (True, False):
+        assert unwrap(json.dumps(text, ensure_ascii=ascii_only)[1:-1], JSON).text == text
+
+
+@given(TEXTS)
+def test_forms_and_markup_read_as_the_standard_library_writes_them(text: str) -> None:
+    assert unwrap(quote(text, safe=""), FORM).text == text
+    assert unwrap(html.escape(text.replace("&", "")), MARKUP).text == text.replace("&", "")
+
+
+@given(TEXTS, TEXTS, TEXTS)
+def test_every_stretch_is_found_again_in_the_escaped_text(before: str, middle: str, after: str) -> None:
+    parts = [json.dumps(part)[1:-1] for part in (before, middle, after)]
+    flat = unwrap("".join(parts), JSON)
+    start, end = flat.outer(len(before)), flat.outer(len(before) + len(middle))
+    assert "".join(parts)[start:end] == parts[1]
+
+
+def test_plain_text_is_itself() -> None:
+    assert unwrap("a\\u0040%40&#64;", PLAIN).text == "a\\u0040%40&#64;"

@@ -1,0 +1,61 @@
+import pytest
+
+from redaction.words import Words
+
+PHONE = Words(("phone", "social security"))
+
+
+@pytest.mark.parametrize(
+    "text", [b"my phone is", b"Phone:", b"PHONES", b"home_phone=1", b"phone", b"a social security no"]
+)
+def test_a_whole_word_is_seen(text: bytes) -> None:
+    assert PHONE.stand_in(text)
+
+
+@pytest.mark.parametrize("text", [b"", b"telephony", b"phoneme", b"xylophone", b"social  life", b"phon e"])
+def test_a_part_of_a_word_is_not(text: bytes) -> None:
+    assert not PHONE.stand_in(text)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "phone",
+        "phones",
+        "homePhone",
+        "home_phone",
+        "home-phone",
+        "phoneNumber",
+        "phone_no",
+        "phone_2",
+        "socialSecurity",
+    ],
+)
+def test_a_key_that_ends_with_the_word_names_it(key: str) -> None:
+    assert PHONE.end(key)
+
+
+@pytest.mark.parametrize("key", ["", "phone_verified_at", "phoneType", "phoneme", "microphone", "phone_id", "\ud800"])
+def test_a_key_that_goes_on_with_something_else_does_not(key: str) -> None:
+    assert not PHONE.end(key)
+
+
+@pytest.mark.parametrize("text", [b'{"homePhone": 1}', b'{"social_security": 1}', b"SOCIAL SECURITY", b"xphonex"])
+def test_what_may_stand_somewhere_is_never_denied(text: bytes) -> None:
+    assert PHONE.may_stand_in(text)
+
+
+def test_what_stands_nowhere_is_denied() -> None:
+    assert not PHONE.may_stand_in(b'{"id": 5551234567, "social": "insecurity"}')
+
+
+def test_a_word_beyond_ascii_is_seen() -> None:
+    words = Words(("teléfono",))
+    assert words.stand_in("mi Teléfono es".encode())
+    assert words.end("teléfono")
+    assert words.may_stand_in("teléfono".encode())
+
+
+def test_no_words_are_nowhere() -> None:
+    words = Words(())
+    assert not any([words.stand_in(b"anything"), words.end("any"), words.may_stand_in(b"anything")])
