@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
+
+from proxy import cli_rules
+from proxy.cli_common import USAGE, Config, fail, settings_of
+from proxy.cli_ledger import ledger
 
 app = typer.Typer(
     name="toolwall",
@@ -19,17 +23,12 @@ app = typer.Typer(
     epilog="Exit codes: 0 good, 1 findings or failures, 2 wrong usage, 3 cannot run.",
 )
 keys = typer.Typer(help="API keys of agents.", no_args_is_help=True)
+app.command("check")(cli_rules.check)
+app.command("test")(cli_rules.run_examples)
+app.command("explain")(cli_rules.explain)
+app.command("schema")(cli_rules.schema)
+app.add_typer(ledger, name="ledger")
 app.add_typer(keys, name="keys")
-
-FINDINGS, USAGE, CANNOT_RUN = 1, 2, 3
-
-Config = Annotated[Path, typer.Option("--config", "-c", help="The sidecar's configuration.")]
-
-
-def fail(text: str, code: int = CANNOT_RUN) -> NoReturn:
-    """Say why on standard error, and end."""
-    typer.echo(text, err=True)
-    raise typer.Exit(code)
 
 
 @app.command()
@@ -40,7 +39,6 @@ def run(
     """Serve: stand between agents and backends until a signal says stop."""
     from proxy import serve
     from proxy.app import CannotRun, Running
-    from proxy.config import ConfigError, load_config
 
     if log not in ("debug", "info", "warning", "error"):
         fail("--log is one of debug, info, warning, error.", USAGE)
@@ -48,13 +46,11 @@ def run(
     def say(sidecar: Running) -> None:
         typer.echo(f"toolwall serves on {', '.join(sidecar.doors)} (admin on {sidecar.admin})", err=True)
 
+    settings = settings_of(config)
+    serve.log_to_stderr(log)
     try:
-        settings = load_config(config)
-        serve.log_to_stderr(log)
         serve.serve(settings, say)
-    except OSError as error:
-        fail(f"Cannot read {config}: {error.strerror}. Name another file with --config, or try `toolwall demo`.")
-    except (ConfigError, CannotRun) as error:
+    except CannotRun as error:
         fail(str(error))
 
 
@@ -88,7 +84,9 @@ def redact(
 @app.command()
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the story.")] = False,
-    port: Annotated[int | None, typer.Option(help="The door's port; a free one by default.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="The door's port: 8080, or a free one where that is taken; 0 takes a free one.")
+    ] = None,
 ) -> None:
     """Play the story of a scripted agent against a small support desk, through a real sidecar."""
     from proxy.demo import play

@@ -1,0 +1,44 @@
+"""What the commands share: exit codes, the configuration option, and how an end is said."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from proxy.config import Settings
+
+FINDINGS, USAGE, CANNOT_RUN = 1, 2, 3
+_PIPE_WIDTH = 150
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="The sidecar's configuration.")]
+
+
+def fail(text: str, code: int = CANNOT_RUN) -> NoReturn:
+    """Say why on standard error, and end with this exit code."""
+    typer.echo(text, err=True)
+    raise typer.Exit(code)
+
+
+def settings_of(config: Path) -> Settings:
+    """The configuration, or an end that says what is wrong with it."""
+    from proxy.config import ConfigError, load_config
+
+    try:
+        return load_config(config)
+    except OSError as error:
+        fail(f"Cannot read {config}: {error.strerror}. Name another file with --config, or try `toolwall demo`.")
+    except ConfigError as error:
+        fail(str(error))
+
+
+def console() -> Console:
+    """Where tables go. Ledger and rules are text, never markup. A pipe gets lines wide enough for a whole row."""
+    from rich.console import Console
+
+    return Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)

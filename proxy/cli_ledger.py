@@ -1,0 +1,155 @@
+"""`toolwall ledger ...`: read, follow, prove and hand out the ledger."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from proxy.cli_common import FINDINGS, Config, fail, settings_of
+
+if TYPE_CHECKING:
+    from proxy.ledger.chain import Sealed
+    from proxy.ledger.verify import Report
+
+ledger = typer.Typer(help="What happened to each call.", no_args_is_help=True)
+
+
+def folder_of(config: Path) -> Path:
+    """The ledger's folder that a configuration names."""
+    return settings_of(config).state / "ledger"
+
+
+@ledger.command()
+def show(
+    call: Annotated[str, typer.Argument(help="A call's id or the beginning of it; without it, the last calls.")] = "",
+    config: Config = Path("toolwall.yaml"),
+    tool: str = "",
+    principal: str = "",
+    run: str = "",
+    decision: Annotated[str, typer.Option(help="allow or deny.")] = "",
+    code: Annotated[str, typer.Option(help="A refusal code.")] = "",
+    outcome: Annotated[str, typer.Option(help="ok, refused, client_gone, outcome_unknown, unfinished.")] = "",
+    limit: int = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+) -> None:
+    """Show one call with its intent, or a table of calls, newest first."""
+    from proxy.ledger import LedgerError, index
+
+    query = index.Query(tool, principal, run, decision, code, outcome, limit=limit)
+    try:
+        found = index.show(folder_of(config), call) if call else index.find(folder_of(config), query)
+    except LedgerError as error:
+        fail(f"{error}")
+    if call and not found:
+        fail(f"There is no call {call} in the ledger.", FINDINGS)
+    if as_json:
+        _print_lines(found)
+    elif call:
+        for sealed in found:
+            typer.echo(json.dumps({"seq": sealed.seq, **sealed.entry}, indent=2, ensure_ascii=False))
+    else:
+        _table(found)
+
+
+@ledger.command()
+def tail(
+    config: Config = Path("toolwall.yaml"),
+    count: Annotated[int, typer.Option("--count", "-n", help="How many entries to begin with.")] = 10,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with each new entry, until Ctrl-C.")] = False,
+) -> None:
+    """The last entries as JSON lines."""
+    from proxy.ledger import LedgerError
+    from proxy.ledger import tail as reading
+
+    try:
+        entries = reading.follow(folder_of(config), count) if follow else reading.tail(folder_of(config), count)
+        _print_lines(entries)
+    except LedgerError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit from None
+
+
+@ledger.command()
+def verify(config: Config = Path("toolwall.yaml")) -> None:
+    """Prove that no record was changed, removed, swapped or cut off. Exit code 1 where one was."""
+    from proxy import state
+    from proxy.ledger import LedgerError
+    from proxy.ledger import verify as proof
+
+    settings = settings_of(config)
+    try:
+        key = state.load_key(settings.state_key, settings.state, os.environ)
+        report = proof.verify(settings.state / "ledger", key.derive(state.LEDGER_HEAD))
+    except (LedgerError, state.StateError) as error:
+        fail(str(error))
+    for fault in report.faults:
+        typer.echo(str(fault))
+    for note in report.notes:
+        typer.echo(f"note: {note}")
+    for call in report.unfinished:
+        typer.echo(f"unfinished: {call} has an intent and no end")
+    typer.echo(f"{report.records} records in {report.segments} segments, head at {report.head_seq}: {_verdict(report)}")
+    raise typer.Exit(0 if report.ok else FINDINGS)
+
+
+@ledger.command()
+def export(
+    config: Config = Path("toolwall.yaml"),
+    since: Annotated[datetime | None, typer.Option(help="Only entries from this UTC time on.")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="A table instead of the ledger's own lines.")] = False,
+) -> None:
+    """Write the ledger to standard output: its own lines with their hashes, or a table."""
+    from proxy.ledger import LedgerError
+    from proxy.ledger import export as writing
+
+    since_ns = int(since.replace(tzinfo=UTC).timestamp() * 1e9) if since else 0
+    rows = writing.export_csv if csv else writing.export_lines
+    try:
+        for row in rows(folder_of(config), since_ns):
+            sys.stdout.buffer.write(row)
+        sys.stdout.flush()
+    except LedgerError as error:
+        fail(str(error))
+    except BrokenPipeError:
+        # The reader has seen enough; nothing more may be written, not even by the interpreter's own flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _verdict(report: Report) -> str:
+    return "sound" if report.ok else f"BROKEN, {report.fault_count} faults"
+
+
+def _print_lines(entries: Any) -> None:
+    for sealed in entries:
+        typer.echo(json.dumps({"seq": sealed.seq, **sealed.entry}, ensure_ascii=False))
+
+
+def _table(found: list[Sealed]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    from proxy.cli_common import console
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("time (UTC)", "call", "tool", "principal", "outcome", "status", "redacted", "ms"):
+        table.add_column(column, no_wrap=column != "redacted", overflow="fold" if column == "redacted" else "ellipsis")
+    for sealed in found:
+        entry = sealed.entry
+        table.add_row(
+            f"{datetime.fromtimestamp(sealed.at_ns / 1e9, UTC):%H:%M:%S}",
+            entry.get("call", ""),
+            entry.get("tool", "-"),
+            entry.get("principal", "-"),
+            entry.get("code") or entry.get("outcome", "unfinished"),
+            str(entry.get("status", "")),
+            " ".join(f"{kind}={count}" for kind, count in entry.get("redactions", {}).items()),
+            f"{entry.get('total_ms', 0):.1f}",
+        )
+    console().print(table)
