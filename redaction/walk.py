@@ -20,8 +20,10 @@ Candidates = Callable[[str], list[Span]]
 # and 64, and replies of real APIs stay below 30.
 MOST_DEEP = 200
 
-_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*+)"([ \t\r\n]*:)?|-?[0-9][0-9.eE+\-]*+')
-_STRUCTURE = re.compile(rf"{_TOKEN.pattern}|([\[{{])|([\]}}])|(,)|true|false|null")
+# A string (1), which is a name if a colon follows (2); an opening (3) or closing (4) bracket; else a number.
+_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*+)"([ \t\r\n]*:)?|([\[{])|([\]}])|-?[0-9][0-9.eE+\-]*+')
+_STRUCTURE = re.compile(rf"{_TOKEN.pattern}|(,)|true|false|null")
+_NAME, _OPEN, _CLOSE = 2, 3, 4
 
 
 class BadJson(Exception):
@@ -31,8 +33,8 @@ class BadJson(Exception):
 class Leaf(NamedTuple):
     """A string, name or number in a JSON text.
 
-    `start` and `end` are its place in the text, without a string's quotation marks. `key` is the name that came last
-    before it: its own, or that of the array it is in. `is_name`: it is a name itself.
+    `start` and `end` are its place in the text, without a string's quotation marks. `key` is the name it stands
+    under: its own, or that of the array it is in. `is_name`: it is a name itself.
     """
 
     start: int
@@ -68,15 +70,18 @@ def leaves(text: str, marks: Sequence[Span]) -> Iterator[Leaf]:
 
     The marks are spans of the text, in order and apart.
     """
-    key = ""
+    key, outer = "", [""]
     ends = [end for _, end in marks]
     for match in _TOKEN.finditer(text) if marks else ():
-        start, end = match.span()
-        nearest = bisect_left(ends, start)
-        if nearest < len(ends) and marks[nearest][0] <= end:
-            yield _leaf(match, key)
-        if match[2]:
-            key = match[1]
+        group = match.lastindex
+        if group == _OPEN:
+            outer.append(key)
+        elif group == _CLOSE:
+            key = outer.pop()
+        else:
+            if _touches(match, marks, ends):
+                yield _leaf(match, key)
+            key = match[1] if group == _NAME else key
 
 
 def scan(text: str, find: Find, candidates: Candidates | None) -> list[tuple[Leaf, list[Finding]]]:
@@ -122,6 +127,12 @@ def _pointer(path: list[str | int]) -> str:
 def _marks(text: str, candidates: Candidates) -> list[Span]:
     flat = unwrap(text, JSON)
     return [(flat.outer(start), flat.outer(end)) for start, end in candidates(flat.text)]
+
+
+def _touches(match: re.Match[str], marks: Sequence[Span], ends: list[int]) -> bool:
+    start, end = match.span()
+    nearest = bisect_left(ends, start)
+    return nearest < len(ends) and marks[nearest][0] <= end
 
 
 def _leaf(match: re.Match[str], key: str) -> Leaf:

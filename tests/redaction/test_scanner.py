@@ -199,11 +199,8 @@ NUMBERS = (
 )
 LEAVES = TEXTS | NUMBERS | st.booleans() | st.none()
 NAMES = TEXTS | st.sampled_from(["phone", "ssn", "id", "version"])
-# A list holds leaves or containers, not both: a leaf's key is the name that came last, see `walk.Leaf`.
 VALUES = st.recursive(
-    st.lists(LEAVES, max_size=4) | st.dictionaries(NAMES, LEAVES, max_size=4),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner | LEAVES, max_size=3),
-    max_leaves=8,
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=8
 )
 
 

@@ -68,8 +68,8 @@ def test_no_document(text: str) -> None:
     assert not is_document(text)
 
 
-def test_leaves_are_strings_names_and_numbers_with_the_name_that_came_last() -> None:
-    text = r'{"a" : "x\"y", "b":[1,-2.5e3, "z"], "c":{"d":null}, "":true}'
+def test_leaves_are_strings_names_and_numbers_with_the_name_they_stand_under() -> None:
+    text = r'{"a" : "x\"y", "b":[1,-2.5e3, "z"], "c":[{"d":null},[3]], "":true}'
     found = [(text[leaf.start : leaf.end], leaf.key, leaf.is_name, leaf.is_number) for leaf in leaves(text, WHOLE)]
     assert found == [
         ("a", "", True, False),
@@ -80,6 +80,7 @@ def test_leaves_are_strings_names_and_numbers_with_the_name_that_came_last() -> 
         ("z", "b", False, False),
         ("c", "", True, False),
         ("d", "", True, False),
+        ("3", "c", False, True),
         ("", "", True, False),
     ]
 
