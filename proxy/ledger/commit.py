@@ -38,9 +38,9 @@ class GroupCommit:
     """Flushes when somebody waits, and HEAD_SECONDS after a record for the head's sake; sleeps otherwise.
 
     Records up to `safe` need no flush. `flush` brings all that was written to the disk; `publish` stores the head
-    and may raise OSError. Both are called in this object's thread alone, which does not keep the process alive.
-    `pending` is False when the published head is up to date; whoever writes a record while it is False calls
-    `nudge`. `trouble` says what failed last, and is "" when all is well.
+    and may raise OSError. Both are called in `start`, and then in this object's thread, which does not keep the
+    process alive. `pending` is False when the published head is up to date; whoever writes a record while it is
+    False calls `nudge`. `trouble` says what failed last, and is "" when all is well.
     """
 
     def __init__(self, safe: int, flush: Callable[[], Flushed], publish: Callable[[Head], None]) -> None:
@@ -54,6 +54,12 @@ class GroupCommit:
         self._due = 0.0
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="ledger-commit", daemon=True)
+
+    def start(self) -> None:
+        """Flush and publish what there is, in the calling thread, then begin. LedgerError where the disk refuses."""
+        self._round(publishing=True)
+        if self.trouble:
+            raise LedgerError(self.trouble)
         self._thread.start()
 
     def nudge(self) -> None:
@@ -82,7 +88,8 @@ class GroupCommit:
         with self._changed:
             self._stopping = True
             self._changed.notify()
-        self._thread.join(STOP_SECONDS)
+        if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS)
         if self._thread.is_alive():
             raise LedgerError(f"the disk of the ledger did not answer within {STOP_SECONDS:.0f} s")
 
@@ -93,16 +100,18 @@ class GroupCommit:
                 while not self._called():
                     self._changed.wait(self._rest())
                 stopping = self._stopping
-            self._round(stopping)
+            self._round(publishing=stopping or self._overdue())
 
     def _called(self) -> bool:
-        return bool(self._waiters) or self._stopping or (self.pending and self._rest() == 0)
+        return bool(self._waiters) or self._stopping or self._overdue()
+
+    def _overdue(self) -> bool:
+        return self.pending and self._rest() == 0
 
     def _rest(self) -> float | None:
         return max(self._due - monotonic(), 0) if self.pending else None
 
-    def _round(self, last: bool) -> None:
-        publishing = last or (self.pending and self._rest() == 0)
+    def _round(self, publishing: bool) -> None:
         if publishing:
             self.pending = False  # before the flush: a record written from now on nudges again
         head, failed = self._flush()

@@ -88,6 +88,8 @@ class Ledger:
                 self._file = os.open(start.segment, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
         found = {"cut": start.cut, "faults": start.faults}
         self.append({"kind": "open"} | {name: value for name, value in found.items() if value})
+        # Only now: a head that was brought up to date before would approve of the faults that were found.
+        self._commit.start()
 
     def append(self, entry: Mapping[str, Any]) -> int:
         """Write one entry and return its sequence number; it is then safe from a crash of this process.

@@ -30,9 +30,35 @@ class Disk:
         self.published.append(head)
 
 
+def started(disk: Disk) -> GroupCommit:
+    """A group commit that has done its first round, which is not counted."""
+    commit = GroupCommit(disk.written, disk.flush, disk.publish)
+    commit.start()
+    disk.flushes, disk.published = 0, [Head()]
+    return commit
+
+
+def test_a_start_brings_the_head_up_to_date_before_it_returns() -> None:
+    disk = Disk()
+    disk.written = 3
+    commit = GroupCommit(0, disk.flush, disk.publish)
+    commit.start()
+    assert [head.seq for head in disk.published] == [0, 3]
+    commit.stop()
+
+
+def test_a_start_on_a_failing_disk_is_an_error() -> None:
+    disk = Disk()
+    disk.failing = "cannot flush: EIO"
+    commit = GroupCommit(0, disk.flush, disk.publish)
+    with pytest.raises(LedgerError, match="EIO"):
+        commit.start()
+    commit.stop()
+
+
 def test_many_waiters_share_few_flushes() -> None:
     disk = Disk(0.05)
-    commit = GroupCommit(0, disk.flush, disk.publish)
+    commit = started(disk)
 
     async def one(seq: int) -> None:
         disk.written = max(disk.written, seq)
@@ -48,7 +74,7 @@ def test_many_waiters_share_few_flushes() -> None:
 
 def test_a_waiter_is_not_served_by_a_flush_that_began_before_its_record() -> None:
     disk = Disk(0.1)
-    commit = GroupCommit(0, disk.flush, disk.publish)
+    commit = started(disk)
 
     async def late() -> None:
         disk.written = 1
@@ -65,7 +91,7 @@ def test_a_waiter_is_not_served_by_a_flush_that_began_before_its_record() -> Non
 
 def test_nothing_is_flushed_while_nothing_happens() -> None:
     disk = Disk()
-    commit = GroupCommit(0, disk.flush, disk.publish)
+    commit = started(disk)
     time.sleep(0.2)
     assert disk.flushes == 0
     asyncio.run(commit.wait(0))
@@ -75,7 +101,7 @@ def test_nothing_is_flushed_while_nothing_happens() -> None:
 
 def test_the_head_follows_once_and_then_there_is_rest() -> None:
     disk = Disk()
-    commit = GroupCommit(0, disk.flush, disk.publish)
+    commit = started(disk)
     disk.written = 3
     commit.nudge()
     assert commit.pending
@@ -87,7 +113,7 @@ def test_the_head_follows_once_and_then_there_is_rest() -> None:
 
 def test_a_stop_publishes_the_last_head_at_once() -> None:
     disk = Disk()
-    commit = GroupCommit(0, disk.flush, disk.publish)
+    commit = started(disk)
     disk.written = 3
     commit.stop()
     assert disk.published[-1].seq == 3
@@ -95,7 +121,8 @@ def test_a_stop_publishes_the_last_head_at_once() -> None:
 
 def test_a_failed_flush_fails_its_waiters_and_those_who_come_later_but_no_others() -> None:
     disk = Disk()
-    commit = GroupCommit(2, disk.flush, disk.publish)
+    disk.written = 2
+    commit = started(disk)
     disk.written, disk.failing = 5, "cannot flush: EIO"
     for _ in range(2):
         with pytest.raises(LedgerError):
@@ -113,7 +140,7 @@ def test_a_failed_flush_fails_its_waiters_and_those_who_come_later_but_no_others
 
 def test_a_head_is_not_published_after_a_failed_flush_and_is_tried_again() -> None:
     disk = Disk()
-    commit = GroupCommit(0, disk.flush, disk.publish)
+    commit = started(disk)
     disk.written, disk.failing = 1, "cannot flush"
     commit.nudge()
     time.sleep(HEAD_SECONDS + 0.3)
@@ -126,7 +153,7 @@ def test_a_head_is_not_published_after_a_failed_flush_and_is_tried_again() -> No
 
 def test_waiting_after_the_stop_is_an_error() -> None:
     disk = Disk()
-    commit = GroupCommit(0, disk.flush, disk.publish)
+    commit = started(disk)
     commit.stop()
     with pytest.raises(LedgerError, match="closed"):
         asyncio.run(commit.wait(1))
@@ -134,7 +161,7 @@ def test_waiting_after_the_stop_is_an_error() -> None:
 
 def test_waiters_in_two_loops_are_served() -> None:
     disk = Disk(0.02)
-    commit = GroupCommit(0, disk.flush, disk.publish)
+    commit = started(disk)
     disk.written = 2
     threads = [threading.Thread(target=lambda seq=seq: asyncio.run(commit.wait(seq))) for seq in (1, 2)]
     for thread in threads:

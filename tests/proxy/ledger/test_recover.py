@@ -8,7 +8,7 @@ import pytest
 
 from proxy.ledger import Ledger, LedgerError
 from proxy.ledger.chain import GENESIS, LINE_MOST
-from proxy.ledger.head import Head, head_path, write_head
+from proxy.ledger.head import Head, head_path, read_head, write_head
 from proxy.ledger.recover import recover
 from proxy.ledger.segments import segments_in
 from proxy.ledger.verify import verify
@@ -50,6 +50,18 @@ def test_a_crash_without_a_torn_line_leaves_nothing_to_tell(crashed: Path) -> No
     assert "faults" not in entry
     assert entry["seq"] == 7
     assert verify(crashed, KEY).ok
+
+
+def test_an_opening_brings_the_head_up_to_date(crashed: Path) -> None:
+    """However often it crashes within the head's second."""
+    head = read_head(head_path(crashed), KEY)
+    assert isinstance(head, Head)
+    assert head.seq == 1
+    ledger = Ledger.open(crashed, KEY)
+    head = read_head(head_path(crashed), KEY)
+    assert isinstance(head, Head)
+    assert head.seq == 7
+    ledger.close()
 
 
 def test_every_torn_last_line_is_cut_off_and_noted(crashed: Path, tmp_path: Path) -> None:
