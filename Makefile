@@ -34,7 +34,7 @@ eval: $(STAMP)
 	$(BIN)/python -m tests.eval $(ARGS)
 
 docs: $(STAMP)
-	$(BIN)/python -m tests.docs --write
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .hypothesis
