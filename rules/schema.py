@@ -8,7 +8,6 @@ hangs on dynamic scope or on annotations (see DISPUTED): a call is refused where
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,11 +23,12 @@ __all__ = ["NO_EXAMPLE", "BadSchema", "Contract", "Problem"]
 MOST_DEPTH = 128
 """Nesting of arguments: validators recurse, and tens of thousands of levels would end the process."""
 
-MOST_ERRORS = 200
-"""Errors that are looked at to find the problems worth showing: a long array can hold a million of them."""
+MOST_EXPLAINED = 1_000
+"""Items and members of arguments of which every problem is looked for: finding them costs some 20 us each. Of larger
+ones the first problem is told."""
 
-MOST_CONTAINERS = 5_000
-"""Arrays and objects in arguments that get a second opinion, whose cost grows faster than its input."""
+MOST_ELEMENTS = 5_000
+"""Items and members of arguments that get a second opinion, whose cost grows faster than its input."""
 
 DISPUTED: Final = frozenset({"$dynamicRef", "$recursiveRef", "unevaluatedItems", "unevaluatedProperties"})
 """Keywords whose meaning hangs on dynamic scope or annotations: here validators have differed most."""
@@ -73,40 +73,48 @@ class Contract:
             raise BadSchema([Flaw(("required",), f"asks for {missing[0]}, which is not declared", hint)])
 
     def check(self, args: Mapping[str, Any]) -> tuple[Problem, ...]:
-        """Every problem of the arguments, at most MOST_PROBLEMS, sorted by path; none means valid. Never raises."""
-        if self._closed is not None and not args.keys() <= self._closed:
-            return (self._undeclared(args), *self._explain(args))[:MOST_PROBLEMS]
-        containers = _containers(args)
-        if containers < 0:
+        """The problems of the arguments, at most MOST_PROBLEMS, sorted by path; none means valid. Never raises."""
+        if not isinstance(args, dict):
+            return (Problem("", "must be an object of arguments"),)
+        elements = _elements(args)
+        if elements < 0:
             return (Problem("", f"is nested deeper than {MOST_DEPTH} levels"),)
         try:
-            valid = self._fast.is_valid(args)
-        except (ValueError, RecursionError):
+            return self._check(args, elements)
+        except (ValueError, RecursionError):  # what the validator cannot read, such as a lone surrogate
             return (Problem("", "holds something that is not JSON"),)
-        if not valid:
-            return self._explain(args)
-        return self._ask_again(args, containers) if self._second else ()
 
-    def _undeclared(self, args: Mapping[str, Any]) -> Problem:
-        return Problem("", undeclared(args.keys() - self.names, self.names))
+    def _check(self, args: dict[str, Any], elements: int) -> tuple[Problem, ...]:
+        if self._closed is not None and not args.keys() <= self._closed:
+            return (self._undeclared(args), *self._explain(args, elements))[:MOST_PROBLEMS]
+        if not self._fast.is_valid(args):
+            return self._explain(args, elements)
+        return self._ask_again(args, elements) if self._second else ()
 
-    def _ask_again(self, args: Mapping[str, Any], containers: int) -> tuple[Problem, ...]:
-        if containers > MOST_CONTAINERS:
+    def _undeclared(self, args: dict[str, Any]) -> Problem:
+        names = [name for name in args.keys() - self.names if isinstance(name, str)]
+        return Problem("", undeclared(names, self.names))
+
+    def _ask_again(self, args: dict[str, Any], elements: int) -> tuple[Problem, ...]:
+        if elements > MOST_ELEMENTS:
             return (Problem("", "is too large for the kind of schema that its contract uses"),)
         try:
             return () if self._second.is_valid(args) else (Problem("", "does not fit the tool's contract"),)
         except Exception:  # whatever it stumbled over, it did not say yes
             return (Problem("", "could not be checked against the tool's contract"),)
 
-    def _explain(self, args: Mapping[str, Any]) -> tuple[Problem, ...]:
-        if _containers(args) < 0:
-            return ()
-        try:
-            errors = islice(self._fast.iter_errors(args), MOST_ERRORS)
-            found = {(one.path, one.problem): one for error in errors for one in self._problems(error)}
-        except (ValueError, RecursionError):
-            return (Problem("", "holds something that is not JSON"),)
+    def _explain(self, args: dict[str, Any], elements: int) -> tuple[Problem, ...]:
+        found = {(one.path, one.problem): one for error in self._errors(args, elements) for one in self._problems(error)}
         return tuple(found[key] for key in sorted(found)[:MOST_PROBLEMS])
+
+    def _errors(self, args: dict[str, Any], elements: int) -> Iterator[Any]:
+        if elements <= MOST_EXPLAINED:
+            yield from self._fast.iter_errors(args)
+            return
+        try:
+            self._fast.validate(args)
+        except jsonschema_rs.ValidationError as error:
+            yield error
 
     def _problems(self, error: Any) -> Iterator[Problem]:
         kind = error.kind.name
@@ -148,11 +156,15 @@ def is_disputed(schema: Any, dialect: Dialect, documents: Mapping[str, Any]) -> 
     """Whether the contract gets a second opinion: it uses a disputed keyword.
 
     With `patternProperties` it gets none: `jsonschema` would match the caller's names with Python's `re`, which can
-    be made to run for years.
+    be made to run for years. Nor does it with several dialects, which `jsonschema` validates without our keywords.
     """
-    words = set(_words(schema, dialect))
-    for uri, document in documents.items():
-        words.update(_words(document, dialect_of_file(uri, document, dialect)))
+    words: set[str] = set()
+    for document in (schema, *documents.values()):
+        below = list(_words(document, dialect))
+        named = isinstance(document, dict) and "$schema" in document
+        if below.count("$schema") > named or (named and dialect_of(document) is not dialect):
+            return False
+        words.update(below)
     return bool(words & DISPUTED) and "patternProperties" not in words
 
 
@@ -196,13 +208,13 @@ def _words(schema: Any, dialect: Dialect) -> Iterator[str]:
             yield from here
 
 
-def _containers(args: Mapping[str, Any]) -> int:
-    """How many arrays and objects the arguments hold; -1 where they are nested too deep."""
-    count, level = 0, [value for value in args.values() if isinstance(value, dict | list)]
+def _elements(args: dict[str, Any]) -> int:
+    """How many items and members the arguments hold at all depths; -1 where they are nested too deep."""
+    count, level = len(args), [value for value in args.values() if isinstance(value, dict | list)]
     for _ in range(MOST_DEPTH):
         if not level:
             return count
-        count += len(level)
+        count += sum(map(len, level))
         level = [
             value
             for one in level

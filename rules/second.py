@@ -31,10 +31,16 @@ def second_opinion(schema: Any, dialect: Dialect, documents: Mapping[str, Any]) 
     """
     base, specification = _BASES[dialect.number]
     registry: Any = referencing.Registry().with_resources(
-        (uri, referencing.Resource.from_contents(document, default_specification=specification))
-        for uri, document in {ROOT: schema, **documents}.items()
+        (uri, specification.create_resource(_unnamed(document))) for uri, document in documents.items()
     )
-    return _exact(base)({"$ref": ROOT}, registry=registry)
+    if isinstance(schema, dict) and specification.id_of(schema) is None:
+        schema = {"id" if dialect.number == 4 else "$id": ROOT, **schema}
+    return _exact(base)(_unnamed(schema), registry=registry)
+
+
+def _unnamed(schema: Any) -> Any:
+    """Without `$schema`, at which `jsonschema` would go back to its own class, without our keywords."""
+    return {word: value for word, value in schema.items() if word != "$schema"} if isinstance(schema, dict) else schema
 
 
 @lru_cache(maxsize=len(_BASES))
