@@ -29,7 +29,7 @@ _CARD_RANGES = (
     ("6011", "6011", (16,)),  # Discover
     ("644", "649", (16,)),
     ("65", "65", (16,)),
-    ("62", "62", (19, 16)),  # UnionPay
+    ("62", "62", (16, 19)),  # UnionPay
     ("5018", "5018", (16,)),  # Maestro
     ("5020", "5020", (16,)),
     ("5038", "5038", (16,)),
@@ -93,20 +93,18 @@ def luhn(number: str) -> bool:
 def card(value: str) -> int:
     """A payment card: a length that its issuer range uses, the Luhn check, and not one digit over and over."""
     number = digits(value)
-    lengths = next((lengths for low, high, lengths in _CARD_RANGES if low <= number[: len(low)] <= high), ())
-    return next((_reach(value, n) for n in lengths if len(number) >= n and _card(value, number[:n])), 0)
+    issued = any(low <= number[: len(low)] <= high and len(number) in lengths for low, high, lengths in _CARD_RANGES)
+    return len(value) if issued and _plausible(number) else 0
 
 
 def named_card(value: str) -> int:
     """A payment card of any issuer (ISO/IEC 7812-1): 12 to 19 digits, the Luhn check, not one digit over and over."""
     number = digits(value)
-    return len(value) if 12 <= len(number) <= 19 and _card(value, number) else 0
+    return len(value) if 12 <= len(number) <= 19 and _plausible(number) else 0
 
 
-def _card(value: str, number: str) -> bool:
-    if len(set(number)) == 1 or not luhn(number):
-        return False
-    return not value[_reach(value, len(number)) :][:1].isdigit()
+def _plausible(number: str) -> bool:
+    return number.count(number[0]) < len(number) and luhn(number)
 
 
 def _reach(value: str, count: int) -> int:

@@ -232,4 +232,4 @@ def _edits(leaf: walk.Leaf, findings: list[Finding]) -> list[tuple[int, int, str
 
 
 def _cleaned(text: str, edits: list[tuple[int, int, str]], found: Iterable[Finding]) -> Cleaned[str]:
-    return Cleaned(operators.splice(text, edits) if edits else text, Counter(f.kind for f in found))
+    return Cleaned(operators.splice(text, edits), Counter(f.kind for f in found)) if edits else Cleaned(text, Counter())

@@ -152,21 +152,13 @@ def _no_number(constant: str) -> Any:
     raise ValueError(constant)
 
 
-def _exact(digits: str) -> str:
-    return digits
-
-
 # Integers are only looked at, so they need no conversion, which Python limits to 4,300 digits.
-_DECODER = json.JSONDecoder(parse_constant=_no_number, parse_int=_exact)
+_DECODER = json.JSONDecoder(parse_constant=_no_number, parse_int=str)
 
 
 def _too_deep(value: Any) -> bool:
     level = [value]
     for _ in range(MOST_DEEP):
-        level = [child for parent in level for child in _containers(parent)]
+        inner = (parent.values() if type(parent) is dict else parent for parent in level)
+        level = [child for children in inner for child in children if type(child) is dict or type(child) is list]
     return bool(level)
-
-
-def _containers(parent: Any) -> list[Any]:
-    children = parent.values() if isinstance(parent, dict) else parent
-    return [child for child in children if isinstance(child, dict | list)]

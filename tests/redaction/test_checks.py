@@ -38,10 +38,6 @@ def test_a_card_is_taken_whole(value: str) -> None:
     assert checks.card(value) == len(value)
 
 
-def test_a_card_ends_before_digits_that_are_not_its_own() -> None:
-    assert checks.card("4111 1111 1111 1111 12") == len("4111 1111 1111 1111")
-
-
 @pytest.mark.parametrize(
     "value",
     [
