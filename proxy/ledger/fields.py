@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 TEXT_MOST = 2048
@@ -25,13 +26,20 @@ CUT = "…"
 """Ends a text that was cut, and stands for what was left out of a list, an object, or below DEPTH_MOST."""
 
 
-def clip(entry: dict[str, Any]) -> dict[str, Any]:
+def clip(entry: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of `entry` (plain JSON) that fits a line, whatever its size; what was cut ends in CUT and a count.
 
-    The fields that come first are kept first: put what must be there before what may be long.
+    Every field keeps its share of WHOLE_MOST, and what short ones leave goes to the rest, lists and objects last:
+    no field is lost for the length of another. Of more than ITEMS_MOST fields the first ones are kept.
     """
-    clipped: dict[str, Any] = _clip(entry, [WHOLE_MOST], DEPTH_MOST)
-    return clipped
+    spare, clipped = WHOLE_MOST, {}
+    kept = list(entry)[:ITEMS_MOST]
+    for count, name in enumerate(sorted(kept, key=lambda name: isinstance(entry[name], dict | list | tuple))):
+        share = spare // (len(kept) - count)
+        left = [share]
+        clipped[name] = _clip(name, left, 0), _clip(entry[name], left, DEPTH_MOST - 1)
+        spare -= share - left[0]
+    return dict(clipped[name] for name in kept)
 
 
 def clip_text(text: str, most: int = TEXT_MOST) -> str:

@@ -11,9 +11,10 @@ from pathlib import Path
 from time import monotonic, time_ns
 from typing import Any, NoReturn
 
-from proxy.ledger.chain import TRAILER, encode, seal
+from proxy.ledger.chain import LINE_MOST, TRAILER, encode, seal
 from proxy.ledger.commit import Flushed, GroupCommit
 from proxy.ledger.errors import LedgerError, told
+from proxy.ledger.fields import clip
 from proxy.ledger.head import Head, head_path, read_head, write_head
 from proxy.ledger.recover import Start, recover
 from proxy.ledger.segments import segment_name, segments_in
@@ -25,7 +26,7 @@ RETRY_SECONDS = 1.0
 """After a failed flush, how long appends are refused before a new segment is tried: one new file a second at most."""
 
 _OVERHEAD = 160 + TRAILER
-"""What the chain adds to an entry, in bytes, at most: enough to know when to begin a new segment."""
+"""What the chain adds to an entry, in bytes, at most."""
 
 
 class Ledger:
@@ -95,9 +96,12 @@ class Ledger:
         """Write one entry and return its sequence number; it is then safe from a crash of this process.
 
         `entry` is plain JSON with a `kind`, none of its fields named like those of the chain (`chain.RESERVED`).
-        On LedgerError nothing of it is in the ledger, and the next append tries anew.
+        One that is too long for a line is clipped, and says so by `"clipped": true`: what happened is never left
+        out for its length. On LedgerError nothing of it is in the ledger, and the next append tries anew.
         """
         fields = encode(entry)
+        if len(fields) > LINE_MOST - _OVERHEAD:
+            fields = encode(clip({**entry, "clipped": True}))
         with self._lock:
             self._make_ready(len(fields) + _OVERHEAD)
             self._put(fields)

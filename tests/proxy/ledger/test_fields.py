@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.ledger.chain import GENESIS, LINE_MOST, encode, seal
-from proxy.ledger.fields import CUT, DEPTH_MOST, ITEMS_MOST, TEXT_MOST, clip, clip_text
+from proxy.ledger.fields import CUT, DEPTH_MOST, ITEMS_MOST, TEXT_MOST, WHOLE_MOST, clip, clip_text
 
 HUGE = "\U0001f600" * 50_000
 
@@ -48,10 +48,17 @@ def test_a_huge_integer_becomes_a_text() -> None:
     assert clip({"yes": True}) == {"yes": True}
 
 
-def test_the_first_fields_are_kept() -> None:
-    clipped = clip({"kind": "call", "call": "01J", **{str(n): HUGE for n in range(50)}, "last": 1})
-    assert (clipped["kind"], clipped["call"]) == ("call", "01J")
-    assert "last" not in clipped
+def test_no_field_is_lost_for_the_length_of_another() -> None:
+    huge = {"kind": "call", "args": [HUGE] * 300, **{str(n): HUGE for n in range(50)}, "outcome": "ok", "rules": ["a"]}
+    clipped = clip(huge)
+    assert list(clipped) == list(huge)
+    assert (clipped["kind"], clipped["outcome"], clipped["rules"]) == ("call", "ok", ["a"])
+    assert all(len(clipped[str(n)]) > 100 for n in range(50))
+
+
+def test_what_short_fields_leave_goes_to_the_long_ones() -> None:
+    clipped = clip({**{str(n): n for n in range(40)}, "args": {str(n): "x" * 1000 for n in range(100)}})
+    assert len(json.dumps(clipped)) > WHOLE_MOST * 0.9
 
 
 def test_the_worst_still_fits_a_line() -> None:

@@ -96,12 +96,31 @@ def test_an_entry_longer_than_a_segment_has_one_to_itself(folder: Path) -> None:
     assert verify(folder, KEY).ok
 
 
-@pytest.mark.parametrize("entry", [{}, {"seq": 1}, {"kind": {1}}, {"kind": "call", "note": "x" * LINE_MOST}])
+@pytest.mark.parametrize("entry", [{}, {"seq": 1}, {"kind": {1}}])
 def test_a_refused_entry_leaves_nothing(ledger: Ledger, folder: Path, entry: dict[str, object]) -> None:
     with pytest.raises(LedgerError):
         ledger.append(entry)
     assert len(lines_of(folder)) == 1
     assert ledger.append(call(1)) == 2
+    assert verify(folder, KEY).ok
+
+
+@pytest.mark.parametrize("text", ["x" * LINE_MOST, "\U0001f600" * LINE_MOST, "\x00" * (LINE_MOST // 6)])
+def test_an_entry_too_long_for_a_line_is_clipped_and_says_so(ledger: Ledger, folder: Path, text: str) -> None:
+    ledger.append(call(1, arguments={"a": text, "b": [text]}, outcome="ok"))
+    ledger.append(call(2))
+    entry = entries(folder)[1]
+    assert (entry["call"], entry["outcome"], entry["clipped"]) == ("call-00001", "ok", True)
+    assert "clipped" not in entries(folder)[2]
+    assert verify(folder, KEY).ok
+
+
+@pytest.mark.parametrize("spare", range(-3, 4))
+def test_an_entry_as_long_as_a_line_is_stored_either_way(ledger: Ledger, folder: Path, spare: int) -> None:
+    for overhead in (160 + 76, 0):
+        empty = len(json.dumps(call(1, note=""), separators=(",", ":"))) - 2
+        ledger.append(call(1, note="x" * (LINE_MOST - overhead - empty + spare)))
+    assert verify(folder, KEY).records == 3
     assert verify(folder, KEY).ok
 
 
