@@ -136,8 +136,8 @@ def ssn(value: str) -> int:
 
 
 def ipv4(value: str) -> int:
-    """A dotted quad that is some host's: not unspecified, not loopback, no mask and no broadcast."""
-    return 0 if value.startswith(("0.", "127.", "255.")) else len(value)
+    """A dotted quad that is some host's: not loopback, no mask, no whole network (and no `Chrome/120.0.0.0`)."""
+    return 0 if value.startswith(("0.", "127.", "255.")) or value.endswith(".0.0.0") else len(value)
 
 
 def ipv6(value: str) -> int:
@@ -165,10 +165,16 @@ def email(value: str) -> int:
 
 
 def international(value: str) -> int:
-    """A telephone number in international form (ITU-T E.164): an assigned calling code and 8 to 15 digits."""
+    """A telephone number in international form (ITU-T E.164): an assigned calling code and a length that it uses."""
     number = digits(_EXTENSION.sub("", value))
-    known = number[0] in "17" or number[:2] in _CALLING_CODES or number[:3] in _CALLING_CODES
-    return len(value) if known and 8 <= len(number) <= 15 and len(set(number)) > 2 else 0
+    if len(set(number)) < 3:
+        return 0
+    if number[0] == "1":  # North America (NANP): an area begins with 2 to 9
+        return len(value) if len(number) == 11 and number[1] > "1" else 0
+    if number[0] == "7":  # Russia and Kazakhstan
+        return len(value) if len(number) == 11 else 0
+    code = 2 if number[:2] in _CALLING_CODES else 3
+    return len(value) if number[:code] in _CALLING_CODES and 11 - code <= len(number) <= 15 else 0
 
 
 def national(value: str) -> int:

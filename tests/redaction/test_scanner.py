@@ -53,6 +53,43 @@ def test_everything_outside_a_finding_stays_byte_for_byte() -> None:
     assert clean(b'{"e":"ana@example.com"' + rest)[0] == b'{"e":"<EMAIL_ADDRESS>"' + rest
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+        "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==",
+        "2024-05-01T12:00:00.123456+02:00",
+        "Wed, 01 May 2024 12:00:00 +0200",
+        "20240501T120000Z",
+        "1714550400 1714550400123 1714550400123456 1714550400123456789",
+        "1.2.3-rc.1+build.20240501",
+        "version 10.0.19045.1",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36",
+        "arn:aws:iam::123456789012:role/deploy",
+        "registry.example:5000/team/app@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        "pod/checkout-7d4b9c6f5d-x2x9k 1/1 Running 0 12d",
+        "git@github.com:org/repo.git",
+        "npm install lodash@4.17.21 @types/node@20.11.5",
+        "order 112-7654321-1234567, invoice 2024-000123, ISBN 978-3-16-148410-0, EAN 4006381333931",
+        "00:1a:2b:3c:4d:5e 127.0.0.1 0.0.0.0 ::1 255.255.255.0 10.0.0.0/8",
+        "std::cafe::dead, a::b, 12:34:56.789",
+        "x = -1234567890.12345e-10 + 0x7fffffffffffffff",
+        "lat 52.5200066, lon 13.404954, size 1024x768, 3/4, 50%",
+        "@@ -1234,7 +12345678,9 @@",
+        "icon@2x.png getty@tty1.service user@localhost foo@bar",
+        "550e8400e29b41d4a716446655440000 0000-0002-1825-0097",
+        "sk-button-primary task-scheduler-with-a-very-long-kebab-case-name-indeed",
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+    ],
+)
+def test_technical_text_is_left_alone(text: str) -> None:
+    assert STANDARD.find(text) == []
+    body = json.dumps({"note": text, "list": [text, f"({text})"]}).encode()
+    assert clean(body) == (body, Counter())
+
+
 def test_findings_are_counted_by_kind() -> None:
     body = b'["ana@example.com bob@example.com","10.0.0.1",4111111111111111]'
     assert clean(body)[1] == {"EMAIL_ADDRESS": 2, "IP_ADDRESS": 1, "CREDIT_CARD": 1}
