@@ -8,17 +8,13 @@ from dataclasses import dataclass
 
 from proxy.errors import Refusal
 
-# RFC 9110, 7.6.1, and what else speaks of one connection only.
-HOP_BY_HOP = frozenset(
-    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
-     "transfer-encoding", "upgrade"}
-)  # fmt: skip
 # Headers that mean one thing: a second one is an ambiguity, not a list.
 _SINGLE = frozenset(
-    {"host", "content-type", "content-length", "content-encoding", "authorization", "origin", "expect",
+    {"host", "connection", "content-type", "content-length", "content-encoding", "authorization", "origin", "expect",
      "transfer-encoding", "cookie", "traceparent", "toolwall-key", "toolwall-run", "toolwall-reason",
      "toolwall-idempotency-key"}
 )  # fmt: skip
+_USUAL = frozenset({"keep-alive", "close"})
 _METHOD = re.compile(r"[A-Z]{1,16}")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -95,13 +91,20 @@ def _check_framing(version: tuple[int, int], head: Mapping[str, str]) -> None:
 def host_name(host: str) -> str:
     """The Host header without its port, in lower case."""
     name, colon, port = host.rpartition(":")
-    return name.lower() if colon and port.isdigit() else host.lower()
+    return name.lower() if colon and port.isdecimal() and port.isascii() else host.lower()
 
 
-def dropped(head: Mapping[str, str]) -> frozenset[str]:
-    """The headers that end here: hop-by-hop ones and those that `Connection` names."""
-    named = head.get("connection")
-    return HOP_BY_HOP.union(each.strip().lower() for each in named.split(",")) if named else HOP_BY_HOP
+def end_to_end(headers: list[tuple[str, str]], head: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The headers without those that `Connection` names (RFC 9110, 7.6.1): they end here, and are not judged either.
+
+    Raises Refusal where `Connection` would take away what says how the request is to be read.
+    """
+    options = {option.strip().lower() for option in head.get("connection", "close").split(",")}
+    if options <= _USUAL:
+        return headers
+    if not options.isdisjoint(_SINGLE):
+        raise bad("`Connection` names a header that is not of one connection only.")
+    return [pair for pair in headers if pair[0] not in options]
 
 
 def cookies(header: str | None) -> dict[str, str]:

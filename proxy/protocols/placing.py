@@ -38,11 +38,9 @@ def path(placed: Placed, tool: Tool, segments: Mapping[str, str]) -> None:
 
 def _path_value(param: Param, segment: str) -> str:
     text = target.decode(segment)
-    if param.matrix:
-        return text.removeprefix(f";{param.wire}=")
-    if target.needs_declaration(segment) and not (param.encoded_slash and ";" not in text):
+    if target.has_slash(segment) and not param.encoded_slash or ";" in segment and not param.matrix:
         raise head.bad("The path holds an encoded slash or a `;` where the contract has none.")
-    return text
+    return text.removeprefix(f";{param.wire}=") if param.matrix else text
 
 
 def query(placed: Placed, tool: Tool, pairs: list[tuple[str, str]]) -> None:

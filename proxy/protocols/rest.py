@@ -50,6 +50,7 @@ class RestAsk:
         self._headers = head.texts(self._raw_headers)
         self._head = first = head.single(self._headers)
         head.check(self._door, self._method, self._version, first)
+        self._headers = head.end_to_end(self._headers, first)
         run, key = first.get("toolwall-run", ""), first.get("toolwall-key")
         if run and not _RUN.fullmatch(run):
             raise bad("`Toolwall-Run` must be 1 to 128 letters, digits, or one of `._:-`.")
@@ -109,12 +110,11 @@ class RestAsk:
 
     def _outgoing(self, tool: Tool, jar: dict[str, str], body: bytes) -> Outgoing:
         """What was judged, byte for byte, with the headers that may go on."""
-        dropped = head.dropped(self._head)
         declared = {param.wire.lower() for param in tool.params if param.place == "header"}
         kept = [
             (name, value)
             for name, value in self._headers
-            if (name in PASSED or name in declared or name.startswith(PASSED_PREFIX)) and name not in dropped
+            if name in PASSED or name in declared or name.startswith(PASSED_PREFIX)
         ]
         if baked := [f"{param.wire}={jar[param.wire]}" for param in tool.params if _is_in(param, jar)]:
             kept.append(("cookie", "; ".join(baked)))

@@ -11,8 +11,8 @@ from proxy.errors import Refusal
 _ALLOWED = re.compile(r"[!$&'()*+,\-./0-9:;=?@A-Z_a-z~%]+")
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # A backend that decodes twice would see a dot, a slash, a backslash or a NUL here.
-_TWICE = re.compile(r"%25(?:2e|2f|5c|00)", re.IGNORECASE)
-_SLASH = re.compile(r"%2f|;", re.IGNORECASE)
+_TWICE = re.compile(r"%(?:2e|2f|5c|00)", re.IGNORECASE)
+_SLASH = re.compile(r"%2f", re.IGNORECASE)
 _ODD = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
@@ -28,8 +28,6 @@ def split(target: str) -> tuple[str, str]:
 
 
 def _check_path(path: str) -> None:
-    if _TWICE.search(path):
-        raise _bad("The path holds a doubly encoded separator.")
     segments = path[1:].split("/")
     if "" in segments[:-1]:
         raise _bad("The path has an empty segment.")
@@ -41,6 +39,8 @@ def _check_path(path: str) -> None:
             raise _bad("The path has a `.` or `..` segment, a backslash or a control character.")
         if text.partition(";")[0] in (".", ".."):
             raise _bad("The path has a `.` or `..` segment with a parameter.")
+        if "%" in text and _TWICE.search(text):
+            raise _bad("The path holds a doubly encoded separator.")
 
 
 def decode(segment: str) -> str:
@@ -53,9 +53,9 @@ def decode(segment: str) -> str:
         raise _bad("A percent-encoded part of the request target is not UTF-8.") from None
 
 
-def needs_declaration(segment: str) -> bool:
-    """Whether a path segment holds an encoded slash or a `;`, which only a contract can allow."""
-    return _SLASH.search(segment) is not None
+def has_slash(segment: str) -> bool:
+    """Whether a path segment holds an encoded slash, which only a contract can allow."""
+    return "%" in segment and _SLASH.search(segment) is not None
 
 
 def pairs(query: str) -> list[tuple[str, str]]:

@@ -20,6 +20,10 @@ from proxy.protocols.head import Door
 from proxy.protocols.rest import RestAsk
 
 
+_TOO_MANY = "Too many headers received"
+"""What aiohttp says of it; there is no type of its own for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class HttpBounds:
     """Limits of one listener. Times are in seconds, sizes in bytes.
@@ -112,7 +116,7 @@ class HttpDoor(web.Server):
 
     async def malformed(self, request: web.BaseRequest, error: BaseException | None) -> web.StreamResponse:
         """Answer what the parser could not read. The connection ends: nobody knows where the next message begins."""
-        if isinstance(error, LineTooLong):
+        if isinstance(error, LineTooLong) or getattr(error, "message", "") == _TOO_MANY:
             refusal = Refusal("too_large", "The head of the request is larger than allowed.")
         else:
             refusal = Refusal("bad_request", "The message is not well-formed HTTP/1.1.")
