@@ -93,7 +93,7 @@ def _check_base(path: str) -> None:
 
 def _host(parts: SplitResult) -> str:
     host = (parts.hostname or "").lower().rstrip(".")
-    if ":" in host:
+    if ":" in host and "%" not in host:
         return str(IPv6Address(host))
     labels = host.split(".")
     if not all(_LABEL.fullmatch(label) for label in labels) or len(host) > 253:

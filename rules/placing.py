@@ -101,7 +101,9 @@ def _kind(subschemas: Iterable[Mapping[str, Any]]) -> str:
     if types == {"array"}:
         inner = _kind(items)
         return f"array of {inner}" if inner in _SIMPLE else ""
-    return "string" if "string" in types or not types else types.pop() if len(types) == 1 else ""
+    if "string" in types or not types:
+        return "string"
+    return types.pop() if len(types) == 1 and types <= set(_SIMPLE) else ""
 
 
 def _types(schema: Mapping[str, Any]) -> set[str]:

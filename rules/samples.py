@@ -91,9 +91,10 @@ class Guide:
 
     def example(self, path: Sequence[str | int]) -> Any:
         """A value that the schema shows for a place, or NO_EXAMPLE."""
-        for _, here in self._at(path):
+        places = [here for _, here in self._at(path)]
+        for here in places:
             for value in _shown(here):
-                if _fits(here, value):
+                if _fits(here, value) and _fits(places[0], value):
                     return value
         return NO_EXAMPLE
 

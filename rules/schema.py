@@ -104,7 +104,9 @@ class Contract:
             return (Problem("", "could not be checked against the tool's contract"),)
 
     def _explain(self, args: dict[str, Any], elements: int) -> tuple[Problem, ...]:
-        found = {(one.path, one.problem): one for error in self._errors(args, elements) for one in self._problems(error)}
+        found = {
+            (one.path, one.problem): one for error in self._errors(args, elements) for one in self._problems(error)
+        }
         return tuple(found[key] for key in sorted(found)[:MOST_PROBLEMS])
 
     def _errors(self, args: dict[str, Any], elements: int) -> Iterator[Any]:

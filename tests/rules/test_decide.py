@@ -40,7 +40,11 @@ READ = "{id: read, allow: crm.get_*, to: {roles: [support]}}"
         (f"{READ}, {{id: no, deny: '*'}}", ["support"], ("deny", "unknown_tool", ("no",))),
         (f"{READ}, {{id: no, deny: crm.search}}", ["support"], ("allow", "", ("read",))),
         (f"{READ}, {{id: no, deny: '*', to: {{roles: [guest]}}}}", ["support"], ("allow", "", ("read",))),
-        (f"{READ}, {{id: no, deny: '*', to: {{roles: [guest]}}}}", ["support", "guest"], ("deny", "unknown_tool", ("no",))),
+        (
+            f"{READ}, {{id: no, deny: '*', to: {{roles: [guest]}}}}",
+            ["support", "guest"],
+            ("deny", "unknown_tool", ("no",)),
+        ),
         (f"{READ}, {{id: no, deny: '*', to: {{users: [eve]}}}}", ["support"], ("deny", "unknown_tool", ("no",))),
         (f"{READ}, {{id: no, deny: '*', when: args.customer_id == 7}}", ["support"], ("deny", "denied", ("no",))),
         (f"{READ}, {{id: no, deny: '*', when: args.customer_id == 8}}", ["support"], ("allow", "", ("read",))),

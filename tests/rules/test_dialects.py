@@ -35,7 +35,11 @@ UNLISTED = {"$ref", "definitions", "dependencies", "writeOnly", "$recursiveAncho
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
 def test_the_keywords_of_a_dialect_are_those_of_its_metaschema(dialect):
     parts = dialect.uri.removesuffix("schema") + "meta/"
-    metas = [SPECIFICATIONS.contents(uri) for uri in SPECIFICATIONS if uri.rstrip("#") == dialect.uri or uri.startswith(parts)]
+    metas = [
+        SPECIFICATIONS.contents(uri)
+        for uri in SPECIFICATIONS
+        if uri.rstrip("#") == dialect.uri or uri.startswith(parts)
+    ]
     words = {word for meta in metas for word in meta.get("properties", {})}
     assert words
     assert words ^ set(dialect.keywords) <= UNLISTED
@@ -53,7 +57,12 @@ def test_every_format_of_a_dialect_refuses_something(dialect):
     ("schema", "path", "message", "hint"),
     [
         ({"minimun": 1}, ("minimun",), "is not a keyword of JSON Schema 2020-12", "did you mean minimum?"),
-        ({"allOf": [{}, {"tipe": 1}]}, ("allOf", 1, "tipe"), "is not a keyword of JSON Schema 2020-12", "did you mean type?"),
+        (
+            {"allOf": [{}, {"tipe": 1}]},
+            ("allOf", 1, "tipe"),
+            "is not a keyword of JSON Schema 2020-12",
+            "did you mean type?",
+        ),
         ({"properties": {"a": {"nullable": True}}}, ("properties", "a", "nullable"), None, 'use type: [..., "null"]'),
         ({"dependencies": {}}, ("dependencies",), None, "use dependentRequired or dependentSchemas"),
         ({"additionalItems": False}, ("additionalItems",), None, "use items beside prefixItems"),
@@ -80,15 +89,18 @@ def test_beside_a_reference_old_dialects_ignore_everything():
 
 
 def test_data_and_names_of_the_author_are_no_keywords():
-    assert found(
-        {
-            "properties": {"minimun": {"const": {"tipe": 1}, "default": {"a": {"b": 1}}, "enum": [{"c": 1}]}},
-            "patternProperties": {"^x": True},
-            "dependentRequired": {"foo": ["bar"]},
-            "examples": [{"tipe": 1}],
-            "x-origin": {"tipe": 1},
-        }
-    ) == []
+    assert (
+        found(
+            {
+                "properties": {"minimun": {"const": {"tipe": 1}, "default": {"a": {"b": 1}}, "enum": [{"c": 1}]}},
+                "patternProperties": {"^x": True},
+                "dependentRequired": {"foo": ["bar"]},
+                "examples": [{"tipe": 1}],
+                "x-origin": {"tipe": 1},
+            }
+        )
+        == []
+    )
     assert found({"dependencies": {"a": ["b"], "c": {"minimum": 1}}, "items": [{}, {"type": "string"}]}, DRAFT4) == []
 
 

@@ -25,7 +25,9 @@ def test_files_are_found_relative_to_the_folder_and_to_each_other(tmp_path):
     put(tmp_path, "schemas/parts/money.json", {"$defs": {"cents": {"$ref": "../int.json"}}})
     put(tmp_path, "schemas/int.json", {"type": "integer"})
     documents = gather({"$ref": "schemas/refund.json"}, DRAFT202012, tmp_path)
-    assert set(documents) == {ROOT + name for name in ("schemas/refund.json", "schemas/parts/money.json", "schemas/int.json")}
+    assert set(documents) == {
+        ROOT + name for name in ("schemas/refund.json", "schemas/parts/money.json", "schemas/int.json")
+    }
     contract = Contract({"$ref": "schemas/refund.json"}, tmp_path)
     assert contract.check({"a": 1}) == ()
     assert [one.path for one in contract.check({"a": "x"})] == ["/a"]
@@ -41,7 +43,14 @@ def test_files_may_refer_to_each_other_in_a_circle(tmp_path):
 
 @pytest.mark.parametrize(
     "ref",
-    ["../secret.json", "a/../../secret.json", "%2e%2e/secret.json", "%2e%2e%2fsecret.json", "link.json", "/../secret.json"],
+    [
+        "../secret.json",
+        "a/../../secret.json",
+        "%2e%2e/secret.json",
+        "%2e%2e%2fsecret.json",
+        "link.json",
+        "/../secret.json",
+    ],
 )
 def test_no_reference_leaves_the_folder(tmp_path, ref):
     put(tmp_path, "secret.json", {"type": "string"})

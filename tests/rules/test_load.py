@@ -85,7 +85,8 @@ def test_every_key_misspelt_or_doubled_is_refused_with_its_line(tmp_path):
 
 
 def test_the_mutated_rules_use_every_key_that_there_is(tmp_path):
-    from rules.grammar import BACKEND, POLICY as FORM
+    from rules.grammar import BACKEND
+    from rules.grammar import POLICY as FORM
     from rules.shape import Either, Form, Many, Table
 
     def keys(shape):
@@ -185,7 +186,9 @@ def test_a_key_of_a_later_version_says_that_nothing_guards_it(tmp_path, key, whe
     assert found.message == "this version has no guard for it"
 
 
-@pytest.mark.parametrize("text", ["rules: []", "rules: [{id: a, allow: []}]", "rules: [{id: a, allow: crm.search, to: {}}]"])
+@pytest.mark.parametrize(
+    "text", ["rules: []", "rules: [{id: a, allow: []}]", "rules: [{id: a, allow: crm.search, to: {}}]"]
+)
 def test_an_empty_list_where_one_is_needed_is_an_error(tmp_path, text):
     found = problems(tmp_path, crm=CRM, policy=text)
     assert found
@@ -260,7 +263,7 @@ def test_the_revision_names_the_content_and_not_the_place(tmp_path):
 
 
 def test_the_revision_covers_schema_files(tmp_path):
-    crm = '{backend: crm, url: https://c.test, tools: {x: {call: POST /x, input: {$ref: x.json}, effect: write}}}'
+    crm = "{backend: crm, url: https://c.test, tools: {x: {call: POST /x, input: {$ref: x.json}, effect: write}}}"
     (tmp_path / "x.json").write_text('{"properties": {"a": {"type": "string"}}}')
     first = load(write(tmp_path, crm=crm))
     (tmp_path / "x.json").write_text('{"properties": {"a": {"type": "integer"}}}')

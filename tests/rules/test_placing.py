@@ -97,7 +97,11 @@ def test_a_path_parameter_may_hold_an_encoded_slash_only_where_it_says_so(tmp_pa
     args = f"args: {{a: {S}, b: {S}, c: {S}}}"
     where = "in: {a: {path: {encoded_slash: true}}, b: {path: {style: matrix}}, c: path}"
     one = tool(tmp_path, "GET /{a}/{b}/{c}", f"{args}\n            {where}")
-    assert [(param.encoded_slash, param.matrix) for param in one.params] == [(True, False), (False, True), (False, False)]
+    assert [(param.encoded_slash, param.matrix) for param in one.params] == [
+        (True, False),
+        (False, True),
+        (False, False),
+    ]
 
 
 def test_names_of_an_open_body_are_arguments_too(tmp_path):
@@ -108,7 +112,12 @@ def test_names_of_an_open_body_are_arguments_too(tmp_path):
 @pytest.mark.parametrize(
     ("call", "rest", "line", "says"),
     [
-        ("GET /x/{id}", f"args: {{idd: {S}}}", 5, "has the path parameter id, which is no argument (did you mean idd?)"),
+        (
+            "GET /x/{id}",
+            f"args: {{idd: {S}}}",
+            5,
+            "has the path parameter id, which is no argument (did you mean idd?)",
+        ),
         ("GET /x/{id}", "", 5, "has the path parameter id, which is no argument"),
         ("GET /x", f"args: {{a: {S}}}\n            in: {{b: query}}", 8, "is no argument of this tool"),
         ("GET /x", f"args: {{a: {S}}}\n            in: {{a: path}}", 8, "is not in the path of call (write {a} there)"),
@@ -117,13 +126,33 @@ def test_names_of_an_open_body_are_arguments_too(tmp_path):
         ("GET /x", "args: {a: {type: object}}", 7, "cannot travel in the query"),
         ("GET /x", "args: {a: {type: array, items: {type: object}}}", 7, "cannot travel in the query"),
         ("GET /x", "args: {a: {type: [integer, boolean]}}", 7, "cannot travel in the query"),
-        ("GET /{a}", "args: {a: {type: array, items: {type: string}}}", 7, "is an array, which cannot travel in the path"),
+        (
+            "GET /{a}",
+            "args: {a: {type: array, items: {type: string}}}",
+            7,
+            "is an array, which cannot travel in the path",
+        ),
         ("GET /x", f"args: {{Cookie: {S}}}\n            in: {{Cookie: header}}", 8, "is a header that is never"),
-        ("GET /x", f"args: {{Toolwall-Key: {S}}}\n            in: {{Toolwall-Key: header}}", 8, "is a header that is never"),
-        ("GET /x", f"args: {{AUTHORIZATION: {S}}}\n            in: {{AUTHORIZATION: header}}", 8, "is a header that is never"),
+        (
+            "GET /x",
+            f"args: {{Toolwall-Key: {S}}}\n            in: {{Toolwall-Key: header}}",
+            8,
+            "is a header that is never",
+        ),
+        (
+            "GET /x",
+            f"args: {{AUTHORIZATION: {S}}}\n            in: {{AUTHORIZATION: header}}",
+            8,
+            "is a header that is never",
+        ),
         ("GET /x", f"args: {{a b: {S}}}\n            in: {{a b: header}}", 8, "is not a name that a header can have"),
         ("GET /x", f"args: {{a=b: {S}}}\n            in: {{a=b: cookie}}", 8, "is not a name that a cookie can have"),
-        ("GET /x", f"args: {{X-A: {S}, x-a: {S}}}\n            in: {{X-A: header, x-a: header}}", 8, "like another argument"),
+        (
+            "GET /x",
+            f"args: {{X-A: {S}, x-a: {S}}}\n            in: {{X-A: header, x-a: header}}",
+            8,
+            "like another argument",
+        ),
         ("POST /{id}", f"args: {{id: {S}, body_id: {S}, body_body_id: {S}}}", 7, None),
     ],
 )

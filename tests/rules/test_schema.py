@@ -273,7 +273,14 @@ json_values = st.recursive(
 )
 schemas = st.recursive(
     st.sampled_from(
-        [{}, {"type": "integer"}, {"type": ["string", "null"]}, {"minimum": 1}, {"pattern": "^a"}, {"enum": [0, "a", None]}]
+        [
+            {},
+            {"type": "integer"},
+            {"type": ["string", "null"]},
+            {"minimum": 1},
+            {"pattern": "^a"},
+            {"enum": [0, "a", None]},
+        ]
         + [{"const": False}, {"maxItems": 1}, {"uniqueItems": True}, {"required": ["a"]}, {"multipleOf": 0.5}]
     ),
     lambda below: (

@@ -103,7 +103,9 @@ def test_durations_are_seconds(text, seconds):
     assert duration(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["0s", "0.0s", "-1s", "10", "10 s", "s", "1e3s", "1w", "10S", "9999999999s", "'10s\n'"])
+@pytest.mark.parametrize(
+    "text", ["0s", "0.0s", "-1s", "10", "10 s", "s", "1e3s", "1w", "10S", "9999999999s", "'10s\n'"]
+)
 def test_what_is_no_duration(text):
     assert messages(text, Text(DURATION))
 

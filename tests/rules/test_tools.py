@@ -11,9 +11,7 @@ def tool(short, call, backend="crm"):
     method, path = call.split()
     params = tuple(Param(one.name, one.name, "path") for one in parse(path) if one.name)
     contract = Contract({})
-    return Tool(
-        f"{backend}.{short}", short, backend, "", method, path, params, {}, contract, "read", 1.0, Reply(), ""
-    )
+    return Tool(f"{backend}.{short}", short, backend, "", method, path, params, {}, contract, "read", 1.0, Reply(), "")
 
 
 CATALOG = Catalog(

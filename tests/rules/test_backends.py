@@ -1,0 +1,171 @@
+from ipaddress import ip_network
+
+import pytest
+
+from rules.backends import DEFAULT_TIMEOUT_S, digest, parse_url
+from rules.load import load
+from rules.tools import DEFAULT_REPLY_BYTES, Url
+from tests.rules.helpers import problems, write
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("https://crm.test", Url("https", "crm.test", 443, "")),
+        ("http://crm.test/", Url("http", "crm.test", 80, "")),
+        ("https://CRM.Test.:8443/Api/v1/", Url("https", "crm.test", 8443, "/Api/v1")),
+        ("http://127.0.0.1:80", Url("http", "127.0.0.1", 80, "")),
+        ("http://[::0001]:9/x", Url("http", "::1", 9, "/x")),
+        ("http://my_service:8080", Url("http", "my_service", 8080, "")),
+    ],
+)
+def test_a_url_is_scheme_host_port_and_path(text, url):
+    assert parse_url(text) == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "crm.test",
+        "ftp://crm.test",
+        "https://",
+        "https:///x",
+        "https://user:pw@crm.test",
+        "https://@crm.test",
+        "https://crm.test?x=1",
+        "https://crm.test/?",
+        "https://crm.test#x",
+        "https://crm.test/a b",
+        "https://crm.test/{tenant}",
+        "https://crm.test/a/../b",
+        "https://crm.test/a//b",
+        "https://crm.test\\@evil.test",
+        "https://crm.test:99999",
+        "https://crm.test:port",
+        "https://crm..test",
+        "https://-crm.test",
+        "https://crm-.test",
+        "https://cr%6d.test",
+        "https://crmé.test",
+        "https://0x7f000001",
+        "https://2130706433",
+        "https://127.1",
+        "https://0177.0.0.1",
+        "https://1.2.3.4.5",
+        "https://[::1",
+        "https://[fe80::1%25eth0]",
+        "https://" + "a" * 64 + ".test",
+        "https://" + "a." * 130 + "test",
+        "https://crm.test\n",
+        "https://crm.test\t/x",
+    ],
+)
+def test_what_is_no_address_of_a_backend(text):
+    with pytest.raises(ValueError, match=r".+"):
+        parse_url(text)
+
+
+def load_crm(folder, text):
+    return load(write(folder, crm=text)).catalog
+
+
+def test_what_is_not_said_has_a_safe_default(tmp_path):
+    catalog = load_crm(tmp_path, "{backend: crm, url: https://c.test, tools: {t: {call: GET /x}}}")
+    one = catalog.tools["crm.t"]
+    assert (one.effect, one.timeout_s, one.method, one.path) == ("read", DEFAULT_TIMEOUT_S, "GET", "/x")
+    assert (one.reply.on_error, one.reply.most_bytes) == ("refuse", DEFAULT_REPLY_BYTES)
+    assert {"EMAIL_ADDRESS", "CREDIT_CARD", "PRIVATE_KEY"} <= one.reply.redact
+    assert one.contract.check({}) == ()
+    assert one.contract.check({"x": 1})
+    assert (catalog.backends["crm"].addresses, catalog.backends["crm"].tools) == ((), ("crm.t",))
+
+
+def test_a_tool_says_it_better_than_its_backend_key_by_key(tmp_path):
+    catalog = load_crm(
+        tmp_path,
+        """
+        backend: crm
+        url: https://c.test
+        says: The CRM.
+        timeout: 10s
+        reply: {redact: off, on_error: pass, most_bytes: 1KiB}
+        tools:
+          a: {call: GET /a}
+          b: {call: GET /b, timeout: 500ms, reply: {redact: [EMAIL_ADDRESS], most_bytes: 7}}
+        """,
+    )
+    first, second = catalog.tools["crm.a"], catalog.tools["crm.b"]
+    assert (first.timeout_s, first.reply.redact, first.reply.on_error, first.reply.most_bytes) == (
+        10,
+        frozenset(),
+        "pass",
+        1024,
+    )
+    assert (second.timeout_s, second.reply.redact, second.reply.on_error) == (0.5, frozenset({"EMAIL_ADDRESS"}), "pass")
+    assert second.reply.most_bytes == 7
+    assert (first.file, first.line, second.line) == ("crm.yaml", 7, 8)
+
+
+def test_addresses_are_networks(tmp_path):
+    text = "{backend: c, url: https://c.test, addresses: [10.0.0.0/8, 127.0.0.1, '::1'], tools: {t: {call: GET /}}}"
+    networks = load_crm(tmp_path, text).backends["c"].addresses
+    assert networks == (ip_network("10.0.0.0/8"), ip_network("127.0.0.1/32"), ip_network("::1/128"))
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_whoever_may_change_something_says_what(tmp_path, method):
+    (found,) = problems(tmp_path, c=f"{{backend: c, url: https://c.test, tools: {{t: {{call: {method} /}}}}}}")
+    assert found.message == f"a {method} needs the key effect beside it"
+
+
+def test_optional_arguments_are_said_to_be(tmp_path):
+    text = (
+        "{backend: c, url: https://c.test, tools: {t: {call: GET /, args: {a: {type: string}, b: {optional: true}}}}}"
+    )
+    contract = load_crm(tmp_path, text).tools["c.t"].contract
+    assert contract.check({"a": "x"}) == ()
+    assert [one.path for one in contract.check({"b": "x"})] == ["/a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "path", "says"),
+    [
+        ("url: ftp://c.test", 2, "url", "must begin with http"),
+        ("url: https://c.test\naddresses: [10.0.0.1/8]", 3, "addresses[0]", "write 10.0.0.0/8 or 10.0.0.1"),
+        ("url: https://c.test\naddresses: [intranet]", 3, "addresses[0]", "is not a network"),
+        ("url: https://c.test\nreply: {redact: standart}", 3, "reply.redact", "standart"),
+        ("url: https://c.test\nreply: {redact: [EMAIL_ADRESS]}", 3, "reply.redact", "EMAIL_ADRESS"),
+    ],
+)
+def test_problems_of_a_backend_have_their_place(tmp_path, text, line, path, says):
+    (found,) = problems(tmp_path, c=f"backend: c\n{text}\ntools: {{t: {{call: GET /}}}}")
+    assert (found.line, found.path) == (line, path)
+    assert says in str(found)
+
+
+@pytest.mark.parametrize(
+    ("rest", "path", "says"),
+    [
+        ("args: {a: {tipe: string}}", "tools.t.args.a.tipe", "did you mean type?"),
+        ("args: {a: {optionel: true}}", "tools.t.args.a.optionel", "did you mean optional?"),
+        ("args: {a: {type: strng}}", "tools.t.args.a.type", "is not valid"),
+        ("args: {a: {pattern: '(?=x)'}}", "tools.t.args.a.pattern", "linear time"),
+        ("args: {a: {items: {format: emial}}}", "tools.t.args.a.items.format", "did you mean email?"),
+        ("args: {a: {$ref: nowhere.json}}", "tools.t.args.a.$ref", "there is no file nowhere.json"),
+        ("input: {properties: {a: {tipe: x}}}", "tools.t.input.properties.a.tipe", "did you mean type?"),
+        ("input: true", "tools.t.input", "must be a mapping"),
+        ("input: {$ref: broken.json}", "minimun", "is not a keyword"),
+        ("call: GET /x//y", "tools.t.call", "empty segment"),
+    ],
+)
+def test_problems_of_a_contract_have_their_place(tmp_path, rest, path, says):
+    (tmp_path / "broken.json").write_text('{"minimun": 1}')
+    call = "" if rest.startswith("call") else "call: POST /x, effect: write, "
+    (found,) = problems(tmp_path, c=f"{{backend: c, url: https://c.test, tools: {{t: {{{call}{rest}}}}}}}")
+    assert found.path == path
+    assert says in str(found)
+    assert found.file == ("broken.json" if "broken" in rest else "c.yaml")
+
+
+def test_a_digest_does_not_depend_on_the_order_of_keys():
+    assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1}) != digest({"a": 1, "b": [2, 1]})

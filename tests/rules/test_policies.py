@@ -1,0 +1,100 @@
+import pytest
+
+from rules.obligations import Approval
+from rules.rule import EVERYBODY, Effect, To
+from tests.rules.helpers import CRM, problems, ruleset
+
+
+def rule(folder, text):
+    (found,) = ruleset(folder, f"rules: [{{id: a, {text}}}]").rules
+    return found
+
+
+def test_a_rule_is_read_with_all_that_it_says(tmp_path):
+    one = rule(
+        tmp_path,
+        "says: Why., allow: [crm.get_*, crm.search], to: {roles: [x, y], agents: bot, users: ann, principals: [p]}, "
+        "when: args.q == 'x', require: {approval: {by: boss, within: 15m}}",
+    )
+    assert (one.id, one.effect, one.tools, one.says) == ("a", Effect.ALLOW, ("crm.get_*", "crm.search"), "Why.")
+    assert one.to == To(frozenset({"x", "y"}), frozenset({"bot"}), frozenset({"ann"}), frozenset({"p"}))
+    assert (one.when.text, one.obligations) == ("args.q == 'x'", (Approval("boss", 900.0),))
+    assert (one.file, one.line) == ("policy.yaml", 1)
+
+
+def test_the_least_that_a_rule_says(tmp_path):
+    one = rule(tmp_path, "deny: '*'")
+    assert (one.effect, one.tools, one.to, one.when, one.obligations) == (Effect.DENY, ("*",), EVERYBODY, None, ())
+    assert one.waive == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "says"),
+    [
+        ("allow: crm.get_customr", "rules[0].allow", "did you mean crm.get_customer?"),
+        ("deny: [crm.search, erp.*]", "rules[0].deny[1]", "erp.* matches no tool"),
+        ("allow: '*', deny: '*'", "rules[0]", "exactly one of the keys allow, deny"),
+        ("to: {roles: [x]}", "rules[0]", "exactly one of the keys allow, deny"),
+        ("allow: '*', when: argz.x == 1", "rules[0].when", "undeclared reference"),
+        ("allow: '*', when: '1'", "rules[0].when", "must be yes or no"),
+        ("allow: '*', when: true", "rules[0].when", "put it into quotes"),
+        ("allow: '*', to: {role: [x]}", "rules[0].to.role", "did you mean roles?"),
+        ("allow: '*', to: {}", "rules[0].to", "is empty"),
+        ("allow: '*', to: {roles: []}", "rules[0].to.roles", "is an empty list"),
+        ("allow: '*', to: {roles: [1]}", "rules[0].to.roles[0]", "put it into quotes"),
+        ("allow: '*', require: {}", "rules[0].require", "is empty"),
+        ("allow: '*', require: {approval: {by: x}}", "rules[0].require.approval", "lacks the key within"),
+        ("allow: '*', require: {limit: 20/hour}", "rules[0].require.limit", "no guard"),
+        ("deny: '*', require: {approval: {by: x, within: 1m}}", "rules[0].require", "has no meaning in a deny"),
+        ("deny: '*', waive: {approval: x}", "rules[0].waive", "has no meaning in a deny"),
+        ("allow: crm.refund, waive: {approval: ''}", "rules[0].waive.approval", "must be text that is not empty"),
+        ("allow: crm.refund, waive: {limit: x}", "rules[0].waive.limit", "is an unknown key"),
+        (
+            "allow: crm.wipe, waive: {approval: x}",
+            "rules[0].waive",
+            "cannot waive the approval of crm.wipe, an admin tool",
+        ),
+        (
+            "allow: 'crm.*', waive: {approval: x}",
+            "rules[0].waive",
+            "cannot waive the approval of crm.wipe, an admin tool",
+        ),
+        (
+            "allow: crm.refund, waive: {approval: x}, require: {approval: {by: x, within: 1m}}",
+            "rules[0].waive",
+            "waives what the same rule requires",
+        ),
+    ],
+)
+def test_what_can_be_no_rule_is_refused_with_its_place(tmp_path, text, path, says):
+    found = problems(tmp_path, crm=CRM, policy=f"rules: [{{id: a, {text}}}]")
+    assert any(one.path == path and says in str(one) for one in found), [str(one) for one in found]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "1a", "é", "a" * 65])
+def test_a_rule_has_a_name_that_records_can_carry(tmp_path, name):
+    (found,) = problems(tmp_path, crm=CRM, policy=f'rules: [{{id: "{name}", deny: "*"}}]')
+    assert found.path == "rules[0].id"
+
+
+def test_an_example_may_name_no_tool_only_where_it_expects_that(tmp_path):
+    for expect in ("unknown_tool", "deny"):
+        policy = f"examples: [{{as: {{}}, call: crm.none, expect: {expect}}}]"
+        assert ruleset(tmp_path, policy).examples[0].expect == expect
+    (found,) = problems(tmp_path, crm=CRM, policy="examples: [{as: {roles: [x]}, call: crm.serch, expect: allow}]")
+    assert (found.path, found.hint) == ("examples[0].call", "did you mean crm.search?")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{as: {}, call: crm.search, expect: allowed}", "must be one of"),
+        ("{as: {}, call: crm.search, expect: internal}", "must be one of"),
+        ("{call: crm.search, expect: allow}", "lacks the key as"),
+        ("{as: {role: [x]}, call: crm.search, expect: allow}", "did you mean roles?"),
+        ("{as: {}, call: crm.search, args: [1], expect: allow}", "must be a mapping"),
+    ],
+)
+def test_what_can_be_no_example(tmp_path, text, says):
+    found = problems(tmp_path, crm=CRM, policy=f"examples: [{text}]")
+    assert any(says in str(one) for one in found)
