@@ -215,14 +215,20 @@ def _refuse(_: str) -> Cleaned[str]:
 
 def _decoded(clean: Callable[[str], Cleaned[str]], encoding: str) -> Callable[[bytes], Cleaned[bytes]]:
     def on_bytes(body: bytes) -> Cleaned[bytes]:
-        try:
-            text = body.decode(encoding)
-        except UnicodeDecodeError:
-            raise Unreadable(f"the body is not {encoding} as its charset says") from None
+        text = _text(body, encoding)
+        if text is None:
+            raise Unreadable(f"the body is not {encoding}, which is its charset unless it names another")
         cleaned = clean(text)
         return Cleaned(cleaned.value.encode(encoding) if cleaned.counts else body, cleaned.counts)
 
     return on_bytes
+
+
+def _text(body: bytes, encoding: str) -> str | None:
+    try:
+        return body.decode(encoding)
+    except UnicodeDecodeError:  # it holds the body, so nothing is raised from it
+        return None
 
 
 def _edits(leaf: walk.Leaf, findings: list[Finding]) -> list[tuple[int, int, str]]:

@@ -46,11 +46,8 @@ class Leaf(NamedTuple):
 
 def check(text: str) -> None:
     """Raises BadJson unless `text` is one JSON value of bounded depth."""
-    try:
-        value = _DECODER.decode(text)
-    except (ValueError, RecursionError):
-        raise BadJson from None
-    if text.count("[") + text.count("{") > MOST_DEEP and _too_deep(value):
+    value, sound = _parsed(text)
+    if not sound or (text.count("[") + text.count("{") > MOST_DEEP and _too_deep(value)):
         raise BadJson
 
 
@@ -146,6 +143,13 @@ def _find_in(text: str, leaf: Leaf, find: Find) -> list[Finding]:
     at, outer = leaf.start, flat.outer
     found = find(flat.text, leaf.key, leaf.is_number)
     return [Finding(f.kind, at + outer(f.start), at + outer(f.end), f.score, f.detector) for f in found]
+
+
+def _parsed(text: str) -> tuple[Any, bool]:
+    try:
+        return _DECODER.decode(text), True
+    except (ValueError, RecursionError):  # it holds the text, so nothing is raised from it
+        return None, False
 
 
 def _no_number(constant: str) -> Any:

@@ -1,6 +1,7 @@
 import json
 import timeit
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,12 @@ from redaction.walk import MOST_DEEP
 
 STANDARD = Scanner(kinds_of("standard"))
 JSON = "application/json"
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def clean(body: bytes, media_type: str = JSON, charset: str | None = None) -> tuple[bytes, Counter[str]]:
@@ -156,7 +163,9 @@ def test_a_body_that_is_not_what_it_says_is_refused_without_a_word_of_it(
     with pytest.raises(Unreadable) as refusal:
         clean(body, media_type, charset)
     assert "ana" not in str(refusal.value)
-    assert refusal.value.__context__ is None or refusal.value.__suppress_context__
+    assert not any(
+        isinstance(error, ValueError) for error in chain(refusal.value)
+    )  # they hold what they could not read
 
 
 @pytest.mark.parametrize(
@@ -218,9 +227,11 @@ def test_values_are_cleaned_as_texts_are() -> None:
 
 
 def test_a_value_nested_too_deep_is_refused() -> None:
-    value: Any = 1
-    for _ in range(MOST_DEEP + 1):
-        value = [value]
+    value: Any = "ana@example.com"
+    for _ in range(MOST_DEEP // 2):
+        value = {"a": [value]}
+    assert STANDARD.clean_json_value(value)[1] == {"EMAIL_ADDRESS": 1}
+    value = [value]
     with pytest.raises(Unreadable, match="deep"):
         STANDARD.clean_json_value(value)
 
