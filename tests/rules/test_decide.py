@@ -112,8 +112,8 @@ def test_an_irreversible_call_needs_an_approval_unless_every_granting_rule_waive
 
 
 def test_a_rule_that_does_not_grant_adds_and_waives_nothing(tmp_path):
-    rules = "rules: [{id: a, allow: crm.rename}, {id: b, allow: '*', when: 'false', require: {approval: {by: x, within: 1s}}}]"
-    decision = decide(tmp_path, rules, "crm.rename", {"id": 1, "name": "x"})
+    other = "{id: b, allow: '*', when: 'false', require: {approval: {by: x, within: 1s}}}"
+    decision = decide(tmp_path, f"rules: [{{id: a, allow: crm.rename}}, {other}]", "crm.rename", {"id": 1, "name": "x"})
     assert (decision.rules, decision.obligations) == (("a",), ())
 
 

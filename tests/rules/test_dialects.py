@@ -28,7 +28,7 @@ def test_the_dialect_is_what_schema_says():
         dialect_of({"$schema": "https://example.com/my-dialect"})
 
 
-# Keywords that the metaschemas do not list: `$ref` in the oldest ones, what a later draft took over from an earlier one.
+# What the metaschemas do not list: `$ref` in the oldest ones, and what a later draft took over from an earlier one.
 UNLISTED = {"$ref", "definitions", "dependencies", "writeOnly", "$recursiveAnchor", "$recursiveRef", "$vocabulary"}
 
 

@@ -1,7 +1,11 @@
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from textwrap import dedent
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rules.load import MOST_BYTES, RulesError, load
 from tests.rules.helpers import CRM, facts, problems, ruleset, write
@@ -67,15 +71,15 @@ def check_mutations(source: Path, scratch: Path) -> int:
     good = scratch / "good"
     shutil.copytree(source, good)
     load(good)
-    count = 0
-    for count, mutation in enumerate(mutations(source), 1):
+    found = list(mutations(source))
+    for mutation in found:
         (good / mutation.file).write_text(mutation.text)
         with pytest.raises(RulesError) as caught:
             load(good)
         lines = {one.line for one in caught.value.problems if one.file == mutation.file}
         assert mutation.line in lines, f"{mutation.kind} {mutation.key}: {caught.value}"
         shutil.copy(source / mutation.file, good / mutation.file)
-    return count
+    return len(found)
 
 
 def test_every_key_misspelt_or_doubled_is_refused_with_its_line(tmp_path):
@@ -293,3 +297,20 @@ def test_many_problems_are_cut_and_counted(tmp_path, monkeypatch):
         load(tmp_path)
     assert len(caught.value.problems) == 2
     assert str(caught.value).endswith("... and 2 more")
+
+
+@given(
+    st.integers(0, 10_000), st.sampled_from(["null", "[]", "{}", "5", "true", "''", "[1]", "*a", "\t", "\x00", "é: {"])
+)
+@settings(max_examples=150, deadline=None, database=None)
+def test_damaged_files_load_or_are_refused_with_reasons(at, junk):
+    text = dedent(FULL).lstrip()
+    at %= len(text)
+    end = text.find("\n", at)
+    with TemporaryDirectory() as name:
+        write(Path(name), policy=POLICY)
+        (Path(name) / "shop.yaml").write_text(text[:at] + junk + text[end:])
+        try:
+            load(Path(name))
+        except RulesError as error:
+            assert all(one.line >= 1 and one.message for one in error.problems)

@@ -27,6 +27,7 @@ def wires(one):
 
 
 S = "{type: string}"
+IN = "\n            in: "
 
 
 @pytest.mark.parametrize(
@@ -36,14 +37,22 @@ S = "{type: string}"
         ("DELETE /x/{id}", f"args: {{id: {S}, q: {S}}}", {"id": ("path", "id"), "q": ("query", "q")}),
         ("HEAD /x", f"args: {{q: {S}}}", {"q": ("query", "q")}),
         ("POST /x/{id}", f"args: {{id: {S}, q: {S}}}", {"id": ("path", "id"), "q": ("body", "q")}),
-        ("PATCH /x", f"args: {{q: {S}, r: {S}}}\n            in: {{q: query}}", {"q": ("query", "q"), "r": ("body", "r")}),
-        ("GET /x", f"args: {{X-T: {S}, c: {S}}}\n            in: {{X-T: header, c: cookie}}", {"X-T": ("header", "X-T"), "c": ("cookie", "c")}),
+        ("PATCH /x", f"args: {{q: {S}, r: {S}}}{IN}{{q: query}}", {"q": ("query", "q"), "r": ("body", "r")}),
+        (
+            "GET /x",
+            f"args: {{X-T: {S}, c: {S}}}{IN}{{X-T: header, c: cookie}}",
+            {"X-T": ("header", "X-T"), "c": ("cookie", "c")},
+        ),
         ("PUT /x/{id}", f"args: {{id: {S}, body_id: {S}}}", {"id": ("path", "id"), "body_id": ("body", "id")}),
-        ("PUT /x/{id}", f"args: {{id: {S}, query_id: {S}, body_id: {S}}}\n            in: {{query_id: query}}", {"id": ("path", "id"), "query_id": ("query", "id"), "body_id": ("body", "id")}),
+        (
+            "PUT /x/{id}",
+            f"args: {{id: {S}, query_id: {S}, body_id: {S}}}{IN}{{query_id: query}}",
+            {"id": ("path", "id"), "query_id": ("query", "id"), "body_id": ("body", "id")},
+        ),
         ("GET /x", f"args: {{query_id: {S}}}", {"query_id": ("query", "query_id")}),
         ("GET /x/{id}", f"args: {{id: {S}, body_id: {S}}}", {"id": ("path", "id"), "body_id": ("query", "body_id")}),
     ],
-)  # fmt: skip
+)
 def test_every_argument_has_its_place_and_its_name_there(tmp_path, call, rest, expected):
     assert wires(tool(tmp_path, call, rest)) == expected
 
@@ -53,7 +62,7 @@ def test_every_argument_has_its_place_and_its_name_there(tmp_path, call, rest, e
     [
         ("args: {body: {type: array, items: {type: integer}}}", True),
         (f"args: {{body: {S}}}", True),
-        (f"args: {{body: {S}}}\n            in: {{body: body}}", False),
+        (f"args: {{body: {S}}}{IN}{{body: body}}", False),
         (f"args: {{body: {S}, other: {S}}}", False),
         (f"args: {{other: {S}}}", False),
         ("", False),
@@ -119,10 +128,10 @@ def test_names_of_an_open_body_are_arguments_too(tmp_path):
             "has the path parameter id, which is no argument (did you mean idd?)",
         ),
         ("GET /x/{id}", "", 5, "has the path parameter id, which is no argument"),
-        ("GET /x", f"args: {{a: {S}}}\n            in: {{b: query}}", 8, "is no argument of this tool"),
-        ("GET /x", f"args: {{a: {S}}}\n            in: {{a: path}}", 8, "is not in the path of call (write {a} there)"),
-        ("GET /x", f"args: {{a: {S}}}\n            in: {{a: {{path: {{style: matrix}}}}}}", 8, "is not in the path"),
-        ("GET /{a}", f"args: {{a: {S}}}\n            in: {{a: query}}", 8, "is in the path of call"),
+        ("GET /x", f"args: {{a: {S}}}{IN}{{b: query}}", 8, "is no argument of this tool"),
+        ("GET /x", f"args: {{a: {S}}}{IN}{{a: path}}", 8, "is not in the path of call (write {a} there)"),
+        ("GET /x", f"args: {{a: {S}}}{IN}{{a: {{path: {{style: matrix}}}}}}", 8, "is not in the path"),
+        ("GET /{a}", f"args: {{a: {S}}}{IN}{{a: query}}", 8, "is in the path of call"),
         ("GET /x", "args: {a: {type: object}}", 7, "cannot travel in the query"),
         ("GET /x", "args: {a: {type: array, items: {type: object}}}", 7, "cannot travel in the query"),
         ("GET /x", "args: {a: {type: [integer, boolean]}}", 7, "cannot travel in the query"),
@@ -132,24 +141,24 @@ def test_names_of_an_open_body_are_arguments_too(tmp_path):
             7,
             "is an array, which cannot travel in the path",
         ),
-        ("GET /x", f"args: {{Cookie: {S}}}\n            in: {{Cookie: header}}", 8, "is a header that is never"),
+        ("GET /x", f"args: {{Cookie: {S}}}{IN}{{Cookie: header}}", 8, "is a header that is never"),
         (
             "GET /x",
-            f"args: {{Toolwall-Key: {S}}}\n            in: {{Toolwall-Key: header}}",
+            f"args: {{Toolwall-Key: {S}}}{IN}{{Toolwall-Key: header}}",
             8,
             "is a header that is never",
         ),
         (
             "GET /x",
-            f"args: {{AUTHORIZATION: {S}}}\n            in: {{AUTHORIZATION: header}}",
+            f"args: {{AUTHORIZATION: {S}}}{IN}{{AUTHORIZATION: header}}",
             8,
             "is a header that is never",
         ),
-        ("GET /x", f"args: {{a b: {S}}}\n            in: {{a b: header}}", 8, "is not a name that a header can have"),
-        ("GET /x", f"args: {{a=b: {S}}}\n            in: {{a=b: cookie}}", 8, "is not a name that a cookie can have"),
+        ("GET /x", f"args: {{a b: {S}}}{IN}{{a b: header}}", 8, "is not a name that a header can have"),
+        ("GET /x", f"args: {{a=b: {S}}}{IN}{{a=b: cookie}}", 8, "is not a name that a cookie can have"),
         (
             "GET /x",
-            f"args: {{X-A: {S}, x-a: {S}}}\n            in: {{X-A: header, x-a: header}}",
+            f"args: {{X-A: {S}, x-a: {S}}}{IN}{{X-A: header, x-a: header}}",
             8,
             "like another argument",
         ),

@@ -59,8 +59,6 @@ words = st.sampled_from(
         "most_bytes",
         "rules",
         "id",
-    ]
-    + [
         "allow",
         "deny",
         "to",

@@ -280,8 +280,12 @@ schemas = st.recursive(
             {"minimum": 1},
             {"pattern": "^a"},
             {"enum": [0, "a", None]},
+            {"const": False},
+            {"maxItems": 1},
+            {"uniqueItems": True},
+            {"required": ["a"]},
+            {"multipleOf": 0.5},
         ]
-        + [{"const": False}, {"maxItems": 1}, {"uniqueItems": True}, {"required": ["a"]}, {"multipleOf": 0.5}]
     ),
     lambda below: (
         st.builds(lambda a, b: {"anyOf": [a, b]}, below, below)

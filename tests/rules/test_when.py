@@ -114,8 +114,18 @@ json_values = st.recursive(
 @given(
     st.dictionaries(st.sampled_from(["a", "b"]), json_values),
     st.sampled_from(
-        ["args.a == args.b", "args.a < 1", "args.a", "!args.a", "size(args.a) > 1", "args.a.all(x, x == args.b)"]
-        + ["string(args.a) == 'x'", "args.a in args.b", "args.a + args.b == args.a", "has(args.a.b)"]
+        [
+            "args.a == args.b",
+            "args.a < 1",
+            "args.a",
+            "!args.a",
+            "size(args.a) > 1",
+            "args.a.all(x, x == args.b)",
+            "string(args.a) == 'x'",
+            "args.a in args.b",
+            "args.a + args.b == args.a",
+            "has(args.a.b)",
+        ]
     ),
 )
 @settings(max_examples=300, deadline=None, database=None)
