@@ -19,7 +19,7 @@ from proxy.body import Body
 from proxy.errors import Refusal
 from proxy.ledger import Ledger, LedgerError
 from proxy.model import Call, Hail, Result
-from proxy.outcomes import withheld
+from proxy.outcomes import RETRY_SECONDS, withheld
 from proxy.record import Record
 from proxy.telemetry import Attempt, Telemetry, Trace
 from redaction.scanner import Scanner
@@ -226,6 +226,7 @@ class Entry:
             "Toolwall met an unforeseen error and refused the call.",
             executed="unknown" if self.sent else "no",
             suggestion="Tell the operator the call_id; the cause stands in the log.",
+            retry_after=RETRY_SECONDS,
             note=type(error).__name__,
         )
 
@@ -278,6 +279,7 @@ class Entry:
             "The call cannot be recorded, so its answer is withheld." if self.sent else "The call cannot be recorded.",
             executed="unknown" if self.sent else "no",
             suggestion="Tell the operator that the ledger of the sidecar cannot be written.",
+            retry_after=RETRY_SECONDS,
         )
 
     def _tell(self) -> None:

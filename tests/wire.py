@@ -258,12 +258,13 @@ async def wall(
     identity: str = "{static: {id: bot, roles: [support]}}",
     listener: str = "",
     host: str = "127.0.0.1",
+    port: int = 0,
     backend_keys: str = "",
 ) -> AsyncIterator[Wall]:
     """A sidecar over a backend `crm` with these tools (YAML, indented by two).
 
-    `config` adds to toolwall.yaml, `listener` to its listener, `backend_keys` to the backend's file; `host` is the
-    name under which the rules know the backend.
+    `config` adds to toolwall.yaml, `listener` to its listener, `backend_keys` to the backend's file; `host`
+    and `port` are where the rules believe the backend to be.
     """
     backend = Backend(answer)
     server = await asyncio.start_server(backend.serve, "127.0.0.1", 0, limit=1 << 22)
@@ -271,7 +272,7 @@ async def wall(
     rules = folder / "rules"
     rules.mkdir(exist_ok=True)
     (rules / "crm.yaml").write_text(
-        f"backend: crm\nurl: http://{host}:{backend.port}/api\n{backend_keys}\ntools:\n{tools}\n"
+        f"backend: crm\nurl: http://{host}:{port or backend.port}/api\n{backend_keys}\ntools:\n{tools}\n"
     )
     (rules / "policy.yaml").write_text(policy)
     (folder / "toolwall.yaml").write_text(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.protocols import head, target
 from proxy.protocols.arguments import gather
-from rules.schema import Problem
+from rules.problems import Problem, undeclared
 from rules.tools import Param, Tool
 
-# Only a plain name of the request is said back to the caller.
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+# Looked at to guess what was meant, which costs far more than to read them.
+_MOST_NAMES = 8
+_MOST_NAME = 64
 
 
 @dataclass(slots=True)
@@ -23,10 +23,11 @@ class Placed:
     arguments: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def undeclared(self, name: str) -> None:
-        """Note a name that the contract does not have."""
-        path = f"/{name}" if _PLAIN_NAME.fullmatch(name) else ""
-        self.problems.append(Problem(path, "is not an argument of this tool"))
+    def undeclared(self, place: str, names: list[str], known: Iterable[str]) -> None:
+        """Note names that the contract does not have there. They are not said back: any text can be a name."""
+        if names:
+            few = [name[:_MOST_NAME] for name in names[:_MOST_NAMES]]
+            self.problems.append(Problem("", f"the {place} {undeclared(few, known)}"))
 
 
 def path(placed: Placed, tool: Tool, segments: Mapping[str, str]) -> None:
@@ -38,7 +39,7 @@ def path(placed: Placed, tool: Tool, segments: Mapping[str, str]) -> None:
 
 def _path_value(param: Param, segment: str) -> str:
     text = target.decode(segment)
-    if target.has_slash(segment) and not param.encoded_slash or ";" in segment and not param.matrix:
+    if (target.has_slash(segment) and not param.encoded_slash) or (";" in segment and not param.matrix):
         raise head.bad("The path holds an encoded slash or a `;` where the contract has none.")
     return text.removeprefix(f";{param.wire}=") if param.matrix else text
 
@@ -54,8 +55,7 @@ def query(placed: Placed, tool: Tool, pairs: list[tuple[str, str]]) -> None:
     for name, found in values.items():
         if (param := params.get(name)) is not None:
             placed.arguments[param.name] = gather(found, param.kind, param.name)
-        else:
-            placed.undeclared(name)
+    placed.undeclared("query", [name for name in values if name not in params], params)
 
 
 def headers(placed: Placed, tool: Tool, pairs: list[tuple[str, str]], jar: Mapping[str, str]) -> None:
@@ -81,10 +81,12 @@ def body(placed: Placed, tool: Tool, value: Any) -> None:
         return
     names = {wire: name for name, wire in tool.body_wire.items()}
     taken = {param.name for param in tool.params} | tool.body_wire.keys()
+    strange = []
     for key, item in value.items():
         if (name := names.get(key)) is not None:
             placed.arguments[name] = item
         elif tool.body_open and key not in taken:
             placed.arguments[key] = item
         else:
-            placed.undeclared(key)
+            strange.append(key)
+    placed.undeclared("body", strange, names)

@@ -19,7 +19,6 @@ from proxy.protocols import problem
 from proxy.protocols.head import Door
 from proxy.protocols.rest import RestAsk
 
-
 _TOO_MANY = "Too many headers received"
 """What aiohttp says of it; there is no type of its own for it."""
 
@@ -177,15 +176,20 @@ def _too_large(most: int) -> Refusal:
 
 
 def _busy() -> Refusal:
-    return Refusal("limit_reached", "The sidecar has too many calls under way.", retry_after=1)
+    return Refusal(
+        "limit_reached",
+        "The sidecar has too many calls under way.",
+        suggestion="Wait, then repeat the call; make fewer calls at once.",
+        retry_after=1,
+    )
 
 
 def _refused(request: web.BaseRequest, refusal: Refusal) -> web.StreamResponse:
     status, headers, body = problem.reply(refusal, refusal.call_id, refusal.tool)
     response = web.Response(status=status, headers=CIMultiDict(headers), body=body)
     response.headers["Server"] = "toolwall"
-    if refusal.code in ("bad_request", "too_large"):
-        # What follows on the connection may be the rest of what was refused.
+    if refusal.code in ("bad_request", "too_large", "limit_reached"):
+        # What follows on the connection may be the rest of what was refused, perhaps before its head was checked.
         response.force_close()
     return response
 
