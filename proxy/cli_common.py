@@ -42,3 +42,8 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+
+
+def visible(text: str) -> str:
+    """Text for a terminal: what would not be seen, or would move other text, stands as an escape."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

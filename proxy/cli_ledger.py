@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from proxy.cli_common import FINDINGS, Config, fail, settings_of
+from proxy.cli_common import FINDINGS, Config, console, fail, settings_of, visible
 
 if TYPE_CHECKING:
     from proxy.ledger.chain import Sealed
@@ -29,19 +29,20 @@ def folder_of(config: Path) -> Path:
 def show(
     call: Annotated[str, typer.Argument(help="A call's id or the beginning of it; without it, the last calls.")] = "",
     config: Config = Path("toolwall.yaml"),
-    tool: str = "",
-    principal: str = "",
-    run: str = "",
+    tool: Annotated[str, typer.Option(help="Only calls of this tool.")] = "",
+    principal: Annotated[str, typer.Option(help="Only calls of this principal.")] = "",
+    run: Annotated[str, typer.Option(help="Only calls of this run.")] = "",
     decision: Annotated[str, typer.Option(help="allow or deny.")] = "",
     code: Annotated[str, typer.Option(help="A refusal code.")] = "",
     outcome: Annotated[str, typer.Option(help="ok, refused, client_gone, outcome_unknown, unfinished.")] = "",
-    limit: int = 20,
+    since: Annotated[datetime | None, typer.Option(help="Only calls from this UTC time on.")] = None,
+    limit: Annotated[int, typer.Option(help="How many calls at most.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
 ) -> None:
     """Show one call with its intent, or a table of calls, newest first."""
     from proxy.ledger import LedgerError, index
 
-    query = index.Query(tool, principal, run, decision, code, outcome, limit=limit)
+    query = index.Query(tool, principal, run, decision, code, outcome, _nanoseconds(since), limit)
     try:
         found = index.show(folder_of(config), call) if call else index.find(folder_of(config), query)
     except LedgerError as error:
@@ -52,7 +53,7 @@ def show(
         _print_lines(found)
     elif call:
         for sealed in found:
-            typer.echo(json.dumps({"seq": sealed.seq, **sealed.entry}, indent=2, ensure_ascii=False))
+            typer.echo(json.dumps({"seq": sealed.seq, **sealed.entry}, indent=2))
     else:
         _table(found)
 
@@ -90,12 +91,13 @@ def verify(config: Config = Path("toolwall.yaml")) -> None:
     except (LedgerError, state.StateError) as error:
         fail(str(error))
     for fault in report.faults:
-        typer.echo(str(fault))
+        typer.echo(visible(str(fault)))
     for note in report.notes:
         typer.echo(f"note: {note}")
     for call in report.unfinished:
         typer.echo(f"unfinished: {call} has an intent and no end")
     typer.echo(f"{report.records} records in {report.segments} segments, head at {report.head_seq}: {_verdict(report)}")
+    typer.echo(f"last: {report.last_seq} {report.last_hash}")
     raise typer.Exit(0 if report.ok else FINDINGS)
 
 
@@ -109,10 +111,9 @@ def export(
     from proxy.ledger import LedgerError
     from proxy.ledger import export as writing
 
-    since_ns = int(since.replace(tzinfo=UTC).timestamp() * 1e9) if since else 0
     rows = writing.export_csv if csv else writing.export_lines
     try:
-        for row in rows(folder_of(config), since_ns):
+        for row in rows(folder_of(config), _nanoseconds(since)):
             sys.stdout.buffer.write(row)
         sys.stdout.flush()
     except LedgerError as error:
@@ -123,26 +124,29 @@ def export(
 
 
 def _verdict(report: Report) -> str:
-    return "sound" if report.ok else f"BROKEN, {report.fault_count} faults"
+    unfinished = f", {report.unfinished_count} unfinished" if report.unfinished_count else ""
+    return ("sound" if report.ok else f"BROKEN, {report.fault_count} faults") + unfinished
+
+
+def _nanoseconds(moment: datetime | None) -> int:
+    return int(moment.replace(tzinfo=UTC).timestamp() * 1e9) if moment else 0
 
 
 def _print_lines(entries: Any) -> None:
     for sealed in entries:
-        typer.echo(json.dumps({"seq": sealed.seq, **sealed.entry}, ensure_ascii=False))
+        typer.echo(json.dumps({"seq": sealed.seq, **sealed.entry}))
 
 
 def _table(found: list[Sealed]) -> None:
     from rich import box
     from rich.table import Table
 
-    from proxy.cli_common import console
-
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("time (UTC)", "call", "tool", "principal", "outcome", "status", "redacted", "ms"):
         table.add_column(column, no_wrap=column != "redacted", overflow="fold" if column == "redacted" else "ellipsis")
     for sealed in found:
         entry = sealed.entry
-        table.add_row(
+        cells = (
             f"{datetime.fromtimestamp(sealed.at_ns / 1e9, UTC):%H:%M:%S}",
             entry.get("call", ""),
             entry.get("tool", "-"),
@@ -152,4 +156,5 @@ def _table(found: list[Sealed]) -> None:
             " ".join(f"{kind}={count}" for kind, count in entry.get("redactions", {}).items()),
             f"{entry.get('total_ms', 0):.1f}",
         )
+        table.add_row(*map(visible, cells))
     console().print(table)

@@ -1,0 +1,177 @@
+"""`toolwall run` as a process: it starts, stops in order, and survives being killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from proxy.ledger.export import export_lines
+from proxy.ledger.verify import verify
+from proxy.serve import _OneLine
+from proxy.state import LEDGER_HEAD, load_key
+from tests.wire import Backend, always_ok
+
+ROOT = Path(__file__).parents[2]
+TOOLS = """
+  get: {says: "Read one.", call: "GET /things/{id}", args: {id: {type: integer}}}
+  put: {says: "Write one.", call: "POST /things", args: {name: {type: string}}, effect: write}
+"""
+
+
+def write_files(folder: Path, backend_port: int) -> None:
+    (folder / "rules").mkdir()
+    (folder / "rules" / "crm.yaml").write_text(f"backend: crm\nurl: http://127.0.0.1:{backend_port}\ntools:{TOOLS}")
+    (folder / "rules" / "policy.yaml").write_text('rules: [{id: everything, allow: "crm.*"}]\n')
+    (folder / "toolwall.yaml").write_text(
+        "state: state\nadmin: {bind: '127.0.0.1:0'}\n"
+        "listeners: [{bind: '127.0.0.1:0', identity: {static: {id: bot}}}]\n"
+    )
+
+
+@contextmanager
+def sidecar(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A running sidecar and its door's port."""
+    command = [sys.executable, "-m", "proxy.cli", "run", "-c", str(folder / "toolwall.yaml"), "--log", "warning"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            line = process.stderr.readline()
+            found = re.search(r"serves on [\d.]+:(\d+)", line)
+            assert found, line
+            yield process, int(found.group(1))
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.communicate(timeout=20)
+
+
+async def agent(port: int, write: bool, answered: list[str]) -> None:
+    """Call until the sidecar is gone; note the ids of whole answers."""
+    body = b'{"name": "a"}'
+    post = (
+        f"POST /crm/things HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    )
+    raw = post.encode() + b"\r\n\r\n" + body if write else b"GET /crm/things/7 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        while True:
+            writer.write(raw)
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            assert head.startswith("http/1.1 200")
+            length, call = re.search(r"content-length: (\d+)", head), re.search(r"toolwall-call: (\w+)", head)
+            assert length is not None
+            assert call is not None
+            await reader.readexactly(int(length.group(1)))
+            answered.append(call.group(1))
+    except (ConnectionError, asyncio.IncompleteReadError):
+        writer.close()
+
+
+async def under_fire(folder: Path, kills: int, lives_s: tuple[float, float]) -> list[str]:
+    answered: list[str] = []
+    backend = Backend(always_ok)
+    server = await asyncio.start_server(backend.serve, "127.0.0.1", 0)
+    write_files(folder, server.sockets[0].getsockname()[1])
+    dice = random.Random(7)
+    for _ in range(kills):
+        with sidecar(folder) as (process, port):
+            agents = [asyncio.create_task(agent(port, write, answered)) for write in (False, True) * 4]
+            await asyncio.sleep(dice.uniform(*lives_s))
+            process.kill()
+            await asyncio.wait_for(asyncio.gather(*agents), 10)
+    server.close()
+    await asyncio.sleep(0.2)
+    return answered
+
+
+def crash(folder: Path, kills: int) -> None:
+    answered = asyncio.run(under_fire(folder, kills, (0.1, 0.6)))
+    assert len(answered) > 20 * kills
+    with sidecar(folder) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    entries = [json.loads(line) for line in export_lines(folder / "state" / "ledger")]
+    ended = [entry["call"] for entry in entries if entry["kind"] == "call" and entry["outcome"] == "ok"]
+    intents = {entry["call"] for entry in entries if entry["kind"] == "intent"}
+    assert len(set(answered)) == len(answered)
+    assert set(answered) <= set(ended)
+    assert len(set(ended)) == len(ended)
+    writes = {entry["call"] for entry in entries if entry["kind"] == "call" and entry["effect"] == "write"}
+    assert writes <= intents
+    key = load_key("", folder / "state", {}).derive(LEDGER_HEAD)
+    assert verify(folder / "state" / "ledger", key).faults == []
+
+
+def test_a_killed_sidecar_has_a_record_of_every_answer(tmp_path: Path) -> None:
+    crash(tmp_path, 3)
+
+
+@pytest.mark.full
+def test_twenty_kills_lose_no_record(tmp_path: Path) -> None:
+    crash(tmp_path, 20)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_ends_it_in_order(tmp_path: Path, name: str) -> None:
+    write_files(tmp_path, 9)
+    with sidecar(tmp_path) as (process, _):
+        started = time.monotonic()
+        process.send_signal(getattr(signal, name))
+        assert process.wait(10) == 0
+        assert time.monotonic() - started < 5
+    kinds = [json.loads(line)["kind"] for line in export_lines(tmp_path / "state" / "ledger")]
+    assert kinds == ["open", "close"]
+
+
+def test_a_call_under_way_may_end_while_it_stops(tmp_path: Path) -> None:
+    async def play() -> None:
+        asked = asyncio.Event()
+
+        async def slow(request: bytes) -> bytes | None:
+            asked.set()
+            await asyncio.sleep(0.5)
+            return await always_ok(request)
+
+        server = await asyncio.start_server(Backend(slow).serve, "127.0.0.1", 0)
+        write_files(tmp_path, server.sockets[0].getsockname()[1])
+        with sidecar(tmp_path) as (process, port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /crm/things/7 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            await asyncio.wait_for(asked.wait(), 10)
+            process.send_signal(signal.SIGTERM)
+            assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 200")
+            assert await asyncio.to_thread(process.wait, 10) == 0
+            writer.close()
+        server.close()
+
+    asyncio.run(play())
+
+
+def test_a_second_sidecar_on_the_same_state_is_refused(tmp_path: Path) -> None:
+    write_files(tmp_path, 9)
+    with sidecar(tmp_path):
+        command = [sys.executable, "-m", "proxy.cli", "run", "-c", str(tmp_path / "toolwall.yaml")]
+        second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert second.returncode == 3
+    assert "another sidecar runs on the same state folder" in second.stderr
+
+
+def test_log_lines_hold_no_text_of_exceptions() -> None:
+    try:
+        raise ValueError("the secret value\nof a customer")
+    except ValueError:
+        record = logging.LogRecord("toolwall", logging.ERROR, "", 1, "it\nfailed", (), sys.exc_info())
+    line = _OneLine("%(levelname)s %(message)s").format(record)
+    assert line == "ERROR it failed (ValueError)"
