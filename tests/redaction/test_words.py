@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from redaction.words import Words
 
@@ -40,13 +42,26 @@ def test_a_key_that_goes_on_with_something_else_does_not(key: str) -> None:
     assert not PHONE.end(key)
 
 
-@pytest.mark.parametrize("text", [b'{"homePhone": 1}', b'{"social_security": 1}', b"SOCIAL SECURITY", b"xphonex"])
+@pytest.mark.parametrize(
+    "text", [b'{"homePhone": 1}', b'{"social_security": 1}', b"SOCIAL SECURITY", b"a_phone", b"PHONES"]
+)
 def test_what_may_stand_somewhere_is_never_denied(text: bytes) -> None:
     assert PHONE.may_stand_in(text)
 
 
 def test_what_stands_nowhere_is_denied() -> None:
-    assert not PHONE.may_stand_in(b'{"id": 5551234567, "social": "insecurity"}')
+    assert not PHONE.may_stand_in(b'{"id": 5551234567, "social": "insecurity", "a": "microphones, PHONEtics, xphone"}')
+
+
+KEYS = st.text(st.sampled_from("aAzZ0_ -sSé"), max_size=4)
+FORMS = st.sampled_from(["phone", "Phone", "PHONE", "phones", "socialSecurity", "social_security", "Social Security"])
+
+
+@given(KEYS, FORMS, KEYS)
+def test_wherever_a_word_counts_it_may_stand(before: str, word: str, after: str) -> None:
+    key = before + word + after
+    if PHONE.end(key) or PHONE.stand_in(key.encode()):
+        assert PHONE.may_stand_in(f'{{"{key}": 1}}'.encode())
 
 
 def test_a_word_beyond_ascii_is_seen() -> None:
