@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, Final
 
 NO_EXAMPLE: Final = object()
@@ -12,6 +14,12 @@ NO_EXAMPLE: Final = object()
 
 MOST_PROBLEMS = 16
 """A model mends a few problems at a time; more would only fill its context."""
+
+MOST_VALUE = 80
+"""Characters of a value of the schema that a problem shows."""
+
+MOST_NAMES, MOST_NAME = 8, 64
+"""Undeclared names, and characters of each, that are compared with declared ones: it costs far more than reading."""
 
 MOST_SHOWN = 20
 """Options of an enum or declared names that a problem lists."""
@@ -71,7 +79,8 @@ def closest(name: str, known: Iterable[str]) -> str:
 def undeclared(names: Iterable[str], known: Iterable[str]) -> str:
     """How to say that names are not declared, without repeating them: the caller knows what it sent."""
     known = sorted(known)
-    meant = sorted({near for name in names if (near := closest(name, known))})
+    few = [name[:MOST_NAME] for name in islice(names, MOST_NAMES)]
+    meant = sorted({near for name in few if (near := closest(name, known))})
     says = "holds a name that is not declared"
     if meant:
         says += f" (did you mean {' or '.join(meant[:MOST_SHOWN])}?)"
@@ -85,14 +94,20 @@ def listed(options: Sequence[Any]) -> str:
     return f"{shown} and {rest} more" if rest > 0 else shown or "none"
 
 
+def _shown(value: Any) -> str:
+    """A value of the schema: text as it is, all else as JSON, cut where it is long."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MOST_VALUE else text[:MOST_VALUE] + " ..."
+
+
 def _must_be(types: Iterable[str]) -> str:
     return "must be " + " or ".join(sorted(_NAMES[one] for one in types))
 
 
 _SAYINGS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
-    "const": lambda d: f"must be {d['expected_value']}",
+    "const": lambda d: f"must be {_shown(d['expected_value'])}",
     "contains": lambda d: "does not hold the items that it must hold",
-    "enum": lambda d: f"must be one of: {listed(d['options'])}",
+    "enum": lambda d: f"must be one of: {listed([_shown(one) for one in d['options']])}",
     "exclusiveMaximum": lambda d: f"must be less than {d['limit']}",
     "exclusiveMinimum": lambda d: f"must be more than {d['limit']}",
     "falseSchema": lambda d: "is not allowed",

@@ -7,7 +7,7 @@ hangs on dynamic scope or on annotations (see DISPUTED): a call is refused where
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,9 @@ from rules.problems import MOST_PROBLEMS, NO_EXAMPLE, Problem, closest, phrase, 
 from rules.samples import Guide
 
 __all__ = ["NO_EXAMPLE", "BadSchema", "Contract", "Problem"]
+
+Place = Sequence[str | int]
+"""A path into the arguments, from the top."""
 
 MOST_DEPTH = 128
 """Nesting of arguments: validators recurse, and tens of thousands of levels would end the process."""
@@ -104,10 +107,10 @@ class Contract:
             return (Problem("", "could not be checked against the tool's contract"),)
 
     def _explain(self, args: dict[str, Any], elements: int) -> tuple[Problem, ...]:
-        found = {
-            (one.path, one.problem): one for error in self._errors(args, elements) for one in self._problems(error)
-        }
-        return tuple(found[key] for key in sorted(found)[:MOST_PROBLEMS])
+        told = [self._told(error) for error in self._errors(args, elements)]
+        found = {(self.guide.safe(place), says): place for place, says in told}
+        few = sorted(found)[:MOST_PROBLEMS]
+        return tuple(Problem(safe, says, self.guide.example(found[safe, says])) for safe, says in few)
 
     def _errors(self, args: dict[str, Any], elements: int) -> Iterator[Any]:
         if elements <= MOST_EXPLAINED:
@@ -118,18 +121,14 @@ class Contract:
         except jsonschema_rs.ValidationError as error:
             yield error
 
-    def _problems(self, error: Any) -> Iterator[Problem]:
-        kind = error.kind.name
-        details = error.kind.as_dict()
+    def _told(self, error: Any) -> tuple[Place, str]:
+        """Where an error is and how to say it."""
+        place, kind, details = error.instance_path, error.kind.name, error.kind.as_dict()
         if kind == "required":
-            path = [*error.instance_path, details["property"]]
-            yield Problem(self.guide.safe(path), "is missing", self.guide.example(path))
-        elif kind in ("additionalProperties", "unevaluatedProperties"):
-            known = self.guide.names_at(error.instance_path)
-            yield Problem(self.guide.safe(error.instance_path), undeclared(details["unexpected"], known))
-        else:
-            path = error.instance_path
-            yield Problem(self.guide.safe(path), phrase(error), self.guide.example(path))
+            return [*place, details["property"]], "is missing"
+        if kind in ("additionalProperties", "unevaluatedProperties"):
+            return place, undeclared(details["unexpected"], self.guide.names_at(place))
+        return place, phrase(error)
 
 
 def compiled(schema: Any, dialect: Dialect, documents: Mapping[str, Any]) -> jsonschema_rs.Validator:

@@ -1,6 +1,9 @@
+import timeit
+
+import jsonschema_rs
 import pytest
 
-from rules.problems import MOST_SHOWN, Problem, closest, listed, pointer, type_of, undeclared
+from rules.problems import MOST_SHOWN, MOST_VALUE, Problem, closest, listed, phrase, pointer, type_of, undeclared
 
 
 @pytest.mark.parametrize(
@@ -43,3 +46,22 @@ def test_long_lists_are_cut_and_counted():
 
 def test_an_example_of_null_is_not_no_example():
     assert Problem("", "x", None) != Problem("", "x")
+
+
+def test_many_long_names_cost_no_time():
+    names = [f"{number}" + "customer_id" * 5000 for number in range(1000)]
+    known = [f"customer_id_{number}" for number in range(50)]
+    assert min(timeit.repeat(lambda: undeclared(names, known), number=1, repeat=3)) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "says"),
+    [
+        ({"enum": [None, True, "x", {"a": 1}]}, 5, 'must be one of: null, true, x, {"a": 1}'),
+        ({"const": False}, 5, "must be false"),
+        ({"const": "x" * 500}, 5, "must be " + "x" * MOST_VALUE + " ..."),
+    ],
+)
+def test_values_of_the_schema_are_shown_as_json(schema, value, says):
+    (error,) = jsonschema_rs.Draft202012Validator(schema).iter_errors(value)
+    assert phrase(error) == says
