@@ -53,7 +53,7 @@ def compare(run: Run, lines: Path) -> None:
                 f"  p50 {trial.p50_ms:>8.3f} ms  p99 {trial.p99_ms:>8.3f} ms  CPU {trial.cpu_us:>7,.0f} us"
             )
         stack.close()
-        if "toolwall" in run.subjects and not spans.traces:
+        if "toolwall" in run.subjects and not spans.paths:
             raise BenchError("the collector was told nothing, so telemetry was off")
 
 
@@ -74,12 +74,13 @@ def _say_start(place: Place, run: Run, lines: Path) -> None:
 
 def micro(lines: Path, seconds: float) -> None:
     """Measure the parts of one call."""
-    from tests.bench.micro import parts
+    from tests.bench.micro import figures  # which loads the whole product
 
     report.begin(lines, micro=True)
-    for name, waiters, us, cpu_us in parts(seconds):
-        figures = {"connections": waiters, "rps": round(1e6 / us, 1), "p50_ms": us / 1000, "cpu_us": round(cpu_us, 2)}
-        report.add(lines, report.line(report.MICRO, name, **figures))
+    for figure in figures(seconds):
+        us, name = round(figure.us, 2), figure.part.name
+        measured = {"connections": figure.part.waiters, "rps": round(1e6 / us, 1), "p50_ms": us / 1000}
+        report.add(lines, report.line(report.MICRO, name, **measured, cpu_us=round(figure.cpu_us, 2)))
 
 
 def _options() -> argparse.ArgumentParser:

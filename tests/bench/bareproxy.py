@@ -9,10 +9,10 @@ access log, paths passed on as they came, hop-by-hop headers removed (RFC 9110, 
 from __future__ import annotations
 
 import asyncio
-import importlib
 import sys
 
 import aiohttp
+import uvloop
 from aiohttp import web
 from yarl import URL
 
@@ -64,6 +64,6 @@ async def _serve(port: int, backend_port: int) -> None:
 
 if __name__ == "__main__":
     here, there, loop = sys.argv[1:]
-    factory = importlib.import_module("uvloop").new_event_loop if loop == "uvloop" else asyncio.new_event_loop
+    factory = uvloop.new_event_loop if loop == "uvloop" else asyncio.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(_serve(int(here), int(there)))

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tests.bench.evidence import LedgerTail, assert_cleaned, assert_forwarded, assert_recorded
-from tests.bench.load import load
+from tests.bench.load import Load, load
 from tests.bench.nginx import Backend
 from tests.bench.processes import BenchError, wait_for
 from tests.bench.replies import Scenario
@@ -65,11 +65,8 @@ class Bench:
         for _ in tail.records() if tail else ():
             pass
         before, cpu = self._backend.requests(), subject.process.cpu_s()
-        seen = load(subject.port, subject.path(scenario), connections, seconds)
+        seen = _load(subject, scenario, connections, seconds)
         cpu = subject.process.cpu_s() - cpu
-        subject.process.check()
-        if seen.errors or not seen.requests:
-            raise BenchError(f"{subject.name}, {scenario.name}, {connections} connections: {seen}")
         forwarded = self._backend.requests() - before
         assert_forwarded(subject.name, seen.requests, forwarded, connections)
         if tail:
@@ -110,8 +107,20 @@ def start_and_memory(folder_place: Place, scenario: Scenario, starts: int) -> It
 def _memory(subject: Subject, scenario: Scenario) -> float:
     done, give_up = 0, time.monotonic() + 120
     while done < MEMORY_CALLS and time.monotonic() < give_up:
-        done += load(subject.port, subject.path(scenario), 16, 1).requests
-        subject.process.check()
+        done += _load(subject, scenario, 16, 1).requests
     if done < MEMORY_CALLS:
         raise BenchError(f"{subject.name} answered {done} calls in two minutes")
     return subject.process.rss_mb()
+
+
+def _load(subject: Subject, scenario: Scenario, connections: int, seconds: float) -> Load:
+    """Raises BenchError where one answer was not as it should be, with the subject's log where it ended."""
+    try:
+        seen = load(subject.port, subject.path(scenario), connections, seconds)
+    finally:
+        subject.process.check()
+    if seen.errors or not seen.requests:
+        raise BenchError(
+            f"{subject.name}, {scenario.name}, {connections} connections: {seen}\n{subject.process.tail()}"
+        )
+    return seen

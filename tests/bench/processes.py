@@ -37,15 +37,18 @@ class Running:
 
     def cpu_s(self) -> float:
         """Processor time, user and system, of the process and its children so far."""
-        return sum(int(stat[_UTIME]) + int(stat[_STIME]) for _, stat in self._family()) / _TICKS
+        return sum(int(stat[_UTIME]) + int(stat[_STIME]) for _, stat in self.family()) / _TICKS
 
     def rss_mb(self, peak: bool = False) -> float:
         """Resident memory, now or at its highest, in MB (10^6 bytes)."""
-        return sum(_status_kb(pid, "VmHWM" if peak else "VmRSS") for pid, _ in self._family()) * 1024 / 1e6
+        return sum(_status_kb(pid, "VmHWM" if peak else "VmRSS") for pid, _ in self.family()) * 1024 / 1e6
 
-    def _family(self) -> list[tuple[int, list[str]]]:
+    def family(self) -> list[tuple[int, list[str]]]:
+        """Id and /proc/PID/stat of the process and its children, as far as they live."""
         everyone = [(int(path.name), _stat(path)) for path in Path("/proc").iterdir() if path.name.isdigit()]
-        return [(pid, stat) for pid, stat in everyone if stat and int(stat[_SESSION]) == self.process.pid]
+        return [
+            (pid, stat) for pid, stat in everyone if stat and stat[0] != "Z" and int(stat[_SESSION]) == self.process.pid
+        ]
 
     def check(self) -> None:
         """Raises BenchError with the end of its log if it has ended."""

@@ -60,18 +60,23 @@ def scenarios() -> tuple[Scenario, ...]:
     )
 
 
+def harmless() -> tuple[bytes, bytes]:
+    """The same two replies without anything personal in them."""
+    return _customer(email="not given", phone="not given"), _tickets(planted=())
+
+
 def _planted_counts() -> Counter[str]:
     return Counter(kind for kind, _ in _PLANTED)
 
 
-def _customer() -> bytes:
+def _customer(email: str = "ada.quill@example.org", phone: str = "+1 202-555-0143") -> bytes:
     dice = random.Random(1)
     customer = {
         "id": 7_021_994_330_581_177,
         "name": "Ada Quill",
         "plan": "business",
-        "email": "ada.quill@example.org",
-        "phone": "+1 202-555-0143",
+        "email": email,
+        "phone": phone,
         "since": "2026-01-05T08:30:00Z",
         "balance_cents": -4999,
         "active": True,
@@ -80,14 +85,14 @@ def _customer() -> bytes:
     return _filled(customer, SMALL)
 
 
-def _tickets() -> bytes:
+def _tickets(planted: tuple[tuple[str, str], ...] = _PLANTED) -> bytes:
     dice = random.Random(64)
     tickets: list[dict[str, object]] = []
     reply = {"customer": 7, "tickets": tickets, "next": None}
     while len(_json(reply)) < LARGE - 700:
         tickets.append(_ticket(dice, len(tickets)))
     step = len(tickets) // len(_PLANTED)
-    for number, (_, text) in enumerate(_PLANTED):
+    for number, (_, text) in enumerate(planted):
         ticket = tickets[number * step + step // 2]
         ticket["text"] = text + str(ticket["text"])[len(text) :]
     return _filled(reply, LARGE)

@@ -1,0 +1,236 @@
+"""The parts of one call, each alone: what a call's time is made of. No socket, no other process."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import uvloop
+
+from proxy.app import scanners_of
+from proxy.body import Body
+from proxy.entry import Entries, Entry
+from proxy.firewall import Firewall
+from proxy.guards import Guards
+from proxy.guards.clean import Clean
+from proxy.identity import static
+from proxy.ledger import Ledger
+from proxy.model import Call, Result
+from proxy.protocols import strictjson
+from proxy.protocols.head import Door
+from proxy.protocols.rest import RestAsk
+from proxy.record import Record
+from proxy.scanning import Scans
+from proxy.telemetry import Telemetry, TelemetrySettings
+from redaction.profiles import kinds_of
+from redaction.scanner import Scanner
+from rules.decide import Ruleset
+from rules.facts import Facts, Principal, Run
+from rules.load import load
+from tests.bench.processes import BenchError, free_port
+from tests.bench.replies import harmless, scenarios
+from tests.bench.subjects import Setup, write_setup
+
+REPEATS = 5
+WAITERS = 64
+STEPS = 20
+_BOT = Principal("support-bot", frozenset({"support"}), agent="support-bot", method="static")
+_DOOR = Door("127.0.0.1:8080", frozenset({"127.0.0.1"}), {})
+_HEADERS = ((b"Host", b"127.0.0.1:8080"), (b"Accept", b"application/json"), (b"User-Agent", b"agent/1.0"))
+_SMALL = scenarios()[0].body
+
+Work = Callable[[], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a call. Awaiting `work` does it `calls` times, `waiters` of them at once."""
+
+    name: str
+    work: Work
+    calls: int = 1
+    waiters: int = 1
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Microseconds that one call of a part takes, and how many of them a processor works."""
+
+    part: Part
+    us: float
+    cpu_us: float
+
+
+@dataclass(frozen=True)
+class House:
+    """What a sidecar is made of, without its sockets."""
+
+    rules: Ruleset
+    ledger: Ledger
+    telemetry: Telemetry
+    scanner: Scanner
+    firewall: Firewall
+
+
+def figures(seconds: float) -> list[Figure]:
+    """Measure each part for about `seconds` times REPEATS."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_figures(seconds))
+
+
+async def _figures(seconds: float) -> list[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        async with _house(Path(folder)) as house:
+            return [await _timed(part, seconds) for part in (*_plain(house), *_waiting(house))]
+
+
+@asynccontextmanager
+async def _house(folder: Path) -> AsyncIterator[House]:
+    write_setup(folder / "house", Setup(), free_port(), free_port(), "")
+    rules = load(folder / "house" / "rules")
+    ledger = Ledger.open(folder / "ledger", bytes(32))
+    telemetry = Telemetry.open(TelemetrySettings())
+    telemetry.rules(rules.revision, rules.catalog.tools)
+    scans, scanners = Scans(), scanners_of(rules)
+    scanner = Scanner(kinds_of("standard"))
+    entries = Entries(ledger, telemetry, bytes(32), scanner, "redacted")
+    guards = Guards(Clean(rules.catalog.backends, scanners, scans))
+    try:
+        yield House(rules, ledger, telemetry, scanner, Firewall(rules, entries, guards, _answer_at_once))
+    finally:
+        scans.close()
+        telemetry.close()
+        ledger.close()
+
+
+def _plain(house: House) -> Iterator[Part]:
+    """Parts that wait for nothing."""
+    small, large = (each.body for each in scenarios())
+    bland_small, bland_large = harmless()
+    facts, record = _facts(house.rules), _record()
+    yield _many("strict JSON parse, 1 KB", lambda: strictjson.parse(small, 64))
+    yield _many("contract check", lambda: facts.tool.contract.check(facts.args))
+    yield _many("decide, one `when`", lambda: house.rules.decide(facts))
+    yield _many("scan 1 KB, no finding", lambda: _scan(house.scanner, bland_small))
+    yield _many("scan 1 KB, 2 findings", lambda: _scan(house.scanner, small))
+    yield _many("scan 64 KB, no finding", lambda: _scan(house.scanner, bland_large))
+    yield _many("scan 64 KB, 12 findings", lambda: _scan(house.scanner, large))
+    yield _many("ledger append", lambda: house.ledger.append(_line(record)))
+    yield _many("telemetry, not sampled", lambda: _told(house.telemetry, record))
+
+
+def _many(name: str, do: Callable[[], Any]) -> Part:
+    """So many calls at once that starting them does not count."""
+
+    async def work() -> None:
+        for _ in range(STEPS):
+            do()
+
+    return Part(name, work, STEPS)
+
+
+def _waiting(house: House) -> Iterator[Part]:
+    """Parts that wait: for the disk, or for what they are made of."""
+    line = _line(_record())
+    identify = static(_BOT)
+
+    async def durable() -> None:
+        await house.ledger.durable(house.ledger.append(line))
+
+    async def together() -> None:
+        await asyncio.gather(*(durable() for _ in range(WAITERS)))
+
+    async def handle() -> None:
+        result = await house.firewall.handle(_ask(), identify)
+        if ("toolwall-redacted", "EMAIL_ADDRESS=1, PHONE_NUMBER=1") not in result.headers:
+            raise BenchError(f"the reply was not cleaned: {result.headers}")
+
+    yield Part("ledger append and durable", durable)
+    yield Part(f"ledger append and durable, {WAITERS} at once", together, WAITERS, WAITERS)
+    yield Part("Firewall.handle, 1 KB, backend answers at once", handle)
+
+
+async def _timed(part: Part, seconds: float) -> Figure:
+    """The median of some repeats, each of them as many calls as fit into `seconds`."""
+    await part.work()
+    started = time.perf_counter()
+    await part.work()
+    count = max(1, int(seconds / (time.perf_counter() - started)))
+    runs = [await _one(part.work, count) for _ in range(REPEATS)]
+    us, cpu_us = (median(each) / count / part.calls * 1e6 for each in zip(*runs, strict=True))
+    return Figure(part, us, cpu_us)
+
+
+async def _one(work: Work, count: int) -> tuple[float, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(count):
+        await work()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def _facts(rules: Ruleset) -> Facts:
+    args = {"customer_id": 7, "status": "open", "limit": 200}
+    return Facts(rules.catalog.tools["desk.list_tickets"], args, _BOT, Run("run", 1), datetime.now(UTC), "127.0.0.1")
+
+
+def _scan(scanner: Scanner, body: bytes) -> None:
+    stage = scanner.stage("application/json", None)
+    stage.feed(body)
+    stage.close()
+
+
+def _record() -> Record:
+    """That of an allowed read whose reply was cleaned."""
+    record = Record(call="0" * 28, started_ns=time.time_ns(), door="127.0.0.1:8080", protocol="rest", run="run-7")
+    record.principal, record.agent, record.roles = _BOT.id, _BOT.agent, ("support",)
+    record.tool, record.effect, record.method, record.decision = "desk.get_customer", "read", "GET", "allow"
+    record.rules, record.revision, record.arguments_hash = ("support-reads",), "0" * 16, "0" * 64
+    record.checks = ["identity", "visible", "contract", "rules", "clean", "timeout"]
+    record.status, record.executed, record.outcome, record.upstream_status = 200, "yes", "ok", 200
+    record.attempts, record.redactions, record.result_hash = 1, {"EMAIL_ADDRESS": 1, "PHONE_NUMBER": 1}, "0" * 64
+    record.upstream_ms, record.clean_ms, record.total_ms = 1.25, 0.25, 2.0
+    return record
+
+
+def _line(record: Record) -> dict[str, Any]:
+    return {"kind": "call", **record.as_dict()}
+
+
+def _told(telemetry: Telemetry, record: Record) -> None:
+    trace = telemetry.begin(None, None, record.started_ns)
+    trace.attempt("GET", "127.0.0.1", 80).end(200)
+    telemetry.finish(trace, record)
+
+
+async def _no_body() -> bytes:
+    return b""
+
+
+def _ask() -> RestAsk:
+    return RestAsk(
+        door=_DOOR,
+        peer="127.0.0.1",
+        method="GET",
+        raw_target="/desk/customers/7",
+        version=(1, 1),
+        raw_headers=_HEADERS,
+        read_body=_no_body,
+    )
+
+
+async def _answer_at_once(call: Call, entry: Entry) -> Result:
+    """What stands for the upstream: the reply is here already."""
+    attempt = entry.attempt(call.outgoing.method, "127.0.0.1", 80, call.tool.path)
+    entry.sent = True
+    attempt.end(200)
+    entry.record.upstream_status = 200
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(_SMALL)))]
+    return Result(200, headers, Body.of(_SMALL))
