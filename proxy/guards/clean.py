@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from time import perf_counter
@@ -19,8 +20,11 @@ from rules.tools import Backend
 
 Scanners = Mapping[frozenset[str], Scanner]
 
-# They name a form or a time, in a grammar without free text, and clients parse them.
-_UNSCANNED = frozenset({"content-type", "content-encoding", "last-modified", "retry-after"})
+# What nearly every reply says of its form and time, in a grammar without free text: not worth a scan.
+_PLAIN = re.compile(
+    r"(?:text|application)/[a-z.+-]{1,40}(?:; ?charset=[A-Za-z0-9-]{1,12})?"
+    r"|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT|\d{1,4}|gzip|deflate|br|zstd"
+)
 _BODILESS = frozenset({204, 205, 304})
 
 
@@ -63,6 +67,8 @@ class Clean:
         if not reply.redact:
             entry.unchecked("clean", "the contract turns cleaning off")
             result.headers.append(("toolwall-unchecked", "clean"))
+            if bare:
+                await result.body.close()
             result.body = Body.of(b"") if bare else _bounded(result.body, entry, reply.most_bytes)
             return result
         scanner, started = self._scanners[reply.redact], perf_counter()
@@ -85,6 +91,8 @@ class Clean:
 
     async def _scan(self, scanner: Scanner, raw: bytes, result: Result, most: int, counts: Counter[str]) -> bytes:
         """The cleaned body, decoded; adds what was found to `counts`."""
+        if not raw:
+            return raw
         media_type, charset = _content_type(result.headers)
         try:
             plain = decoding.decode(raw, _header(result.headers, "content-encoding"), most)
@@ -118,16 +126,14 @@ def _bounded(body: Body, entry: Entry, most: int) -> Body:
 def _clean_headers(scanner: Scanner, headers: Headers) -> tuple[Headers, Counter[str]]:
     """Headers scanned as text. One scan over all of them tells whether any needs a closer look."""
     counts: Counter[str] = Counter()
-    texts = [value for name, value in headers if name not in _UNSCANNED]
+    texts = [value for _, value in headers if not _PLAIN.fullmatch(value)]
     if not texts or not scanner.find("\n".join(texts)):
         return headers, counts
     cleaned: Headers = []
     for name, value in headers:
-        if name not in _UNSCANNED:
-            done = scanner.clean_text(value)
-            value = done.value
-            counts.update(done.counts)
-        cleaned.append((name, value))
+        done = scanner.clean_text(value)
+        counts.update(done.counts)
+        cleaned.append((name, done.value))
     return cleaned, counts
 
 

@@ -143,7 +143,9 @@ def test_kinds_of_json(door: Stage, kind: str) -> None:
 
 def test_a_body_in_chunks_arrives_whole(door: Stage) -> None:
     async def play(w: Wall) -> None:
-        head = w.raw("POST", "/crm/any", headers=[("Transfer-Encoding", "chunked"), ("Content-Type", "application/json")])
+        head = w.raw(
+            "POST", "/crm/any", headers=[("Transfer-Encoding", "chunked"), ("Content-Type", "application/json")]
+        )
         body = b'1;ext="x;y"\r\n{\r\n' + b'5\r\n"a":1\r\n' + b"01\r\n}\r\n0\r\nX-Trailer: evil\r\n\r\n"
         told = await w.tell_raw(head + body)
         assert told.reply.status == 200
