@@ -24,6 +24,7 @@ MOST_DEEP = 200
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*+)"([ \t\r\n]*:)?|([\[{])|([\]}])|-?[0-9][0-9.eE+\-]*+')
 _STRUCTURE = re.compile(rf"{_TOKEN.pattern}|(,)|true|false|null")
 _NAME, _OPEN, _CLOSE = 2, 3, 4
+_COLON = re.compile(r"[ \t\r\n]*:")
 
 
 class BadJson(Exception):
@@ -81,13 +82,52 @@ def leaves(text: str, marks: Sequence[Span]) -> Iterator[Leaf]:
             key = match[1] if group == _NAME else key
 
 
+def near(text: str, marks: Sequence[Span]) -> list[Leaf] | None:
+    """The same as `leaves`, without a walk through the text, where each mark lies within one named string or name.
+
+    None where one does not: in an array the name lies too far away, and numbers have no quotation marks to find.
+    """
+    bare = text.replace("\\\\", "..").replace('\\"', "..") if "\\" in text else text
+    found: list[Leaf] = []
+    at, inside = 0, 0
+    for start, end in marks:
+        # Without escapes, every second quotation mark ends a string.
+        inside ^= bare.count('"', at, start) & 1
+        at = start
+        leaf = _around(text, bare, start, end) if inside else None
+        if leaf is None:
+            return None
+        if not found or found[-1].start != leaf.start:
+            found.append(leaf)
+    return found
+
+
+def _around(text: str, bare: str, start: int, end: int) -> Leaf | None:
+    """The string around a span that begins in it, if the span ends in it and its name stands before it."""
+    left, right = bare.rfind('"', 0, start) + 1, bare.find('"', start)
+    if end > right:
+        return None
+    if _COLON.match(bare, right + 1):
+        return Leaf(left, right, "", True, False)
+    before = left - 2
+    while before >= 0 and bare[before] in " \t\r\n":
+        before -= 1
+    if before < 0 or bare[before] != ":":
+        return None
+    last = bare.rfind('"', 0, before)
+    return Leaf(left, right, unwrap(text[bare.rfind('"', 0, last) + 1 : last], JSON).text, False, False)
+
+
 def scan(text: str, find: Find, candidates: Candidates | None) -> list[tuple[Leaf, list[Finding]]]:
     """The leaves of a valid JSON text that hold findings. The findings' offsets are of `text`, escapes and all.
 
     `candidates` says where something may be, see `Engine.candidates`; without it every leaf is looked at.
     """
     marks = _marks(text, candidates) if candidates else [(0, len(text))]
-    hits = ((leaf, _find_in(text, leaf, find)) for leaf in leaves(text, marks))
+    if not marks:
+        return []
+    found = near(text, marks)
+    hits = ((leaf, _find_in(text, leaf, find)) for leaf in (leaves(text, marks) if found is None else found))
     return [(leaf, findings) for leaf, findings in hits if findings]
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redaction.finding import Finding
-from redaction.walk import MOST_DEEP, BadJson, check, is_document, leaves, pointers, scan
+from redaction.walk import MOST_DEEP, BadJson, check, is_document, leaves, near, pointers, scan
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 DOCUMENTS = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=30)
@@ -149,3 +149,42 @@ def test_a_name_can_be_written_otherwise() -> None:
 
 def test_a_document_of_one_scalar_has_the_empty_pointer() -> None:
     assert pointers('"x"', {1}, {}) == {1: ""}
+
+
+@given(DOCUMENTS, st.data())
+def test_the_short_way_to_a_leaf_leads_to_the_same_leaf(document: Any, data: st.DataObject) -> None:
+    text = json.dumps(document, ensure_ascii=data.draw(st.booleans()), indent=data.draw(st.sampled_from((None, 1))))
+    inner = [leaf for leaf in leaves(text, WHOLE) if leaf.end > leaf.start]
+    chosen = data.draw(st.lists(st.sampled_from(inner), unique=True)) if inner else []
+    marks = sorted((leaf.start, data.draw(st.integers(leaf.start + 1, leaf.end))) for leaf in chosen)
+    found = near(text, marks)
+    assert found is None or found == list(leaves(text, marks))
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "leaf"),
+    [
+        ('{"a": "find me"}', "me", ("find me", "a")),
+        ('{"a" : {"b\\"c":\n"x \\\\ me"}}', "me", ("x \\\\ me", 'b"c')),
+        ('{"find me": 1}', "me", ("find me", "")),
+    ],
+)
+def test_the_short_way_is_taken_where_a_name_stands_before(text: str, word: str, leaf: tuple[str, str]) -> None:
+    at = text.index(word)
+    found = near(text, [(at, at + len(word))])
+    assert found is not None
+    assert [(text[one.start : one.end], one.key) for one in found] == [leaf]
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        ('["me"]', (2, 4)),
+        ('{"a": ["x", "me"]}', (13, 15)),
+        ('"me"', (1, 3)),
+        ('{"a": "m", "e": 1}', (7, 13)),
+        ('{"a": 12}', (6, 8)),
+    ],
+)
+def test_the_short_way_is_not_taken_where_it_could_mislead(text: str, mark: tuple[int, int]) -> None:
+    assert near(text, [mark]) is None
