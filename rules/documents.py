@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urldefrag, urljoin
 
+from rules.bulk import MOST_DEPTH, elements
 from rules.dialects import Dialect, Flaw, dialect_of, subschemas
 
 ROOT: Final = "https://rules.invalid/"
@@ -83,7 +84,10 @@ def _parse(name: str, file: Path) -> Any:
     if file.stat().st_size > MOST_BYTES:
         raise BadSchema([Flaw((), f"is larger than {MOST_BYTES} bytes")], name)
     try:
-        return json.loads(file.read_bytes().decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(file.read_bytes().decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        if elements(value) < 0:
+            raise _NotPlain(f"it is nested deeper than {MOST_DEPTH} levels")
+        return value
     except json.JSONDecodeError as error:
         raise BadSchema([Flaw((), f"is not JSON: {error}", "a schema file is JSON, not YAML")], name) from None
     except (UnicodeDecodeError, _NotPlain, RecursionError) as error:

@@ -117,6 +117,8 @@ def _root(folder: Path, file: Path, hashes: dict[str, Any], problems: list[LoadP
 
 
 def _bytes(file: Path) -> bytes:
+    if not file.is_file():
+        raise ValueError("it is no file")
     with file.open("rb") as stream:
         data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:

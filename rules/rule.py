@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from rules.facts import Principal
@@ -99,6 +100,9 @@ class Example:
 
 def matches_pattern(pattern: str, tool: str) -> bool:
     """Whether a tool's full name fits a pattern: `*` stands for any text, all else for itself."""
-    if "*" not in pattern:
-        return pattern == tool
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), tool) is not None
+    return pattern == tool or ("*" in pattern and _compiled(pattern).fullmatch(tool) is not None)
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))))

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import jsonschema_rs
 
+from rules.bulk import MOST_DEPTH
+from rules.bulk import elements as elements_of
 from rules.dialects import Dialect, Flaw, dialect_of, flaws, subschemas
 from rules.documents import ROOT, BadSchema, dialect_of_file, gather
 from rules.problems import MOST_PROBLEMS, NO_EXAMPLE, Problem, closest, phrase, undeclared
@@ -22,9 +24,6 @@ __all__ = ["NO_EXAMPLE", "BadSchema", "Contract", "Problem"]
 
 Place = Sequence[str | int]
 """A path into the arguments, from the top."""
-
-MOST_DEPTH = 128
-"""Nesting of arguments: validators recurse, and tens of thousands of levels would end the process."""
 
 MOST_EXPLAINED = 1_000
 """Items and members of arguments of which every problem is looked for: finding them costs some 20 us each. Of larger
@@ -79,7 +78,7 @@ class Contract:
         """The problems of the arguments, at most MOST_PROBLEMS, sorted by path; none means valid. Never raises."""
         if not isinstance(args, dict):
             return (Problem("", "must be an object of arguments"),)
-        elements = _elements(args)
+        elements = elements_of(args)
         if elements < 0:
             return (Problem("", f"is nested deeper than {MOST_DEPTH} levels"),)
         try:
@@ -207,19 +206,3 @@ def _words(schema: Any, dialect: Dialect) -> Iterator[str]:
     for _, here in subschemas(schema, dialect):
         if isinstance(here, dict):
             yield from here
-
-
-def _elements(args: dict[str, Any]) -> int:
-    """How many items and members the arguments hold at all depths; -1 where they are nested too deep."""
-    count, level = len(args), [value for value in args.values() if isinstance(value, dict | list)]
-    for _ in range(MOST_DEPTH):
-        if not level:
-            return count
-        count += sum(map(len, level))
-        level = [
-            value
-            for one in level
-            for value in (one.values() if isinstance(one, dict) else one)
-            if isinstance(value, dict | list)
-        ]
-    return -1

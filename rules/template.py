@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
 
 MOST_SEGMENTS = 64
 """Of one template. Real APIs stay under 20."""
 
 _LITERAL: Final = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})*")
 """`pchar` of RFC 3986, 3.3: what may stand in a path segment on the wire."""
+_SAFE: Final = "-._~!$&'()*+,;=:@{}"
 _PARAM: Final = re.compile(r"([^{}]*)\{([^{}]+)\}([^{}]*)")
 
 
@@ -57,5 +59,5 @@ def _segment(text: str) -> Segment:
     if not found and ("{" in text or "}" in text):
         raise ValueError(f"may hold at most one {{parameter}} in a segment: {text}")
     if not (_LITERAL.fullmatch(segment.prefix) and _LITERAL.fullmatch(segment.suffix)):
-        raise ValueError(f"holds a character that has to be percent-encoded on the wire: {text}")
+        raise ValueError(f"holds a character that has to be percent-encoded on the wire: {quote(text, safe=_SAFE)}")
     return segment

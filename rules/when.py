@@ -15,6 +15,7 @@ from typing import Any, Final
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_strings
 
+from rules.bulk import elements
 from rules.facts import Facts
 
 MOST_CHARACTERS = 2_000
@@ -80,7 +81,7 @@ class When:
 
     def ask(self, asking: Asking) -> bool | None:
         """Yes (True), no (False), or cannot tell (None). Never raises."""
-        if self._loops and asking.elements() > MOST_ELEMENTS:
+        if self._loops and not 0 <= asking.elements() <= MOST_ELEMENTS:
             return None
         try:
             answer = self._expression.eval(asking.activation()).value()
@@ -90,7 +91,7 @@ class When:
 
     def trouble(self, asking: Asking) -> str:
         """Why the answer is "cannot tell", for operators: it may hold values of the call."""
-        if self._loops and asking.elements() > MOST_ELEMENTS:
+        if self._loops and not 0 <= asking.elements() <= MOST_ELEMENTS:
             return "the arguments hold too many items for a condition that loops"
         try:
             answer = self._expression.eval(asking.activation()).value()
@@ -111,7 +112,7 @@ class Asking:
         self._facts = facts
         self._uses = uses
         self._activation: Any = None
-        self._elements = -1
+        self._elements: int | None = None
 
     def activation(self) -> Any:
         """What an expression is evaluated against; raises whatever the conversion raises."""
@@ -120,9 +121,9 @@ class Asking:
         return self._activation
 
     def elements(self) -> int:
-        """How many items and members the arguments hold at all depths, counted no further than needed."""
-        if self._elements < 0:
-            self._elements = _count(self._facts.args)
+        """How many items and members the arguments hold at all depths; -1 where they are nested too deep."""
+        if self._elements is None:
+            self._elements = elements(self._facts.args)
         return self._elements
 
 
@@ -171,16 +172,3 @@ def _check_fields(bare: str) -> None:
         for found in re.finditer(rf"(?<![.\w]){name}\s*\.\s*(\w+)", bare):
             if found[1] not in fields:
                 raise BadCondition(f"asks for {name}.{found[1]}", f"{name} has: {', '.join(fields)}")
-
-
-def _count(args: Any) -> int:
-    count, level = 0, [args]
-    while level and count <= MOST_ELEMENTS:
-        count += sum(len(one) for one in level)
-        level = [
-            below
-            for one in level
-            for below in (one.values() if isinstance(one, Mapping) else one)
-            if isinstance(below, dict | list)
-        ]
-    return count

@@ -92,6 +92,7 @@ def test_nothing_is_ever_fetched(tmp_path):
         ('{"minimum": NaN}', "NaN is not JSON"),
         ('{"minimum": -Infinity}', "-Infinity is not JSON"),
         ("[" * 100_000, "cannot be read"),
+        ('{"const": ' + "[" * 200 + "]" * 200 + "}", "nested deeper than"),
         ('{"minimun": 1}', "is not a keyword"),
         ('{"$schema": "https://example.com/x"}', "names an unknown dialect"),
     ],

@@ -1,3 +1,4 @@
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -281,6 +282,17 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
     (tmp_path / "big.yaml").write_bytes(b"#" * (MOST_BYTES + 1))
     with pytest.raises(RulesError, match=r"big.yaml:1:1: cannot be read: it is larger than"):
         load(tmp_path)
+
+
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(RulesError) as caught:
+        load(tmp_path)
+    assert [(one.file, one.message) for one in caught.value.problems] == [
+        ("gone.yaml", "cannot be read: it is no file"),
+        ("pipe.yaml", "cannot be read: it is no file"),
+    ]
 
 
 def test_a_folder_with_too_many_files_is_refused(tmp_path, monkeypatch):

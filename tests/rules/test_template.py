@@ -39,6 +39,11 @@ def test_what_is_no_template(path, says):
         parse(path)
 
 
+def test_text_that_is_not_on_the_wire_is_shown_as_it_would_be():
+    with pytest.raises(ValueError, match=re.escape("on the wire: sett-p%C3%A5-{id}")):
+        parse("/sett-på-{id}")
+
+
 @pytest.mark.parametrize(
     ("segment", "text", "value"),
     [
