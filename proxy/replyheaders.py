@@ -39,6 +39,8 @@ def kept(headers: Headers) -> Headers:
         seen.add(name)
         if name in PASSED:
             passed.append((name, value))
+        elif name == "transfer-encoding" and value.lower() != "chunked":
+            raise BadHeaders("the reply has a transfer coding that cannot be undone")
     return passed
 
 

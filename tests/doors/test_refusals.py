@@ -1,4 +1,4 @@
-"""Each row of the table of refusals through the socket: what the agent reads, what the backend saw, what is recorded."""
+"""Each row of the table of refusals through the socket: what the agent reads, the backend saw, and is recorded."""
 
 from __future__ import annotations
 
