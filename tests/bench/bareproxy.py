@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping
 
 import aiohttp
 import uvloop
@@ -21,7 +22,7 @@ _HOP_BY_HOP = frozenset(
 )
 
 
-def _passed(headers: aiohttp.typedefs.LooseHeaders, also: frozenset[str] = frozenset()) -> list[tuple[str, str]]:
+def _passed(headers: Mapping[str, str], also: frozenset[str] = frozenset()) -> list[tuple[str, str]]:
     dropped = _HOP_BY_HOP | also
     return [(name, value) for name, value in headers.items() if name.lower() not in dropped]
 

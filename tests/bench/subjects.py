@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.bench import nginx
@@ -194,7 +195,7 @@ STARTERS: dict[str, Callable[[Place], Subject]] = {
     "aiohttp": _bare("asyncio", "aiohttp"),
     "aiohttp-uvloop": _bare("uvloop", "aiohttp-uvloop"),
     "mitmproxy": _mitmproxy,
-    **{name: lambda place, name=name: toolwall(place, name) for name in SETUPS},
+    **{name: partial(toolwall, name=name) for name in SETUPS},
 }
 
 

@@ -20,7 +20,7 @@ from tests.bench import load, nginx, report
 from tests.bench.__main__ import Run, compare
 from tests.bench.evidence import CHECKS, Counts, LedgerTail, assert_forwarded, assert_recorded
 from tests.bench.micro import figures
-from tests.bench.processes import BenchError, free_port, running, wait_for
+from tests.bench.processes import ROOT, BenchError, free_port, running, wait_for
 from tests.bench.replies import LARGE, SMALL, harmless, scenarios
 from tests.bench.targets import START, targets
 
@@ -47,9 +47,9 @@ def test_a_short_run_proves_every_call_and_writes_a_line_for_each_trial(tmp_path
 
 @needs_tools
 def test_a_short_run_leaves_no_folder_behind(tmp_path: Path) -> None:
-    before = set((report.ROOT / "build").glob("bench-*"))
+    before = set((ROOT / "build").glob("bench-*"))
     compare(Run(["backend"], rounds=1, seconds=0.1, starts=0), tmp_path / "bench.jsonl")
-    assert set((report.ROOT / "build").glob("bench-*")) == before
+    assert set((ROOT / "build").glob("bench-*")) == before
 
 
 @needs_tools
