@@ -1,14 +1,15 @@
-"""The upstream: one long-lived session per backend, one request per call, foreign errors mapped once, here."""
+"""The upstream: a pool of connections per backend, one request per call, foreign errors mapped once, here."""
 
 from __future__ import annotations
 
+import asyncio
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass
 
 import aiohttp
 from aiohttp.connector import Connection
-from aiohttp.tracing import Trace
+from multidict import CIMultiDict, istr
 from yarl import URL
 
 from proxy.body import Body
@@ -37,25 +38,21 @@ class Upstream:
     def __init__(self, backends: Mapping[str, Backend], bounds: UpstreamBounds) -> None:
         self._bounds = bounds
         self._backends = backends
-        self._sessions = {name: _session(backend, bounds) for name, backend in backends.items()}
+        self._connectors = {name: _connector(backend, bounds) for name, backend in backends.items()}
+        # `connect` bounds the wait for a place in the pool as well.
+        self._timeout = aiohttp.ClientTimeout(connect=bounds.connect_s, sock_connect=bounds.connect_s)
 
     async def send(self, call: Call, entry: Entry) -> Result:
         """Send the call once, exactly as judged. Raises Refusal when no whole head of a reply comes back."""
-        backend = self._backends[call.tool.backend]
-        url = backend.url
+        url = self._backends[call.tool.backend].url
         attempt = entry.attempt(call.outgoing.method, url.host, url.port, call.tool.path)
-        headers = [*call.outgoing.headers, ("host", url.authority), ("accept-encoding", "identity")]
-        headers += attempt.headers().items()
-        _sending.set(entry)
+        headers = CIMultiDict(call.outgoing.headers)
+        headers.update(attempt.headers(), host=url.authority)
+        headers["accept-encoding"] = "identity"
         try:
-            response = await self._sessions[backend.name].request(
-                call.outgoing.method,
-                # `encoded`: what was judged goes out byte for byte, and is not quoted anew.
-                URL(f"{url}{call.outgoing.target}", encoded=True),
-                headers=headers,
-                data=call.outgoing.body or None,
-                allow_redirects=False,
-            )
+            # `encoded`: what was judged goes out byte for byte, and is not quoted anew.
+            target = URL(f"{url}{call.outgoing.target}", encoded=True)
+            response = await self._exchange(call, target, headers, entry)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             attempt.end(0, type(error).__name__)
             raise _mapped(error, entry) from None
@@ -66,49 +63,61 @@ class Upstream:
         entry.record.upstream_status = response.status
         return Result(response.status, _headers(response), Body(_pieces(response, entry), _closing(response)))
 
+    async def _exchange(self, call: Call, url: URL, headers: CIMultiDict[str], entry: Entry) -> aiohttp.ClientResponse:
+        """One request and the head of its reply, by aiohttp's parts: its session would repeat, follow and remember."""
+        request = aiohttp.ClientRequest(
+            call.outgoing.method,
+            url,
+            headers=headers,
+            skip_auto_headers=_NOT_BY_ITSELF,
+            data=_payload(call.outgoing.body),
+            loop=asyncio.get_running_loop(),
+        )
+        connection = await self._connectors[call.tool.backend].connect(request, [], self._timeout)
+        # From here on, a failure no longer means "not sent".
+        entry.sent = True
+        try:
+            self._prepare(connection, call.outgoing.method)
+            response = await request.send(connection)
+            await response.start(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return response
+
+    def _prepare(self, connection: Connection, method: str) -> None:
+        assert connection.protocol is not None
+        connection.protocol.set_response_params(
+            skip_payload=method == "HEAD",
+            read_until_eof=True,
+            auto_decompress=False,
+            read_timeout=self._bounds.idle_s,
+            max_line_size=self._bounds.most_header_bytes,
+            max_field_size=self._bounds.most_header_bytes,
+        )
+
     async def close(self) -> None:
         """Close every connection."""
-        for session in self._sessions.values():
-            await session.close()
+        for connector in self._connectors.values():
+            await connector.close()
 
 
-def _session(backend: Backend, bounds: UpstreamBounds) -> aiohttp.ClientSession:
-    connector = _Connector(
+_NOT_BY_ITSELF = frozenset(map(istr, ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")))
+_LARGE = 1 << 20
+
+
+def _payload(body: bytes) -> bytes | io.BytesIO | None:
+    """What aiohttp sends. It warns of bytes over 1 MiB, which it would copy at once."""
+    return (body or None) if len(body) < _LARGE else io.BytesIO(body)
+
+
+def _connector(backend: Backend, bounds: UpstreamBounds) -> aiohttp.TCPConnector:
+    return aiohttp.TCPConnector(
         resolver=Dialler(backend),
         limit=bounds.most_connections,
         keepalive_timeout=bounds.keepalive_s,
         ttl_dns_cache=10,
-        enable_cleanup_closed=False,
     )
-    session = aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        trust_env=False,
-        raise_for_status=False,
-        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=bounds.connect_s, sock_read=bounds.idle_s),
-        max_line_size=bounds.most_header_bytes,
-        max_field_size=bounds.most_header_bytes,
-    )
-    # The client repeats GET, PUT and DELETE by itself when a kept connection drops. There is no public switch.
-    session._retry_connection = False
-    return session
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Tells the call's entry when bytes of the request may leave: from here on, a failure no longer means "not sent"."""
-
-    async def connect(
-        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
-    ) -> Connection:
-        connection = await super().connect(req, traces, timeout)
-        _sending.get().sent = True
-        return connection
-
-
-_sending: ContextVar[Entry] = ContextVar("sending")
-"""The entry of the call that this task sends."""
 
 
 def _headers(response: aiohttp.ClientResponse) -> list[tuple[str, str]]:
