@@ -78,6 +78,8 @@ def _inside(location: str, url: Url, target: str) -> str | None:
     if parts.path != url.path and not parts.path.startswith(url.path + "/"):
         return None
     path = parts.path[len(url.path) :] or "/"
+    if path.startswith("//"):  # alone in a Location, this would name another host
+        return None
     return path + (f"?{parts.query}" if parts.query else "") + (f"#{parts.fragment}" if parts.fragment else "")
 
 

@@ -121,7 +121,15 @@ def _connector(backend: Backend, bounds: UpstreamBounds) -> aiohttp.TCPConnector
 
 
 def _headers(response: aiohttp.ClientResponse) -> list[tuple[str, str]]:
-    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers]
+    return [(name.decode("latin-1"), _text(value)) for name, value in response.raw_headers]
+
+
+def _text(value: bytes) -> str:
+    """A header's value: UTF-8 as it is sent today, or Latin-1 as it once was (RFC 9110, 5.5)."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 async def _pieces(response: aiohttp.ClientResponse, entry: Entry) -> AsyncIterator[bytes]:

@@ -1,0 +1,210 @@
+"""Heads of replies: an allowlist, places rewritten to the door's, and no cookie or secret for the wrong eyes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from proxy.identity import digest
+from tests.doors import house
+from tests.wire import Stage, Wall, always_ok, answering, perform, reply, wall
+
+# (Location of the backend, the same as the agent must see it or None); {own} is the backend's own authority.
+LOCATIONS = [
+    ("http://{own}/api/things/8", "/crm/things/8"),
+    ("http://{own}/api/things/8?a=b#c", "/crm/things/8?a=b#c"),
+    ("http://{own}/api", "/crm/"),
+    ("HTTP://{own}/api/a", "/crm/a"),
+    ("//{own}/api/a", "/crm/a"),
+    ("/api/things/8", "/crm/things/8"),
+    ("8", "/crm/things/8"),
+    ("./8", "/crm/things/8"),
+    ("../x", "/crm/x"),
+    ("?q=1", "/crm/things/7?q=1"),
+    ("#a", "/crm/things/7#a"),
+    ("/", None),
+    ("/other", None),
+    ("/apiary", None),
+    ("../../x", None),
+    ("/api/../x", None),
+    ("http://{own}", None),
+    ("http://{own}/", None),
+    ("https://{own}/api/a", None),
+    ("http://127.0.0.1/api/a", None),
+    ("http://127.0.0.1:1/api/a", None),
+    ("http://evil.example/api/a", None),
+    ("http://{own}@evil.example/api/a", None),
+    ("http://user@{own}/api/a", None),
+    ("http://{own}.evil.example/api/a", None),
+    ("//evil.example/api/a", None),
+    ("///evil.example/api/a", None),
+    ("/\\evil.example/api/a", None),
+    ("/api\\..\\a", None),
+    ("/\t/evil.example/api", None),
+    ("/api//evil.example/a", None),
+    ("http://{own}/api//evil.example", None),
+    ("javascript:alert(1)", None),
+    ("data:text/html,x", None),
+    ("http://[::1", None),
+    ("http://127.0.0.1:99999/api", None),
+    ("http://127.0.0.1:x/api", None),
+    ("file:///api/a", None),
+    ("ftp://{own}/api/a", None),
+]
+
+
+@pytest.mark.parametrize(("location", "seen"), LOCATIONS)
+@pytest.mark.parametrize("status", ["302 Found", "201 Created"])
+def test_a_location_leads_to_the_door_or_nowhere(door: Stage, location: str, seen: str | None, status: str) -> None:
+    async def play(w: Wall) -> None:
+        place = location.replace("{own}", f"127.0.0.1:{w.backend.port}")
+        w.backend.answer = answering(reply(b"{}", f"Location: {place}", status=status))
+        told = await w.tell("GET", "/crm/things/7")
+        assert told.reply.status == int(status[:3])
+        assert told.reply.headers.get("location") == seen
+        assert len(told.reached) == 1
+        assert ("notes" in told.record) == (seen is None)
+
+    door.run(play)
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 305, 307, 308])
+def test_a_redirect_is_never_followed(door: Stage, status: int) -> None:
+    async def play(w: Wall) -> None:
+        w.backend.answer = answering(reply(b"", "Location: /api/things/8", status=f"{status} Go"))
+        for method, path, body in (("GET", "/crm/things/7", b""), ("POST", "/crm/any", b"{}")):
+            told = await w.tell(method, path, body)
+            assert told.reply.status == status
+            assert len(told.reached) == 1
+
+    door.run(play)
+
+
+def test_where_the_host_chose_the_backend_no_place_can_lead_away(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with wall(tmp_path, house.TOOLS, house.POLICY, listener=", hosts: {crm.example: crm}") as w:
+            for place, seen in (("/api/a", "/a"), ("/api//evil.example/a", None), ("/api", "/")):
+                w.backend.answer = answering(reply(b"{}", f"Location: {place}", status="302 Found"))
+                told = await w.tell_raw(b"GET /things/7 HTTP/1.1\r\nHost: crm.example\r\nConnection: close\r\n\r\n")
+                assert told.reply.headers.get("location") == seen
+
+    perform(play())
+
+
+COOKIES = [
+    ("a=1", "a=1; Path=/crm/"),
+    ("a=1; Path=/", "a=1; Path=/crm/"),
+    ("a=1; Path=/api", "a=1; Path=/crm/"),
+    ("a=1; path=/api/things", "a=1; Path=/crm/things"),
+    ("a=1; Path=/apiary", "a=1; Path=/crm/"),
+    ("a=1; Domain=example.com; HttpOnly", "a=1; Path=/crm/; HttpOnly"),
+    ("a=1; domain=.crm.internal; Secure; SameSite=Lax", "a=1; Path=/crm/; Secure; SameSite=Lax"),
+    ("a=1;Max-Age=3;PATH=/x;DOMAIN=y", "a=1; Path=/crm/; Max-Age=3"),
+]
+
+
+@pytest.mark.parametrize(("cookie", "seen"), COOKIES)
+def test_a_cookie_belongs_to_the_door(door: Stage, cookie: str, seen: str) -> None:
+    async def play(w: Wall) -> None:
+        w.backend.answer = answering(reply(b"{}", f"Set-Cookie: {cookie}"))
+        assert (await w.tell("GET", "/crm/things/7")).reply.headers["set-cookie"] == seen
+
+    door.run(play)
+
+
+def test_a_cookie_is_nobody_elses(tmp_path: Path) -> None:
+    # A name and no address: aiohttp's own jar keeps no cookies of addresses, which would hide a shared jar.
+    keys = ", ".join(f"{{id: {name}, roles: [support], sha256: {digest(name)}}}" for name in ("ann", "bob"))
+
+    async def play() -> None:
+        async with wall(tmp_path, house.TOOLS, house.POLICY, identity=f"{{api_keys: [{keys}]}}", host="localhost") as w:
+            w.backend.answer = answering(reply(b"{}", "Set-Cookie: session=of-ann; Path=/"))
+            assert (await w.tell("GET", "/crm/things/7", headers=[("Toolwall-Key", "ann")])).reply.status == 200
+            w.backend.answer = always_ok
+            for name in ("bob", "ann"):
+                told = await w.tell("GET", "/crm/things", headers=[("Toolwall-Key", name)])
+                assert told.record["principal"] == name
+                assert b"cookie" not in told.reached[0].lower()
+            told = await w.tell("GET", "/crm/things", headers=[("Toolwall-Key", "bob"), ("Cookie", "session=b; x=1")])
+            assert b"\r\ncookie: session=b\r\n" in told.reached[0].lower()
+
+    perform(play())
+
+
+def test_only_known_headers_come_back(door: Stage) -> None:
+    lines = [
+        'ETag: "a"',
+        "Retry-After: 3",
+        "X-Request-Id: r1",
+        "Server: evil/1",
+        "X-Powered-By: evil",
+        "Toolwall-Refused: denied",
+        "Toolwall-Call: evil",
+        "Toolwall-Redacted: evil=1",
+        "Connection: keep-alive, ETag",
+        "Keep-Alive: timeout=5",
+        "Link: <http://evil.example>",
+        "Refresh: 0; url=http://evil.example",
+        "Content-Location: http://evil.example",
+        "Alt-Svc: h3=evil",
+        "Access-Control-Allow-Origin: *",
+        "Proxy-Authenticate: Basic",
+        "Trailer: X-Evil",
+        "Cache-Control: public, max-age=99",
+        "Content-Security-Policy: x",
+        "X-Evil: a",
+        "Date: Mon, 01 Jan 1990 00:00:00 GMT",
+    ]
+
+    async def play(w: Wall) -> None:
+        w.backend.answer = answering(reply(b"{}", *lines))
+        told = await w.tell("GET", "/crm/things/7")
+        head = told.reply.headers
+        assert "1990" not in head.pop("date")
+        assert head == {
+            "server": "toolwall",
+            "cache-control": "private, no-store",
+            "content-type": "application/json",
+            "content-length": "2",
+            "connection": "close",
+            "etag": '"a"',
+            "retry-after": "3",
+            "x-request-id": "r1",
+            "toolwall-call": told.record["call"],
+        }
+
+    door.run(play)
+
+
+def test_secrets_in_headers_are_taken_out(door: Stage) -> None:
+    token = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4xY7zA0cD3fG6"
+    lines = [
+        f"ETag: {token}",
+        "X-Request-Id: ann@example.com",
+        f"Content-Disposition: attachment; filename={token}.txt",
+        f"Set-Cookie: a={token}",
+        f"Location: /api/things?q={token}",
+        "Warning: 199 - ann@example.com",
+    ]
+
+    async def play(w: Wall) -> None:
+        w.backend.answer = answering(reply(b"{}", *lines, kind="text/plain; name=ann@example.com"))
+        told = await w.tell("GET", "/crm/things/7")
+        assert token.encode() not in told.reply.raw
+        assert b"ann@example.com" not in told.reply.raw
+        assert told.record["redactions"]["EMAIL_ADDRESS"] == 3
+        assert sum(told.record["redactions"].values()) == 7
+        assert "EMAIL_ADDRESS=3" in told.reply.headers["toolwall-redacted"]
+
+    door.run(play)
+
+
+def test_text_above_ascii_in_a_header_stays_what_it_was(door: Stage) -> None:
+    async def play(w: Wall) -> None:
+        raw = reply(b"{}", 'Content-Disposition: attachment; filename="@"').replace(b"@", "caf\u00e9".encode())
+        w.backend.answer = answering(raw)
+        told = await w.tell("GET", "/crm/things/7")
+        assert 'filename="café"'.encode() in told.reply.raw
+
+    door.run(play)
