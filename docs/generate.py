@@ -19,7 +19,7 @@ from proxy.replyheaders import PASSED as REPLY_HEADERS  # noqa: E402
 from redaction.detector import all_patterns  # noqa: E402
 from redaction.profiles import PROFILES  # noqa: E402
 from rules.grammar import BACKEND, POLICY  # noqa: E402
-from rules.shape import Choice, Either, Form, Many, Shape, Size, Table, Text  # noqa: E402
+from rules.shape import Choice, Either, Form, Many, Number, Shape, Size, Table, Text  # noqa: E402
 
 NOTE = "<!-- Made by `make docs` from the code; edits here are overwritten. -->\n"
 
@@ -105,6 +105,8 @@ def forms(shape: Shape) -> list[Form]:
 
 def kind_of(shape: Shape) -> str:
     match shape:
+        case Number():
+            return shape.like
         case Text():
             return shape.like if len(shape.like) < 60 else "text"
         case Choice():

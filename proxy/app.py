@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import http_parser, web
 
@@ -22,7 +23,7 @@ from proxy.ledger import Ledger, LedgerError
 from proxy.protocols.head import Door
 from proxy.scanning import Scans
 from proxy.state import ARGUMENTS_HASH, LEDGER_HEAD, StateError, load_key, state_folder
-from proxy.telemetry import Telemetry
+from proxy.telemetry import Telemetry, TelemetrySettings
 from proxy.transports.http import HttpDoor
 from proxy.upstream import Upstream
 from redaction.profiles import kinds_of
@@ -58,7 +59,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         scanners = scanners_of(rules)
         ledger, hash_key = _ledger(settings)
         stack.callback(_close_ledger, ledger)
-        telemetry = Telemetry.open(settings.telemetry)
+        telemetry = _telemetry(settings.telemetry)
         stack.push_async_callback(asyncio.to_thread, telemetry.close)
         telemetry.rules(rules.revision, rules.catalog.tools)
         telemetry.gauge(
@@ -101,6 +102,24 @@ def _ledger(settings: Settings) -> tuple[Ledger, bytes]:
         raise CannotRun(str(error)) from None
 
 
+def _telemetry(settings: TelemetrySettings) -> Telemetry:
+    headers = {name: _secret(name, value) for name, value in settings.headers.items()}
+    try:
+        return Telemetry.open(replace(settings, headers=headers))
+    except ValueError as error:
+        raise CannotRun(f"Telemetry cannot start: {error}") from None
+
+
+def _secret(header: str, value: str) -> str:
+    """A header's value, which may stand in the environment instead."""
+    if not value.startswith("env:"):
+        return value
+    name = value.removeprefix("env:")
+    if name not in os.environ:
+        raise CannotRun(f"The environment variable {name}, for the collector's header {header}, is not set.")
+    return os.environ[name]
+
+
 def _close_ledger(ledger: Ledger) -> None:
     try:
         ledger.close()
@@ -133,8 +152,14 @@ async def _serve(stack: AsyncExitStack, runner: web.ServerRunner, host: str, por
     try:
         await web.TCPSite(runner, host, port, backlog=_BACKLOG).start()
     except OSError as error:
-        raise CannotRun(f"Cannot listen on {host}:{port}: {error.strerror}. Is another sidecar running?") from None
+        raise _cannot_listen("listener", host, port, error) from None
     return address(runner)
+
+
+def _cannot_listen(which: str, host: str, port: int, error: OSError) -> CannotRun:
+    taken = error.errno == errno.EADDRINUSE
+    why = "another program has that port" if taken else error.strerror
+    return CannotRun(f"The {which} cannot bind {host}:{port}: {why}. Choose another `bind`, or stop what is there.")
 
 
 async def _admin(stack: AsyncExitStack, settings: Settings, telemetry: Telemetry, ledger: Ledger) -> str:
@@ -144,7 +169,7 @@ async def _admin(stack: AsyncExitStack, settings: Settings, telemetry: Telemetry
             host, port, telemetry, lambda: {"rules": READY, "ledger": ledger.trouble or READY}, settings.admin_names
         )
     except OSError as error:
-        raise CannotRun(f"Cannot listen on {host}:{port} (admin): {error.strerror}. Is the port taken?") from None
+        raise _cannot_listen("admin listener", host, port, error) from None
     stack.push_async_callback(runner.cleanup)
     return address(runner)
 

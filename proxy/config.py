@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -14,15 +12,32 @@ from proxy.telemetry import TelemetrySettings
 from proxy.transports.http import HttpBounds
 from proxy.upstream import UpstreamBounds
 from rules.facts import Principal
-from rules.shape import DURATION, Anything, Choice, Either, Form, Key, Many, Size, Table, Text, check, duration, size
+from rules.shape import DURATION, Choice, Either, Form, Key, Many, Number, Size, Table, Text, check, duration, size
 from rules.source import LoadProblem, Node, read
 
 MOST_BYTES = 256 * 1024
 """Of toolwall.yaml: three thousand API keys and more."""
 
+ADMIN: Final = ("127.0.0.1", 9464)
+"""Where the admin listener is, unless the file says otherwise."""
+
+MOST_PORT: Final = 65_535
+
+MOST_DEPTH = 200
+"""Nesting of a request's JSON that may be asked for: far below the 1,000 levels at which recursive readers give up."""
+
 BIND: Final = r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"
 _Bind: Final = Text(BIND, "HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080")
-_Names: Final = Many(Text(r"^[a-z0-9.:\[\]-]+$", "a host name in lower case, without a port"))
+_NAME: Final = r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])$"
+_NAME_LIKE: Final = "a host name in lower case, without a port"
+_Names: Final = Many(Text(_NAME, _NAME_LIKE))
+_AUTHORITY: Final = r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?"
+_Origin: Final = Text(f"^https?://{_AUTHORITY}$", "an origin such as https://app.example, without a path")
+_Collector: Final = Text(
+    f"^https?://{_AUTHORITY}(/[^?#\\s]*)?$", "an http or https URL without user, query or fragment"
+)
+_Count: Final = Number(1, 1_000_000)
+_StateKey: Final = Text(r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$", "env:NAME or file:PATH")
 _Duration: Final = Text(DURATION, "a duration such as 500ms, 10s or 15m")
 
 WHO: Final = {
@@ -45,20 +60,19 @@ LISTENER: Final = Form(
     {
         "bind": Key(_Bind, "Address and port that agents call; port 0 takes a free one.", required=True),
         "names": Key(_Names, "Further Host names that callers may use."),
-        "hosts": Key(Table(Text(), like="a host name"), "Host names that choose a backend, instead of a path prefix."),
-        "origins": Key(Many(Text(r"^https?://\S+$", "an origin")), "Origins of browser pages that may call."),
+        "hosts": Key(Table(Text(), _NAME, _NAME_LIKE), "Host names that choose a backend, instead of a path prefix."),
+        "origins": Key(Many(_Origin), "Origins of browser pages that may call."),
         "identity": Key(IDENTITY, "How callers are known.", required=True),
     }
 )
-_WHOLE: Final = ("most_connections", "most_calls", "most_headers", "most_depth", "upstream_connections")
 _SIZES: Final = ("most_body", "most_line", "most_field", "upstream_header")
 _TIMES: Final = ("idle", "body", "connect", "upstream_idle", "drain")
 BOUNDS: Final = Form(
     {
-        "most_connections": Key(Anything(), "Connections of agents at once, per listener. 1000"),
-        "most_calls": Key(Anything(), "Calls under way at once, per listener. 256"),
-        "most_headers": Key(Anything(), "Headers of a request. 100"),
-        "most_depth": Key(Anything(), "Nesting of a request's JSON. 64"),
+        "most_connections": Key(_Count, "Connections of agents at once, per listener. 1000"),
+        "most_calls": Key(_Count, "Calls under way at once, per listener. 256"),
+        "most_headers": Key(_Count, "Headers of a request. 100"),
+        "most_depth": Key(Number(1, MOST_DEPTH), "Nesting of a request's JSON. 64"),
         "most_body": Key(Size(), "Bytes of a request's body. 1MiB"),
         "most_line": Key(Size(), "Bytes of a request's first line. 8KiB"),
         "most_field": Key(Size(), "Bytes of a header. 8KiB"),
@@ -66,7 +80,7 @@ BOUNDS: Final = Form(
         "body": Key(_Duration, "How long a request's body may take. 30s"),
         "connect": Key(_Duration, "How long connecting to a backend may take. 5s"),
         "upstream_idle": Key(_Duration, "How long a backend may be silent within a reply. 30s"),
-        "upstream_connections": Key(Anything(), "Connections to one backend at once. 100"),
+        "upstream_connections": Key(_Count, "Connections to one backend at once. 100"),
         "upstream_header": Key(Size(), "Bytes of a reply's first line or of one of its headers. 16KiB"),
         "drain": Key(_Duration, "How long calls under way may take when the sidecar stops. 10s"),
     }
@@ -80,7 +94,7 @@ CONFIG: Final = Form(
                 Form(
                     {
                         "folder": Key(Text(), "Where the ledger and the state key lie."),
-                        "key": Key(Text(), "Where the state key is instead: env:NAME or file:PATH."),
+                        "key": Key(_StateKey, "Where the state key is instead. A path is relative to this file."),
                     }
                 ),
             ),
@@ -103,10 +117,13 @@ CONFIG: Final = Form(
         "telemetry": Key(
             Form(
                 {
-                    "otlp": Key(Anything(), "Base URL of an OTLP/HTTP collector."),
-                    "sample": Key(Anything(), "Share of traces that are recorded, 0 to 1. 1"),
+                    "otlp": Key(_Collector, "Base URL of an OTLP/HTTP collector."),
+                    "sample": Key(Number(0, 1, whole=False), "Share of traces that are recorded, 0 to 1. 1"),
                     "service": Key(Text(), "The service name in spans. toolwall"),
-                    "headers": Key(Table(Text()), "Headers for the collector; a value may be env:NAME."),
+                    "headers": Key(
+                        Table(Text(), r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", "the name of a header"),
+                        "Headers for the collector; a value may be env:NAME.",
+                    ),
                 }
             ),
             "Spans and metrics.",
@@ -139,7 +156,10 @@ class ListenerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of toolwall.yaml, paths resolved, times in seconds, sizes in bytes."""
+    """All of toolwall.yaml, paths resolved, times in seconds, sizes in bytes.
+
+    What stands in the environment (`env:NAME`) is read at start, so that a ledger can be read without those secrets.
+    """
 
     rules: Path
     state: Path
@@ -177,20 +197,20 @@ def load_config(path: Path) -> Settings:
 def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
     problems: list[LoadProblem] = []
     raw = node.plain()
-    bounds = _bounds(node, problems)
+    bounds = _bounds(raw.get("bounds", {}))
     state = raw.get("state", ".toolwall")
     state = {"folder": state} if isinstance(state, str) else state
-    admin = raw.get("admin", {"bind": "127.0.0.1:9464"})
-    listeners = [_listener(each, problems) for each in node.value["listeners"].each()]
+    taken: set[tuple[str, int]] = set()
+    admin = node.get("admin")
     settings = Settings(
         rules=folder / raw.get("rules", "rules"),
         state=folder / state.get("folder", ".toolwall"),
-        state_key=state.get("key", ""),
-        listeners=tuple(listeners),
-        admin=split_bind(admin["bind"]),
-        admin_names=frozenset(admin.get("names", ())),
+        state_key=_state_key(state.get("key", ""), folder),
+        listeners=tuple(_listener(each, taken, problems) for each in node.value["listeners"].each()),
+        admin=_bind(admin, taken, problems) if admin else ADMIN,
+        admin_names=frozenset(raw["admin"].get("names", ())) if admin else frozenset(),
         arguments=raw.get("ledger", {}).get("arguments", "off"),
-        telemetry=_telemetry(node, problems),
+        telemetry=_telemetry(raw.get("telemetry", {})),
         http=_http(bounds),
         upstream=_upstream(bounds),
         most_body=bounds.get("most_body", 1024 * 1024),
@@ -200,10 +220,29 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
     return settings, problems
 
 
-def split_bind(bind: str) -> tuple[str, int]:
-    """Host (an IPv6 address without brackets) and port."""
-    host, _, port = bind.rpartition(":")
-    return host.strip("[]"), int(port)
+def _state_key(spec: str, folder: Path) -> str:
+    return f"file:{folder / spec.removeprefix('file:')}" if spec.startswith("file:") else spec
+
+
+def _bind(node: Node, taken: set[tuple[str, int]], problems: list[LoadProblem]) -> tuple[str, int]:
+    """Host (an IPv6 address without brackets) and port of a listener. `taken` are those of the listeners before."""
+    host, _, digits = node.value["bind"].value.rpartition(":")
+    host, port = host.strip("[]").lower(), int(digits)
+    if port > MOST_PORT:
+        problems.append(node.key_problem("bind", f"has a port above {MOST_PORT}"))
+    if ":" in host and not _is_ipv6(host):
+        problems.append(node.key_problem("bind", "holds no IPv6 address between its brackets"))
+    if port and (host, port) in taken:
+        problems.append(node.key_problem("bind", "is the address of another listener of this file"))
+    taken.add((host, port))
+    return host, port
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return bool(IPv6Address(host))
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:
@@ -214,21 +253,19 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _listener(node: Node, problems: list[LoadProblem]) -> ListenerSettings:
+def _listener(node: Node, taken: set[tuple[str, int]], problems: list[LoadProblem]) -> ListenerSettings:
     raw = node.plain()
-    host, port = split_bind(raw["bind"])
+    host, port = _bind(node, taken, problems)
     identity = raw["identity"]
-    if port > 65535:
-        problems.append(node.key_problem("bind", "has a port above 65535"))
     if "static" in identity and not is_loopback(host):
         problems.append(
             node.key_problem(
                 "bind", "is not loopback, and `static` would let anybody in", "use identity: {api_keys: ...}"
             )
         )
-    hosts = {name.lower(): backend for name, backend in raw.get("hosts", {}).items()}
+    hosts = raw.get("hosts", {})
     own = {"localhost", "127.0.0.1", "[::1]"} if is_loopback(host) else set[str]()
-    own.add(f"[{host}]" if ":" in host else host.lower())
+    own.add(f"[{host}]" if ":" in host else host)
     keys = {each["sha256"]: _principal(each, "api_key") for each in identity.get("api_keys", ())}
     if len(keys) != len(identity.get("api_keys", ())):
         problems.append(node.key_problem("identity", "gives one key to two principals"))
@@ -253,41 +290,16 @@ def _principal(raw: Mapping[str, Any], method: str) -> Principal:
     )
 
 
-def _telemetry(node: Node, problems: list[LoadProblem]) -> TelemetrySettings:
-    found = node.get("telemetry")
-    if found is None:
-        return TelemetrySettings()
-    raw = found.plain()
-    otlp, sample = raw.get("otlp") or "", raw.get("sample", 1.0)
-    if not isinstance(otlp, str) or (otlp and not re.match(r"https?://[^/@\s]+", otlp)):
-        problems.append(found.key_problem("otlp", "must be an http or https URL, without a user in it"))
-    if isinstance(sample, bool) or not isinstance(sample, int | float) or not 0 <= sample <= 1:
-        problems.append(found.key_problem("sample", "must be a number from 0 to 1"))
-    headers = {name: _secret(found, name, value, problems) for name, value in raw.get("headers", {}).items()}
-    if problems:
-        return TelemetrySettings()
-    return TelemetrySettings(otlp=otlp, sample=float(sample), service=raw.get("service", "toolwall"), headers=headers)
+def _telemetry(raw: Mapping[str, Any]) -> TelemetrySettings:
+    return TelemetrySettings(
+        otlp=raw.get("otlp", ""),
+        sample=float(raw.get("sample", 1)),
+        service=raw.get("service", "toolwall"),
+        headers=raw.get("headers", {}),
+    )
 
 
-def _secret(node: Node, name: str, value: str, problems: list[LoadProblem]) -> str:
-    """A value that may stand in the environment instead."""
-    if not value.startswith("env:"):
-        return value
-    found = os.environ.get(value.removeprefix("env:"))
-    if found is None:
-        problems.append(node.key_problem("headers", f"names an environment variable for {name} that is not set"))
-    return found or ""
-
-
-def _bounds(node: Node, problems: list[LoadProblem]) -> dict[str, Any]:
-    found = node.get("bounds")
-    if found is None:
-        return {}
-    raw = found.plain()
-    for name in _WHOLE:
-        value = raw.get(name, 1)
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1_000_000:
-            problems.append(found.key_problem(name, "must be a whole number from 1 to 1000000"))
+def _bounds(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: duration(value) if name in _TIMES else size(value) if name in _SIZES else value
         for name, value in raw.items()

@@ -5,7 +5,22 @@ from __future__ import annotations
 from typing import Any, Final
 
 from rules.grammar import BACKEND, POLICY
-from rules.shape import SIZE, Anything, Choice, Either, Flag, Form, JsonSchema, Key, Many, Shape, Size, Table, Text
+from rules.shape import (
+    SIZE,
+    Anything,
+    Choice,
+    Either,
+    Flag,
+    Form,
+    JsonSchema,
+    Key,
+    Many,
+    Number,
+    Shape,
+    Size,
+    Table,
+    Text,
+)
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -32,6 +47,8 @@ def published(shape: Shape) -> dict[str, Any]:
             return {"type": "boolean"}
         case Size():
             return {"oneOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": SIZE}]}
+        case Number(least, most, whole):
+            return {"type": "integer" if whole else "number", "minimum": least, "maximum": most}
         case Anything():
             return {}
         case JsonSchema(optional):

@@ -42,6 +42,20 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
+class Number:
+    """A number from `least` to `most`; a `whole` one is written without a fraction."""
+
+    least: int
+    most: int
+    whole: bool = True
+
+    @property
+    def like(self) -> str:
+        """What it is, in words."""
+        return f"a {'whole ' * self.whole}number from {self.least} to {self.most}"
+
+
+@dataclass(frozen=True, slots=True)
 class Anything:
     """Any JSON value: data of the author's own."""
 
@@ -102,7 +116,7 @@ class Form:
     may_be_empty: bool = False
 
 
-Shape = Text | Choice | Flag | Size | Anything | JsonSchema | Many | Either | Table | Form
+Shape = Text | Choice | Flag | Size | Number | Anything | JsonSchema | Many | Either | Table | Form
 
 
 def check(node: Node, shape: Shape) -> Iterator[LoadProblem]:
@@ -116,6 +130,8 @@ def check(node: Node, shape: Shape) -> Iterator[LoadProblem]:
             yield _is_not(node, "true or false")
         case Size():
             yield from _check_size(node)
+        case Number():
+            yield from _check_number(node, shape)
         case JsonSchema(optional):
             yield from _check_json_schema(node, optional)
         case Many():
@@ -153,6 +169,15 @@ def _check_size(node: Node) -> Iterator[LoadProblem]:
     is_number = isinstance(value, int) and not isinstance(value, bool) and value > 0
     if not is_number and not (isinstance(value, str) and re.fullmatch(SIZE, value)):
         yield node.problem("must be a size", "such as 65536, 64KiB or 1MiB")
+
+
+def _check_number(node: Node, shape: Number) -> Iterator[LoadProblem]:
+    value = node.value
+    is_number = isinstance(value, int if shape.whole else int | float) and not isinstance(value, bool)
+    if not is_number:
+        yield _is_not(node, shape.like)
+    elif not shape.least <= value <= shape.most:
+        yield node.problem(f"must be {shape.like}")
 
 
 def _check_json_schema(node: Node, optional: bool) -> Iterator[LoadProblem]:
@@ -209,7 +234,7 @@ def _unknown(node: Node, name: str, form: Form) -> LoadProblem:
 
 
 def _missing(node: Node, form: Form) -> Iterator[LoadProblem]:
-    if not node.value and not form.may_be_empty:
+    if not node.value and not form.may_be_empty and not form.one_of:
         yield node.problem("is empty", f"leave it out, or use one of: {', '.join(form.keys)}")
     for name, key in form.keys.items():
         if key.required and name not in node.value:
