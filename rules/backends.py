@@ -47,15 +47,15 @@ def load_backend(root: Node, folder: Path) -> Loaded:
     """Read one backend file whose shape was checked. All problems are collected."""
     loaded = Loaded(root)
     name = root.value["backend"].value
-    url = _try(loaded, root.value["url"], parse_url)
-    networks = [_try(loaded, item, _network) for item in _each(root.get("addresses"))]
-    for short, node in root.value["tools"].items():
+    urls = [_try(loaded, item, parse_url) for item in root.under("url")]
+    networks = [_try(loaded, item, _network) for item in root.under("addresses")]
+    tools = root.get("tools")
+    for short, node in tools.items() if tools else ():
         tool = _tool(loaded, root, short, node, folder)
         loaded.tools += [tool] if tool else []
-    says = _text(root, "says")
-    if url:
-        names = tuple(f"{name}.{short}" for short in root.value["tools"].value)
-        loaded.backend = Backend(name, url, tuple(one for one in networks if one), names, says)
+    if urls and urls[0]:
+        names = tuple(tool.name for tool in loaded.tools)
+        loaded.backend = Backend(name, urls[0], tuple(one for one in networks if one), names, root.text("says"))
     return loaded
 
 
@@ -150,7 +150,7 @@ def _make(
         name=f"{backend}.{short}",
         short=short,
         backend=backend,
-        says=_text(node, "says"),
+        says=node.text("says"),
         method=call[0],
         path=call[1],
         params=tuple(placed.params),
@@ -240,15 +240,6 @@ def digest(value: Any) -> str:
     """The first 16 hex digits of the SHA-256 of a JSON value in canonical form."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _each(node: Node | None) -> Iterable[Node]:
-    return node.each() if node else ()
-
-
-def _text(node: Node, key: str) -> str:
-    found = node.get(key)
-    return str(found.value) if found else ""
 
 
 def clashes(tools: Iterable[Tool]) -> Iterator[tuple[Tool, Tool]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,18 +49,31 @@ def load(folder: Path) -> Ruleset:
     hashes: dict[str, Any] = {}
     roots = [_root(folder, file, hashes, problems) for file in _files(folder, problems)]
     names = None if problems and None in roots else frozenset(_names(roots))
-    fit = [root for root in roots if root and not _has_problems(root, problems)]
-    backends = [load_backend(root, folder) for root in fit if root.get("backend")]
-    catalog = _catalog(backends, hashes, problems)
-    rules, examples = _policies([root for root in fit if not root.get("backend")], catalog, names, problems)
+    good = [prune(root, problems) for root in roots if root]
+    catalog = _catalog([load_backend(root, folder) for root in good if root.get("backend")], hashes, problems)
+    rules, examples = _policies(good, catalog, names, problems)
     if problems:
         raise RulesError(problems)
     return Ruleset(digest(hashes), catalog, rules, examples)
 
 
-def _has_problems(root: Node, problems: list[LoadProblem]) -> bool:
-    """Whether this file's shape is wrong, so that nothing further can be said about it."""
-    return any(problem.file == root.file for problem in problems)
+def prune(root: Node, problems: list[LoadProblem]) -> Node:
+    """A file without the tools, rules, examples and other keys whose shape is wrong, so that the rest can be read."""
+    wrong = [problem.path for problem in problems if problem.file == root.file]
+
+    def good(node: Node) -> bool:
+        inside = (f"{node.path}.", f"{node.path}[")
+        return not any(path == node.path or path.startswith(inside) for path in wrong)
+
+    kept: dict[str, Node] = {}
+    for key, node in root.items():
+        if key == "tools" and isinstance(node.value, dict):
+            kept[key] = replace(node, value={name: below for name, below in node.items() if good(below)})
+        elif key in ("rules", "examples") and isinstance(node.value, list):
+            kept[key] = replace(node, value=[below for below in node.value if good(below)])
+        elif good(node):
+            kept[key] = node
+    return replace(root, value=kept)
 
 
 def _names(roots: Iterable[Node | None]) -> Iterator[str]:
@@ -150,11 +164,11 @@ def _policies(
     rules: list[Rule] = []
     examples: list[Example] = []
     for root in roots:
-        for node in root.value["rules"].value if root.get("rules") else ():
+        for node in root.under("rules"):
             rule, found = load_rule(node, catalog, names)
             rules += [rule] if rule else []
             problems += found
-        for node in root.value["examples"].value if root.get("examples") else ():
+        for node in root.under("examples"):
             example, found = load_example(node, names)
             examples.append(example)
             problems += found

@@ -30,8 +30,11 @@ def merge(obligations: Iterable[Obligation]) -> tuple[Obligation, ...]:
     Two approvals by different roles are both needed; of two by the same role the shorter time counts. An approval
     by anybody is covered by one that names a role.
     """
+    asked = tuple(obligations)
+    if len(asked) < 2:
+        return asked
     shortest: dict[str, float] = {}
-    for one in obligations:
+    for one in asked:
         shortest[one.by] = min(one.within_s, shortest.get(one.by, one.within_s))
     if len(shortest) > 1 and "" in shortest:
         anybody = shortest.pop("")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any
 
 from rules.facts import Principal
 from rules.obligations import Approval
@@ -25,15 +24,16 @@ def load_rule(node: Node, catalog: Catalog, names: Names) -> tuple[Rule | None, 
     word = "allow" if node.get("allow") else "deny"
     if word == "deny":
         problems += [node.key_problem(key, "has no meaning in a deny") for key in ("require", "waive") if node.get(key)]
+    waive = node.get("waive")
     rule = Rule(
-        id=_text(node, "id"),
+        id=node.text("id"),
         effect=Effect(word),
-        tools=tuple(one.value for one in node.value[word].each()),
+        tools=tuple(one.value for one in node.under(word)),
         to=_to(node.get("to")),
         when=when,
         obligations=_obligations(node.get("require")),
-        waive={key: below.value for key, below in _items(node.get("waive"))},
-        says=_text(node, "says"),
+        waive={key: below.value for key, below in waive.items()} if waive else {},
+        says=node.text("says"),
         file=node.file,
         line=node.line,
     )
@@ -43,7 +43,7 @@ def load_rule(node: Node, catalog: Catalog, names: Names) -> tuple[Rule | None, 
 
 def _pattern_problems(node: Node, names: Names) -> Iterator[LoadProblem]:
     for word in ("allow", "deny"):
-        for one in node.value[word].each() if node.get(word) else ():
+        for one in node.under(word):
             if names is not None and not any(matches_pattern(one.value, tool) for tool in names):
                 yield one.problem(f"{one.value} matches no tool", _meant(one.value, names))
 
@@ -71,7 +71,7 @@ def _to(node: Node | None) -> To:
 
 def _obligations(node: Node | None) -> tuple[Approval, ...]:
     approval = node.get("approval") if node else None
-    return (Approval(_text(approval, "by"), duration(_text(approval, "within"))),) if approval else ()
+    return (Approval(approval.text("by"), duration(approval.text("within"))),) if approval else ()
 
 
 def _waive_problems(node: Node, rule: Rule, catalog: Catalog) -> Iterator[LoadProblem]:
@@ -89,15 +89,15 @@ def load_example(node: Node, names: Names) -> tuple[Example, list[LoadProblem]]:
     """Read one example whose shape was checked. A tool that does not exist is fine where that is what it expects."""
     caller = node.value["as"]
     principal = Principal(
-        id=_text(caller, "id") or "example",
-        roles=frozenset(one.value for one in _each(caller.get("roles"))),
-        agent=_text(caller, "agent"),
-        user=_text(caller, "user"),
+        id=caller.text("id") or "example",
+        roles=frozenset(one.value for one in caller.under("roles")),
+        agent=caller.text("agent"),
+        user=caller.text("user"),
         method="example",
     )
     args = node.get("args")
     example = Example(
-        principal, _text(node, "call"), args.plain() if args else {}, _text(node, "expect"), node.file, node.line
+        principal, node.text("call"), args.plain() if args else {}, node.text("expect"), node.file, node.line
     )
     problems = []
     if names is not None and example.tool not in names and example.expect not in ("unknown_tool", "deny"):
@@ -112,16 +112,3 @@ def duplicates(rules: Iterable[Rule]) -> Iterator[tuple[Rule, Rule]]:
         if rule.id in seen:
             yield seen[rule.id], rule
         seen.setdefault(rule.id, rule)
-
-
-def _items(node: Node | None) -> Iterable[tuple[str, Node]]:
-    return node.items() if node else ()
-
-
-def _each(node: Node | None) -> Iterable[Node]:
-    return node.each() if node else ()
-
-
-def _text(node: Any, key: str) -> str:
-    found = node.get(key) if node else None
-    return str(found.value) if found else ""

@@ -36,6 +36,8 @@ class To:
             return False
         if self.principals and principal.id not in self.principals:
             return False
+        if not self.agents and not self.users:
+            return True
         agent = _among(principal.agent, self.agents)
         user = _among(principal.user, self.users)
         if agent is False or user is False:

@@ -80,6 +80,16 @@ class Node:
         """The members of a mapping; nothing for anything else."""
         return list(self.value.items()) if isinstance(self.value, dict) else []
 
+    def under(self, key: str) -> list[Node]:
+        """The items of the list under a key; nothing where there is none. One value counts as a list of one."""
+        found = self.get(key)
+        return found.each() if found else []
+
+    def text(self, key: str) -> str:
+        """The text under a key; empty where there is none."""
+        found = self.get(key)
+        return str(found.value) if found else ""
+
     def each(self) -> list[Node]:
         """The items of a list; a single value is a list of one."""
         return list(self.value) if isinstance(self.value, list) else [self]

@@ -40,6 +40,8 @@ class Segment:
 def parse(path: str) -> tuple[Segment, ...]:
     """The segments of a template. Raises ValueError with what is wrong, for the author."""
     texts = path.split("/")[1:]
+    if not path.startswith("/"):
+        raise ValueError("must begin with /")
     if len(texts) > MOST_SEGMENTS:
         raise ValueError(f"has more than {MOST_SEGMENTS} segments")
     if "?" in path or "#" in path:

@@ -30,6 +30,8 @@ def test_a_url_is_scheme_host_port_and_path(text, url):
         "ftp://crm.test",
         "https://",
         "https:///x",
+        "https:x",
+        "https:",
         "https://user:pw@crm.test",
         "https://@crm.test",
         "https://crm.test?x=1",

@@ -147,10 +147,38 @@ def test_all_problems_of_all_files_are_reported_at_once(tmp_path):
         ("crm.yaml", 2),
         ("crm.yaml", 4),
         ("crm.yaml", 5),
+        ("policy.yaml", 2),
         ("policy.yaml", 3),
         ("other.yaml", 1),
         ("broken.yaml", 2),
     }
+
+
+def test_what_is_wrong_in_one_place_hides_nothing_in_another(tmp_path):
+    found = problems(
+        tmp_path,
+        crm="""
+        backend: crm
+        url: ftp://crm.test
+        timeout: soon
+        tools:
+          a: {call: GET /a, efect: read}
+          b: {call: GET /b//c}
+          c: {call: GET /c, args: {x: {tipe: string}}}
+        """,
+        policy="""
+        rules:
+          - {id: a, allow: crm.a, too: x}
+          - {id: b, allow: crm.b, when: args.x =}
+        examples:
+          - {as: {}, call: crm.a}
+          - {as: {}, call: crm.z, expect: allow}
+        """,
+    )
+    assert [(one.file, one.line) for one in found] == [
+        *[("crm.yaml", line) for line in (2, 3, 5, 6, 7)],
+        *[("policy.yaml", line) for line in (2, 3, 5, 6)],
+    ]
 
 
 def test_a_rule_about_no_tool_is_an_error_with_a_suggestion(tmp_path):

@@ -16,6 +16,8 @@ def test_a_template_is_literals_and_parameters():
 @pytest.mark.parametrize(
     ("path", "says"),
     [
+        ("", "must begin with /"),
+        ("a/b", "must begin with /"),
         ("/a//b", "an empty segment"),
         ("/a/../b", "a . or a .."),
         ("/a/..", "a . or a .."),
