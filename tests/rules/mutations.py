@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from rules.dialects import DRAFT202012
 from rules.grammar import form_of
+from rules.load import RulesError, load
 from rules.shape import Either, Form, JsonSchema, Many, Shape, Table
 
 
@@ -23,6 +26,22 @@ class Mutation:
     kind: str
     line: int
     text: str
+
+
+def check_mutations(source: Path, scratch: Path) -> int:
+    """Every mutation of the folder must fail to load with a problem in the right line; returns how many there were."""
+    good = scratch / "good"
+    shutil.copytree(source, good)
+    load(good)
+    found = list(mutations(source))
+    for mutation in found:
+        (good / mutation.file).write_text(mutation.text)
+        with pytest.raises(RulesError) as caught:
+            load(good)
+        lines = {one.line for one in caught.value.problems if one.file == mutation.file}
+        assert mutation.line in lines, f"{mutation.kind} {mutation.key}: {caught.value}"
+        shutil.copy(source / mutation.file, good / mutation.file)
+    return len(found)
 
 
 def mutations(folder: Path) -> Iterator[Mutation]:

@@ -1,5 +1,4 @@
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from rules.load import MOST_BYTES, RulesError, load
 from tests.rules.helpers import CRM, facts, problems, ruleset, write
-from tests.rules.mutations import mutations
+from tests.rules.mutations import check_mutations, mutations
 
 FULL = """
     backend: shop
@@ -66,22 +65,6 @@ POLICY = """
         args: {state: open}
         expect: allow
 """
-
-
-def check_mutations(source: Path, scratch: Path) -> int:
-    """Every mutation of the folder must fail to load with a problem in the right line; returns how many there were."""
-    good = scratch / "good"
-    shutil.copytree(source, good)
-    load(good)
-    found = list(mutations(source))
-    for mutation in found:
-        (good / mutation.file).write_text(mutation.text)
-        with pytest.raises(RulesError) as caught:
-            load(good)
-        lines = {one.line for one in caught.value.problems if one.file == mutation.file}
-        assert mutation.line in lines, f"{mutation.kind} {mutation.key}: {caught.value}"
-        shutil.copy(source / mutation.file, good / mutation.file)
-    return len(found)
 
 
 def test_every_key_misspelt_or_doubled_is_refused_with_its_line(tmp_path):
