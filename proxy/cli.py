@@ -60,13 +60,14 @@ def redact(
     findings: Annotated[bool, typer.Option("--findings", help="Print findings as JSON lines instead.")] = False,
 ) -> None:
     """Clean standard input to standard output, by the same engine as the sidecar. JSON is cleaned by structure."""
-    from redaction.profiles import PROFILES, UnknownKind, kinds_of
+    from redaction.profiles import UnknownKind, kinds_of
     from redaction.report import findings_json, media_type_of
     from redaction.scanner import Scanner, Unreadable
 
     try:
         text = sys.stdin.buffer.read().decode("utf-8")
-        scanner = Scanner(kinds_of(profile if profile in PROFILES else profile.split(",")))
+        listed = "," in profile or profile.isupper()
+        scanner = Scanner(kinds_of([each.strip() for each in profile.split(",")] if listed else profile))
         if findings:
             lines = (json.dumps(finding, ensure_ascii=False) + "\n" for finding in findings_json(text, scanner))
             sys.stdout.buffer.write("".join(lines).encode())
@@ -97,9 +98,13 @@ def demo(
 @app.command()
 def version() -> None:
     """The version of Toolwall."""
+    from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as installed
 
-    typer.echo(f"toolwall {installed('toolwall')}")
+    try:
+        typer.echo(f"toolwall {installed('toolwall')}")
+    except PackageNotFoundError:
+        fail("Toolwall runs from its source here; an installed one has a version.")
 
 
 @keys.command("new")
@@ -108,12 +113,20 @@ def new_key(
     role: Annotated[list[str] | None, typer.Option(help="A role; may be repeated.")] = None,
 ) -> None:
     """Make an API key: the key goes to the agent, the printed block into toolwall.yaml under `api_keys`."""
+    from proxy.config import API_KEY
     from proxy.identity import digest
     from proxy.identity import new_key as make
+    from rules.shape import check
+    from rules.source import read
 
     key = make()
+    given = {"id": id, "roles": role, "sha256": digest(key)}
+    block = json.dumps({name: value for name, value in given.items() if value is not None}, ensure_ascii=False)
+    node, problems = read("keys", block.encode("utf-8", "surrogatepass"))
+    if node is None or (problems := [*problems, *check(node, API_KEY)]):
+        fail("\n".join(f"{each.path or 'arguments'}: {each.message}" for each in problems), USAGE)
     typer.echo(f"The key, shown only now (send it as the header Toolwall-Key):\n\n    {key}\n", err=True)
-    typer.echo(f"- {{id: {id}, roles: [{', '.join(role or [])}], sha256: {digest(key)}}}")
+    typer.echo(f"- {block}")
 
 
 def main() -> None:

@@ -21,8 +21,13 @@ Config = Annotated[Path, typer.Option("--config", "-c", help="The sidecar's conf
 
 def fail(text: str, code: int = CANNOT_RUN) -> NoReturn:
     """Say why on standard error, and end with this exit code."""
-    typer.echo(text, err=True)
+    say(text, err=True)
     raise typer.Exit(code)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print lines that may hold texts of callers or of files."""
+    typer.echo("\n".join(map(visible, text.split("\n"))), err=err)
 
 
 def settings_of(config: Path) -> Settings:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from proxy.cli_common import FINDINGS, Config, console, fail, settings_of, visible
+from proxy.cli_common import FINDINGS, Config, console, fail, say, settings_of, visible
 
 if TYPE_CHECKING:
     from proxy.ledger.chain import Sealed
@@ -36,7 +36,7 @@ def show(
     code: Annotated[str, typer.Option(help="A refusal code.")] = "",
     outcome: Annotated[str, typer.Option(help="ok, refused, client_gone, outcome_unknown, unfinished.")] = "",
     since: Annotated[datetime | None, typer.Option(help="Only calls from this UTC time on.")] = None,
-    limit: Annotated[int, typer.Option(help="How many calls at most.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="How many calls at most.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
 ) -> None:
     """Show one call with its intent, or a table of calls, newest first."""
@@ -46,22 +46,22 @@ def show(
     try:
         found = index.show(folder_of(config), call) if call else index.find(folder_of(config), query)
     except LedgerError as error:
-        fail(f"{error}")
-    if call and not found:
-        fail(f"There is no call {call} in the ledger.", FINDINGS)
+        fail(str(error))
     if as_json:
         _print_lines(found)
     elif call:
         for sealed in found:
             typer.echo(json.dumps({"seq": sealed.seq, **sealed.entry}, indent=2))
-    else:
+    elif found:
         _table(found)
+    else:
+        typer.echo("No call in the ledger fits.")
 
 
 @ledger.command()
 def tail(
     config: Config = Path("toolwall.yaml"),
-    count: Annotated[int, typer.Option("--count", "-n", help="How many entries to begin with.")] = 10,
+    count: Annotated[int, typer.Option("--count", "-n", min=0, help="How many entries to begin with.")] = 10,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with each new entry, until Ctrl-C.")] = False,
 ) -> None:
     """The last entries as JSON lines."""
@@ -85,17 +85,19 @@ def verify(config: Config = Path("toolwall.yaml")) -> None:
     from proxy.ledger import verify as proof
 
     settings = settings_of(config)
+    if not settings.state.exists():
+        fail(f"There is no state folder {settings.state}: no sidecar has run with {config} yet.")
     try:
         key = state.load_key(settings.state_key, settings.state, os.environ)
         report = proof.verify(settings.state / "ledger", key.derive(state.LEDGER_HEAD))
     except (LedgerError, state.StateError) as error:
         fail(str(error))
     for fault in report.faults:
-        typer.echo(visible(str(fault)))
+        say(str(fault))
     for note in report.notes:
-        typer.echo(f"note: {note}")
+        say(f"note: {note}")
     for call in report.unfinished:
-        typer.echo(f"unfinished: {call} has an intent and no end")
+        say(f"unfinished: {call} has an intent and no end")
     typer.echo(f"{report.records} records in {report.segments} segments, head at {report.head_seq}: {_verdict(report)}")
     typer.echo(f"last: {report.last_seq} {report.last_hash}")
     raise typer.Exit(0 if report.ok else FINDINGS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from proxy.cli_common import FINDINGS, USAGE, Config, console, fail, settings_of
+from proxy.cli_common import FINDINGS, USAGE, Config, console, fail, say, settings_of, visible
 
 if TYPE_CHECKING:
     from rules.decide import Ruleset
@@ -23,7 +23,7 @@ def load_rules(folder: Path) -> Ruleset:
     from rules.load import RulesError, load
 
     if not folder.is_dir():
-        fail(f"There is no rules folder {folder}. Name it, as in `toolwall check path/to/rules`.")
+        fail(f"There is no rules folder {folder}. Name another one, as in path/to/rules.")
     try:
         return load(folder)
     except RulesError as error:
@@ -37,7 +37,7 @@ def check(folder: Folder = Path("rules")) -> None:
     rules = load_rules(folder)
     findings = lint(rules)
     for finding in findings:
-        typer.echo(str(finding))
+        say(str(finding))
     warnings = sum(finding.level == "warning" for finding in findings)
     typer.echo(
         f"{len(rules.catalog.backends)} backends, {len(rules.catalog.tools)} tools, {len(rules.rules)} rules: "
@@ -58,12 +58,13 @@ def run_examples(folder: Folder = Path("rules")) -> None:
         table.add_column(column)
     for one in outcomes:
         place = f"{one.example.file}:{one.example.line}"
-        table.add_row("ok" if one.passed else "FAILED", place, one.example.tool, one.example.expect, one.got)
+        cells = ("ok" if one.passed else "FAILED", place, one.example.tool, one.example.expect, one.got)
+        table.add_row(*map(visible, cells))
     if outcomes:
         console().print(table)
     failed = examples.failures(outcomes)
     for one in failed:
-        typer.echo(one.as_text())
+        say(one.as_text())
     typer.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} examples came out as expected")
     raise typer.Exit(FINDINGS if failed else 0)
 
@@ -83,7 +84,7 @@ def explain(
         fail("Give either a call's id, or --call (with --as and --args).", USAGE)
     rules = load_rules(folder or (Path("rules") if call and not config.exists() else settings_of(config).rules))
     facts = _recorded(rules, config, call_id) if call_id else _imagined(rules, who, call, args)
-    typer.echo(reasoning(rules, facts).as_text())
+    say(reasoning(rules, facts).as_text())
 
 
 def schema() -> None:
@@ -126,7 +127,7 @@ def _recorded(rules: Ruleset, config: Path, call_id: str) -> Facts:
     if "tool" not in record:
         fail("It named no tool, so there is nothing that rules could have decided.", 0)
     if record.get("revision", rules.revision) != rules.revision:
-        typer.echo(f"The rules have changed since (then {record['revision']}, now {rules.revision}).")
+        say(f"The rules have changed since (then {record['revision']}, now {rules.revision}).")
     if "arguments" not in record:
         typer.echo("The ledger holds no arguments (`ledger: {arguments: redacted}` keeps them), so conditions on them,")
         typer.echo("and the contract, may come out differently below.")

@@ -46,11 +46,12 @@ WHO: Final = {
     "agent": Key(Text(), "The agent's name, where it is known."),
     "user": Key(Text(), "The user for whom the agent acts, where it is known."),
 }
+API_KEY: Final = Form({**WHO, "sha256": Key(Text(r"^[0-9a-f]{64}$", "64 hex digits"), "Hash of the key.", True)})
 IDENTITY: Final = Form(
     {
         "static": Key(Form(WHO), "Everyone who reaches this listener is this principal. On loopback only."),
         "api_keys": Key(
-            Many(Form({**WHO, "sha256": Key(Text(r"^[0-9a-f]{64}$", "64 hex digits"), "Hash of the key.", True)})),
+            Many(API_KEY),
             "The header Toolwall-Key names the caller; `toolwall keys new` makes a key and its hash.",
         ),
     },
