@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+import orjson
+
 from proxy.ledger.errors import LedgerError
 
 LINE_MOST = 256 * 1024
@@ -28,6 +30,7 @@ RESERVED = frozenset({"seq", "at_ns", "prev", "hash"})
 """Names that the chain writes itself; an entry must not use them."""
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+_PLAIN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 _START = re.compile(rb'\{"seq":([1-9][0-9]{0,17}),"at_ns":(0|[1-9][0-9]{0,18}),"prev":"([0-9a-f]{64})","')
 _END = re.compile(rb',"hash":"([0-9a-f]{64})"\}\n')
 TRAILER = len(',"hash":""}\n') + 64
@@ -45,20 +48,32 @@ class Sealed:
     entry: dict[str, Any]
 
 
-def encode(entry: Mapping[str, Any]) -> str:
-    """The entry as JSON without its outer braces. Raises LedgerError for what is no plain, finite JSON."""
+def encode(entry: Mapping[str, Any]) -> bytes:
+    """The entry as ASCII JSON without its outer braces. Raises LedgerError for what is no plain, finite JSON."""
     if not entry or not RESERVED.isdisjoint(entry):
         raise LedgerError(f"an entry needs a field, and none of its fields may be named {', '.join(sorted(RESERVED))}")
     try:
-        return _encode(entry)[1:-1]
+        return (_quickly(entry) or _encode(entry).encode("ascii"))[1:-1]
     except (TypeError, ValueError, RecursionError) as error:
         # The message of json names the type or the key, never a value; still only the type of error is passed on.
         raise LedgerError(f"the entry is not plain JSON ({type(error).__name__})") from None
 
 
-def seal(seq: int, at_ns: int, prev: str, fields: str) -> tuple[bytes, str]:
+def _quickly(entry: Mapping[str, Any]) -> bytes:
+    """The entry by orjson, ten times as fast; nothing where it could differ from what `json` would say.
+
+    It does not escape what is not ASCII, writes NaN as null, and refuses integers beyond 64 bits.
+    """
+    try:
+        data = orjson.dumps(entry, option=_PLAIN)
+    except TypeError:
+        return b""
+    return data if data.isascii() and b"null" not in data else b""
+
+
+def seal(seq: int, at_ns: int, prev: str, fields: bytes) -> tuple[bytes, str]:
     """The line for `fields` (see `encode`) and its hash. Raises LedgerError when it is longer than LINE_MOST."""
-    text = f'{{"seq":{seq},"at_ns":{at_ns},"prev":"{prev}",{fields}'.encode("ascii")
+    text = b'{"seq":%d,"at_ns":%d,"prev":"%b",%b' % (seq, at_ns, prev.encode("ascii"), fields)
     if len(text) > LINE_MOST - TRAILER:
         raise LedgerError(f"an entry of {len(text)} bytes is longer than a line may be ({LINE_MOST}); clip its fields")
     digest = sha256(text).hexdigest()

@@ -163,7 +163,7 @@ class Ledger:
         self._file, self._folder_changed = file, True
         self._tip = self._tip._replace(segment=path.name, offset=0)
 
-    def _put(self, fields: str) -> None:
+    def _put(self, fields: bytes) -> None:
         tip, now = self._tip, time_ns()
         line, digest = seal(tip.seq + 1, now, tip.hash, fields)
         self._torn = True  # until the tip knows of the line: an exception in between must not leave half of it
