@@ -20,7 +20,7 @@ from rules.problems import closest
 from rules.schema import Contract
 from rules.shape import duration, size
 from rules.source import LoadProblem, Node
-from rules.template import Segment, parse
+from rules.template import parse
 from rules.tools import DEFAULT_REPLY_BYTES, Backend, Network, Reply, Tool, Url
 
 DEFAULT_TIMEOUT_S: Final = 30.0
@@ -218,11 +218,12 @@ def _reply(loaded: Loaded, default: Node | None, own: Node | None) -> Reply:
 
 
 def _kinds(loaded: Loaded, node: Node | None) -> frozenset[str]:
+    if node is None:
+        return kinds_of(DEFAULT_PROFILE)
     try:
-        return kinds_of(node.plain() if node else DEFAULT_PROFILE)
+        return kinds_of(node.plain())
     except UnknownKind as error:
-        if node:
-            loaded.problems.append(node.problem(str(error)))
+        loaded.problems.append(node.problem(str(error)))
         return frozenset()
 
 
@@ -237,20 +238,16 @@ def _effect(loaded: Loaded, node: Node, method: str) -> str:
 
 
 def digest(value: Any) -> str:
-    """The first 16 hex digits of the SHA-256 of a JSON value in canonical form."""
+    """The SHA-256 of a JSON value in canonical form, as 64 hex digits."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def clashes(tools: Iterable[Tool]) -> Iterator[tuple[Tool, Tool]]:
     """Pairs of tools that the same request could mean."""
     seen: dict[Any, Tool] = {}
     for tool in tools:
-        shape = (tool.backend, tool.method, tuple(_shape(segment) for segment in parse(tool.path)))
+        shape = (tool.backend, tool.method, tuple(segment.shape for segment in parse(tool.path)))
         if shape in seen:
             yield seen[shape], tool
         seen.setdefault(shape, tool)
-
-
-def _shape(segment: Segment) -> tuple[str, bool, str]:
-    return segment.shape

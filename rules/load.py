@@ -25,6 +25,9 @@ MOST_FILES = 1_000
 MOST_BYTES = 4 * 1024 * 1024
 """Of one file: the largest public API descriptions, cut down to contracts, are half of that."""
 
+REVISION_DIGITS = 16
+"""Hex digits of a revision: it stands in every Record, and whoever could forge one writes the rules anyway."""
+
 MOST_PROBLEMS = 500
 """More than anybody reads at once."""
 
@@ -54,7 +57,7 @@ def load(folder: Path) -> Ruleset:
     rules, examples = _policies(good, catalog, names, problems)
     if problems:
         raise RulesError(problems)
-    return Ruleset(digest(hashes), catalog, rules, examples)
+    return Ruleset(digest(hashes)[:REVISION_DIGITS], catalog, rules, examples)
 
 
 def prune(root: Node, problems: list[LoadProblem]) -> Node:

@@ -11,7 +11,8 @@ from rules.schema import Contract
 from rules.template import MOST_SEGMENTS, Segment, parse
 
 Place = Literal["path", "query", "header", "cookie"]
-Effect = Literal["read", "write", "irreversible", "admin"]
+Harm = Literal["read", "write", "irreversible", "admin"]
+"""What a call does to the world."""
 Network = IPv4Network | IPv6Network
 
 DEFAULT_REPLY_BYTES = 4 * 1024 * 1024
@@ -96,7 +97,7 @@ class Tool:
     params: tuple[Param, ...]
     body_wire: Mapping[str, str]
     contract: Contract = field(compare=False)
-    effect: Effect
+    effect: Harm
     timeout_s: float
     reply: Reply
     hash: str

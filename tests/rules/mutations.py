@@ -51,12 +51,16 @@ def mutations(folder: Path) -> Iterator[Mutation]:
     """
     for path in sorted(folder.glob("*.yaml")):
         text = path.read_text()
-        root = yaml.compose(text)
-        keys = frozenset(key.value for key, _ in root.value)
-        for key, flow, fixed in _keys(root, form_of(keys)):
-            yield _doubled(path.name, text, key, flow)
-            if fixed:
-                yield _misspelt(path.name, text, key)
+        keys = frozenset(key.value for key, _ in yaml.compose(text).value)
+        yield from mutations_of(path.name, text, form_of(keys))
+
+
+def mutations_of(file: str, text: str, form: Form) -> Iterator[Mutation]:
+    """All mutations of one file of this form."""
+    for key, flow, fixed in _keys(yaml.compose(text), form):
+        yield _doubled(file, text, key, flow)
+        if fixed:
+            yield _misspelt(file, text, key)
 
 
 def _misspelt(file: str, text: str, key: Any) -> Mutation:
