@@ -15,7 +15,7 @@ class Body:
 
     __slots__ = ("_close", "_pieces", "whole")
 
-    def __init__(self, pieces: AsyncIterator[bytes], close: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, pieces: AsyncGenerator[bytes, None] | None, close: Callable[[], Awaitable[None]] | None) -> None:
         self.whole: bytes | None = None
         self._pieces = pieces
         self._close = close
@@ -23,7 +23,7 @@ class Body:
     @classmethod
     def of(cls, data: bytes) -> Body:
         """A body that is already here in one piece."""
-        body = cls(_one(data), _nothing)
+        body = cls(None, None)
         body.whole = data
         return body
 
@@ -37,12 +37,15 @@ class Body:
 
     async def close(self) -> None:
         """Close the pieces and what they come from; a second time does nothing."""
-        if isinstance(self._pieces, AsyncGenerator):
-            await self._pieces.aclose()
-        await self._close()
+        pieces, close = self._pieces, self._close
+        self._pieces = self._close = None
+        if pieces is not None:
+            await pieces.aclose()
+        if close is not None:
+            await close()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._pieces
+        return _one(self.whole or b"") if self._pieces is None else self._pieces
 
     async def read(self, most: int) -> bytes:
         """All of it. Raises TooLong as soon as more than `most` bytes have come."""
@@ -51,7 +54,7 @@ class Body:
                 raise TooLong
             return self.whole
         pieces, size = [], 0
-        async for piece in self._pieces:
+        async for piece in self:
             size += len(piece)
             if size > most:
                 raise TooLong
@@ -62,7 +65,3 @@ class Body:
 async def _one(data: bytes) -> AsyncIterator[bytes]:
     if data:
         yield data
-
-
-async def _nothing() -> None:
-    return None

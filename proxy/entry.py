@@ -9,7 +9,7 @@ import logging
 import os
 import random
 import traceback
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from time import time_ns
 from types import TracebackType
@@ -63,7 +63,7 @@ class Entry:
         self.trace: Trace | None = None
         self.sent = False
         self._entries = entries
-        self._expected: frozenset[str] = frozenset()
+        self._expected: list[str] = []
         self._written = False
 
     async def __aenter__(self) -> Entry:
@@ -136,7 +136,7 @@ class Entry:
 
     def expect(self, checks: Iterable[str]) -> None:
         """Name the checks without which no answer may leave."""
-        self._expected = frozenset(checks)
+        self._expected = list(checks)
 
     def check(self, name: str) -> None:
         """Note that an enforced check ran to its end."""
@@ -174,11 +174,11 @@ class Entry:
 
     async def follow(self, result: Result) -> Result:
         """The answer, whose last bytes are held until the Record is written."""
-        missing = self._expected.difference(self.record.checks)
+        missing = [name for name in self._expected if name not in self.record.checks]
         if missing:
             await result.body.close()
             raise withheld(
-                self.record, "A check that the rules demand did not run.", note=f"missing: {sorted(missing)}"
+                self.record, "A check that the rules demand did not run.", note=f"missing: {missing}"
             )
         self.record.status = result.status
         result.headers.append(("Toolwall-Call", self.record.call))
@@ -191,7 +191,7 @@ class Entry:
         await self._write("ok")
         return result
 
-    async def _held(self, body: Body) -> AsyncIterator[bytes]:
+    async def _held(self, body: Body) -> AsyncGenerator[bytes, None]:
         digest, held = hashlib.sha256(), b""
         try:
             async for piece in body:

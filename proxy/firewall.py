@@ -49,7 +49,7 @@ class Firewall:
             send = self._send
             for guard in reversed(guards := self._guards(call, decision)):
                 send = partial(guard, send=send)
-            entry.expect(guard.__name__ for guard in guards)
+            entry.expect([guard.__name__ for guard in guards])
             return await entry.follow(await send(call, entry))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -132,7 +132,7 @@ def _text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-async def _pieces(response: aiohttp.ClientResponse, entry: Entry) -> AsyncIterator[bytes]:
+async def _pieces(response: aiohttp.ClientResponse, entry: Entry) -> AsyncGenerator[bytes, None]:
     try:
         async for piece in response.content.iter_any():
             entry.record.bytes_in += len(piece)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from functools import lru_cache
 from time import perf_counter
 
 from proxy import decoding, replyheaders
@@ -112,7 +113,7 @@ async def _read(entry: Entry, body: Body, most: int) -> bytes:
 
 
 def _bounded(body: Body, entry: Entry, most: int) -> Body:
-    async def pieces() -> AsyncIterator[bytes]:
+    async def pieces() -> AsyncGenerator[bytes, None]:
         size = 0
         async for piece in body:
             size += len(piece)
@@ -145,7 +146,13 @@ def _tell(entry: Entry, result: Result, counts: Counter[str]) -> None:
 
 
 def _content_type(headers: Headers) -> tuple[str, str | None]:
-    media_type, _, parameters = _header(headers, "content-type").partition(";")
+    return _parsed_type(_header(headers, "content-type"))
+
+
+@lru_cache(256)
+def _parsed_type(header: str) -> tuple[str, str | None]:
+    """Media type and charset, in lower case."""
+    media_type, _, parameters = header.partition(";")
     for parameter in parameters.split(";"):
         name, _, value = parameter.strip().partition("=")
         if name.lower() == "charset":

@@ -20,7 +20,7 @@ def split(target: str) -> tuple[str, str]:
     """Path and raw query of an origin-form target. Raises Refusal `bad_request` for anything ambiguous."""
     if not target.startswith("/"):
         raise _bad("The request target must be a path.", "Use the path alone, without scheme and host.")
-    if _ALLOWED.fullmatch(target) is None or _BAD_PERCENT.search(target):
+    if _ALLOWED.fullmatch(target) is None or ("%" in target and _BAD_PERCENT.search(target)):
         raise _bad("The request target holds a character that must be percent-encoded, or a broken %-escape.")
     path, _, query = target.partition("?")
     _check_path(path)
