@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from proxy.body import Body
 from rules.facts import Facts, Principal, Run
@@ -18,19 +18,23 @@ if TYPE_CHECKING:
 Headers = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+# What flows is immutable. A named tuple is made five times as fast as a frozen dataclass: that counts on every call.
+
+
+class Outgoing(NamedTuple):
     """One HTTP request as it will go to the backend, byte for byte. `target` is the raw path and query
     below the backend's url."""
 
     method: str
     target: str
-    headers: Headers = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: Headers
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Outgoing({self.method}, {len(self.body)} bytes)"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One tool call that has been read and understood. Holds no envelope of the wire protocol.
 
     `base` is the path under which the agent sees the backend ("/crm", or "" where the Host chose the backend).
@@ -41,11 +45,14 @@ class Call:
     run: Run
     principal: Principal
     tool: Tool
-    arguments: Mapping[str, Any] = field(repr=False)
+    arguments: Mapping[str, Any]
     problems: tuple[Problem, ...]
     outgoing: Outgoing
     base: str
     peer: str
+
+    def __repr__(self) -> str:
+        return f"Call({self.id}, {self.tool.name})"
 
     def facts(self) -> Facts:
         """What the rules may look at."""
@@ -69,8 +76,7 @@ class Result:
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
-class Hail:
+class Hail(NamedTuple):
     """What a request says of itself before anything in it is believed; the same for every protocol.
 
     `key` is the sidecar's own credential, `run` and `reason` the caller's claims, `peer` the caller's address.
@@ -78,11 +84,14 @@ class Hail:
 
     protocol: str
     peer: str
-    key: str | None = field(default=None, repr=False)
+    key: str | None = None
     run: str = ""
-    reason: str = field(default="", repr=False)
+    reason: str = ""
     traceparent: str | None = None
     tracestate: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Hail({self.protocol}, {self.peer})"
 
 
 class Ask(Protocol):
