@@ -56,7 +56,7 @@ def secrets(scanner: Scanner) -> Table:
     """Secrets of other scanners' test suites. This version knows vendor-prefixed formats only."""
     table = Table("set", "positives", "found", "recall", title="secrets")
     for folder in sorted((CORPORA / "secrets").iterdir()):
-        positives = [record for record in records(f"secrets/{folder.name}") if record["label"] == "positive"]
+        positives = [record for record in records(f"secrets/{folder.name}") if record.get("label") == "positive"]
         found = sum(bool(scanner.find(record["text"])) for record in positives)
         if positives:
             table.add_row(folder.name, str(len(positives)), str(found), f"{found / len(positives):.1%}")
