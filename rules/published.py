@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from rules.grammar import BACKEND, POLICY
 from rules.shape import (
+    MOST_SIZE,
     SIZE,
     Anything,
     Choice,
@@ -46,7 +47,8 @@ def published(shape: Shape) -> dict[str, Any]:
         case Flag():
             return {"type": "boolean"}
         case Size():
-            return {"oneOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": SIZE}]}
+            number = {"type": "integer", "minimum": 1, "maximum": MOST_SIZE}
+            return {"oneOf": [number, {"type": "string", "pattern": SIZE}]}
         case Number(least, most, whole):
             return {"type": "integer" if whole else "number", "minimum": least, "maximum": most}
         case Anything():

@@ -13,7 +13,9 @@ from rules.source import LoadProblem, Node
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES: Final = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 DURATION: Final = r"^([1-9][0-9]{0,8}(\.[0-9]{1,9})?|0\.[0-9]{0,8}[1-9])(ms|s|m|h|d)$"
-SIZE: Final = r"^[1-9][0-9]{0,11}(B|KiB|MiB|GiB)$"
+SIZE: Final = r"^[1-9][0-9]{0,8}(B|KiB|MiB|GiB)$"
+MOST_SIZE: Final = 10**18
+"""Bytes. Like the longest SIZE it fits the 64 bits in which libraries count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ def _check_choice(node: Node, options: tuple[str, ...]) -> Iterator[LoadProblem]
 
 def _check_size(node: Node) -> Iterator[LoadProblem]:
     value = node.value
-    is_number = isinstance(value, int) and not isinstance(value, bool) and value > 0
+    is_number = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_SIZE
     if not is_number and not (isinstance(value, str) and re.fullmatch(SIZE, value)):
         yield node.problem("must be a size", "such as 65536, 64KiB or 1MiB")
 

@@ -1,0 +1,413 @@
+"""toolwall.yaml: what may stand in it, and that everything else is refused with its place."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from proxy.config import CONFIG, MOST_BYTES, ConfigError, Settings, is_loopback, load_config
+from rules.facts import Principal
+from rules.shape import Either, Form, Many, Shape
+from rules.source import LoadProblem
+from tests.rules.mutations import Mutation, mutations_of
+
+DIGEST = hashlib.sha256(b"one key").hexdigest()
+OTHER = hashlib.sha256(b"other key").hexdigest()
+FULL = f"""
+rules: policies
+state: {{folder: var, key: env:STATE_KEY}}
+listeners:
+  - bind: 127.0.0.1:8080
+    names: [crm.internal, "[fd00::7]"]
+    hosts: {{crm.example: crm}}
+    origins: [https://App.example:8443]
+    identity:
+      static: {{id: bot, roles: [support, billing], agent: helper, user: ann}}
+  - bind: "[::]:8443"
+    identity:
+      api_keys:
+        - {{id: one, roles: [support], agent: a, user: u, sha256: {DIGEST}}}
+        - id: two
+          sha256: {OTHER}
+admin:
+  bind: 127.0.0.1:9000
+  names: [metrics.internal]
+ledger: {{arguments: redacted}}
+telemetry:
+  otlp: http://collector:4318/base
+  sample: 0.25
+  service: wall
+  headers: {{Authorization: env:TOKEN, X-Team: crm}}
+bounds:
+  most_connections: 1
+  most_calls: 2
+  most_headers: 3
+  most_depth: 4
+  most_body: 5KiB
+  most_line: 6
+  most_field: 7KiB
+  idle: 8s
+  body: 9s
+  connect: 500ms
+  upstream_idle: 2m
+  upstream_connections: 12
+  upstream_header: 13KiB
+  drain: 1h
+"""
+LISTENER = "{bind: '127.0.0.1:0', identity: {static: {id: bot}}}"
+MINIMAL = f"listeners: [{LISTENER}]\n"
+
+
+def load(folder: Path, text: str | bytes) -> Settings:
+    file = folder / "toolwall.yaml"
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    return load_config(file)
+
+
+def problems(folder: Path, text: str | bytes) -> list[LoadProblem]:
+    """What is wrong with this text; it has to be wrong."""
+    with pytest.raises(ConfigError) as caught:
+        load(folder, text)
+    assert str(caught.value).count("\n") + 1 == len(caught.value.problems)
+    return caught.value.problems
+
+
+def problem(folder: Path, text: str | bytes) -> LoadProblem:
+    """The only thing that is wrong."""
+    (only,) = problems(folder, text)
+    return only
+
+
+def listener(**keys: Any) -> str:
+    """A file with one listener, other than usual in these keys; None takes one away."""
+    given = {"bind": "127.0.0.1:0", "identity": {"static": {"id": "bot"}}} | keys
+    return yaml.safe_dump({"listeners": [{name: value for name, value in given.items() if value is not None}]})
+
+
+def test_everything_that_may_be_said(tmp_path: Path) -> None:
+    settings = load(tmp_path, FULL)
+    assert (settings.rules, settings.state) == (tmp_path / "policies", tmp_path / "var")
+    assert settings.state_key == "env:STATE_KEY"
+    first, second = settings.listeners
+    assert (first.host, first.port) == ("127.0.0.1", 8080)
+    assert first.names >= {"127.0.0.1", "localhost", "crm.internal", "[fd00::7]", "crm.example"}
+    assert first.hosts == {"crm.example": "crm"}
+    assert first.origins == {"https://app.example:8443"}
+    assert first.static == Principal("bot", frozenset({"support", "billing"}), "helper", "ann", "static")
+    assert first.keys == {}
+    assert (second.host, second.port) == ("::", 8443)
+    assert second.names == {"[::]"}
+    assert second.static is None
+    assert second.keys == {
+        DIGEST: Principal("one", frozenset({"support"}), "a", "u", "api_key"),
+        OTHER: Principal("two", method="api_key"),
+    }
+    assert settings.admin == ("127.0.0.1", 9000)
+    assert settings.admin_names == {"metrics.internal"}
+    assert settings.arguments == "redacted"
+    assert (settings.telemetry.otlp, settings.telemetry.sample) == ("http://collector:4318/base", 0.25)
+    assert settings.telemetry.service == "wall"
+    assert settings.telemetry.headers == {"Authorization": "env:TOKEN", "X-Team": "crm"}
+
+
+def test_bounds_are_bytes_and_seconds(tmp_path: Path) -> None:
+    settings = load(tmp_path, FULL)
+    http, upstream = settings.http, settings.upstream
+    assert (http.most_connections, http.most_calls, http.most_headers) == (1, 2, 3)
+    assert (settings.most_depth, settings.most_body) == (4, 5 * 1024)
+    assert (http.most_line, http.most_field, http.idle_s, http.body_s) == (6, 7 * 1024, 8.0, 9.0)
+    assert (upstream.connect_s, upstream.idle_s) == (0.5, 120.0)
+    assert (upstream.most_connections, upstream.most_header_bytes) == (12, 13 * 1024)
+    assert settings.drain_s == 3600.0
+
+
+def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
+    settings = load(tmp_path, MINIMAL)
+    assert (settings.rules, settings.state, settings.state_key) == (tmp_path / "rules", tmp_path / ".toolwall", "")
+    assert settings.admin == ("127.0.0.1", 9464)
+    assert settings.admin_names == frozenset()
+    assert settings.arguments == "off"
+    assert (settings.telemetry.otlp, settings.telemetry.sample) == ("", 1.0)
+    (only,) = settings.listeners
+    assert only.names == {"127.0.0.1", "localhost", "[::1]"}
+    assert (only.hosts, only.origins, only.keys) == ({}, frozenset(), {})
+
+
+def test_the_defaults_of_bounds_are_those_that_the_reference_tells(tmp_path: Path) -> None:
+    bounds = CONFIG.keys["bounds"].shape
+    assert isinstance(bounds, Form)
+    told = ", ".join(f"{name}: {key.says.split()[-1]}" for name, key in bounds.keys.items())
+    said, unsaid = load(tmp_path, f"{MINIMAL}bounds: {{{told}}}\n"), load(tmp_path, MINIMAL)
+    assert said == unsaid
+
+
+@pytest.mark.parametrize(("given", "meant"), [("file:key", "file:{0}/key"), ("file:/run/key", "file:/run/key")])
+def test_the_file_of_the_state_key_lies_beside_the_configuration(tmp_path: Path, given: str, meant: str) -> None:
+    assert load(tmp_path, f"{MINIMAL}state: {{key: '{given}'}}\n").state_key == meant.format(tmp_path)
+
+
+MUTATIONS = list(mutations_of("toolwall.yaml", FULL, CONFIG))
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda each: f"{each.kind}-{each.key}-{each.line}")
+def test_a_key_that_is_misspelt_or_doubled_is_refused_in_its_line(tmp_path: Path, mutation: Mutation) -> None:
+    word = {"misspelt": "is an unknown key", "doubled": "is a duplicate key"}[mutation.kind]
+    found = [each for each in problems(tmp_path, mutation.text) if each.message == word]
+    assert [each.line for each in found] == [mutation.line]
+    assert found[0].hint
+
+
+def names(shape: Shape) -> Iterator[str]:
+    match shape:
+        case Form():
+            for name, key in shape.keys.items():
+                yield name
+                yield from names(key.shape)
+        case Many():
+            yield from names(shape.item)
+        case Either():
+            yield from names(shape.mapping)
+
+
+@pytest.mark.parametrize("kind", ["misspelt", "doubled"])
+def test_those_are_all_keys_that_there_are(kind: str) -> None:
+    assert {each.key for each in MUTATIONS if each.kind == kind} >= set(names(CONFIG))
+
+
+def places(value: Any, path: str = "") -> Iterator[tuple[str, list[Any]]]:
+    """Every value below, by its path as problems tell it and as steps."""
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, below in steps:
+        here = f"{path}[{step}]" if isinstance(step, int) else f"{path}.{step}".removeprefix(".")
+        yield here, [step]
+        for deeper, more in places(below, here):
+            yield deeper, [step, *more]
+
+
+PLACES = list(places(yaml.safe_load(FULL)))
+WRONG = [None, True, 7.5, -1, "", [], {}, [None], {"x": None}, [[]], 10**30]
+
+
+@pytest.mark.parametrize(("path", "steps"), PLACES, ids=[path for path, _ in PLACES])
+def test_a_value_of_a_wrong_type_is_refused_in_its_place(tmp_path: Path, path: str, steps: list[Any]) -> None:
+    for wrong in WRONG:
+        document = yaml.safe_load(FULL)
+        holder = document
+        for step in steps[:-1]:
+            holder = holder[step]
+        holder[steps[-1]] = wrong
+        found = problems(tmp_path, yaml.safe_dump(document))
+        assert any(each.path.startswith(path) for each in found), (wrong, found)
+        assert all(each.line > 0 and each.col > 0 and each.message for each in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, wrong) for name in ("most_connections", "most_calls", "most_headers", "upstream_connections")
+          for wrong in ("0", "-1", "1000001", "1.0", "'7'", "1e3", "all")),
+        *(("most_depth", wrong) for wrong in ("0", "201", "5.5")),
+        *((name, wrong) for name in ("most_body", "most_line", "most_field", "upstream_header")
+          for wrong in ("0", "-1", "0KiB", "1MB", "1.5MiB", "64kib", "1 MiB", "'1'")),
+        *((name, wrong) for name in ("idle", "body", "connect", "upstream_idle", "drain")
+          for wrong in ("0s", "10", "1.5", "-1s", "10 s", "10sec", "1m30s", "s", "forever")),
+    ],
+)  # fmt: skip
+def test_what_is_no_count_size_or_duration(tmp_path: Path, name: str, value: str) -> None:
+    found = problem(tmp_path, f"{MINIMAL}bounds:\n  {name}: {value}\n")
+    assert (found.line, found.col, found.path) == (3, len(name) + 5, f"bounds.{name}")
+    assert "must be" in found.message
+
+
+@pytest.mark.parametrize("value", ["-0.1", "1.1", "2", "'0.5'", "true", ".nan", "null"])
+def test_what_is_no_share(tmp_path: Path, value: str) -> None:
+    found = problems(tmp_path, f"{MINIMAL}telemetry: {{sample: {value}}}\n")
+    assert {each.path for each in found} == {"telemetry.sample"}
+
+
+@pytest.mark.parametrize("value", ["0", "1", "0.001", "1.0"])
+def test_what_is_a_share(tmp_path: Path, value: str) -> None:
+    assert load(tmp_path, f"{MINIMAL}telemetry: {{sample: {value}}}\n").telemetry.sample == float(value)
+
+
+@pytest.mark.parametrize(
+    "bind",
+    ["0.0.0.0:80", "[::]:80", "10.0.0.7:80", "wall.internal:80", "127.1:80", "localhost.evil.example:80", "[fe80::1]:80"],
+)  # fmt: skip
+def test_static_identity_is_for_loopback_only(tmp_path: Path, bind: str) -> None:
+    found = problem(tmp_path, listener(bind=bind))
+    assert found.path == "listeners[0].bind"
+    assert "`static` would let anybody in" in found.message
+    assert "api_keys" in found.hint
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1:80", "127.9.9.9:80", "[::1]:80", "localhost:80", "LOCALHOST:80"])
+def test_every_name_of_loopback_may_be_static(tmp_path: Path, bind: str) -> None:
+    assert is_loopback(load(tmp_path, listener(bind=bind)).listeners[0].host)
+
+
+@pytest.mark.parametrize(
+    "bind",
+    ["", "8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:-1", "http://127.0.0.1:80", "a b:80",
+     "::1:80", "[::1]80", "127.0.0.1:80/", "127.0.0.1:000080", "*:80", "127.0.0.1:80\n"],
+)  # fmt: skip
+def test_what_is_no_address(tmp_path: Path, bind: str) -> None:
+    for where, text in (("listeners[0].bind", listener(bind=bind)), ("admin.bind", with_admin(bind))):
+        found = problem(tmp_path, text)
+        assert (found.path, found.message.split(", such")[0]) == (where, "must be HOST:PORT")
+
+
+def with_admin(bind: str) -> str:
+    return MINIMAL + yaml.safe_dump({"admin": {"bind": bind}})
+
+
+@pytest.mark.parametrize(
+    ("bind", "says"),
+    [("127.0.0.1:65536", "port above 65535"), ("localhost:99999", "port above"), ("[1:2]:80", "no IPv6 address"),
+     ("[::1.2.3.4.5]:80", "no IPv6 address")],
+)  # fmt: skip
+def test_an_address_that_cannot_be(tmp_path: Path, bind: str, says: str) -> None:
+    assert [each for each in problems(tmp_path, listener(bind=bind)) if says in each.message]
+    assert says in problem(tmp_path, with_admin(bind)).message
+
+
+def test_two_listeners_cannot_have_one_address(tmp_path: Path) -> None:
+    one, two = (f"{{bind: '{bind}', identity: {{static: {{id: b}}}}}}" for bind in ("127.0.0.1:81", "127.0.0.1:82"))
+    load(tmp_path, f"listeners: [{one}, {two}]\n")
+    load(tmp_path, f"listeners: [{LISTENER}, {LISTENER}]\nadmin: {{bind: '127.0.0.1:0'}}\n")
+    assert problem(tmp_path, f"listeners: [{one}, {two}, {one}]\n").path == "listeners[2].bind"
+    assert problem(tmp_path, f"listeners: [{one}]\nadmin: {{bind: '127.0.0.1:81'}}\n").path == "admin.bind"
+
+
+@pytest.mark.parametrize(
+    "name", ["CRM.internal", "crm.internal:80", "http://crm", "crm/", "*", "a b", "[::1", "::1", ""]
+)
+def test_a_host_that_no_request_could_name(tmp_path: Path, name: str) -> None:
+    found = problem(tmp_path, listener(names=[name]))
+    assert (found.path, found.message) == ("listeners[0].names[0]", "must be a host name in lower case, without a port")
+    if name:
+        assert problem(tmp_path, listener(hosts={name: "crm"})).path == f"listeners[0].hosts.{name}"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["*", "null", "app.example", "https://", "https://app.example/", "ftp://a", "https://a b", "https://u@a", "https://a:p"],
+)  # fmt: skip
+def test_an_origin_that_no_browser_would_send(tmp_path: Path, origin: str) -> None:
+    assert problem(tmp_path, listener(origins=[origin])).path == "listeners[0].origins[0]"
+
+
+@pytest.mark.parametrize(
+    ("identity", "says"),
+    [
+        ({}, "needs exactly one of the keys static, api_keys"),
+        ({"static": {"id": "a"}, "api_keys": [{"id": "b", "sha256": DIGEST}]}, "needs exactly one of the keys"),
+        ({"static": {"roles": ["a"]}}, "lacks the key id"),
+        ({"static": {"id": "two words"}}, "1 to 128 visible characters"),
+        ({"static": {"id": "x" * 129}}, "1 to 128 visible characters"),
+        ({"static": {"id": "a", "sha256": DIGEST}}, "unknown key"),
+        ({"static": {"id": "a", "roles": []}}, "empty list"),
+        ({"api_keys": []}, "empty list"),
+        ({"api_keys": [{"id": "a"}]}, "lacks the key sha256"),
+        ({"api_keys": [{"id": "a", "sha256": DIGEST.upper()}]}, "64 hex digits"),
+        ({"api_keys": [{"id": "a", "sha256": DIGEST[:-1]}]}, "64 hex digits"),
+        ({"api_keys": [{"id": "a", "sha256": "twk_" + "a" * 43}]}, "64 hex digits"),
+        ({"api_keys": [{"id": "a", "sha256": DIGEST}, {"id": "b", "sha256": DIGEST}]}, "one key to two principals"),
+    ],
+)
+def test_an_identity_that_is_none(tmp_path: Path, identity: dict[str, Any], says: str) -> None:
+    found = problem(tmp_path, listener(identity=identity))
+    assert found.path.startswith("listeners[0].identity")
+    assert says in found.message
+
+
+def test_one_principal_may_have_two_keys(tmp_path: Path) -> None:
+    keys = [{"id": "a", "sha256": DIGEST}, {"id": "a", "sha256": OTHER}]
+    assert set(load(tmp_path, listener(identity={"api_keys": keys})).listeners[0].keys) == {DIGEST, OTHER}
+
+
+@pytest.mark.parametrize("missing", ["bind", "identity"])
+def test_a_listener_needs(tmp_path: Path, missing: str) -> None:
+    assert problem(tmp_path, listener(**{missing: None})).message == f"lacks the key {missing}"
+
+
+@pytest.mark.parametrize(
+    "otlp",
+    ["ftp://a", "collector:4318", "http://", "http://ann:hunter2@collector", "http://ann@collector", "http://a/?token=hunter2",
+     "http://a/#hunter2", "http://a b", "http://a\r\nX: y", "https:///v1", "http://a:port", "http://a\\@b"],
+)  # fmt: skip
+def test_a_collector_that_is_none_or_brings_a_secret_in_its_url(tmp_path: Path, otlp: str) -> None:
+    found = problem(tmp_path, MINIMAL + yaml.safe_dump({"telemetry": {"otlp": otlp}}))
+    assert found.path == "telemetry.otlp"
+    assert "hunter2" not in str(found)
+
+
+@pytest.mark.parametrize("name", ["X A", "X:", "Ä", "X(Y)"])
+def test_a_header_that_has_no_name(tmp_path: Path, name: str) -> None:
+    found = problem(tmp_path, MINIMAL + yaml.safe_dump({"telemetry": {"headers": {name: "hunter2"}}}))
+    assert found.message == "must be the name of a header"
+    assert "hunter2" not in str(found)
+
+
+@pytest.mark.parametrize("key", ["vault:secret/wall", "env:", "env:A-B", "file:", "state.key", "a" * 64])
+def test_a_place_where_no_state_key_is(tmp_path: Path, key: str) -> None:
+    found = problem(tmp_path, f"{MINIMAL}state: {{key: '{key}'}}\n")
+    assert (found.path, found.message) == ("state.key", "must be env:NAME or file:PATH")
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# nothing yet\n", "---\n"])
+def test_an_empty_file(tmp_path: Path, text: str) -> None:
+    found = problem(tmp_path, text)
+    assert (found.line, found.message) in ((1, "is empty"), (1, "is null, must be a mapping with the keys"))
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfel\x00", b"rules: caf\xe9\n", b"\xed\xa0\x80"])
+def test_a_file_that_is_not_utf_8(tmp_path: Path, data: bytes) -> None:
+    assert problem(tmp_path, data).message == "is not UTF-8"
+
+
+@pytest.mark.parametrize("text", ["- a\n", "listeners\n", "7\n"])
+def test_a_file_that_is_no_mapping(tmp_path: Path, text: str) -> None:
+    assert "must be a mapping with the keys rules, state, listeners" in problem(tmp_path, text).message
+
+
+def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+    most = MINIMAL + "#" * (MOST_BYTES - len(MINIMAL))
+    load(tmp_path, most)
+    assert problem(tmp_path, most + "#").message == f"is larger than {MOST_BYTES} bytes"
+
+
+def test_a_file_that_is_not_there_or_no_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        load_config(tmp_path / "toolwall.yaml")
+    with pytest.raises(IsADirectoryError):
+        load_config(tmp_path)
+
+
+def test_problems_say_where_what_and_what_to_do(tmp_path: Path) -> None:
+    text = f"listners: []\nadmin: {{bind: 80}}\nlisteners:\n  - {LISTENER[:-1]}, name: [x]}}\n"
+    file = tmp_path / "toolwall.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(file)
+    assert str(caught.value).split("\n") == [
+        f"{file}:1:1: listners: is an unknown key (did you mean listeners?)",
+        f"{file}:2:15: admin.bind: is an integer, must be HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080 "
+        "(put it into quotes)",
+        f"{file}:4:{len(LISTENER) + 6}: listeners[0].name: is an unknown key (did you mean names?)",
+    ]
+
+
+def test_no_secret_is_in_any_printout(tmp_path: Path) -> None:
+    text = FULL.replace("env:TOKEN", "Bearer hunter2")
+    settings = load(tmp_path, text)
+    assert settings.telemetry.headers["Authorization"] == "Bearer hunter2"
+    shown = f"{settings!r} {settings} {settings.listeners} {settings.telemetry!r}"
+    for secret in ("hunter2", DIGEST, OTHER):
+        assert secret not in shown
+    assert "support" in shown
