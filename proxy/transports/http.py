@@ -8,8 +8,10 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from multidict import CIMultiDict
+from yarl import URL
 
 from proxy.errors import Refusal
 from proxy.firewall import Firewall
@@ -21,6 +23,8 @@ from proxy.protocols.rest import RestAsk
 
 _TOO_MANY = "Too many headers received"
 """What aiohttp says of it; there is no type of its own for it."""
+
+_NOWHERE = URL("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,12 @@ class HttpDoor(web.Server):
     def full(self) -> bool:
         """Whether one more connection would be too many."""
         return len(self._connections) > self._bounds.most_connections
+
+    def _make_request(self, message: RawRequestMessage, *rest: Any) -> web.BaseRequest:
+        try:
+            return super()._make_request(message, *rest)
+        except ValueError:  # a URL whose host is no name; the raw target, which is all that we read, tells of it
+            return super()._make_request(message._replace(url=_NOWHERE), *rest)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         ask = RestAsk(
