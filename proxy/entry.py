@@ -24,12 +24,14 @@ from proxy.model import Call, Hail, Result
 from proxy.outcomes import RETRY_SECONDS, withheld
 from proxy.record import Record
 from proxy.telemetry import Attempt, Telemetry, Trace
+from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
 from rules.decide import Decision
 from rules.facts import Principal, Run
 from rules.tools import Tool
 
 _log = logging.getLogger("toolwall.calls")
+_SECRETS = kinds_of("secrets")
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
@@ -46,6 +48,13 @@ class Entries:
     hash_key: bytes
     scanner: Scanner
     arguments: Literal["off", "redacted"] = "off"
+
+    def check_name(self, name: str) -> None:
+        """Raise Refusal for a name that a caller chose and that looks like a credential: it would stand in Records."""
+        if any(finding.kind in _SECRETS for finding in self.scanner.find(name)):
+            raise Refusal(
+                "bad_request", "`Toolwall-Run` looks like a credential.", suggestion="Name runs by random ids."
+            )
 
     def open(self, door: str) -> Entry:
         """A new Record for a request that came in by this listener."""
@@ -177,9 +186,7 @@ class Entry:
         missing = [name for name in self._expected if name not in self.record.checks]
         if missing:
             await result.body.close()
-            raise withheld(
-                self.record, "A check that the rules demand did not run.", note=f"missing: {missing}"
-            )
+            raise withheld(self.record, "A check that the rules demand did not run.", note=f"missing: {missing}")
         self.record.status = result.status
         result.headers.append(("Toolwall-Call", self.record.call))
         whole = result.body.whole
@@ -203,9 +210,8 @@ class Entry:
             self.record.result_hash = digest.hexdigest()
             await self._write("ok")
             yield held
-        except Refusal as refusal:
-            await self._refused(refusal)
-            raise
+        except Exception as error:
+            raise await self._refused(error if isinstance(error, Refusal) else self._unforeseen(error)) from None
         finally:
             self._gone()
 

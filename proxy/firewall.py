@@ -28,7 +28,7 @@ class Firewall:
         self.entries = entries
         self._guards = guards
         self._send = send
-        self._runs = Runs()
+        self._runs = Runs(entries.check_name)
 
     async def handle(self, ask: Ask, identify: Identify) -> Result:
         """The answer to one request. Raises Refusal; either way its Record is written."""

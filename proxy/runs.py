@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rules.facts import Run
@@ -23,9 +24,13 @@ class _Seen:
 
 
 class Runs:
-    """The runs under way. A run is bound to its principal: two principals that use one name have two runs."""
+    """The runs under way. A run is bound to its principal: two principals that use one name have two runs.
 
-    def __init__(self) -> None:
+    `check` raises for a name that may not be used.
+    """
+
+    def __init__(self, check: Callable[[str], None]) -> None:
+        self._check = check
         self._seen: OrderedDict[tuple[str, str], _Seen] = OrderedDict()
 
     def __len__(self) -> int:
@@ -35,6 +40,8 @@ class Runs:
         """The run of one more call. `named` is what the caller said, or empty; `now` is in monotonic seconds."""
         key = (principal, named)
         seen = self._seen.get(key)
+        if seen is None:
+            self._check(named)
         if seen is None or (not named and now - seen.last > IDLE_SECONDS):
             seen = self._seen[key] = _Seen(named or "run-" + os.urandom(8).hex(), 0, now)
         self._seen.move_to_end(key)
