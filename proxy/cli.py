@@ -131,7 +131,7 @@ def new_key(
 
 def main() -> None:
     """The entry point."""
-    app()
+    app(prog_name="toolwall")
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def console() -> Console:
     """Where tables go. Ledger and rules are text, never markup. A pipe gets lines wide enough for a whole row."""
     from rich.console import Console
 
-    return Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    return Console(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 def visible(text: str) -> str:

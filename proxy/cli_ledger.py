@@ -14,8 +14,14 @@ import typer
 from proxy.cli_common import FINDINGS, Config, console, fail, say, settings_of, visible
 
 if TYPE_CHECKING:
+    from rich.console import OverflowMethod
+
     from proxy.ledger.chain import Sealed
     from proxy.ledger.verify import Report
+
+_LATEST = 2**63 - 1
+_WHOLE = {"time (UTC)": 8, "call": 28}
+"""Columns that are of no use when a narrow terminal cuts them short, and their widths."""
 
 ledger = typer.Typer(help="What happened to each call.", no_args_is_help=True)
 
@@ -131,7 +137,11 @@ def _verdict(report: Report) -> str:
 
 
 def _nanoseconds(moment: datetime | None) -> int:
-    return int(moment.replace(tzinfo=UTC).timestamp() * 1e9) if moment else 0
+    """Since the epoch, within what 64 bits hold; a time without a zone is UTC."""
+    if moment is None:
+        return 0
+    at = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0, min(int(at.timestamp() * 1e9), _LATEST))
 
 
 def _print_lines(entries: Any) -> None:
@@ -143,9 +153,11 @@ def _table(found: list[Sealed]) -> None:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in ("time (UTC)", "call", "tool", "principal", "outcome", "status", "redacted", "ms"):
-        table.add_column(column, no_wrap=column != "redacted", overflow="fold" if column == "redacted" else "ellipsis")
+        wraps = column == "redacted"
+        overflow: OverflowMethod = "fold" if wraps else "ellipsis"
+        table.add_column(column, no_wrap=not wraps, overflow=overflow, min_width=_WHOLE.get(column))
     for sealed in found:
         entry = sealed.entry
         cells = (

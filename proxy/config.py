@@ -60,7 +60,7 @@ IDENTITY: Final = Form(
 LISTENER: Final = Form(
     {
         "bind": Key(_Bind, "Address and port that agents call; port 0 takes a free one.", required=True),
-        "names": Key(_Names, "Further Host names that callers may use."),
+        "names": Key(_Names, "Host names that callers may use beside the bound address; behind 0.0.0.0, all of them."),
         "hosts": Key(Table(Text(), _NAME, _NAME_LIKE), "Host names that choose a backend, instead of a path prefix."),
         "origins": Key(Many(_Origin), "Origins of browser pages that may call."),
         "identity": Key(IDENTITY, "How callers are known.", required=True),
