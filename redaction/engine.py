@@ -27,6 +27,7 @@ CONTEXT_AFTER = 24
 UNLESS_BEFORE = 12
 
 Span = tuple[int, int]
+_ANYWHERE = re2._Anchor.UNANCHORED
 
 
 class ScanError(Exception):
@@ -79,8 +80,10 @@ class _Matcher:
 
     def __init__(self, pattern: Pattern) -> None:
         self.pattern = pattern
-        self._regex = re2.compile(pattern.regex.encode(), _options(PATTERN_MEMORY))
-        self._group = min(1, self._regex.groups)
+        regex = re2.compile(pattern.regex.encode(), _options(PATTERN_MEMORY))
+        self._group = min(1, regex.groups)
+        # The compiled expression below the wrapper, whose Match objects and generators cost more than most searches.
+        self._search = regex._regexp.Match
         self._check: Callable[[str], int] = getattr(checks, pattern.check) if pattern.check else len
         self._context = Words(pattern.context) if pattern.context else None
         self._unless = Words(pattern.unless) if pattern.unless else None
@@ -99,15 +102,18 @@ class _Matcher:
         return (span for span in self._checked(data) if self._fits(data, span, context))
 
     def _checked(self, data: bytes) -> Iterator[Span]:
-        at = 0
-        while at < len(data) and (match := self._regex.search(data, at)):
-            start, end = match.span(self._group)
+        at, size = 0, len(data)
+        while at < size:
+            spans = self._search(_ANYWHERE, data, at, size)
+            start, end = spans[self._group]
+            if start < 0:
+                return
             length = self._length(data[start:end])
             if length:
                 at = end if length == end - start else start + length
                 yield start, start + length
             else:
-                at = _after(*match.span())
+                at = _after(*spans[0])
 
     def _length(self, hit: bytes) -> int:
         value = hit.decode("utf-8", "replace")
