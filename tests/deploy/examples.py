@@ -6,7 +6,9 @@ import shutil
 from pathlib import Path
 
 from proxy.identity import digest, new_key
+from tests.deploy.machine import DEPLOY, free_port
 
+COMPOSE = DEPLOY / "compose"
 PLACEHOLDER = "put the hash of your key here"
 
 
@@ -29,3 +31,15 @@ def lay(source: Path, rules: Path, folder: Path, changes: dict[str, str]) -> str
     missing = [old for old in changes if not any(old in each for each in (text, (rules / "crm.yaml").read_text()))]
     assert not missing, f"the examples no longer hold {missing}"
     return key
+
+
+def on_loopback(folder: Path, backend: int) -> tuple[int, int, str]:
+    """Lay Compose's example for a run on this machine. Returns the ports of door and admin, and the key."""
+    port, admin = free_port(), free_port()
+    change = {
+        "https://crm.example.com/api": f"http://127.0.0.1:{backend}",
+        "0.0.0.0:8080": f"127.0.0.1:{port}",
+        "127.0.0.1:9464": f"127.0.0.1:{admin}",
+        "state: /var/lib/toolwall": f"state: {folder}/state",
+    }
+    return port, admin, lay(COMPOSE / "toolwall.yaml", COMPOSE / "rules", folder, change)

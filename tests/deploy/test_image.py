@@ -16,7 +16,7 @@ import yaml
 
 from proxy.admin import start_admin
 from proxy.telemetry import Telemetry, TelemetrySettings
-from tests.deploy.examples import lay
+from tests.deploy.examples import COMPOSE, lay
 from tests.deploy.image import IMAGE, Buildah, build, built, running
 from tests.deploy.machine import DEPLOY, PATIENCE_S, ROOT, process, rss_mb, run, tool
 from tests.deploy.network import PREFIX, inside, networks
@@ -185,6 +185,16 @@ def test_the_demo_plays_in_it(buildah: Buildah, container: str) -> None:
 
 
 @pytest.mark.full
+def test_the_full_edition_has_presidio(buildah: Buildah, tmp_path: Path) -> None:
+    build(buildah, tmp_path, "--build-arg=EDITION=full", "--tag=localhost/full")
+    print(f"full image: {buildah.size_mb('localhost/full'):.0f} MB")
+    container = buildah("from", "localhost/full")
+    find = "echo NHS number 943 476 5919 | toolwall redact --profile UK_NHS"
+    assert buildah.run(container, "sh", "-c", find).stdout == "NHS number <UK_NHS>\n"
+    buildah("rm", container)
+
+
+@pytest.mark.full
 def test_an_edition_that_there_is_not_is_refused(buildah: Buildah, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="EDITION is slim or full, not tiny"):
         build(buildah, tmp_path, "--build-arg=EDITION=tiny", "--tag=localhost/none")
@@ -205,9 +215,8 @@ def test_the_agent_cannot_go_around(buildah: Buildah, tmp_path: Path) -> None:
         backend, door = at["crm", "outside"], at["toolwall", "inside"]
         config = tmp_path / "etc"
         config.mkdir()
-        source = DEPLOY / "compose"
         change = {"https://crm.example.com/api": f"http://{backend}:8000"}
-        key = lay(source / "toolwall.yaml", source / "rules", config, change)
+        key = lay(COMPOSE / "toolwall.yaml", COMPOSE / "rules", config, change)
         for name, value in compose["services"]["toolwall"]["sysctls"].items():
             inside("toolwall", "sysctl", "-w", f"{name}={value}")
         with (

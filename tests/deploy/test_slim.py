@@ -16,10 +16,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.deploy.examples import lay
-from tests.deploy.machine import DEPLOY, ROOT, checkout, crm, get, process, rss_mb, run, size_mb, until
+from tests.deploy.examples import COMPOSE, lay, on_loopback
+from tests.deploy.machine import ROOT, checkout, crm, get, process, rss_mb, run, size_mb, until
 from tests.deploy.pins import CONSTRAINTS, SLIM, project, slim_requirements
-from tests.deploy.test_systemd import free_port
 
 LANGUAGE = {"presidio-analyzer", "presidio-anonymizer", "spacy", "thinc", "numpy", "blis", "tldextract", "phonenumbers"}
 MOST_MB = 200  # of the environment; the image strips 60 MB of debug symbols from it
@@ -132,9 +131,8 @@ def test_slim_cleans_all_that_the_profiles_name(slim: Path) -> None:
 
 @pytest.mark.full
 def test_slim_refuses_a_rule_that_needs_presidio(slim: Path, tmp_path: Path) -> None:
-    source = DEPLOY / "compose"
     change = {"redact: standard": "redact: [EMAIL_ADDRESS, UK_NHS]", "state: /var/lib/toolwall": f"state: {tmp_path}/s"}
-    lay(source / "toolwall.yaml", source / "rules", tmp_path, change)
+    lay(COMPOSE / "toolwall.yaml", COMPOSE / "rules", tmp_path, change)
     done = toolwall(slim, "run", "-c", str(tmp_path / "toolwall.yaml"))
     assert done.returncode == 3
     assert re.search(r"crm\.yaml:\d+:\d+: .*'UK_NHS'.*Presidio, which may find it, is not installed", done.stderr)
@@ -147,16 +145,8 @@ def test_slim_refuses_a_rule_that_needs_presidio(slim: Path, tmp_path: Path) -> 
 def test_slim_is_light(slim: Path, tmp_path: Path) -> None:
     run(slim / "bin" / "pip", "uninstall", "--yes", "pip", "setuptools")
     size = size_mb(slim)
-    port, admin = free_port(), free_port()
     with crm() as backend:
-        change = {
-            "https://crm.example.com/api": f"http://127.0.0.1:{backend}",
-            "0.0.0.0:8080": f"127.0.0.1:{port}",
-            "127.0.0.1:9464": f"127.0.0.1:{admin}",
-            "state: /var/lib/toolwall": f"state: {tmp_path}/state",
-        }
-        source = DEPLOY / "compose"
-        key = lay(source / "toolwall.yaml", source / "rules", tmp_path, change)
+        port, _, key = on_loopback(tmp_path, backend)
         with process(slim / "bin" / "toolwall", "run", "-c", tmp_path / "toolwall.yaml") as sidecar:
             took = until(lambda: get(port, "/crm/customers/7", Toolwall_Key=key), sidecar)
             reply, resident = get(port, "/crm/customers/7", Toolwall_Key=key), rss_mb(sidecar.pid)

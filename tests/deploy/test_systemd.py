@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import re
-import socket
-import subprocess
 import sys
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from proxy.config import is_loopback, load_config
-from tests.deploy.examples import lay
-from tests.deploy.machine import DEPLOY, crm, debian, get, process, run, until
+from tests.deploy.examples import on_loopback
+from tests.deploy.machine import DEPLOY, PATIENCE_S, ROOT, crm, debian, get, process, run, tool, until
 
 FOLDER = DEPLOY / "systemd"
 MOST_EXPOSED = 1.5  # systemd's own score, 0 to 10; what remains is being a program that talks to the network
-PR_SET_MDWE, REFUSE_EXEC_GAIN = 65, 1
 
 
 def section(file: str, name: str) -> dict[str, list[str]]:
@@ -81,38 +77,38 @@ def test_systemd_finds_no_fault(tmp_path: Path) -> None:
     assert exposure <= MOST_EXPOSED
 
 
-def write_or_execute() -> None:
-    """As MemoryDenyWriteExecute: no memory of this process, and of what it runs, becomes executable."""
-    if ctypes.CDLL(None).prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0):
-        raise OSError("this kernel has no PR_SET_MDWE")
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
+def confined(*command: str | Path) -> list[str | Path]:
+    """A command under the unit's filter of system calls, with no memory that is written and run."""
+    return [tool("python"), Path(__file__).with_name("confined.py"), *SERVICE["SystemCallFilter"], "--", *command]
 
 
 @pytest.mark.full
-def test_it_needs_no_memory_that_is_written_and_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import mmap; mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)",
+        "import os; os.chroot('/')",
+        "import os; os.setpriority(os.PRIO_PROCESS, 0, 1)",
+        "import os; os.setuid(0)",
+    ],
+)
+def test_what_the_unit_forbids_fails(program: str) -> None:
+    said = run(*confined(sys.executable, "-c", program), check=False)
+    assert "PermissionError" in said.stderr, said
+
+
+@pytest.mark.full
+def test_toolwall_lives_within_the_unit(tmp_path: Path) -> None:
     """CEL, RE2, the JSON Schema validator and uvloop are machine code of their own; none makes code as it runs."""
     assert SERVICE["MemoryDenyWriteExecute"] == ["yes"]
-    probe = "import mmap; mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)"
-    held = subprocess.run([sys.executable, "-c", probe], preexec_fn=write_or_execute, capture_output=True)
-    assert b"PermissionError" in held.stderr
-    port, admin = free_port(), free_port()
     with crm() as backend:
-        change = {
-            "https://crm.example.com/api": f"http://127.0.0.1:{backend}",
-            "0.0.0.0:8080": f"127.0.0.1:{port}",
-            "127.0.0.1:9464": f"127.0.0.1:{admin}",
-            "state: /var/lib/toolwall": f"state: {tmp_path}/state",
-        }
-        source = DEPLOY / "compose"
-        key = lay(source / "toolwall.yaml", source / "rules", tmp_path, change)
-        command = (sys.executable, "-m", "proxy.cli", "run", "-c", tmp_path / "toolwall.yaml")
-        with process(*command, preexec_fn=write_or_execute) as sidecar:
+        port, admin, key = on_loopback(tmp_path, backend)
+        program = (sys.executable, "-m", "proxy.cli", "run", "-c", tmp_path / "toolwall.yaml")
+        with process(*confined(*program), cwd=ROOT) as sidecar:
             until(lambda: get(admin, "/healthz"), sidecar)
             reply = get(port, "/crm/customers/7", Toolwall_Key=key)
+            metrics, _ = get(admin, "/metrics")
+            sidecar.terminate()
+            assert sidecar.wait(PATIENCE_S) == 0
     assert reply == (200, '{"id":7,"email":"<EMAIL_ADDRESS>"}')
+    assert metrics == 200
