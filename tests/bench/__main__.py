@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from tests.bench import nginx, report
+from tests.bench import report
 from tests.bench.load import tool
 from tests.bench.measure import Bench, start_and_memory
 from tests.bench.processes import ROOT, BenchError
@@ -45,8 +45,8 @@ def compare(run: Run, lines: Path) -> None:
         place = _place(stack, spans.url)
         if "toolwall" in run.subjects and run.starts:
             _say_start(place, run, lines)
-        subjects = [start(place, name, scenarios()) for name in run.subjects]
-        for trial in Bench(place.backend, subjects, scenarios()).trials(run.rounds, run.seconds):
+        subjects = [start(place, name) for name in run.subjects]
+        for trial in Bench(subjects, place.scenarios).trials(run.rounds, run.seconds):
             report.add(lines, trial.as_line())
             _SAY.print(
                 f"{trial.scenario:>5} {trial.connections:>3} {trial.subject:<21} {trial.rps:>9,.0f}/s"
@@ -61,11 +61,11 @@ def _place(stack: ExitStack, collector_url: str) -> Place:
     (ROOT / "build").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "build"))
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    return Place(stack, folder, nginx.backend(stack, folder, scenarios()), collector_url)
+    return Place(stack, folder, scenarios(), collector_url)
 
 
 def _say_start(place: Place, run: Run, lines: Path) -> None:
-    starts = list(start_and_memory(place, scenarios()[0], run.starts))
+    starts = list(start_and_memory(place, place.scenarios[0], run.starts))
     seconds, memory = median(each for each, _ in starts), starts[-1][1]
     _SAY.print(f"start {seconds:.2f} s, {memory:.0f} MB after 10,000 calls")
     figures = {"cold_start_s": round(seconds, 3), "rss_after_calls_mb": round(memory, 1)}

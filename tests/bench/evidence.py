@@ -17,15 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from proxy.ledger.segments import lines, segments_in
+from tests.bench.nginx import SETTLE_S
 from tests.bench.processes import BenchError, get
 from tests.bench.replies import Scenario
 from tests.bench.subjects import Subject
 
 CHECKS = frozenset({"identity", "visible", "contract", "rules", "timeout", "clean"})
 """Without which no Record of a good answer counts."""
-
-_SETTLE_S = 5.0
-"""How long the last calls may take to be recorded after the load tool hung up."""
 
 
 @dataclass
@@ -72,8 +70,8 @@ class Counts:
 
 
 def assert_recorded(tail: LedgerTail, findings: Counter[str], answered: int, backend: int, connections: int) -> None:
-    """Raises BenchError unless exactly the calls of this trial were recorded, all checked and cleaned."""
-    counts, give_up = Counts(), time.monotonic() + _SETTLE_S
+    """Raises BenchError unless exactly the calls of one trial were recorded, all checked and cleaned."""
+    counts, give_up = Counts(), time.monotonic() + SETTLE_S
     while time.monotonic() < give_up:
         for record in tail.records():
             counts.add(record, findings)
@@ -81,7 +79,7 @@ def assert_recorded(tail: LedgerTail, findings: Counter[str], answered: int, bac
             return
         time.sleep(0.02)
     raise BenchError(
-        f"the counts do not agree: {answered} answers on {connections} connections, "
+        f"the counts of {tail.folder.parents[1].name} do not agree: {answered} answers on {connections} connections, "
         f"{backend} requests at the backend, in the ledger {counts}"
     )
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from tests.bench.evidence import LedgerTail, assert_cleaned, assert_forwarded, assert_recorded
 from tests.bench.load import Load, load
-from tests.bench.nginx import Backend
 from tests.bench.processes import BenchError, wait_for
 from tests.bench.replies import Scenario
 from tests.bench.subjects import Place, Subject, toolwall
@@ -43,8 +42,7 @@ class Trial:
 class Bench:
     """The subjects of one run, with what is needed to check them."""
 
-    def __init__(self, backend: Backend, subjects: list[Subject], scenarios: tuple[Scenario, ...]) -> None:
-        self._backend = backend
+    def __init__(self, subjects: list[Subject], scenarios: tuple[Scenario, ...]) -> None:
         self._subjects = subjects
         self._scenarios = scenarios
         self._tails = {each.name: LedgerTail(each.ledger) for each in subjects if each.ledger}
@@ -61,13 +59,13 @@ class Bench:
 
     def trial(self, subject: Subject, scenario: Scenario, connections: int, seconds: float) -> Trial:
         """Measure once, and assert that what was measured is what the name says. Raises BenchError."""
+        before, cpu = subject.backend.settled(), subject.process.cpu_s()
         tail = self._tails.get(subject.name)
         for _ in tail.records() if tail else ():
-            pass
-        before, cpu = self._backend.requests(), subject.process.cpu_s()
+            pass  # of calls that were not this trial's
         seen = _load(subject, scenario, connections, seconds)
         cpu = subject.process.cpu_s() - cpu
-        forwarded = self._backend.requests() - before
+        forwarded = subject.backend.settled() - before
         assert_forwarded(subject.name, seen.requests, forwarded, connections)
         if tail:
             findings = scenario.findings if subject.cleans else Counter[str]()

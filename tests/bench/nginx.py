@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
 from tests.bench.processes import BenchError, Running, free_port, get, running, wait_for
 from tests.bench.replies import Scenario
 
+SETTLE_S = 10.0
+"""How long a subject may take for what was under way when the load tool hung up."""
+
+_STILL_S = 0.1
 # One process each, as each subject is one. Connections are kept as long as the bench runs: a backend that hangs up on
 # an idle connection would add a fault to the measurement that has nothing to do with what is measured.
 _COMMON = """
@@ -58,7 +63,7 @@ _PROXY = """
 
 
 class Backend:
-    """The backend of all subjects."""
+    """One backend."""
 
     def __init__(self, process: Running, port: int) -> None:
         self.process = process
@@ -73,13 +78,23 @@ class Backend:
             raise BenchError("nginx tells no number of requests: its stub_status module is missing")
         return int(found.group(1)) - self._asked
 
+    def settled(self) -> int:
+        """The same, once it stands still: a proxy may go on for a while with calls whose caller has hung up."""
+        last, give_up = -1, time.monotonic() + SETTLE_S
+        while (now := self.requests()) != last:
+            if time.monotonic() > give_up:
+                raise BenchError(f"requests still come {SETTLE_S:g} s after the load tool hung up")
+            last = now
+            time.sleep(_STILL_S)
+        return now
+
 
 def backend(stack: ExitStack, folder: Path, scenarios: tuple[Scenario, ...]) -> Backend:
-    """Start the backend; `stack` stops it."""
+    """Start a backend in a new folder; `stack` stops it."""
     port = free_port()
-    process = _start(stack, "backend", folder / "backend", _BACKEND.format(port=port, folder=folder / "backend"))
+    process = _start(stack, "backend", folder, _BACKEND.format(port=port, folder=folder))
     for scenario in scenarios:
-        (folder / "backend" / f"{scenario.name}.json").write_bytes(scenario.body)
+        (folder / f"{scenario.name}.json").write_bytes(scenario.body)
     made = Backend(process, port)
     for scenario in scenarios:
         if wait_for(process, f"http://127.0.0.1:{port}{scenario.path.format(n=1)}") != scenario.body:
@@ -89,8 +104,8 @@ def backend(stack: ExitStack, folder: Path, scenarios: tuple[Scenario, ...]) -> 
 
 
 def proxy(stack: ExitStack, folder: Path, port: int, backend_port: int) -> Running:
-    """Start nginx as a reverse proxy; `stack` stops it."""
-    return _start(stack, "nginx", folder / "nginx", _PROXY.format(port=port, backend=backend_port))
+    """Start nginx as a reverse proxy in a new folder; `stack` stops it."""
+    return _start(stack, "nginx", folder, _PROXY.format(port=port, backend=backend_port))
 
 
 def _start(stack: ExitStack, name: str, folder: Path, http: str) -> Running:

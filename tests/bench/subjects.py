@@ -1,4 +1,4 @@
-"""What is compared: each subject is one process on a port of its own, in front of the same backend."""
+"""What is compared: each subject is one process on a port of its own, in front of a backend of its own."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Subject:
     name: str
     process: Running
     port: int
+    backend: Backend
     base: str = ""
     ledger: Path | None = None
     cleans: bool = False
@@ -47,12 +48,16 @@ class Subject:
 
 @dataclass(frozen=True)
 class Place:
-    """Where subjects run: a folder of their own, the backend, and the base URL of the collector."""
+    """Where subjects run: a folder, what their backends answer, and the base URL of the collector."""
 
     stack: ExitStack
     folder: Path
-    backend: Backend
+    scenarios: tuple[Scenario, ...]
     collector: str
+
+    def backend(self, name: str) -> Backend:
+        """A new backend for the subject of this name: what reaches it, the subject sent."""
+        return nginx.backend(self.stack, self.folder / f"{name}-backend", self.scenarios)
 
 
 @dataclass(frozen=True)
@@ -136,38 +141,40 @@ def write_setup(folder: Path, setup: Setup, port: int, backend_port: int, collec
 def toolwall(place: Place, name: str, run: str = "") -> Subject:
     """Start a sidecar as a user does. `run` tells several of the same set-up apart."""
     setup, port, folder = SETUPS[name], free_port(), place.folder / f"{name}{run}"
-    config = write_setup(folder, setup, port, place.backend.port, place.collector)
+    backend = place.backend(f"{name}{run}")
+    config = write_setup(folder, setup, port, backend.port, place.collector)
     command = [sys.executable, "-m", "proxy.cli", "run", "-c", str(config)]
     process = place.stack.enter_context(running(name, command, folder))
-    return Subject(name, process, port, "/desk", folder / "state" / "ledger", setup.redact != "off")
+    return Subject(name, process, port, backend, "/desk", folder / "state" / "ledger", setup.redact != "off")
 
 
 def _backend(place: Place) -> Subject:
-    return Subject("backend", place.backend.process, place.backend.port)
+    backend = place.backend("backend")
+    return Subject("backend", backend.process, backend.port, backend)
 
 
 def _nginx(place: Place) -> Subject:
-    port = free_port()
-    return Subject("nginx", nginx.proxy(place.stack, place.folder, port, place.backend.port), port)
+    port, backend = free_port(), place.backend("nginx")
+    return Subject("nginx", nginx.proxy(place.stack, place.folder / "nginx", port, backend.port), port, backend)
 
 
 def _bare(loop: str, name: str) -> Callable[[Place], Subject]:
     def start(place: Place) -> Subject:
-        port = free_port()
-        command = [sys.executable, "-m", "tests.bench.bareproxy", str(port), str(place.backend.port), loop]
-        return Subject(name, place.stack.enter_context(running(name, command, place.folder)), port)
+        port, backend = free_port(), place.backend(name)
+        command = [sys.executable, "-m", "tests.bench.bareproxy", str(port), str(backend.port), loop]
+        return Subject(name, place.stack.enter_context(running(name, command, place.folder)), port, backend)
 
     return start
 
 
 def _mitmproxy(place: Place) -> Subject:
-    port, folder = free_port(), place.folder / "mitmproxy"
+    port, folder, backend = free_port(), place.folder / "mitmproxy", place.backend("mitmproxy")
     folder.mkdir()
     options = {"flow_detail": "0", "termlog_verbosity": "error", "confdir": str(folder)}
-    command = [_mitmdump(), "--mode", f"reverse:http://127.0.0.1:{place.backend.port}"]
+    command = [_mitmdump(), "--mode", f"reverse:http://127.0.0.1:{backend.port}"]
     command += ["--listen-host", "127.0.0.1", "--listen-port", str(port)]
     command += [word for name, value in options.items() for word in ("--set", f"{name}={value}")]
-    return Subject("mitmproxy", place.stack.enter_context(running("mitmproxy", command, folder)), port)
+    return Subject("mitmproxy", place.stack.enter_context(running("mitmproxy", command, folder)), port, backend)
 
 
 def _mitmdump() -> str:
@@ -204,9 +211,9 @@ def default_names() -> list[str]:
     return ["backend", "nginx", "aiohttp", "aiohttp-uvloop", "mitmproxy", "toolwall"]
 
 
-def start(place: Place, name: str, scenarios: tuple[Scenario, ...]) -> Subject:
+def start(place: Place, name: str) -> Subject:
     """Start a subject and wait until it answers every scenario."""
     subject = STARTERS[name](place)
-    for scenario in scenarios:
+    for scenario in place.scenarios:
         wait_for(subject.process, subject.url(scenario))
     return subject

@@ -58,7 +58,7 @@ def test_both_load_tools_count_the_same_way(has_wrk: bool, tmp_path: Path, monke
     if not has_wrk:
         monkeypatch.setattr(load, "tool", lambda: "tests.bench.generator")
     with ExitStack() as stack:
-        backend = nginx.backend(stack, tmp_path, scenarios())
+        backend = nginx.backend(stack, tmp_path / "backend", scenarios())
         before = backend.requests()
         seen = load.load(backend.port, scenarios()[0].path, 4, 0.2)
         after = backend.requests()
