@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from multidict import CIMultiDict, istr
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import RawResponseMessage
 from yarl import URL
 
 from proxy.body import Body
 from proxy.dialler import Dialler, Forbidden
 from proxy.entry import Entry
 from proxy.errors import Refusal
-from proxy.model import Call, Result
+from proxy.model import Call, Outgoing, Result
 from proxy.outcomes import lost, not_sent, withheld
 from rules.tools import Backend
+
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_MOST_INTERIM = 8
+_Exchange = tuple[Connection, RawResponseMessage, aiohttp.StreamReader]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,58 +41,72 @@ class Upstream:
     """The backends, by name."""
 
     def __init__(self, backends: Mapping[str, Backend], bounds: UpstreamBounds) -> None:
-        self._bounds = bounds
-        self._backends = backends
-        self._connectors = {name: _connector(backend, bounds) for name, backend in backends.items()}
-        # `connect` bounds the wait for a place in the pool as well.
-        self._timeout = aiohttp.ClientTimeout(connect=bounds.connect_s, sock_connect=bounds.connect_s)
+        self._lanes = {name: _Lane(backend, bounds) for name, backend in backends.items()}
 
     async def send(self, call: Call, entry: Entry) -> Result:
         """Send the call once, exactly as judged. Raises Refusal when no whole head of a reply comes back."""
-        url = self._backends[call.tool.backend].url
-        attempt = entry.attempt(call.outgoing.method, url.host, url.port, call.tool.path)
-        headers = CIMultiDict(call.outgoing.headers)
-        headers.update(attempt.headers(), host=url.authority)
-        headers["accept-encoding"] = "identity"
+        lane, outgoing = self._lanes[call.tool.backend], call.outgoing
+        attempt = entry.attempt(outgoing.method, lane.url.host, lane.url.port, call.tool.path)
         try:
-            # `encoded`: what was judged goes out byte for byte, and is not quoted anew.
-            target = URL(f"{url}{call.outgoing.target}", encoded=True)
-            response = await self._exchange(call, target, headers, entry)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            connection, message, payload = await lane.exchange(outgoing, attempt.headers(), entry)
+        except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError, ValueError) as error:
             attempt.end(0, type(error).__name__)
             raise _mapped(error, entry) from None
         except BaseException:
             attempt.end(0, "cancelled")
             raise
-        attempt.end(response.status)
-        entry.record.upstream_status = response.status
-        return Result(response.status, _headers(response), Body(_pieces(response, entry), _closing(response)))
+        attempt.end(message.code)
+        entry.record.upstream_status = message.code
+        headers = [(name.decode("latin-1"), _text(value)) for name, value in message.raw_headers]
+        return Result(message.code, headers, Body(_pieces(payload, entry), _closing(connection, payload)))
 
-    async def _exchange(self, call: Call, url: URL, headers: CIMultiDict[str], entry: Entry) -> aiohttp.ClientResponse:
-        """One request and the head of its reply, by aiohttp's parts: its session would repeat, follow and remember."""
-        request = aiohttp.ClientRequest(
-            call.outgoing.method,
-            url,
-            headers=headers,
-            skip_auto_headers=_NOT_BY_ITSELF,
-            data=_payload(call.outgoing.body),
-            loop=asyncio.get_running_loop(),
+    async def close(self) -> None:
+        """Close every connection."""
+        for lane in self._lanes.values():
+            await lane.connector.close()
+
+
+class _Lane:
+    """The way to one backend: aiohttp's pool of connections and its parser of replies, and nothing above them.
+
+    Its session would follow redirects, keep cookies, repeat a request whose connection dropped, and quote paths anew.
+    Here the bytes that go out are written as they are, once.
+    """
+
+    def __init__(self, backend: Backend, bounds: UpstreamBounds) -> None:
+        self.url = backend.url
+        self._bounds = bounds
+        self._fixed = f"host: {backend.url.authority}\r\naccept-encoding: identity\r\n"
+        self.connector = aiohttp.TCPConnector(
+            resolver=Dialler(backend),
+            limit=bounds.most_connections,
+            keepalive_timeout=bounds.keepalive_s,
+            ttl_dns_cache=10,
         )
-        connection = await self._connectors[call.tool.backend].connect(request, [], self._timeout)
-        # From here on, a failure no longer means "not sent".
-        entry.sent = True
+        # What the pool asks of a request: where it goes. `connect` bounds the wait for a place in the pool as well.
+        self._place = aiohttp.ClientRequest("GET", URL(str(backend.url)), loop=asyncio.get_running_loop())
+        self._timeout = aiohttp.ClientTimeout(connect=bounds.connect_s, sock_connect=bounds.connect_s)
+
+    async def exchange(self, outgoing: Outgoing, tracing: Mapping[str, str], entry: Entry) -> _Exchange:
+        """Write one request and read the head of its reply."""
+        connection = await self.connector.connect(self._place, [], self._timeout)
         try:
-            self._prepare(connection, call.outgoing.method)
-            response = await request.send(connection)
-            await response.start(connection)
+            protocol, transport = connection.protocol, connection.transport
+            if protocol is None or transport is None or transport.is_closing():
+                raise aiohttp.ServerDisconnectedError
+            self._expect(protocol, outgoing.method)
+            data = _request(f"{self.url.path}{outgoing.target}", self._fixed, outgoing, tracing)
+            # From here on, a failure no longer means "not sent".
+            entry.sent = True
+            transport.write(data)
+            protocol.start_timeout()
+            return connection, *await _head(protocol)
         except BaseException:
             connection.close()
             raise
-        return response
 
-    def _prepare(self, connection: Connection, method: str) -> None:
-        assert connection.protocol is not None
-        connection.protocol.set_response_params(
+    def _expect(self, protocol: ResponseHandler, method: str) -> None:
+        protocol.set_response_params(
             skip_payload=method == "HEAD",
             read_until_eof=True,
             auto_decompress=False,
@@ -96,32 +115,25 @@ class Upstream:
             max_field_size=self._bounds.most_header_bytes,
         )
 
-    async def close(self) -> None:
-        """Close every connection."""
-        for connector in self._connectors.values():
-            await connector.close()
+
+def _request(target: str, fixed: str, outgoing: Outgoing, tracing: Mapping[str, str]) -> bytes:
+    """The request as it goes out. Raises ValueError for what would break its framing, which was refused before."""
+    lines = [f"{name}: {value}\r\n" for name, value in (*outgoing.headers, *tracing.items())]
+    if outgoing.body or outgoing.method in _WITH_BODY:
+        lines.append(f"content-length: {len(outgoing.body)}\r\n")
+    head = f"{outgoing.method} {target} HTTP/1.1\r\n{fixed}{''.join(lines)}\r\n"
+    if head.count("\n") != len(lines) + 4 or head.count("\r") != len(lines) + 4 or "\0" in head:
+        raise ValueError("a header of the request holds a control character")
+    return head.encode() + outgoing.body
 
 
-_NOT_BY_ITSELF = frozenset(map(istr, ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")))
-_LARGE = 1 << 20
-
-
-def _payload(body: bytes) -> bytes | io.BytesIO | None:
-    """What aiohttp sends. It warns of bytes over 1 MiB, which it would copy at once."""
-    return (body or None) if len(body) < _LARGE else io.BytesIO(body)
-
-
-def _connector(backend: Backend, bounds: UpstreamBounds) -> aiohttp.TCPConnector:
-    return aiohttp.TCPConnector(
-        resolver=Dialler(backend),
-        limit=bounds.most_connections,
-        keepalive_timeout=bounds.keepalive_s,
-        ttl_dns_cache=10,
-    )
-
-
-def _headers(response: aiohttp.ClientResponse) -> list[tuple[str, str]]:
-    return [(name.decode("latin-1"), _text(value)) for name, value in response.raw_headers]
+async def _head(protocol: ResponseHandler) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
+    """The head of the final reply, past a bounded number of interim ones (RFC 9110, 15.2)."""
+    for _ in range(_MOST_INTERIM):
+        message, payload = await protocol.read()
+        if not 100 <= message.code < 200 or message.code == 101:
+            return message, payload
+    raise aiohttp.ClientPayloadError("too many interim replies")
 
 
 def _text(value: bytes) -> str:
@@ -132,21 +144,22 @@ def _text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-async def _pieces(response: aiohttp.ClientResponse, entry: Entry) -> AsyncGenerator[bytes, None]:
+async def _pieces(payload: aiohttp.StreamReader, entry: Entry) -> AsyncGenerator[bytes, None]:
     try:
-        async for piece in response.content.iter_any():
+        while piece := await payload.readany():
             entry.record.bytes_in += len(piece)
             yield piece
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+    except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError) as error:
         raise withheld(entry.record, "The backend's reply broke off.", note=type(error).__name__) from None
 
 
-def _closing(response: aiohttp.ClientResponse) -> Callable[[], Awaitable[None]]:
+def _closing(connection: Connection, payload: aiohttp.StreamReader) -> Callable[[], Awaitable[None]]:
     async def close() -> None:
-        if response.content.is_eof():
-            response.release()
+        # A connection whose reply was not read to its end cannot be used again.
+        if payload.is_eof():
+            connection.release()
         else:
-            response.close()
+            connection.close()
 
     return close
 

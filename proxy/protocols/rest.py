@@ -15,6 +15,8 @@ from rules.tools import Catalog, Param, Tool
 # Passed on without being declared; every other header that no contract declares is dropped.
 PASSED = frozenset({"accept", "accept-language", "content-type", "authorization"})
 PASSED_PREFIX = "if-"
+# Written by the upstream alone, whatever a contract declares: a second one would change what the request means.
+_OWN = frozenset({"host", "content-length", "accept-encoding", "via", "forwarded", "traceparent", "tracestate"})
 _JSON_TYPE = re.compile(r"application/(?:json|[a-z0-9.+-]+\+json)", re.IGNORECASE)
 _RUN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _KEY = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")

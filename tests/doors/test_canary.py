@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from proxy import upstream
 from proxy.guards.clean import Clean
 from redaction.scanner import Scanner
 from tests.doors import house
@@ -290,7 +291,7 @@ def test_in_errors(tmp_path: Path, logs: list[str], capfd: Written, monkeypatch:
             def broken(*_: Any, error: Exception = error, **__: Any) -> Any:
                 raise error from ValueError(canary("cause"))
 
-            for owner, name in ((aiohttp.ClientRequest, "send"), (Clean, "_cleaned"), (Scanner, "clean_text")):
+            for owner, name in ((upstream, "_head"), (Clean, "_cleaned"), (Scanner, "clean_text")):
                 with monkeypatch.context() as patch:
                     patch.setattr(owner, name, broken)
                     await leaks.call("GET", f"/crm/words/{canary('path')}")
@@ -303,14 +304,16 @@ def test_in_errors(tmp_path: Path, logs: list[str], capfd: Written, monkeypatch:
 def test_in_an_error_in_the_middle_of_a_streamed_reply(
     tmp_path: Path, logs: list[str], capfd: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(_: Any) -> AsyncIterator[bytes]:
-        yield b"a"
-        yield b"b"
+    pieces = [b"a", b"b"]
+
+    async def broken(_: Any) -> bytes:
+        if pieces:
+            return pieces.pop(0)
         raise RuntimeError(canary("stream"))
 
     async def play(leaks: Leaks) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(aiohttp.StreamReader, "iter_any", broken)
+            patch.setattr(aiohttp.StreamReader, "readany", broken)
             came = await leaks.wall.send(leaks.wall.raw("GET", "/crm/raw", headers=full_of_secrets()))
         assert not came.endswith(b"0\r\n\r\n")  # it does not look whole
         [record] = leaks.wall.records()
