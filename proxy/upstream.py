@@ -48,7 +48,7 @@ class Upstream:
         lane, outgoing = self._lanes[call.tool.backend], call.outgoing
         attempt = entry.attempt(outgoing.method, lane.url.host, lane.url.port, call.tool.path)
         try:
-            connection, message, payload = await lane.exchange(outgoing, attempt.headers(), entry)
+            connection, message, payload = await lane.exchange(call, attempt.headers(), entry)
         except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError, ValueError) as error:
             attempt.end(0, type(error).__name__)
             raise _mapped(error, entry) from None
@@ -87,15 +87,15 @@ class _Lane:
         self._place = aiohttp.ClientRequest("GET", URL(str(backend.url)), loop=asyncio.get_running_loop())
         self._timeout = aiohttp.ClientTimeout(connect=bounds.connect_s, sock_connect=bounds.connect_s)
 
-    async def exchange(self, outgoing: Outgoing, tracing: Mapping[str, str], entry: Entry) -> _Exchange:
+    async def exchange(self, call: Call, tracing: Mapping[str, str], entry: Entry) -> _Exchange:
         """Write one request and read the head of its reply."""
         connection = await self.connector.connect(self._place, [], self._timeout)
         try:
             protocol, transport = connection.protocol, connection.transport
             if protocol is None or transport is None or transport.is_closing():
                 raise aiohttp.ServerDisconnectedError
-            self._expect(protocol, outgoing.method)
-            data = _request(f"{self.url.path}{outgoing.target}", self._fixed, outgoing, tracing)
+            self._expect(protocol, call)
+            data = _request(f"{self.url.path}{call.outgoing.target}", self._fixed, call.outgoing, tracing)
             # From here on, a failure no longer means "not sent".
             entry.sent = True
             transport.write(data)
@@ -105,12 +105,15 @@ class _Lane:
             connection.close()
             raise
 
-    def _expect(self, protocol: ResponseHandler, method: str) -> None:
+    def _expect(self, protocol: ResponseHandler, call: Call) -> None:
+        idle = self._bounds.idle_s
+        # A reply that is read whole within a shorter limit needs no timer of its own for each of its pieces.
+        bounded = call.tool.reply.redact and call.tool.timeout_s <= idle
         protocol.set_response_params(
-            skip_payload=method == "HEAD",
+            skip_payload=call.outgoing.method == "HEAD",
             read_until_eof=True,
             auto_decompress=False,
-            read_timeout=self._bounds.idle_s,
+            read_timeout=None if bounded else idle,
             max_line_size=self._bounds.most_header_bytes,
             max_field_size=self._bounds.most_header_bytes,
         )

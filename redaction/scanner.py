@@ -184,7 +184,7 @@ class _Whole:
         if not body:
             return body
         cleaned = self._clean(body)
-        self.counts.update(cleaned.counts)
+        self.counts = cleaned.counts
         return cleaned.value
 
 

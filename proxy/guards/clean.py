@@ -100,7 +100,8 @@ class Clean:
         except TooLong:
             raise Unreadable("it is too large when decoded") from None
         body, found = await self._scans.clean(scanner, plain, media_type, charset)
-        counts.update(found)
+        if found:
+            counts.update(found)
         result.headers = [pair for pair in result.headers if pair[0] != "content-encoding"]
         return body
 
