@@ -191,12 +191,19 @@ class Entry:
         result.headers.append(("Toolwall-Call", self.record.call))
         whole = result.body.whole
         if whole is None:
-            result.body = Body(self._held(result.body), result.body.close)
+            result.body = self._following(result.body)
             return result
         self.record.bytes_out = len(whole)
         self.record.result_hash = hashlib.sha256(whole).hexdigest()
         await self._write("ok")
         return result
+
+    def _following(self, body: Body) -> Body:
+        async def close() -> None:
+            self._gone()  # of a caller who left before the first piece, nothing else would tell
+            await body.close()
+
+        return Body(self._held(body), close)
 
     async def _held(self, body: Body) -> AsyncGenerator[bytes, None]:
         digest, held = hashlib.sha256(), b""

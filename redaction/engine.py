@@ -5,7 +5,7 @@ by arithmetic and by the words around it. Most texts hold nothing, so most texts
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from functools import partial
 
 import re2
 
@@ -27,6 +27,7 @@ CONTEXT_AFTER = 24
 UNLESS_BEFORE = 12
 
 Span = tuple[int, int]
+Find = Callable[[str, str, bool], list[Finding]]
 _ANYWHERE = re2._Anchor.UNANCHORED
 
 
@@ -45,34 +46,45 @@ class Engine:
     def find(self, text: str, key: str = "", number: bool = False) -> list[Finding]:
         """The findings in `text`, overlaps merged. `number`: the text is a JSON number. Raises ScanError."""
         data = _encode(text)
-        found = [
-            Finding(matcher.pattern.kind, start, end, matcher.pattern.score, matcher.pattern.name)
-            for matcher in self._hit(data)
-            if matcher.pattern.numbers or not number
-            for start, end in matcher.confirmed(data, key)
-        ]
-        if not found or text.isascii():
-            return resolve(found)
-        at = _characters(data, {offset for f in found for offset in (f.start, f.end)})
-        return resolve(replace(f, start=at[f.start], end=at[f.end]) for f in found)
+        return _find(self._hit(data), text, data, key, number)
 
-    def candidates(self, text: str) -> list[Span]:
+    def candidates(self, text: str) -> tuple[list[Span], Find]:
         """Where in `text` something may be, as spans of code points in order, overlaps merged. Raises ScanError.
 
-        Whatever `find` reports for a part of the text that stands in quotation marks touches one of these.
+        Whatever `find` reports for a part of the text that stands in quotation marks touches one of these, and the
+        second value finds it there as well: it is `find` with only those patterns that have a candidate.
         """
         data = _encode(text)
-        spans = _merged(span for matcher in self._hit(data) for span in matcher.possible(data))
-        if not spans or text.isascii():
-            return spans
-        at = _characters(data, {offset for span in spans for offset in span})
-        return [(at[start], at[end]) for start, end in spans]
+        possible = [(matcher, list(matcher.possible(data))) for matcher in self._hit(data)]
+        matchers = [matcher for matcher, spans in possible if spans]
+        spans = _merged(span for _, spans in possible for span in spans)
+        if spans and not text.isascii():
+            at = _characters(data, {offset for span in spans for offset in span})
+            spans = [(at[start], at[end]) for start, end in spans]
+        return spans, partial(_find_by, matchers)
 
     def _hit(self, data: bytes) -> list["_Matcher"]:
         hits = self._gate.Match(data)
         if not hits:
             raise ScanError("the scan ran out of memory")
         return [self._matchers[index] for index in hits if index < len(self._matchers)]
+
+
+def _find_by(matchers: "Sequence[_Matcher]", text: str, key: str = "", number: bool = False) -> list[Finding]:
+    return _find(matchers, text, _encode(text), key, number)
+
+
+def _find(matchers: "Iterable[_Matcher]", text: str, data: bytes, key: str, number: bool) -> list[Finding]:
+    found = [
+        Finding(matcher.pattern.kind, start, end, matcher.pattern.score, matcher.pattern.name)
+        for matcher in matchers
+        if matcher.pattern.numbers or not number
+        for start, end in matcher.confirmed(data, key)
+    ]
+    if not found or text.isascii():
+        return resolve(found)
+    at = _characters(data, {offset for f in found for offset in (f.start, f.end)})
+    return resolve(f._replace(start=at[f.start], end=at[f.end]) for f in found)
 
 
 class _Matcher:

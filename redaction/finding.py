@@ -1,11 +1,10 @@
 """What a scan reports: one place in a text, and what stands there."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A stretch of text that must not be shown.
 
     `start` and `end` count code points of the text that was scanned, so `text[start:end]` is the value. `kind` is
@@ -38,4 +37,4 @@ def resolve(findings: Iterable[Finding]) -> list[Finding]:
 
 def _union(one: Finding, two: Finding) -> Finding:
     strongest = min(one, two, key=lambda f: (-f.score, f.start - f.end, f.kind, f.detector))
-    return replace(strongest, start=min(one.start, two.start), end=max(one.end, two.end))
+    return strongest._replace(start=min(one.start, two.start), end=max(one.end, two.end))

@@ -1,7 +1,6 @@
 """Findings for people and programs outside: where, what, how sure, and never the value."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from redaction import operators, walk
@@ -30,7 +29,7 @@ def _pointed(text: str, scanner: Scanner) -> list[Finding]:
     hits = scanner.find_json(text)
     names = {leaf.start: _cleaned_name(text, leaf, findings) for leaf, findings in hits if leaf.is_name}
     where = walk.pointers(text, {leaf.start for leaf, _ in hits}, names)
-    return [replace(finding, pointer=where[leaf.start]) for leaf, findings in hits for finding in findings]
+    return [finding._replace(pointer=where[leaf.start]) for leaf, findings in hits for finding in findings]
 
 
 def _cleaned_name(text: str, leaf: walk.Leaf, findings: list[Finding]) -> str:

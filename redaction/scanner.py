@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, Protocol, TypeVar
 
+import orjson
+
 from redaction import operators, profiles, walk
 from redaction.detector import Detector, all_patterns
 from redaction.engine import Engine, ScanError
@@ -106,7 +108,18 @@ class Scanner:
     def clean_json_value(self, value: Any) -> tuple[Any, Counter[str]]:
         """A parsed JSON value with each finding replaced, and the findings by kind. Raises Unreadable."""
         counts: Counter[str] = Counter()
+        if self._is_clean(value):
+            return value, counts
         return self._clean_value(value, "", counts, walk.MOST_DEEP), counts
+
+    def _is_clean(self, value: Any) -> bool:
+        """Whether one look at the whole value shows that nothing is in it. Most values are so."""
+        if self._others:
+            return False
+        try:
+            return not self.find_json(orjson.dumps(value).decode())
+        except TypeError:  # an integer beyond 64 bits, half a surrogate pair, a tuple's subclass
+            return False
 
     def stage(self, media_type: str, charset: str | None) -> Stage:
         """A stage that cleans a body of this type; it holds the body until `close`, so bound what you feed it.

@@ -17,7 +17,7 @@ from redaction.unwrap import JSON, unwrap
 
 Span = tuple[int, int]
 Find = Callable[[str, str, bool], list[Finding]]  # text, key, whether it is a number
-Candidates = Callable[[str], list[Span]]
+Candidates = Callable[[str], tuple[list[Span], Find]]
 
 # A document nested deeper than this is not checked. RFC 8259 lets a reader set such a limit; Go and .NET use 10,000
 # and 64, and replies of real APIs stay below 30.
@@ -126,7 +126,11 @@ def scan(text: str, find: Find, candidates: Candidates | None) -> list[tuple[Lea
 
     `candidates` says where something may be, see `Engine.candidates`; without it every leaf is looked at.
     """
-    marks = _marks(text, candidates) if candidates else [(0, len(text))]
+    marks = [(0, len(text))]
+    if candidates:
+        flat = unwrap(text, JSON)
+        spans, find = candidates(flat.text)
+        marks = [(flat.outer(start), flat.outer(end)) for start, end in spans]
     if not marks:
         return []
     found = near(text, marks)
@@ -162,11 +166,6 @@ def _step(path: list[str | int], match: re.Match[str], name: str | None) -> None
 
 def _pointer(path: list[str | int]) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
-
-
-def _marks(text: str, candidates: Candidates) -> list[Span]:
-    flat = unwrap(text, JSON)
-    return [(flat.outer(start), flat.outer(end)) for start, end in candidates(flat.text)]
 
 
 def _touches(match: re.Match[str], marks: Sequence[Span], ends: list[int]) -> bool:

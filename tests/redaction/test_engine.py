@@ -20,7 +20,7 @@ def values(engine: Engine, text: str, key: str = "", number: bool = False) -> li
 def test_offsets_count_characters_whatever_their_bytes() -> None:
     text = "é\U0001f600 josé@x ü ana@y"
     assert values(ENGINE, text) == [("MAIL", "josé@x"), ("MAIL", "ana@y")]
-    assert ENGINE.candidates(text) == [(f.start, f.end) for f in ENGINE.find(text)]
+    assert ENGINE.candidates(text)[0] == [(f.start, f.end) for f in ENGINE.find(text)]
 
 
 def test_half_a_surrogate_pair_moves_nothing() -> None:
@@ -59,8 +59,8 @@ def test_a_number_is_searched_only_for_what_may_be_one() -> None:
 
 def test_candidates_do_not_ask_for_words_close_by() -> None:
     text = '{"code": {"value": 1234}}'
-    assert ENGINE.candidates(text) == [(text.index("1"), text.index("4") + 1)]
-    assert ENGINE.candidates('{"id": 1234}') == []
+    assert ENGINE.candidates(text)[0] == [(text.index("1"), text.index("4") + 1)]
+    assert ENGINE.candidates('{"id": 1234}')[0] == []
 
 
 def test_a_value_behind_a_false_start_is_found() -> None:
