@@ -24,8 +24,11 @@ _PRIVATE = tuple(
 )
 # Instance metadata services that lie outside link-local (AWS over IPv6, Alibaba, Oracle): never by a mere name.
 _METADATA = frozenset(map(ip_address, ("fd00:ec2::254", "100.100.100.200", "192.0.0.192")))
-# Forms of IPv6 that carry an IPv4 address: judged by the address they would reach.
-_NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+# IPv6 that carries an IPv4 address at its end (RFC 6052): judged by the address it would reach. In the local-use
+# prefix 64:ff9b:1::/48 nobody but its network knows where the address lies: it is not dialled unless it is named.
+_NAT64 = IPv6Network("64:ff9b::/96")
+# All that is given out of IPv6 as global unicast (RFC 4291, 2.4; IANA). Python takes what it does not know for global.
+_GIVEN_OUT = IPv6Network("2000::/3")
 _MOST_ADDRESSES = 16
 
 
@@ -76,6 +79,8 @@ def may_dial(backend: Backend, address: Address) -> bool:
         return True
     if any(address in network for network in _same_version(_PRIVATE, address)):
         return is_private_name(backend.url.host) and address not in _METADATA
+    if address.version == 6 and address not in _GIVEN_OUT:
+        return False
     return address.is_global and not address.is_multicast and address not in _METADATA
 
 
@@ -88,7 +93,7 @@ def _reached(address: Address) -> Address:
     """The IPv4 address inside a mapped, 6to4, Teredo or NAT64 form; itself otherwise."""
     if isinstance(address, IPv4Address):
         return address
-    if any(address in network for network in _NAT64):
+    if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     if address.teredo is not None:
         return address.teredo[1]
