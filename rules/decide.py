@@ -14,6 +14,9 @@ from rules.when import Asking
 
 __all__ = ["Decision", "Effect", "Plan", "Ruleset"]
 
+MOST_STANDINGS = 10_000
+"""Pairs of principal and tool that are remembered; beyond, all are found anew."""
+
 _NEEDS_APPROVAL = frozenset({"irreversible", "admin"})
 
 
@@ -46,13 +49,22 @@ class Plan:
     denies: tuple[Rule, ...]
     uses: frozenset[str]
 
-    def hidden_by(self, principal: Principal) -> tuple[Rule, ...]:
-        """The rules that deny this principal whatever the arguments are."""
-        return tuple([rule for rule in self.denies if rule.when is None and rule.to.matches(principal) is not False])
 
-    def could_allow(self, principal: Principal) -> bool:
-        """Whether some rule grants the tool to this principal for some arguments."""
-        return True in [rule.to.matches(principal) for rule in self.allows]
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the rules say of one principal and one tool before any argument is known.
+
+    `hiding` deny whatever the arguments are. `denies` and `allows` are the rules that their conditions decide:
+    of a deny with what `to` says (True, or None for "cannot tell"), of an allow only those that are about the caller.
+    """
+
+    hiding: tuple[Rule, ...]
+    denies: tuple[tuple[Rule, bool | None], ...]
+    allows: tuple[Rule, ...]
+
+    @property
+    def visible(self) -> bool:
+        return bool(self.allows) and not self.hiding
 
 
 class Ruleset:
@@ -69,25 +81,32 @@ class Ruleset:
         self.rules = tuple(sorted(rules, key=lambda rule: rule.id))
         self.examples = tuple(examples)
         self.plans = {name: _plan(name, self.rules) for name in catalog.tools}
+        self._standings: dict[tuple[str, Principal], Standing] = {}
 
     def visible(self, principal: Principal, tool: Tool) -> bool:
         """Whether some rule could allow the tool to this principal, whatever the arguments."""
-        plan = self.plans.get(tool.name)
-        return plan is not None and plan.could_allow(principal) and not plan.hidden_by(principal)
+        return self._standing(principal, tool.name).visible
+
+    def _standing(self, principal: Principal, tool: str) -> Standing:
+        """Found once for each principal and tool, since neither changes under one set of rules."""
+        standing = self._standings.get((tool, principal))
+        if standing is None:
+            if len(self._standings) >= MOST_STANDINGS:
+                self._standings.clear()
+            standing = self._standings[tool, principal] = _stand(self.plans.get(tool, _NO_PLAN), principal)
+        return standing
 
     def decide(self, facts: Facts) -> Decision:
         """Judge one call. Never raises, whatever the facts are."""
-        plan = self.plans.get(facts.tool.name)
-        if plan is None or not plan.could_allow(facts.principal):
-            return self._no("unknown_tool")
-        if hiding := plan.hidden_by(facts.principal):
-            return self._no("unknown_tool", hiding)
+        standing = self._standing(facts.principal, facts.tool.name)
+        if not standing.visible:
+            return self._no("unknown_tool", standing.hiding if standing.allows else ())
         if problems := violations(facts):
             return Decision(Effect.DENY, "schema_violation", self.revision, problems=problems)
-        asking = Asking(facts, plan.uses)
-        if against := [rule for rule in plan.denies if rule.matches(facts.principal, asking) is not False]:
+        asking = Asking(facts, self.plans[facts.tool.name].uses)
+        if against := [rule for rule, to in standing.denies if rule.applies(to, asking) is not False]:
             return self._no("denied", against)
-        granting = [rule for rule in plan.allows if rule.matches(facts.principal, asking)]
+        granting = [rule for rule in standing.allows if rule.applies(True, asking)]
         return self._yes(facts.tool, granting) if granting else self._no("denied")
 
     def _no(self, code: str, rules: Sequence[Rule] = ()) -> Decision:
@@ -125,6 +144,15 @@ def terms(tool: Tool, granting: Sequence[Rule]) -> tuple[tuple[Obligation, ...],
     return merge(asked or [Approval("", DEFAULT_APPROVAL_S)]), {}
 
 
+def _stand(plan: Plan, principal: Principal) -> Standing:
+    denies = [(rule, to) for rule in plan.denies if (to := rule.to.matches(principal)) is not False]
+    return Standing(
+        hiding=tuple(rule for rule, _ in denies if rule.when is None),
+        denies=tuple((rule, to) for rule, to in denies if rule.when is not None),
+        allows=tuple(rule for rule in plan.allows if rule.to.matches(principal)),
+    )
+
+
 def _plan(tool: str, rules: Sequence[Rule]) -> Plan:
     about = [rule for rule in rules if rule.covers(tool)]
     return Plan(
@@ -132,3 +160,6 @@ def _plan(tool: str, rules: Sequence[Rule]) -> Plan:
         tuple(rule for rule in about if rule.effect is Effect.DENY),
         frozenset(name for rule in about if rule.when for name in rule.when.uses),
     )
+
+
+_NO_PLAN = Plan((), (), frozenset())

@@ -78,7 +78,10 @@ class Rule:
 
     def matches(self, principal: Principal, asking: Asking) -> bool | None:
         """Yes, no, or None (cannot tell) for one call to a tool that the rule covers."""
-        to = self.to.matches(principal)
+        return self.applies(self.to.matches(principal), asking)
+
+    def applies(self, to: bool | None, asking: Asking) -> bool | None:
+        """The same, where it is known already whether the rule is about the caller."""
         if to is False or self.when is None:
             return to
         answer = self.when.ask(asking)
