@@ -92,8 +92,10 @@ class HttpDoor(web.Server):
     def _make_request(self, message: RawRequestMessage, *rest: Any) -> web.BaseRequest:
         try:
             return super()._make_request(message, *rest)
-        except ValueError:  # a URL whose host is no name; the raw target, which is all that we read, tells of it
-            return super()._make_request(message._replace(url=_NOWHERE), *rest)
+        except (ValueError, AttributeError):
+            # A URL whose host is no name, or none at all: left alone, the connection would neither answer nor end.
+            # The raw target, which is all that we read, tells of it.
+            return super()._make_request(message._replace(url=_NOWHERE, path=message.path or ""), *rest)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         ask = RestAsk(

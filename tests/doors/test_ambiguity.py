@@ -42,8 +42,8 @@ def refused(told: Told, code: str) -> None:
 @pytest.mark.parametrize("case", cases("requests/targets"), ids=named)
 def test_a_target_that_can_be_read_in_two_ways(door: Stage, case: dict[str, Any]) -> None:
     async def play(w: Wall) -> None:
-        method, target = case.get("method", "GET"), case["target"]
-        raw = written(f"{method} {target} HTTP/1.1\r\nHost: {{host}}\r\n\r\n", w)
+        line = case.get("line", f"{case.get('method', 'GET')} {case.get('target')} HTTP/1.1")
+        raw = written(f"{line}\r\nHost: {{host}}\r\n\r\n", w)
         refused(await w.tell_raw(raw), "bad_request")
 
     door.run(play)
