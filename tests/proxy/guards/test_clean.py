@@ -1,0 +1,70 @@
+"""Clean: what a model could read was read here first. Hostile replies are played in tests/doors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.doors import house
+from tests.wire import Stage, Wall, answering, perform, reply, staged, wall
+
+
+def test_bodies_by_their_type(tmp_path: Path) -> None:
+    seen = {
+        "application/json": (b'{"a":"ann@example.com","n":9007199254740993}', b'{"a":"<EMAIL_ADDRESS>","n":9007199254740993}'),
+        "application/vnd.x+json; charset=utf-8": (b'["ann@example.com"]', b'["<EMAIL_ADDRESS>"]'),
+        "text/plain": (b"to ann@example.com.", b"to <EMAIL_ADDRESS>."),
+        "text/html; charset=UTF-8": (b"<b>ann@example.com</b>", b"<b>&lt;EMAIL_ADDRESS&gt;</b>"),
+    }  # fmt: skip
+
+    def play_each(stage: Stage) -> None:
+        for kind, (body, clean) in seen.items():
+
+            async def play(w: Wall, kind: str = kind, body: bytes = body, clean: bytes = clean) -> None:
+                w.backend.answer = answering(reply(body, kind=kind))
+                told = await w.tell("GET", "/crm/things/7")
+                assert told.reply.body == clean
+                assert told.reply.headers["content-length"] == str(len(clean))
+                assert told.reply.headers["toolwall-redacted"] == "EMAIL_ADDRESS=1"
+                assert told.record["redactions"] == {"EMAIL_ADDRESS": 1}
+                assert "clean" in told.record["checks"]
+
+            stage.run(play)
+
+    with staged(tmp_path, house.TOOLS, policy=house.POLICY) as stage:
+        play_each(stage)
+
+
+def test_a_backends_error_is_cleaned_too(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with wall(tmp_path, house.TOOLS, house.POLICY) as w:
+            w.backend.answer = answering(reply(b'{"no": "ann@example.com"}', status="404 No"))
+            told = await w.tell("GET", "/crm/things/7")
+            assert told.reply.status == 404
+            assert told.reply.body == b'{"no": "<EMAIL_ADDRESS>"}'
+
+    perform(play())
+
+
+def test_turned_off_it_says_so(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with wall(tmp_path, house.TOOLS, house.POLICY) as w:
+            w.backend.answer = answering(reply(b'"ann@example.com"'))
+            told = await w.tell("GET", "/crm/raw")
+            assert told.reply.body == b'"ann@example.com"'
+            assert told.reply.headers["toolwall-unchecked"] == "clean"
+            assert told.record["passed_unchecked"] == ["clean"]
+
+    perform(play())
+
+
+def test_a_large_body_is_cleaned_whole(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with wall(tmp_path, house.TOOLS, house.POLICY) as w:
+            rows = [{"id": number, "mail": f"a{number}@example.com"} for number in range(5_000)]
+            w.backend.answer = answering(reply(json.dumps(rows).encode()))
+            told = await w.tell("GET", "/crm/things/7")
+            assert told.reply.json == [{"id": row["id"], "mail": "<EMAIL_ADDRESS>"} for row in rows]
+            assert told.record["redactions"] == {"EMAIL_ADDRESS": 5_000}
+
+    perform(play())

@@ -1,0 +1,59 @@
+"""The heart: what happens to every call, in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rules.load import load
+from tests.doors import house
+from tests.wire import perform, wall
+
+
+def test_the_checks_of_a_call_in_their_order(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with wall(tmp_path, house.TOOLS, house.POLICY) as w:
+            told = await w.tell("POST", "/crm/things", b'{"name": "a"}')
+            assert told.record["checks"] == [
+                "identity", "visible", "contract", "rules", "intent", "clean", "timeout",
+            ]  # fmt: skip
+            assert (await w.tell("GET", "/crm/secret")).record["checks"] == ["identity"]
+            assert (await w.tell("GET", "/crm/things/0")).record["checks"] == ["identity", "visible", "contract"]
+            told = await w.tell("POST", "/crm/payments", b'{"cents": 999}')
+            assert told.record["checks"] == ["identity", "visible", "contract", "rules"]
+            assert told.record["decision"] == "deny"
+
+    perform(play())
+
+
+def test_rules_may_change_while_it_runs(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with wall(tmp_path, house.TOOLS, house.POLICY) as w:
+            assert (await w.tell("GET", "/crm/secret")).reply.status == 403
+            (tmp_path / "rules" / "policy.yaml").write_text("rules: [{id: all, allow: crm.secret}]")
+            w.sidecar.firewall.rules = load(tmp_path / "rules")
+            told = await w.tell("GET", "/crm/secret")
+            assert told.reply.status == 200
+            assert told.record["rules"] == ["all"]
+            assert (await w.tell("GET", "/crm/things/7")).reply.json["code"] == "unknown_tool"
+
+    perform(play())
+
+
+def test_a_hidden_tools_arguments_are_not_even_read(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with wall(tmp_path, house.TOOLS, house.POLICY) as w:
+            plain = (await w.tell("GET", "/crm/secret")).reply.json
+            for path, body in (("/crm/secret?a=1&a=2", b""), ("/crm/secret", b'{"a":1,"a":2}')):
+                told = await w.tell("GET", path, body)
+                assert told.reply.json | {"call_id": ""} == plain | {"call_id": ""}
+
+    perform(play())
+
+
+def test_refusals_of_decisions_say_nothing_of_the_policy(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with wall(tmp_path, house.TOOLS, house.POLICY) as w:
+            told = await w.tell("POST", "/crm/payments", b'{"cents": 999}')
+            assert "100" not in told.reply.json["detail"] + told.reply.json["suggestion"]
+
+    perform(play())

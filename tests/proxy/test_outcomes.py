@@ -1,0 +1,42 @@
+"""What may truly be said of a call that did not end well."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.errors import CODES
+from proxy.outcomes import lost, not_sent, withheld
+from proxy.record import Record
+
+
+def record(effect: str = "read", upstream_status: int = 0) -> Record:
+    return Record("c1", 0, effect=effect, upstream_status=upstream_status)
+
+
+@pytest.mark.parametrize(("status", "executed"), [(200, "yes"), (204, "yes"), (302, "yes"), (404, "unknown"),
+                                                  (500, "unknown"), (0, "unknown"), (101, "unknown")])  # fmt: skip
+def test_an_answer_that_may_not_be_shown(status: int, executed: str) -> None:
+    refusal = withheld(record(upstream_status=status), "Why.")
+    assert refusal.code == "reply_refused"
+    assert refusal.executed == executed
+    assert refusal.detail.startswith("The action was carried out; its answer was withheld. ") == (executed == "yes")
+    assert refusal.detail.endswith("Why.")
+
+
+@pytest.mark.parametrize("timed_out", [True, False])
+@pytest.mark.parametrize("effect", ["write", "irreversible", "admin"])
+def test_an_effect_whose_answer_was_lost_is_neither_done_nor_undone(effect: str, timed_out: bool) -> None:
+    refusal = lost(record(effect), timed_out=timed_out, note="n")
+    assert (refusal.code, refusal.executed, refusal.retry_after) == ("outcome_unknown", "unknown", None)
+    assert CODES[refusal.code].retry == "ask_human"
+
+
+def test_a_read_whose_answer_was_lost_may_be_repeated() -> None:
+    assert lost(record(), timed_out=True, note="").code == "timeout"
+    assert lost(record(), timed_out=False, note="").code == "upstream_unreachable"
+    assert lost(record(), timed_out=False, note="").retry_after
+
+
+@pytest.mark.parametrize("code", ["timeout", "upstream_unreachable"])
+def test_what_was_never_sent_was_not_executed(code: str) -> None:
+    assert not_sent(code, "Why.").executed == "no"

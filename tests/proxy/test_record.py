@@ -1,0 +1,29 @@
+"""A Record as JSON."""
+
+from __future__ import annotations
+
+import json
+
+from proxy.record import Record
+
+
+def test_what_says_nothing_is_left_out_and_what_must_be_there_is() -> None:
+    assert Record("c1", 5).as_dict() == {
+        "call": "c1", "started_ns": 5, "step": 0, "status": 0, "executed": "no", "outcome": "", "attempts": 0,
+    }  # fmt: skip
+
+
+def test_it_is_plain_json() -> None:
+    record = Record("c1", 5, roles=("a",), rules=("r",), waived={"approval": "why"}, redactions={"JWT": 1})
+    record.checks.append("contract")
+    again = json.loads(json.dumps(record.as_dict()))
+    assert again["checks"] == ["contract"]
+    assert again["rules"] == ["r"]
+
+
+def test_two_records_share_nothing() -> None:
+    one, two = Record("a", 1), Record("b", 2)
+    one.checks.append("x")
+    one.redactions["JWT"] = 1
+    assert two.checks == []
+    assert two.redactions == {}

@@ -1,0 +1,91 @@
+"""Scans off the event loop: bounded in number and in time."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from proxy import scanning
+from proxy.scanning import INLINE_BYTES, Scans
+from redaction.profiles import kinds_of
+from redaction.scanner import Scanner, Unreadable
+
+SCANNER = Scanner(kinds_of("standard"))
+
+
+class Held:
+    """A scanner whose stages wait for a word."""
+
+    needs_presidio = True
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.go_on = threading.Event()
+
+    def stage(self, *_: Any) -> Held:
+        return self
+
+    def feed(self, data: bytes) -> bytes:
+        self.go_on.wait(10)
+        return data
+
+    def close(self) -> bytes:
+        return b""
+
+
+def scanned(body: bytes) -> tuple[bytes, Counter[str]]:
+    async def play() -> tuple[bytes, Counter[str]]:
+        scans = Scans()
+        try:
+            return await scans.clean(SCANNER, body, "text/plain", "utf-8")
+        finally:
+            scans.close()
+
+    return asyncio.run(play())
+
+
+def test_small_and_large_bodies_are_cleaned_alike() -> None:
+    for filling in (0, INLINE_BYTES):
+        body, counts = scanned(b"to ann@example.com " + b"word " * filling)
+        assert body.startswith(b"to <EMAIL_ADDRESS> ")
+        assert counts == {"EMAIL_ADDRESS": 1}
+
+
+def test_what_cannot_be_read_is_said_so_from_a_thread_too() -> None:
+    for filling in (1, INLINE_BYTES):
+        with pytest.raises(Unreadable):
+            scanned(b"\xff" * filling)
+
+
+def test_one_more_than_may_wait_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "MOST_WAITING", 4)
+
+    async def play() -> None:
+        scans, held = Scans(), Held()
+        waiting = [asyncio.create_task(scans.clean(held, b"a", "text/plain", None)) for _ in range(4)]  # type: ignore[arg-type]
+        await asyncio.sleep(0.02)
+        with pytest.raises(Unreadable):
+            await scans.clean(held, b"a", "text/plain", None)  # type: ignore[arg-type]
+        held.go_on.set()
+        assert [body for body, _ in await asyncio.gather(*waiting)] == [b"a"] * 4
+        assert (await scans.clean(held, b"b", "text/plain", None))[0] == b"b"  # type: ignore[arg-type]
+        scans.close()
+
+    asyncio.run(play())
+
+
+def test_a_scan_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "DEADLINE_SECONDS", 0.05)
+
+    async def play() -> None:
+        scans, held = Scans(), Held()
+        with pytest.raises(Unreadable):
+            await scans.clean(held, b"a", "text/plain", None)  # type: ignore[arg-type]
+        held.go_on.set()
+        scans.close()
+
+    asyncio.run(play())
