@@ -11,7 +11,7 @@ from tests.wire import Stage, Wall, answering, perform, reply, staged, wall
 
 def test_bodies_by_their_type(tmp_path: Path) -> None:
     seen = {
-        "application/json": (b'{"a":"ann@example.com","n":9007199254740993}', b'{"a":"<EMAIL_ADDRESS>","n":9007199254740993}'),
+        "application/json": (b'{"a":"ann@example.com","n":1.10}', b'{"a":"<EMAIL_ADDRESS>","n":1.10}'),
         "application/vnd.x+json; charset=utf-8": (b'["ann@example.com"]', b'["<EMAIL_ADDRESS>"]'),
         "text/plain": (b"to ann@example.com.", b"to <EMAIL_ADDRESS>."),
         "text/html; charset=UTF-8": (b"<b>ann@example.com</b>", b"<b>&lt;EMAIL_ADDRESS&gt;</b>"),
