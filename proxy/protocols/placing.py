@@ -11,10 +11,6 @@ from proxy.protocols.arguments import gather
 from rules.problems import Problem, undeclared
 from rules.tools import Param, Tool
 
-# Looked at to guess what was meant, which costs far more than to read them.
-_MOST_NAMES = 8
-_MOST_NAME = 64
-
 
 @dataclass(slots=True)
 class Placed:
@@ -26,8 +22,7 @@ class Placed:
     def undeclared(self, place: str, names: list[str], known: Iterable[str]) -> None:
         """Note names that the contract does not have there. They are not said back: any text can be a name."""
         if names:
-            few = [name[:_MOST_NAME] for name in names[:_MOST_NAMES]]
-            self.problems.append(Problem("", f"the {place} {undeclared(few, known)}"))
+            self.problems.append(Problem("", f"the {place} {undeclared(names, known)}"))
 
 
 def path(placed: Placed, tool: Tool, segments: Mapping[str, str]) -> None:
