@@ -271,8 +271,11 @@ class Entry:
             seq = self._append(self._line())
             if self.sent and record.effect != "read":
                 await self._durable(seq)
-        finally:
-            self._tell()
+        except Refusal:
+            if outcome != "ok":  # an answer that could not be recorded ends as a refusal, which is told instead
+                self._tell()
+            raise
+        self._tell()
 
     def _line(self) -> dict[str, Any]:
         self.record.total_ms = round((time_ns() - self.record.started_ns) / 1e6, 3)

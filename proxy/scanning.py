@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from redaction.scanner import Scanner, Unreadable
+from redaction.scanner import Cleaned, Scanner, Unreadable
 
 THREADS = 2
 MOST_WAITING = 64
@@ -24,23 +23,21 @@ class Scans:
         self._pool = ThreadPoolExecutor(THREADS, "scan")
         self._waiting = 0
 
-    async def clean(
-        self, scanner: Scanner, body: bytes, media_type: str, charset: str | None
-    ) -> tuple[bytes, Counter[str]]:
+    async def clean(self, scanner: Scanner, body: bytes, media_type: str, charset: str | None) -> Cleaned[bytes]:
         """The cleaned body and how many findings of each kind went. Raises Unreadable where it could not be checked."""
         if len(body) <= INLINE_BYTES and not scanner.needs_presidio:
-            return _clean(scanner, body, media_type, charset)
+            return scanner.clean(body, media_type, charset)
         if self._waiting >= MOST_WAITING:
             raise Unreadable("too many replies wait to be checked")
         self._waiting += 1
-        task = asyncio.get_running_loop().run_in_executor(self._pool, _clean, scanner, body, media_type, charset)
+        task = asyncio.get_running_loop().run_in_executor(self._pool, scanner.clean, body, media_type, charset)
         task.add_done_callback(self._done)
         try:
             return await asyncio.wait_for(asyncio.shield(task), DEADLINE_SECONDS)
         except TimeoutError:
             raise Unreadable("the reply could not be checked in time") from None
 
-    def _done(self, task: asyncio.Future[tuple[bytes, Counter[str]]]) -> None:
+    def _done(self, task: asyncio.Future[Cleaned[bytes]]) -> None:
         self._waiting -= 1
         if not task.cancelled():
             task.exception()
@@ -48,9 +45,3 @@ class Scans:
     def close(self) -> None:
         """Let go of the threads; one that still scans ends with its scan."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _clean(scanner: Scanner, body: bytes, media_type: str, charset: str | None) -> tuple[bytes, Counter[str]]:
-    stage = scanner.stage(media_type, charset)
-    cleaned = stage.feed(body) + stage.close()
-    return cleaned, stage.counts

@@ -2,9 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import orjson
 
@@ -16,7 +15,7 @@ from redaction.unwrap import FORM, MARKUP, PLAIN, Escaping, unwrap
 
 T = TypeVar("T")
 
-# Sets of kinds whose compiled patterns are kept; a rules folder names a handful.
+# Sets of kinds whose compiled patterns are kept, and types of bodies; rules and backends name a handful.
 MOST_KEPT = 64
 
 _CHARSETS = {
@@ -37,8 +36,7 @@ class Unreadable(Exception):
     """The text could not be checked, so it must not be shown. The message says why and holds no part of the text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cleaned(Generic[T]):
+class Cleaned(NamedTuple, Generic[T]):
     """A cleaned value and how many findings of each kind were taken out of it."""
 
     value: T
@@ -70,6 +68,7 @@ class Scanner:
         self.kinds = kinds
         self._engine, self._others = _detectors(kinds)
         self.needs_presidio = bool(self._others)
+        self._ways: dict[tuple[str, str | None], Callable[[bytes], Cleaned[bytes]]] = {}
 
     def find(self, text: str, key: str = "", number: bool = False) -> list[Finding]:
         """The findings in `text`, in order, overlaps merged.
@@ -126,10 +125,23 @@ class Scanner:
 
         Raises Unreadable for a type or charset that cannot be checked. Without a type (`""`) only an empty body passes.
         """
-        encoding = _CHARSETS.get((charset or "utf-8").lower())
-        if encoding is None:
-            raise Unreadable("the charset of the body cannot be checked")
-        return _Whole(_decoded(self._cleaner(media_type.lower()), encoding))
+        return _Whole(self._way(media_type, charset))
+
+    def clean(self, body: bytes, media_type: str, charset: str | None) -> Cleaned[bytes]:
+        """A whole body at once, as `stage` would clean it. Raises Unreadable."""
+        return self._way(media_type, charset)(body) if body else Cleaned(body, Counter())
+
+    def _way(self, media_type: str, charset: str | None) -> Callable[[bytes], Cleaned[bytes]]:
+        """How bodies of a type are cleaned; the ways of the types that backends use are kept."""
+        way = self._ways.get((media_type, charset))
+        if way is None:
+            encoding = _CHARSETS.get((charset or "utf-8").lower())
+            if encoding is None:
+                raise Unreadable("the charset of the body cannot be checked")
+            way = _decoded(self._cleaner(media_type.lower()), encoding)
+            if len(self._ways) < MOST_KEPT:
+                self._ways[media_type, charset] = way
+        return way
 
     def _cleaner(self, media_type: str) -> Callable[[str], Cleaned[str]]:
         if media_type == "application/json" or media_type.endswith("+json") or media_type == "text/json":

@@ -95,14 +95,16 @@ class Clean:
         if not raw:
             return raw
         media_type, charset = _content_type(result.headers)
-        try:
-            plain = decoding.decode(raw, _header(result.headers, "content-encoding"), most)
-        except TooLong:
-            raise Unreadable("it is too large when decoded") from None
-        body, found = await self._scans.clean(scanner, plain, media_type, charset)
+        if coding := _header(result.headers, "content-encoding"):
+            try:
+                raw = decoding.decode(raw, coding, most)
+            except TooLong:
+                raise Unreadable("it is too large when decoded") from None
+        body, found = await self._scans.clean(scanner, raw, media_type, charset)
         if found:
             counts.update(found)
-        result.headers = [pair for pair in result.headers if pair[0] != "content-encoding"]
+        if coding:
+            result.headers = [pair for pair in result.headers if pair[0] != "content-encoding"]
         return body
 
 

@@ -208,12 +208,10 @@ def _refused(request: web.BaseRequest, refusal: Refusal) -> web.StreamResponse:
 
 async def _sent(request: web.BaseRequest, result: Result) -> web.StreamResponse:
     headers = CIMultiDict([("Server", "toolwall"), ("Cache-Control", "private, no-store"), *result.headers])
+    if result.body.whole is not None:
+        return web.Response(status=result.status, headers=headers, body=result.body.whole)
+    response = web.StreamResponse(status=result.status, headers=headers)
     async with result.body as body:
-        if body.whole is not None:
-            if not body.whole:
-                headers.popall("content-length", None)
-            return web.Response(status=result.status, headers=headers, body=body.whole)
-        response = web.StreamResponse(status=result.status, headers=headers)
         await response.prepare(request)
         try:
             async for piece in body:
@@ -222,4 +220,4 @@ async def _sent(request: web.BaseRequest, result: Result) -> web.StreamResponse:
             # The head is out, so the only way to say "this is not whole" is to break the framing.
             if request.transport is not None:
                 request.transport.abort()
-        return response
+    return response
