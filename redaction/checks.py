@@ -11,7 +11,7 @@ import re
 from ipaddress import AddressValueError, IPv6Address
 from itertools import islice
 
-_NOT_DIGIT = re.compile(r"[^0-9]")
+_NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 
 # Issuer identification numbers (ISO/IEC 7812) as the networks publish them: first digits from, to, and lengths.
 _CARD_RANGES = (
@@ -82,7 +82,7 @@ _DATE = re.compile(
 
 def digits(value: str) -> str:
     """The ASCII digits of `value`, without anything between them."""
-    return _NOT_DIGIT.sub("", value)
+    return value.encode("utf-8", "replace").translate(None, _NO_DIGITS).decode()
 
 
 def luhn(number: str) -> bool:
@@ -166,7 +166,7 @@ def email(value: str) -> int:
 
 def international(value: str) -> int:
     """A telephone number in international form (ITU-T E.164): an assigned calling code and a length that it uses."""
-    number = digits(_EXTENSION.sub("", value))
+    number = digits(_without_extension(value))
     if len(set(number)) < 3:
         return 0
     if number[0] == "1":  # North America (NANP): an area begins with 2 to 9
@@ -179,8 +179,14 @@ def international(value: str) -> int:
 
 def national(value: str) -> int:
     """A telephone number without its country: 7 to 15 digits that are no date."""
-    number = digits(_EXTENSION.sub("", value))
-    return len(value) if 7 <= len(number) <= 15 and len(set(number)) > 2 and not _DATE.search(value) else 0
+    if _DATE.search(value):
+        return 0
+    number = digits(_without_extension(value))
+    return len(value) if 7 <= len(number) <= 15 and len(set(number)) > 2 else 0
+
+
+def _without_extension(value: str) -> str:
+    return _EXTENSION.sub("", value) if "x" in value.lower() else value
 
 
 def pem(value: str) -> int:

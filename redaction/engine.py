@@ -5,7 +5,8 @@ by arithmetic and by the words around it. Most texts hold nothing, so most texts
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from operator import itemgetter
+from typing import NamedTuple
 
 import re2
 
@@ -48,20 +49,19 @@ class Engine:
         data = _encode(text)
         return _find(self._hit(data), text, data, key, number)
 
-    def candidates(self, text: str) -> tuple[list[Span], Find]:
-        """Where in `text` something may be, as spans of code points in order, overlaps merged. Raises ScanError.
+    def candidates(self, text: str) -> list["Candidate"]:
+        """Where in `text` something may be, in order. Raises ScanError.
 
-        Whatever `find` reports for a part of the text that stands in quotation marks touches one of these, and the
-        second value finds it there as well: it is `find` with only those patterns that have a candidate.
+        Whatever `find` reports for a part of the text that stands in quotation marks touches a candidate of the same
+        pattern.
         """
         data = _encode(text)
-        possible = [(matcher, list(matcher.possible(data))) for matcher in self._hit(data)]
-        matchers = [matcher for matcher, spans in possible if spans]
-        spans = _merged(span for _, spans in possible for span in spans)
-        if spans and not text.isascii():
-            at = _characters(data, {offset for span in spans for offset in span})
-            spans = [(at[start], at[end]) for start, end in spans]
-        return spans, partial(_find_by, matchers)
+        found = [Candidate(start, end, each) for each in self._hit(data) for start, end in each.possible(data)]
+        if found and not text.isascii():
+            at = _characters(data, {offset for each in found for offset in each[:2]})
+            found = [Candidate(at[start], at[end], each) for start, end, each in found]
+        found.sort(key=itemgetter(0, 1))
+        return found
 
     def _hit(self, data: bytes) -> list["_Matcher"]:
         hits = self._gate.Match(data)
@@ -70,8 +70,28 @@ class Engine:
         return [self._matchers[index] for index in hits if index < len(self._matchers)]
 
 
-def _find_by(matchers: "Sequence[_Matcher]", text: str, key: str = "", number: bool = False) -> list[Finding]:
-    return _find(matchers, text, _encode(text), key, number)
+class Candidate(NamedTuple):
+    """A place where a pattern fits, and perhaps the words around it, which no one has looked at yet."""
+
+    start: int
+    end: int
+    matcher: "_Matcher"
+
+
+def find_among(candidates: Iterable[Candidate], text: str, key: str = "", number: bool = False) -> list[Finding]:
+    """What `Engine.find` would find in a part of the text in which these are all the candidates. Raises ScanError."""
+    return _find({each.matcher: None for each in candidates}, text, _encode(text), key, number)
+
+
+def settle(candidates: Sequence[Candidate], text: str, key: str) -> list[Finding]:
+    """The same for candidates that lie, as they are, within this very text: those that need no words are findings."""
+    sure = [
+        Finding(each.matcher.pattern.kind, each.start, each.end, each.matcher.pattern.score, each.matcher.pattern.name)
+        for each in candidates
+        if each.matcher.plain
+    ]
+    unsure = [each for each in candidates if not each.matcher.plain]
+    return resolve([*sure, *find_among(unsure, text, key)] if unsure else sure)
 
 
 def _find(matchers: "Iterable[_Matcher]", text: str, data: bytes, key: str, number: bool) -> list[Finding]:
@@ -97,6 +117,7 @@ class _Matcher:
         # The compiled expression below the wrapper, whose Match objects and generators cost more than most searches.
         self._search = regex._regexp.Match
         self._check: Callable[[str], int] = getattr(checks, pattern.check) if pattern.check else len
+        self.plain = not pattern.context and not pattern.unless
         self._context = Words(pattern.context) if pattern.context else None
         self._unless = Words(pattern.unless) if pattern.unless else None
 
@@ -176,13 +197,3 @@ def _characters(data: bytes, offsets: Iterable[int]) -> dict[int, int]:
         at[offset] = count
         last = offset
     return at
-
-
-def _merged(spans: Iterable[Span]) -> list[Span]:
-    """The spans in order, those that overlap or touch made one."""
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            start, end = merged[-1][0], max(end, merged.pop()[1])
-        merged.append((start, end))
-    return merged

@@ -6,21 +6,23 @@ Names in objects are cleaned too: a reply may be keyed by e-mail address.
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
 
+from redaction.engine import Candidate, find_among, settle
 from redaction.finding import Finding
 from redaction.unwrap import JSON, unwrap
 
 Span = tuple[int, int]
 Find = Callable[[str, str, bool], list[Finding]]  # text, key, whether it is a number
-Candidates = Callable[[str], tuple[list[Span], Find]]
+Candidates = Callable[[str], list[Candidate]]
 
-# A document nested deeper than this is not checked. RFC 8259 lets a reader set such a limit; Go and .NET use 10,000
-# and 64, and replies of real APIs stay below 30.
+# A document nested deeper than about a thousand levels is not checked: orjson stops at 1,024, and where it does not
+# take a text, Python at its recursion limit. RFC 8259 lets a reader set such a limit. A value is cleaned to here.
 MOST_DEEP = 200
 
 # A string (1), which is a name if a colon follows (2); an opening (3) or closing (4) bracket; else a number.
@@ -50,8 +52,7 @@ class Leaf(NamedTuple):
 
 def check(text: str) -> None:
     """Raises BadJson unless `text` is one JSON value of bounded depth."""
-    value, sound = _parsed(text)
-    if not sound or (text.count("[") + text.count("{") > MOST_DEEP and _too_deep(value)):
+    if not _is_json(text):
         raise BadJson
 
 
@@ -126,16 +127,47 @@ def scan(text: str, find: Find, candidates: Candidates | None) -> list[tuple[Lea
 
     `candidates` says where something may be, see `Engine.candidates`; without it every leaf is looked at.
     """
-    marks = [(0, len(text))]
-    if candidates:
-        flat = unwrap(text, JSON)
-        spans, find = candidates(flat.text)
-        marks = [(flat.outer(start), flat.outer(end)) for start, end in spans]
-    if not marks:
+    if candidates is None:
+        return _look(text, leaves(text, [(0, len(text))]), find)
+    flat = unwrap(text, JSON)
+    possible = candidates(flat.text)
+    if not possible:
         return []
+    marks = _merged((flat.outer(start), flat.outer(end)) for start, end, _ in possible)
     found = near(text, marks)
-    hits = ((leaf, _find_in(text, leaf, find)) for leaf in (leaves(text, marks) if found is None else found))
-    return [(leaf, findings) for leaf, findings in hits if findings]
+    if found is not None and "\\" not in text:
+        return _settled(text, found, possible)
+    return _look(text, leaves(text, marks) if found is None else found, partial(find_among, possible))
+
+
+def _look(text: str, hits: Iterable[Leaf], find: Find) -> list[tuple[Leaf, list[Finding]]]:
+    looked = ((leaf, _find_in(text, leaf, find)) for leaf in hits)
+    return [(leaf, findings) for leaf, findings in looked if findings]
+
+
+def _settled(text: str, hits: Sequence[Leaf], possible: Sequence[Candidate]) -> list[tuple[Leaf, list[Finding]]]:
+    """The leaves with their findings, where every candidate lies within one of them and nothing is escaped."""
+    found, index = [], 0
+    for leaf in hits:
+        inside = []
+        while index < len(possible) and possible[index].start < leaf.end:
+            start, end, matcher = possible[index]
+            inside.append(Candidate(start - leaf.start, end - leaf.start, matcher))
+            index += 1
+        findings = settle(inside, text[leaf.start : leaf.end], leaf.key)
+        if findings:
+            found.append((leaf, [f._replace(start=f.start + leaf.start, end=f.end + leaf.start) for f in findings]))
+    return found
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    """The spans in order, those that overlap or touch made one."""
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            start, end = merged[-1][0], max(end, merged.pop()[1])
+        merged.append((start, end))
+    return merged
 
 
 def pointers(text: str, places: set[int], names: Mapping[int, str]) -> dict[int, str]:
@@ -187,14 +219,16 @@ def _find_in(text: str, leaf: Leaf, find: Find) -> list[Finding]:
     return [Finding(f.kind, at + outer(f.start), at + outer(f.end), f.score, f.detector) for f in found]
 
 
-def _parsed(text: str) -> tuple[Any, bool]:
+def _is_json(text: str) -> bool:
     # orjson is quick and takes only JSON, yet not all of it: no number of 400 digits, no half surrogates.
     with suppress(orjson.JSONDecodeError):
-        return orjson.loads(text), True
+        orjson.loads(text)
+        return True
     try:
-        return _DECODER.decode(text), True
+        _DECODER.decode(text)
     except (ValueError, RecursionError):  # it holds the text, so nothing is raised from it
-        return None, False
+        return False
+    return True
 
 
 def _no_number(constant: str) -> Any:
@@ -203,11 +237,3 @@ def _no_number(constant: str) -> Any:
 
 # Integers are only looked at, so they need no conversion, which Python limits to 4,300 digits.
 _DECODER = json.JSONDecoder(parse_constant=_no_number, parse_int=str)
-
-
-def _too_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(MOST_DEEP):
-        inner = (parent.values() if type(parent) is dict else parent for parent in level)
-        level = [child for children in inner for child in children if type(child) is dict or type(child) is list]
-    return bool(level)

@@ -1,8 +1,12 @@
 """Words around a value that say what it is."""
 
 import re
+from functools import lru_cache
 
 import re2
+
+# Keys of replies whose answer is kept; an API has some hundred.
+KEYS_KEPT = 2_000
 
 _NOTHING = r"[^\x{0}-\x{10FFFF}]"  # matches no text
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -19,13 +23,14 @@ class Words:
         either = "|".join(map(_spaced, words)) or _NOTHING
         self._whole = re2.compile(f"(?i)(?:^|[^a-z])(?:{either})s?(?:[^a-z]|$)".encode())
         self._last = re2.compile(f"(?i)(?:^|[^a-z])(?:{either})s?{_AND_SO_ON}$".encode())
+        self.end = lru_cache(KEYS_KEPT)(self._end)
         self._anywhere = re2.compile(("|".join(map(_loose, words)) or _NOTHING).encode())
 
     def stand_in(self, text: bytes) -> bool:
         """Whether one of the words stands in the UTF-8 text."""
         return self._whole.search(text) is not None
 
-    def end(self, key: str) -> bool:
+    def _end(self, key: str) -> bool:
         """Whether a key, also in camelCase, ends with one of the words: `phone_verified_at` holds no phone."""
         words = _NO_LETTER.sub(" ", _HUMP.sub(" ", key))
         return self._last.search(words.encode("utf-8", "replace")) is not None

@@ -116,12 +116,13 @@ class RestAsk:
         kept = [
             (name, value)
             for name, value in self._headers
-            if name in PASSED or name in declared or name.startswith(PASSED_PREFIX)
+            if (name in PASSED or name in declared or name.startswith(PASSED_PREFIX)) and name not in _OWN
         ]
         if baked := [f"{param.wire}={jar[param.wire]}" for param in tool.params if _is_in(param, jar)]:
             kept.append(("cookie", "; ".join(baked)))
         headers = (*kept, ("via", "1.1 toolwall"), ("forwarded", self._forwarded()))
-        return Outgoing(tool.method, self._path + (f"?{self._query}" if self._query else ""), headers, body)
+        mark = "?" if self._query or self._target.endswith("?") else ""
+        return Outgoing(tool.method, f"{self._path}{mark}{self._query}", headers, body)
 
     def _forwarded(self) -> str:
         """RFC 7239. An IPv6 address stands in brackets and quotes."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redaction.finding import Finding
-from redaction.walk import MOST_DEEP, BadJson, check, is_document, leaves, near, pointers, scan
+from redaction.walk import BadJson, check, is_document, leaves, near, pointers, scan
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 DOCUMENTS = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=30)
@@ -49,9 +49,9 @@ def test_what_is_no_json_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_depth_has_a_bound(opening: str, closing: str) -> None:
-    check(opening * MOST_DEEP + "1" + closing * MOST_DEEP)
+    check(opening * 500 + "1" + closing * 500)
     with pytest.raises(BadJson):
-        check(opening * (MOST_DEEP + 1) + "1" + closing * (MOST_DEEP + 1))
+        check(opening * 2_000 + "1" + closing * 2_000)
 
 
 def test_many_brackets_side_by_side_are_not_deep() -> None:
