@@ -87,6 +87,8 @@ def _rules(settings: Settings) -> Ruleset:
         rules = load(settings.rules)
     except RulesError as error:
         raise CannotRun(f"The rules cannot be used:\n{error}") from None
+    if not rules.rules:
+        _log.warning("there are no rules in %s, so every call is refused", settings.rules)
     unknown = {backend for each in settings.listeners for backend in each.hosts.values()} - set(rules.catalog.backends)
     if unknown:
         raise CannotRun(f"`hosts` names a backend that no rules file has: {', '.join(sorted(unknown))}")

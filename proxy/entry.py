@@ -114,9 +114,11 @@ class Entry:
     def hidden(self, tool: Tool | None) -> None:
         """No tool was found, or one that this caller may not even know: the Record says which."""
         self.record.decision = "deny"
-        if tool is not None:
+        if tool is None:
+            self.record.notes.append("no contract has this method and path")
+        else:
             self.record.tool, self.record.effect = tool.name, tool.effect
-            self.record.notes.append("hidden: no rule could ever allow this tool to this principal")
+            self.record.notes.append("no rule could ever allow this tool to this principal")
 
     def found(self, tool: Tool) -> None:
         """The caller may know this tool."""
@@ -312,7 +314,7 @@ class Entry:
         if _log.isEnabledFor(level):
             _log.log(
                 level,
-                "%s %s tool=%s principal=%s code=%s status=%s %.1f ms",
+                "%s %s tool=%s principal=%s code=%s status=%s %.1f ms %s",
                 record.call,
                 record.outcome,
                 record.tool or "-",
@@ -320,6 +322,7 @@ class Entry:
                 record.code or "-",
                 record.status,
                 record.total_ms,
+                "; ".join(record.notes),
             )
 
 

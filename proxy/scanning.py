@@ -12,7 +12,7 @@ MOST_WAITING = 64
 """Scans that wait for a thread; one more is refused rather than kept waiting."""
 
 DEADLINE_SECONDS = 10.0
-INLINE_BYTES = 16 * 1024
+INLINE_BYTES = 64 * 1024
 """A body up to this size is scanned at once: the way to a thread and back costs more than the scan."""
 
 

@@ -18,6 +18,7 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """`token` of RFC 9110, 5.6.2: what a header or cookie name may be."""
 _OURS: Final = frozenset(
     {
+        *("accept-encoding", "traceparent", "tracestate"),
         *("authorization", "connection", "content-encoding", "content-length", "content-type", "cookie", "expect"),
         *("forwarded", "host", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer"),
         *("transfer-encoding", "upgrade", "via"),

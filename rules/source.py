@@ -48,7 +48,8 @@ class LoadProblem:
     def __str__(self) -> str:
         hint = f" ({self.hint})" if self.hint else ""
         where = f"{self.path}: " if self.path else ""
-        return f"{self.file}:{self.line}:{self.col}: {where}{self.message}{hint}"
+        # One problem is one line, whatever a key holds.
+        return f"{self.file}:{self.line}:{self.col}: {where}{self.message}{hint}".replace("\n", "\\n")
 
 
 @dataclass(slots=True)

@@ -120,7 +120,7 @@ class HttpDoor(web.Server):
             result = await self._firewall.handle(ask, self._identify)
         except Refusal as refusal:
             return _refused(request, refusal)
-        return await _sent(request, result)
+        return await _sent(request, result, self._bounds.idle_s)
 
     async def _refuse(self, request: web.BaseRequest, refusal: Refusal) -> web.StreamResponse:
         return await self._handled(request, Malformed(self._door.name, refusal))
@@ -206,7 +206,7 @@ def _refused(request: web.BaseRequest, refusal: Refusal) -> web.StreamResponse:
     return response
 
 
-async def _sent(request: web.BaseRequest, result: Result) -> web.StreamResponse:
+async def _sent(request: web.BaseRequest, result: Result, idle_s: float) -> web.StreamResponse:
     headers = CIMultiDict([("Server", "toolwall"), ("Cache-Control", "private, no-store"), *result.headers])
     if result.body.whole is not None:
         return web.Response(status=result.status, headers=headers, body=result.body.whole)
@@ -215,9 +215,11 @@ async def _sent(request: web.BaseRequest, result: Result) -> web.StreamResponse:
         await response.prepare(request)
         try:
             async for piece in body:
-                await response.write(piece)
-        except Refusal:
-            # The head is out, so the only way to say "this is not whole" is to break the framing.
+                async with asyncio.timeout(idle_s):
+                    await response.write(piece)
+        except (Refusal, TimeoutError):
+            # The head is out, so the only way to say "this is not whole" is to break the framing. An agent that reads
+            # nothing must not hold a place among the calls under way.
             if request.transport is not None:
                 request.transport.abort()
     return response

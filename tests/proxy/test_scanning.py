@@ -12,29 +12,22 @@ import pytest
 from proxy import scanning
 from proxy.scanning import INLINE_BYTES, Scans
 from redaction.profiles import kinds_of
-from redaction.scanner import Scanner, Unreadable
+from redaction.scanner import Cleaned, Scanner, Unreadable
 
 SCANNER = Scanner(kinds_of("standard"))
 
 
 class Held:
-    """A scanner whose stages wait for a word."""
+    """A scanner that waits for a word."""
 
     needs_presidio = True
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
         self.go_on = threading.Event()
 
-    def stage(self, *_: Any) -> Held:
-        return self
-
-    def feed(self, data: bytes) -> bytes:
+    def clean(self, body: bytes, *_: Any) -> Cleaned[bytes]:
         self.go_on.wait(10)
-        return data
-
-    def close(self) -> bytes:
-        return b""
+        return Cleaned(body, Counter())
 
 
 def scanned(body: bytes) -> tuple[bytes, Counter[str]]:
