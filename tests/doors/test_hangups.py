@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.wire import Stage, Wall, answering, reply
+from tests.wire import Stage, Wall, answering, perform, reply, wall
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 90000\r\n\r\n"
 
@@ -186,3 +187,28 @@ def test_many_who_leave_leave_nothing_behind(door: Stage) -> None:
         assert len(asyncio.all_tasks()) - len(serving) <= before + 2
 
     door.run(play)
+
+
+def test_an_agent_that_reads_nothing_of_a_stream_loses_its_place(tmp_path: Path) -> None:
+    async def endless(_: bytes) -> AsyncIterator[bytes]:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+            for _ in range(10_000):
+                yield b"x" * 100_000
+
+        return pieces()
+
+    tools = '  raw: {says: "A stream.", call: "GET /raw", reply: {redact: "off", most_bytes: 4GiB}}'
+
+    async def play() -> None:
+        async with wall(tmp_path, tools, answer=endless, config="bounds: {idle: 500ms}") as w:
+            reader, writer = await asyncio.open_connection(*w.address, limit=1)
+            reader._transport.pause_reading()  # type: ignore[attr-defined]
+            writer.write(w.raw("GET", "/crm/raw"))
+            while not w.backend.requests:
+                await asyncio.sleep(0.01)
+            await w.backend.hung_up_on(within_s=10)
+            assert [record["outcome"] for record in w.records()] == ["client_gone"]
+            await leave(writer, rudely=True)
+
+    perform(play())
