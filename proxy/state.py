@@ -111,15 +111,16 @@ def _make(path: Path) -> None:
             os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):  # another process was first; its key counts
             os.link(fresh, path)
-        _sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise StateError(f"cannot make the state key {path}: {error.strerror}") from None
     finally:
         fresh.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk: else a crash may take them back."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

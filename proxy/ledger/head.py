@@ -54,7 +54,7 @@ def write_head(path: Path, key: bytes, head: Head) -> None:
     finally:
         os.close(file)
     os.rename(fresh, path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def read_head(path: Path, key: bytes) -> Head | str:
@@ -82,11 +82,3 @@ def _read(path: Path) -> str:
 
 def _mac(key: bytes, body: str) -> str:
     return hmac.digest(key, b"toolwall ledger head 1\n" + body.encode("ascii"), "sha256").hex()
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
