@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from proxy.ledger.chain import GENESIS
 from proxy.ledger.errors import told
+from proxy.state import sync
 
 HEAD_SECONDS = 1.0
 """How long the head may lag behind the last record, apart from the time that the disk takes."""
@@ -54,7 +55,7 @@ def write_head(path: Path, key: bytes, head: Head) -> None:
     finally:
         os.close(file)
     os.rename(fresh, path)
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def read_head(path: Path, key: bytes) -> Head | str:

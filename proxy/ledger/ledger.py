@@ -18,6 +18,7 @@ from proxy.ledger.fields import clip
 from proxy.ledger.head import Head, head_path, read_head, write_head
 from proxy.ledger.recover import Start, recover
 from proxy.ledger.segments import segment_name, segments_in
+from proxy.state import sync
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 """Size after which a segment is followed by the next: some 60,000 calls, read in about a second."""
@@ -84,7 +85,7 @@ class Ledger:
             # A crash may have left files unflushed that the next head will vouch for.
             for path in segments_in(self._folder):
                 if path.name >= since:
-                    _sync(path)
+                    sync(path)
             if start.segment:
                 self._file = os.open(start.segment, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
         found = {"cut": start.cut, "faults": start.faults}
@@ -245,14 +246,6 @@ def _lock(folder: Path, handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise LedgerError(f"the ledger {folder} is in use: another sidecar runs on the same state folder") from None
-
-
-def _sync(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _close(file: int) -> None:
