@@ -74,6 +74,7 @@ class Entry:
         self._entries = entries
         self._expected: list[str] = []
         self._written = False
+        self._told = False
 
     async def __aenter__(self) -> Entry:
         return self
@@ -253,6 +254,7 @@ class Entry:
     def _gone(self) -> None:
         """The caller left: written at once, without waiting for anything."""
         if self._written:
+            self._tell()
             return
         self.record.outcome = "client_gone"
         self.record.executed = "unknown" if self.sent else "no"
@@ -306,6 +308,10 @@ class Entry:
         )
 
     def _tell(self) -> None:
+        """Let the other readers of the Record have it, once."""
+        if self._told:
+            return
+        self._told = True
         record = self.record
         if self.trace is None:
             self.trace = self._entries.telemetry.begin(None, None, record.started_ns)
