@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
 
 from rules.facts import Facts, Principal
 from rules.obligations import DEFAULT_APPROVAL_S, Approval, Obligation, merge
@@ -20,8 +22,7 @@ MOST_STANDINGS = 10_000
 _NEEDS_APPROVAL = frozenset({"irreversible", "admin"})
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What was decided, by which rules, on what terms, under which revision of the rules.
 
     `code` is empty for an allowed call, else `unknown_tool`, `schema_violation` or `denied`. `rules` are the sorted
@@ -33,7 +34,7 @@ class Decision:
     revision: str
     rules: tuple[str, ...] = ()
     obligations: tuple[Obligation, ...] = ()
-    waived: Mapping[str, str] = field(default_factory=dict)
+    waived: Mapping[str, str] = MappingProxyType({})
     problems: tuple[Problem, ...] = ()
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from rules.schema import Problem
 from rules.tools import Tool
@@ -26,16 +26,14 @@ class Principal:
     method: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One piece of work of an agent: an id bound to the principal, and the number of this call in it, from 1."""
 
     id: str
     step: int
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """One call, ready to be judged. `args` holds every argument under its argument name, as JSON values.
 
     `now` is timezone-aware UTC. `peer` is the caller's IP address, or empty. `problems` are contract violations

@@ -105,6 +105,16 @@ class Tool:
     body_open: bool = False
     file: str = ""
     line: int = 0
+    headers: frozenset[str] = field(init=False)
+    """The headers that are arguments, in lower case."""
+
+    cookies: frozenset[str] = field(init=False)
+    """The cookies that are arguments."""
+
+    def __post_init__(self) -> None:
+        wires = {place: [param.wire for param in self.params if param.place == place] for place in ("header", "cookie")}
+        object.__setattr__(self, "headers", frozenset(wire.lower() for wire in wires["header"]))
+        object.__setattr__(self, "cookies", frozenset(wires["cookie"]))
 
     @property
     def body_names(self) -> frozenset[str]:

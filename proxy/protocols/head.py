@@ -99,7 +99,9 @@ def end_to_end(headers: list[tuple[str, str]], head: Mapping[str, str]) -> list[
 
     Raises Refusal where `Connection` would take away what says how the request is to be read.
     """
-    options = {option.strip().lower() for option in head.get("connection", "close").split(",")}
+    if "connection" not in head:
+        return headers
+    options = {option.strip().lower() for option in head["connection"].split(",")}
     if options <= _USUAL:
         return headers
     if not options.isdisjoint(_SINGLE):
@@ -107,10 +109,10 @@ def end_to_end(headers: list[tuple[str, str]], head: Mapping[str, str]) -> list[
     return [pair for pair in headers if pair[0] not in options]
 
 
-def cookies(header: str | None) -> dict[str, str]:
+def cookies(header: str) -> dict[str, str]:
     """Names and values of a Cookie header (RFC 6265, 4.2). Raises Refusal for a name that comes twice."""
     jar: dict[str, str] = {}
-    for part in (header or "").split(";"):
+    for part in header.split(";"):
         name, _, value = part.strip().partition("=")
         if name in jar:
             raise bad("A cookie is given more than once.")

@@ -10,7 +10,7 @@ from proxy.model import Call, Hail, Outgoing
 from proxy.protocols import head, placing, strictjson, target
 from proxy.protocols.head import Door, bad
 from rules.facts import Principal, Run
-from rules.tools import Catalog, Param, Tool
+from rules.tools import Catalog, Tool
 
 # Passed on without being declared; every other header that no contract declares is dropped.
 PASSED = frozenset({"accept", "accept-language", "content-type", "authorization"})
@@ -82,11 +82,12 @@ class RestAsk:
         return tool
 
     async def call(self, call_id: str, tool: Tool, principal: Principal, run: Run) -> Call:
-        jar = head.cookies(self._head.get("cookie"))
+        jar = head.cookies(self._head["cookie"]) if "cookie" in self._head else {}
         placed = placing.Placed()
         placing.path(placed, tool, self._segments)
         placing.query(placed, tool, target.pairs(self._query))
-        placing.headers(placed, tool, self._headers, jar)
+        if tool.headers or tool.cookies:
+            placing.headers(placed, tool, self._headers, jar)
         body = await self._read_body()
         if body:
             placing.body(placed, tool, self._json(body))
@@ -112,13 +113,13 @@ class RestAsk:
 
     def _outgoing(self, tool: Tool, jar: dict[str, str], body: bytes) -> Outgoing:
         """What was judged, byte for byte, with the headers that may go on."""
-        declared = {param.wire.lower() for param in tool.params if param.place == "header"}
+        declared = tool.headers
         kept = [
             (name, value)
             for name, value in self._headers
             if (name in PASSED or name in declared or name.startswith(PASSED_PREFIX)) and name not in _OWN
         ]
-        if baked := [f"{param.wire}={jar[param.wire]}" for param in tool.params if _is_in(param, jar)]:
+        if jar and (baked := [f"{name}={value}" for name, value in jar.items() if name in tool.cookies]):
             kept.append(("cookie", "; ".join(baked)))
         headers = (*kept, ("via", "1.1 toolwall"), ("forwarded", self._forwarded()))
         mark = "?" if self._query or self._target.endswith("?") else ""
@@ -128,7 +129,3 @@ class RestAsk:
         """RFC 7239. An IPv6 address stands in brackets and quotes."""
         peer = f'"[{self._peer}]"' if ":" in self._peer else self._peer or "unknown"
         return f'for={peer};host="{self._head["host"]}";proto=http'
-
-
-def _is_in(param: Param, jar: dict[str, str]) -> bool:
-    return param.place == "cookie" and param.wire in jar

@@ -173,6 +173,8 @@ rules_of = st.builds(
 calls = st.builds(
     Facts,
     tool=st.sampled_from(TOOLS),
+    peer=st.just(""),
+    problems=st.just(()),
     args=st.dictionaries(st.sampled_from(["n", "m", "zzz"]), st.sampled_from([0, 2, "x", True, None, 2**70, "\ud800"])),
     principal=st.builds(Principal, id=st.just("p"), roles=some, user=st.sampled_from(["", "x", "y"])),
     run=st.just(Run("r", 1)),

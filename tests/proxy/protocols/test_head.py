@@ -57,7 +57,7 @@ def test_what_connection_names_ends_here() -> None:
 
 
 def test_cookies() -> None:
-    assert head.cookies(None) == {}
+    assert head.cookies("") == {}
     assert head.cookies('a=1; b="2"; c=d=e;; f') == {"a": "1", "b": '"2"', "c": "d=e", "f": ""}
     with pytest.raises(Refusal, match="bad_request"):
         head.cookies("a=1; a=1")
