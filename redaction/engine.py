@@ -90,8 +90,14 @@ def settle(candidates: Sequence[Candidate], text: str, key: str) -> list[Finding
         for each in candidates
         if each.matcher.plain
     ]
-    unsure = [each for each in candidates if not each.matcher.plain]
+    unsure = [each for each in candidates if not each.matcher.plain and not any(_outdoes(one, each) for one in sure)]
     return resolve([*sure, *find_among(unsure, text, key)] if unsure else sure)
+
+
+def _outdoes(sure: Finding, candidate: Candidate) -> bool:
+    """Whether a finding covers a candidate and would name the kind of both."""
+    covers = sure.start <= candidate.start and candidate.end <= sure.end
+    return covers and sure.score > candidate.matcher.pattern.score
 
 
 def _find(matchers: "Iterable[_Matcher]", text: str, data: bytes, key: str, number: bool) -> list[Finding]:
