@@ -7,6 +7,7 @@ fit, a number beyond 64 bits) is None: cannot tell.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -30,6 +31,19 @@ cel-cpp stops by itself after 10,000 rounds, but a round may search a list. With
 _TEXT: Final = re.compile(r"""r?("(\\.|[^"\\])*"|'(\\.|[^'\\])*')""")
 _LOOP: Final = re.compile(r"\.\s*(all|exists|exists_one|map|filter)\s*\(")
 _AT: Final = re.compile(r"<input>:(\d+):(\d+): (.*)")
+
+_NUMBER: Final = r"-?(?:0|[1-9][0-9]{0,17})"
+_SIMPLE: Final = re.compile(rf"args\.([A-Za-z_]\w*)\s*(<=|>=|==|!=|<|>)\s*({_NUMBER})", re.ASCII)
+"""The commonest condition of all: an integer against a limit. Python answers it as CEL does, in a tenth of the time."""
+
+_COMPARE: Final[Mapping[str, Callable[[int, int], bool]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 
 _PARTS: Final[Mapping[str, Callable[[Facts], Any]]] = {
     "args": lambda facts: facts.args if type(facts.args) is dict else dict(facts.args),
@@ -69,18 +83,25 @@ class BadCondition(ValueError):
 class When:
     """One condition, parsed and type-checked. Raises BadCondition. `uses` names the variables that it needs."""
 
-    __slots__ = ("_expression", "_loops", "text", "uses")
+    __slots__ = ("_expression", "_loops", "_simple", "text", "uses")
 
     def __init__(self, text: str) -> None:
         self.text = text
         bare = _TEXT.sub('""', text)
         self.uses = frozenset(name for name in VARIABLES if re.search(rf"\b{name}\b", bare))
         self._loops = _LOOP.search(bare) is not None
+        simple = _SIMPLE.fullmatch(text.strip())
+        self._simple = (simple[1], _COMPARE[simple[2]], int(simple[3])) if simple else None
         self._expression = _compile(text)
         _check_fields(bare)
 
     def ask(self, asking: Asking) -> bool | None:
         """Yes (True), no (False), or cannot tell (None). Never raises."""
+        if self._simple:
+            name, compare, limit = self._simple
+            value = asking.argument(name)
+            if type(value) is int and -(2**63) <= value < 2**63:
+                return compare(value, limit)
         if self._loops and not 0 <= asking.elements() <= MOST_ELEMENTS:
             return None
         try:
@@ -113,6 +134,10 @@ class Asking:
         self._uses = uses
         self._activation: Any = None
         self._elements: int | None = None
+
+    def argument(self, name: str) -> Any:
+        """An argument as it is, or None where there is none."""
+        return self._facts.args.get(name)
 
     def activation(self) -> Any:
         """What an expression is evaluated against; raises whatever the conversion raises."""

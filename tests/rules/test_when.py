@@ -184,3 +184,26 @@ def test_loops_over_huge_arguments_cannot_tell_in_no_time():
 
 def test_patterns_run_in_linear_time():
     assert ask("args.s.matches('(a+)+$')", s="a" * 50_000 + "b") is False
+
+
+VALUES = (
+    st.integers(-3, 3)
+    | st.sampled_from(
+        (2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 10**18 - 1, 10**18, True, False, None, 1.0, 2.5, "1", [1])
+    )
+    | st.integers()
+)
+
+
+@given(
+    VALUES,
+    st.sampled_from(("<", "<=", ">", ">=", "==", "!=")),
+    st.integers(-3, 3) | st.sampled_from((10**18 - 1, -(10**18) + 1)),
+)
+@settings(deadline=None)
+def test_the_commonest_condition_is_answered_as_cel_answers_it(value, compare, limit):
+    text = f"args.n {compare} {limit}"
+    assert When(text)._simple is not None
+    assert When(f"({text})")._simple is None
+    assert ask(text, n=value) is ask(f"({text})", n=value)
+    assert ask(text, m=value) is None
