@@ -116,7 +116,9 @@ class Scanner:
         if self._others:
             return False
         try:
-            return not self.find_json(orjson.dumps(value).decode())
+            return not walk.scan(orjson.dumps(value).decode(), self.find, self._engine.candidates)
+        except ScanError as error:
+            raise Unreadable(str(error)) from None
         except TypeError:  # an integer beyond 64 bits, half a surrogate pair, a tuple's subclass
             return False
 

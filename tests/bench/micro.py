@@ -101,7 +101,7 @@ async def _house(folder: Path) -> AsyncIterator[House]:
     telemetry.rules(rules.revision, rules.catalog.tools)
     scans, scanners = Scans(), scanners_of(rules)
     scanner = Scanner(kinds_of("standard"))
-    entries = Entries(ledger, telemetry, bytes(32), scanner, "redacted")
+    entries = Entries(ledger, telemetry, bytes(32), scanner)
     guards = Guards(Clean(rules.catalog.backends, scanners, scans))
     try:
         yield House(rules, ledger, telemetry, scanner, Firewall(rules, entries, guards, _answer_at_once))

@@ -122,7 +122,6 @@ listeners:
   - bind: 127.0.0.1:{port}
     identity: {{static: {{id: support-bot, roles: [support], agent: support-bot}}}}
 admin: {{bind: 127.0.0.1:{admin}}}
-ledger: {{arguments: redacted}}
 """
 
 
