@@ -77,7 +77,7 @@ BOUNDS: Final = Form(
         "most_body": Key(Size(), "Bytes of a request's body. 1MiB"),
         "most_line": Key(Size(), "Bytes of a request's first line. 8KiB"),
         "most_field": Key(Size(), "Bytes of a header. 8KiB"),
-        "idle": Key(_Duration, "How long a connection may be without a whole request head. 75s"),
+        "idle": Key(_Duration, "How long a request head may take, or an agent read nothing of a stream. 75s"),
         "body": Key(_Duration, "How long a request's body may take. 30s"),
         "connect": Key(_Duration, "How long connecting to a backend may take. 5s"),
         "upstream_idle": Key(_Duration, "How long a backend may be silent within a reply. 30s"),

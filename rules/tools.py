@@ -116,11 +116,6 @@ class Tool:
         object.__setattr__(self, "headers", frozenset(wire.lower() for wire in wires["header"]))
         object.__setattr__(self, "cookies", frozenset(wires["cookie"]))
 
-    @property
-    def body_names(self) -> frozenset[str]:
-        """The argument names that lie in the JSON body."""
-        return frozenset(self.body_wire)
-
 
 class Catalog:
     """All backends and tools, and the way from a wire path to its tool. Immutable after it is made."""

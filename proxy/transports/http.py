@@ -31,8 +31,9 @@ _NOWHERE = URL("/")
 class HttpBounds:
     """Limits of one listener. Times are in seconds, sizes in bytes.
 
-    `idle_s` is how long a connection may stay open without a whole request head, `body_s` how long a request body
-    may take. The sizes of line and fields are those that common servers allow.
+    `idle_s` is how long a connection may stay open without a whole request head, and how long an agent may read nothing
+    of a reply that streams; `body_s` how long a request body may take. The sizes of line and fields are those that
+    common servers allow.
     """
 
     most_connections: int = 1_000

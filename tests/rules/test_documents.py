@@ -36,9 +36,9 @@ def test_files_are_found_relative_to_the_folder_and_to_each_other(tmp_path):
 
 def test_files_may_refer_to_each_other_in_a_circle(tmp_path):
     put(tmp_path, "tree.json", {"type": "object", "properties": {"kids": {"items": {"$ref": "tree.json"}}}})
-    contract = Contract({"properties": {"root": {"$ref": "tree.json"}}}, tmp_path)
-    assert contract.check({"root": {"kids": [{"kids": []}]}}) == ()
-    assert [one.path for one in contract.check({"root": {"kids": [{"kids": [1]}]}})] == ["/root/kids/0/kids/0"]
+    contract = Contract({"properties": {"top": {"$ref": "tree.json"}}}, tmp_path)
+    assert contract.check({"top": {"kids": [{"kids": []}]}}) == ()
+    assert [one.path for one in contract.check({"top": {"kids": [{"kids": [1]}]}})] == ["/top/kids/0/kids/0"]
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,5 @@ def test_the_authority_is_what_the_host_header_says(url, authority, text):
     assert (url.authority, str(url)) == (authority, text)
 
 
-def test_the_names_of_the_body_are_those_of_its_arguments():
-    one = tool("x", "POST /x")
-    assert one.body_names == frozenset()
+def test_a_backend_lies_in_no_private_network_unless_it_says_so():
     assert Backend("crm", Url("http", "x", 80, "")).addresses == ()
