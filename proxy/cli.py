@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from proxy import cli_rules
+from proxy import cli_examples, cli_explain, cli_rules
 from proxy.cli_common import USAGE, Config, fail, settings_of
 from proxy.cli_ledger import ledger
 
@@ -24,8 +24,8 @@ app = typer.Typer(
 )
 keys = typer.Typer(help="API keys of agents.", no_args_is_help=True)
 app.command("check")(cli_rules.check)
-app.command("test")(cli_rules.run_examples)
-app.command("explain")(cli_rules.explain)
+app.command("test")(cli_examples.run_examples)
+app.command("explain")(cli_explain.explain)
 app.command("schema")(cli_rules.schema)
 app.add_typer(ledger, name="ledger")
 app.add_typer(keys, name="keys")
