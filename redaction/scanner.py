@@ -18,7 +18,7 @@ T = TypeVar("T")
 # Sets of kinds whose compiled patterns are kept, and types of bodies; rules and backends name a handful.
 MOST_KEPT = 64
 
-_CHARSETS = {
+CHARSETS = {
     "utf-8": "utf-8",
     "utf8": "utf-8",
     "us-ascii": "ascii",
@@ -137,7 +137,7 @@ class Scanner:
         """How bodies of a type are cleaned; the ways of the types that backends use are kept."""
         way = self._ways.get((media_type, charset))
         if way is None:
-            encoding = _CHARSETS.get((charset or "utf-8").lower())
+            encoding = CHARSETS.get((charset or "utf-8").lower())
             if encoding is None:
                 raise Unreadable("the charset of the body cannot be checked")
             way = _decoded(self._cleaner(media_type.lower()), encoding)

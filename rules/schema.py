@@ -50,9 +50,7 @@ class Contract:
 
     def __init__(self, schema: Mapping[str, Any], folder: Path | None = None) -> None:
         self.schema = schema
-        self.dialect = _dialect(schema)
-        self.documents = gather(schema, self.dialect, folder)
-        _refuse_flaws(schema, self.dialect, self.documents)
+        self.dialect, self.documents = gathered(schema, folder)
         self._fast = compiled(schema, self.dialect, self.documents)
         self.guide = Guide(schema, self.dialect, self.documents)
         self.names = self.guide.names()
@@ -130,6 +128,14 @@ class Contract:
         return place, phrase(error)
 
 
+def gathered(schema: Any, folder: Path | None) -> tuple[Dialect, dict[str, Any]]:
+    """The dialect of a schema and the files that it leads to, all of them without flaws. Raises BadSchema."""
+    dialect = _dialect(schema)
+    documents = gather(schema, dialect, folder)
+    _refuse_flaws(schema, dialect, documents)
+    return dialect, documents
+
+
 def compiled(schema: Any, dialect: Dialect, documents: Mapping[str, Any]) -> jsonschema_rs.Validator:
     """The fast validator: no network, patterns in linear time, formats asserted. Raises BadSchema."""
     try:
@@ -177,7 +183,7 @@ def _second_opinion(schema: Any, dialect: Dialect, documents: Mapping[str, Any])
     return second_opinion(schema, dialect, documents)
 
 
-def _dialect(schema: Mapping[str, Any]) -> Dialect:
+def _dialect(schema: Any) -> Dialect:
     try:
         return dialect_of(schema)
     except ValueError as error:

@@ -30,6 +30,7 @@ _QUOTED: Final = frozenset(("'", '"', "|", ">"))
 _NULL: Final = frozenset(("", "~", "null", "Null", "NULL"))
 _BOOL: Final = {**dict.fromkeys(("true", "True", "TRUE"), True), **dict.fromkeys(("false", "False", "FALSE"), False)}
 _INT: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_STATUS: Final = re.compile(r"[1-5][0-9]{2}")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
@@ -209,6 +210,8 @@ class _Reader:
 
     def _key(self, event: Any, path: str, depth: int) -> str | None:
         key = self._value(event, path, depth).value
+        if isinstance(key, int) and _STATUS.fullmatch(event.value):
+            return str(event.value)  # an HTTP status is written without quotes everywhere, and can be read in one way
         if not isinstance(key, str):
             self._wrong(event, path, "has a key that is not text", "put the key into quotes")
         elif key == "<<" and event.style not in _QUOTED:

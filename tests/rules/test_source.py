@@ -67,6 +67,7 @@ def test_columns_count_characters_and_not_bytes():
         ("a: !python/object:os.system {}", 1, 4, "has a tag"),
         ("a:\n  <<: {b: 1}", 2, 3, "has a merge key"),
         ("a: 1\n---\nb: 2", 2, 1, "starts a second document"),
+        ("600: a", 1, 1, "has a key that is not text"),
         ("1: a", 1, 1, "has a key that is not text"),
         ("null: a", 1, 1, "has a key that is not text"),
         ("true: a", 1, 1, "has a key that is not text"),
