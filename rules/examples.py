@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rules.decide import Decision, Ruleset
-from rules.facts import Facts, Run
+from rules.facts import Facts, Principal, Run
 from rules.obligations import Approval
+from rules.returned import Returned, returned
 from rules.rule import Example
 
 _SAME = {"approval_pending": "approval"}
@@ -17,29 +18,58 @@ _SAME = {"approval_pending": "approval"}
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one example. `got` is `allow`, `approval` or a refusal code; `decision` is None for no tool."""
+    """What came of one example. `got` is `allow`, `approval` or a refusal code; `decision` is None for no tool.
+
+    `decided` tells whether that was expected. `returned` is what came of its reply, where it has one and the call
+    was not refused.
+    """
 
     example: Example
     got: str
-    passed: bool
+    decided: bool
     decision: Decision | None
+    returned: Returned | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything came out as expected."""
+        return self.decided and self._reply_fits
+
+    @property
+    def _reply_fits(self) -> bool:
+        wanted = self.example.returned
+        return wanted is None or (self.returned is not None and self.returned.fits(wanted))
 
     def as_text(self) -> str:
         """One line for people; for a failure it says what was expected and which rules decided otherwise."""
-        example = self.example
-        line = (
-            f"{example.file}:{example.line}: {example.tool} as {', '.join(sorted(example.principal.roles)) or 'anyone'}"
-        )
-        if self.passed:
-            return f"{line}: {self.got}"
-        rules = f", by {', '.join(self.decision.rules)}" if self.decision and self.decision.rules else ""
-        return f"{line}: expected {example.expect}, got {self.got}{rules}"
+        line = f"{self.example.file}:{self.example.line}: {self.name}"
+        return f"{line}: {self.got}{self._with_reply()}" if self.passed else f"{line}: {self.trouble()}"
+
+    @property
+    def name(self) -> str:
+        """The call in a few words."""
+        return f"{self.example.tool} as {caller(self.example.principal)}"
+
+    def trouble(self) -> str:
+        """What was expected of a failed example, and what came instead."""
+        if not self.decided:
+            rules = f", by {', '.join(self.decision.rules)}" if self.decision and self.decision.rules else ""
+            return f"expected {self.example.expect}, got {self.got}{rules}"
+        wanted = self.example.returned
+        return f"expected a reply that is {_expected(wanted)}, it is {_got(self.returned)}" if wanted else ""
+
+    def _with_reply(self) -> str:
+        return f", reply {self.returned.as_text()}" if self.returned else ""
 
 
 def run(ruleset: Ruleset, now: datetime) -> tuple[Outcome, ...]:
     """Run all examples as if called at `now` (timezone-aware UTC), in the order in which they were written."""
-    ordered = sorted(ruleset.examples, key=lambda one: (one.file, one.line))
-    return tuple(_run(ruleset, example, now) for example in ordered)
+    return tuple(judge(ruleset, example, now) for example in ordered(ruleset))
+
+
+def ordered(ruleset: Ruleset) -> list[Example]:
+    """The examples in the order in which they were written."""
+    return sorted(ruleset.examples, key=lambda one: (one.file, one.line))
 
 
 def failures(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
@@ -47,14 +77,18 @@ def failures(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
     return tuple(outcome for outcome in outcomes if not outcome.passed)
 
 
-def _run(ruleset: Ruleset, example: Example, now: datetime) -> Outcome:
+def judge(ruleset: Ruleset, example: Example, now: datetime) -> Outcome:
+    """Run one example, as if called at its own time or else at `now`."""
     tool = ruleset.catalog.tools.get(example.tool)
     if tool is None:
         return Outcome(example, "unknown_tool", example.expect in ("unknown_tool", "deny"), None)
-    decision = ruleset.decide(Facts(tool, example.args, example.principal, Run("example", 1), now))
+    run = Run("example", example.step)
+    decision = ruleset.decide(Facts(tool, example.args, example.principal, run, example.at or now, example.peer))
     got = outcome_of(decision)
     wanted = _SAME.get(example.expect, example.expect)
-    return Outcome(example, got, wanted == got or (wanted == "deny" and decision.denied), decision)
+    decided = wanted == got or (wanted == "deny" and decision.denied)
+    back = None if decision.denied or example.reply is None else returned(tool, example.reply)
+    return Outcome(example, got, decided, decision, back)
 
 
 def outcome_of(decision: Decision) -> str:
@@ -62,3 +96,17 @@ def outcome_of(decision: Decision) -> str:
     if decision.denied:
         return decision.code
     return "approval" if any(isinstance(one, Approval) for one in decision.obligations) else "allow"
+
+
+def caller(principal: Principal) -> str:
+    """Whom an example speaks of."""
+    known = [", ".join(sorted(principal.roles)), principal.agent, principal.user]
+    return "; ".join(part for part in known if part) or "anyone"
+
+
+def _expected(wanted: Returned) -> str:
+    return "refused" if wanted.refused else wanted.as_text()
+
+
+def _got(back: Returned | None) -> str:
+    return back.as_text() if back else "none, since the call was refused"

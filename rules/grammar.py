@@ -14,6 +14,7 @@ from rules.shape import (
     JsonSchema,
     Key,
     Many,
+    Number,
     Size,
     Table,
     Text,
@@ -131,6 +132,29 @@ RULE: Final = Form(
     later=frozenset({"limit", "mode", "keep", "budget"}),
 )
 OUTCOMES: Final = ("allow", "deny", "approval", "unknown_tool", "schema_violation", "denied", "approval_pending")
+MOMENT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})$"
+POINTER: Final = r"^(/(.|\n)*)?$"
+EXAMPLE_REPLY: Final = Form(
+    {
+        "status": Key(Number(200, 599), "The status; 200 without it."),
+        "type": Key(
+            Text(r"^[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}$", "a media type such as application/json"),
+            "The media type; application/json for `body` and text/plain for `text` without it.",
+        ),
+        "body": Key(Anything(), "The body as JSON."),
+        "text": Key(Text(), "The body as text."),
+    },
+    at_most_one=("body", "text"),
+)
+RETURNED: Final = Form(
+    {
+        "redacted": Key(
+            Table(Many(Text(), or_one=True), POINTER, "a JSON pointer such as /customer/ssn"),
+            "Everything that is taken out: the kinds of findings, by JSON pointer.",
+            required=True,
+        )
+    }
+)
 EXAMPLE: Final = Form(
     {
         "as": Key(
@@ -149,6 +173,13 @@ EXAMPLE: Final = Form(
         "call": Key(Text(PATTERN, "a tool's name"), "The tool that is called.", required=True),
         "args": Key(Table(Anything(), may_be_empty=True), "The arguments."),
         "expect": Key(Choice(OUTCOMES), "allow, deny (any refusal), approval, or a refusal code.", required=True),
+        "at": Key(Text(MOMENT, "a time with its zone, such as 2026-01-31T22:30:00Z"), "When it is called."),
+        "peer": Key(Text(r"^[0-9A-Fa-f:.]+$", "an IP address"), "The caller's IP address."),
+        "step": Key(Number(1, 10**9), "The number of the call in its run."),
+        "reply": Key(EXAMPLE_REPLY, "An answer as the backend might give it."),
+        "expect_reply": Key(
+            Either(Choice(("unchanged", "refused")), RETURNED), "What comes of that answer before a model reads it."
+        ),
     }
 )
 POLICY: Final = Form(

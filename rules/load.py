@@ -10,8 +10,9 @@ from typing import Any
 
 from rules.backends import Loaded, clashes, digest, load_backend
 from rules.decide import Ruleset
+from rules.examplefile import load_example
 from rules.grammar import form_of
-from rules.policies import duplicates, load_example, load_rule
+from rules.policies import duplicates, load_rule
 from rules.rule import Example, Rule
 from rules.shape import check
 from rules.source import LoadProblem, Node, read

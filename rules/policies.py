@@ -1,13 +1,12 @@
-"""Policy files become Rules and Examples."""
+"""Rules of policy files become Rules."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from rules.facts import Principal
+from rules.examplefile import meant
 from rules.obligations import Approval
-from rules.problems import closest
-from rules.rule import EVERYBODY, Effect, Example, Rule, To, matches_pattern
+from rules.rule import EVERYBODY, Effect, Rule, To, matches_pattern
 from rules.shape import duration
 from rules.source import LoadProblem, Node
 from rules.tools import Catalog
@@ -45,12 +44,7 @@ def _pattern_problems(node: Node, names: Names) -> Iterator[LoadProblem]:
     for word in ("allow", "deny"):
         for one in node.under(word):
             if names is not None and not any(matches_pattern(one.value, tool) for tool in names):
-                yield one.problem(f"{one.value} matches no tool", _meant(one.value, names))
-
-
-def _meant(pattern: str, names: Collection[str]) -> str:
-    near = closest(pattern, names)
-    return f"did you mean {near}?" if near else "`toolwall catalog` lists the tools"
+                yield one.problem(f"{one.value} matches no tool", meant(one.value, names))
 
 
 def _when(node: Node | None, problems: list[LoadProblem]) -> When | None:
@@ -83,26 +77,6 @@ def _waive_problems(node: Node, rule: Rule, catalog: Catalog) -> Iterator[LoadPr
     for tool in catalog.tools.values():
         if tool.effect == "admin" and rule.covers(tool.name):
             yield where.problem(f"cannot waive the approval of {tool.name}, an admin tool", "leave it out of this rule")
-
-
-def load_example(node: Node, names: Names) -> tuple[Example, list[LoadProblem]]:
-    """Read one example whose shape was checked. A tool that does not exist is fine where that is what it expects."""
-    caller = node.value["as"]
-    principal = Principal(
-        id=caller.text("id") or "example",
-        roles=frozenset(one.value for one in caller.under("roles")),
-        agent=caller.text("agent"),
-        user=caller.text("user"),
-        method="example",
-    )
-    args = node.get("args")
-    example = Example(
-        principal, node.text("call"), args.plain() if args else {}, node.text("expect"), node.file, node.line
-    )
-    problems = []
-    if names is not None and example.tool not in names and example.expect not in ("unknown_tool", "deny"):
-        problems.append(node.at(("call",), f"{example.tool} is no tool", _meant(example.tool, names)))
-    return example, problems
 
 
 def duplicates(rules: Iterable[Rule]) -> Iterator[tuple[Rule, Rule]]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from functools import lru_cache
 from typing import Any
 
 from rules.facts import Principal
 from rules.obligations import Obligation
+from rules.returned import Reply, Returned
 from rules.when import Asking, When
 
 
@@ -92,7 +94,9 @@ class Rule:
 class Example:
     """A call and what should come of it, as written in `file`, `line`.
 
-    `expect` is `allow`, `deny`, `approval` or a refusal code.
+    `expect` is `allow`, `deny`, `approval` or a refusal code. `at` is when it is called (None: when it is run), `peer`
+    the caller's IP address, `step` the number of the call in its run. With `reply` the backend gives this answer, and
+    `returned` is what has to come of it.
     """
 
     principal: Principal
@@ -101,6 +105,11 @@ class Example:
     expect: str
     file: str = ""
     line: int = 0
+    at: datetime | None = None
+    peer: str = ""
+    step: int = 1
+    reply: Reply | None = None
+    returned: Returned | None = None
 
 
 def matches_pattern(pattern: str, tool: str) -> bool:

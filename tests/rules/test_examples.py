@@ -59,3 +59,60 @@ def test_a_decision_in_one_word(tmp_path):
     rules = ruleset(tmp_path, POLICY.replace("examples:", ""))
     assert outcome_of(rules.decide(facts(rules, "crm.search", {"q": "x"}, "s"))) == "allow"
     assert outcome_of(rules.decide(facts(rules, "crm.search", {}, "s"))) == "schema_violation"
+
+
+def test_an_example_may_say_when_and_where_it_is_called(tmp_path):
+    policy = """
+    rules:
+      - {id: day, allow: crm.search, when: time.getHours() >= 8 && network.peer == '10.0.0.9' && run.step < 3}
+    examples:
+      - {as: {}, call: crm.search, args: {q: x}, at: 2026-01-31T08:00:00Z, peer: 10.0.0.9, step: 2, expect: allow}
+      - {as: {}, call: crm.search, args: {q: x}, at: "2026-01-31T08:00:00+01:00", peer: 10.0.0.9, expect: denied}
+      - {as: {}, call: crm.search, args: {q: x}, at: 2026-01-31T08:00:00Z, expect: denied}
+      - {as: {}, call: crm.search, args: {q: x}, at: 2026-01-31T08:00:00Z, peer: 10.0.0.9, step: 3, expect: denied}
+    """
+    assert failures(run(ruleset(tmp_path, policy), NOW)) == ()
+
+
+MAIL = "reply: {body: {id: 7, mail: ann@mail.example}}"
+SEARCH = "as: {roles: [s]}, call: crm.search, args: {q: x}, expect: allow"
+
+
+def test_replies_that_come_back_as_told(tmp_path):
+    found = results(
+        tmp_path,
+        f"{SEARCH}, {MAIL}, expect_reply: {{redacted: {{/mail: EMAIL_ADDRESS}}}}",
+        f"{SEARCH}, reply: {{body: {{id: 7}}}}, expect_reply: unchanged",
+        f"{SEARCH}, reply: {{text: '%PDF', type: application/pdf}}, expect_reply: refused",
+        f"as: {{roles: [s]}}, {REFUND}, expect: approval, {MAIL}, expect_reply: {{redacted: {{/mail: EMAIL_ADDRESS}}}}",
+    )
+    assert [one.passed for one in found] == [True] * 4
+    assert found[0].as_text() == "policy.yaml:6: crm.search as s: allow, reply redacted EMAIL_ADDRESS at /mail"
+
+
+def test_replies_that_come_back_otherwise(tmp_path):
+    found = results(
+        tmp_path,
+        f"{SEARCH}, {MAIL}, expect_reply: unchanged",
+        f"{SEARCH}, {MAIL}, expect_reply: {{redacted: {{/mail: EMAIL_ADDRESS, /id: US_SSN}}}}",
+        f"{SEARCH}, {MAIL}, expect_reply: {{redacted: {{/mail: US_SSN}}}}",
+        f"{SEARCH}, {MAIL}, expect_reply: refused",
+        f"as: {{roles: [t]}}, call: crm.search, args: {{q: x}}, expect: allow, {MAIL}, expect_reply: unchanged",
+        f"as: {{roles: [s]}}, {REFUND}, expect: allow, {MAIL}, expect_reply: unchanged",
+    )
+    assert [one.passed for one in found] == [False] * 6
+    got = "it is redacted EMAIL_ADDRESS at /mail"
+    assert [one.trouble() for one in found] == [
+        f"expected a reply that is unchanged, {got}",
+        f"expected a reply that is redacted US_SSN at /id; EMAIL_ADDRESS at /mail, {got}",
+        f"expected a reply that is redacted US_SSN at /mail, {got}",
+        f"expected a reply that is refused, {got}",
+        "expected allow, got unknown_tool",
+        "expected allow, got approval, by pay",
+    ]
+
+
+def test_an_example_is_named_by_its_caller(tmp_path):
+    found = results(tmp_path, "as: {roles: [s, a], agent: bot, user: ann}, call: crm.none, expect: deny")
+    assert found[0].name == "crm.none as a, s; bot; ann"
+    assert results(tmp_path, "as: {}, call: crm.none, expect: deny")[0].name == "crm.none as anyone"

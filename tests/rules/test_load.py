@@ -64,6 +64,12 @@ POLICY = """
         call: shop.find
         args: {state: open}
         expect: allow
+        at: "2026-01-31T22:30:00Z"
+        peer: 10.0.0.9
+        step: 2
+        reply: {status: 201, type: application/json, body: {mail: ann@x.example}}
+        expect_reply: {redacted: {/mail: EMAIL_ADDRESS}}
+      - {as: {}, call: shop.find, args: {state: open}, expect: allow, reply: {text: x}, expect_reply: unchanged}
 """
 
 

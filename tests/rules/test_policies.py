@@ -75,26 +75,3 @@ def test_what_can_be_no_rule_is_refused_with_its_place(tmp_path, text, path, say
 def test_a_rule_has_a_name_that_records_can_carry(tmp_path, name):
     (found,) = problems(tmp_path, crm=CRM, policy=f'rules: [{{id: "{name}", deny: "*"}}]')
     assert found.path == "rules[0].id"
-
-
-def test_an_example_may_name_no_tool_only_where_it_expects_that(tmp_path):
-    for expect in ("unknown_tool", "deny"):
-        policy = f"examples: [{{as: {{}}, call: crm.none, expect: {expect}}}]"
-        assert ruleset(tmp_path, policy).examples[0].expect == expect
-    (found,) = problems(tmp_path, crm=CRM, policy="examples: [{as: {roles: [x]}, call: crm.serch, expect: allow}]")
-    assert (found.path, found.hint) == ("examples[0].call", "did you mean crm.search?")
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("{as: {}, call: crm.search, expect: allowed}", "must be one of"),
-        ("{as: {}, call: crm.search, expect: internal}", "must be one of"),
-        ("{call: crm.search, expect: allow}", "lacks the key as"),
-        ("{as: {role: [x]}, call: crm.search, expect: allow}", "did you mean roles?"),
-        ("{as: {}, call: crm.search, args: [1], expect: allow}", "must be a mapping"),
-    ],
-)
-def test_what_can_be_no_example(tmp_path, text, says):
-    found = problems(tmp_path, crm=CRM, policy=f"examples: [{text}]")
-    assert any(says in str(one) for one in found)
