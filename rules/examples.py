@@ -40,26 +40,31 @@ class Outcome:
         wanted = self.example.returned
         return wanted is None or (self.returned is not None and self.returned.fits(wanted))
 
-    def as_text(self) -> str:
-        """One line for people; for a failure it says what was expected and which rules decided otherwise."""
-        line = f"{self.example.file}:{self.example.line}: {self.name}"
-        return f"{line}: {self.got}{self._with_reply()}" if self.passed else f"{line}: {self.trouble()}"
-
     @property
     def name(self) -> str:
         """The call in a few words."""
         return f"{self.example.tool} as {caller(self.example.principal)}"
+
+    def expected(self) -> str:
+        """What was expected, in a few words."""
+        wanted = self.example.returned
+        return self.example.expect + (f", reply {_expected(wanted)}" if wanted else "")
+
+    def came(self) -> str:
+        """What came, in a few words."""
+        return self.got + (f", reply {self.returned.as_text()}" if self.returned else "")
+
+    def as_text(self) -> str:
+        """One line for people; for a failure it says what was expected and which rules decided otherwise."""
+        line = f"{self.example.file}:{self.example.line}: {self.name}"
+        return f"{line}: {self.came() if self.passed else self.trouble()}"
 
     def trouble(self) -> str:
         """What was expected of a failed example, and what came instead."""
         if not self.decided:
             rules = f", by {', '.join(self.decision.rules)}" if self.decision and self.decision.rules else ""
             return f"expected {self.example.expect}, got {self.got}{rules}"
-        wanted = self.example.returned
-        return f"expected a reply that is {_expected(wanted)}, it is {_got(self.returned)}" if wanted else ""
-
-    def _with_reply(self) -> str:
-        return f", reply {self.returned.as_text()}" if self.returned else ""
+        return f"expected {self.expected()}, got {self.came()}"
 
 
 def run(ruleset: Ruleset, now: datetime) -> tuple[Outcome, ...]:
@@ -106,7 +111,3 @@ def caller(principal: Principal) -> str:
 
 def _expected(wanted: Returned) -> str:
     return "refused" if wanted.refused else wanted.as_text()
-
-
-def _got(back: Returned | None) -> str:
-    return back.as_text() if back else "none, since the call was refused"

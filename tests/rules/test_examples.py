@@ -101,12 +101,12 @@ def test_replies_that_come_back_otherwise(tmp_path):
         f"as: {{roles: [s]}}, {REFUND}, expect: allow, {MAIL}, expect_reply: unchanged",
     )
     assert [one.passed for one in found] == [False] * 6
-    got = "it is redacted EMAIL_ADDRESS at /mail"
+    got = "got allow, reply redacted EMAIL_ADDRESS at /mail"
     assert [one.trouble() for one in found] == [
-        f"expected a reply that is unchanged, {got}",
-        f"expected a reply that is redacted US_SSN at /id; EMAIL_ADDRESS at /mail, {got}",
-        f"expected a reply that is redacted US_SSN at /mail, {got}",
-        f"expected a reply that is refused, {got}",
+        f"expected allow, reply unchanged, {got}",
+        f"expected allow, reply redacted US_SSN at /id; EMAIL_ADDRESS at /mail, {got}",
+        f"expected allow, reply redacted US_SSN at /mail, {got}",
+        f"expected allow, reply refused, {got}",
         "expected allow, got unknown_tool",
         "expected allow, got approval, by pay",
     ]
