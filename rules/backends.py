@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final
@@ -15,13 +15,15 @@ from urllib.parse import SplitResult, urlsplit
 from redaction.profiles import UnknownKind, kinds_of
 from rules.dialects import Flaw
 from rules.documents import BadSchema
-from rules.placing import Placed, place
+from rules.placing import Placed, is_credential_name, place
 from rules.problems import closest
+from rules.replies import Replies, Shape, read_replies
 from rules.schema import Contract
 from rules.shape import duration, size
 from rules.source import LoadProblem, Node
 from rules.template import parse
 from rules.tools import DEFAULT_REPLY_BYTES, Backend, Network, Reply, Tool, Url
+from rules.wire import Slot
 
 DEFAULT_TIMEOUT_S: Final = 30.0
 """How long a backend may take when nobody says otherwise: an agent's own client gives up soon after."""
@@ -34,13 +36,16 @@ _ADDRESS_LIKE: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)")
 
 @dataclass(slots=True)
 class Loaded:
-    """What one backend file gave. `documents` are the schema files that it leads to, by URI."""
+    """What one backend file gave. `documents` are the schema files that it leads to, by URI, `shapes` the schemas of
+    answers that were read."""
 
     root: Node
     backend: Backend | None = None
     tools: list[Tool] = field(default_factory=list)
     documents: dict[str, Any] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
     problems: list[LoadProblem] = field(default_factory=list)
+    credentials: tuple[Slot, ...] = ()
 
 
 def load_backend(root: Node, folder: Path) -> Loaded:
@@ -49,6 +54,7 @@ def load_backend(root: Node, folder: Path) -> Loaded:
     name = root.value["backend"].value
     urls = [_try(loaded, item, parse_url) for item in root.under("url")]
     networks = [_try(loaded, item, _network) for item in root.under("addresses")]
+    loaded.credentials = tuple(_slot(loaded, item) for item in root.under("credential"))
     tools = root.get("tools")
     for short, node in tools.items() if tools else ():
         tool = _tool(loaded, root, short, node, folder)
@@ -115,22 +121,34 @@ def _network(text: str) -> Network:
     raise ValueError(f"has bits beyond its prefix: write {wide} or {ip_address(text.split('/')[0])}")
 
 
+def _slot(loaded: Loaded, node: Node) -> Slot:
+    send: Any = node.value["send"]
+    if not send.items():
+        return Slot(send.value)
+    [(place, name)] = send.items()
+    if place != "query" and not is_credential_name(place, name.value):
+        loaded.problems.append(name.problem(f"is not a {place} that can hold a credential"))
+    return Slot(place, name.value.lower() if place == "header" else name.value)
+
+
 def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Path) -> Tool | None:
     """One tool, or None where something is wrong with it."""
     before = len(loaded.problems)
     method, _, path = node.value["call"].value.partition(" ")
     segments = _try(loaded, node.value["call"], lambda _: parse(path))
     contract = _contract(loaded, node, folder)
-    reply = _reply(loaded, root.get("reply"), node.get("reply"))
+    replies = _replies(loaded, node.get("replies"), folder)
+    reply = _reply(loaded, root.get("reply"), node.get("reply"), replies is not None)
     effect = _effect(loaded, node, method)
     if segments is None or contract is None:
         return None
-    placed = place(node, method, segments, contract)
+    placed = place(node, method, segments, contract, loaded.credentials)
     loaded.problems += placed.problems
     loaded.documents.update(contract.documents)
     if len(loaded.problems) > before:
         return None
-    return _make(root, short, node, (method, path), contract, placed, effect, reply)
+    made = _make(root, short, node, (method, path), contract, placed, effect, reply)
+    return replace(made, replies=replies, credentials=loaded.credentials)
 
 
 def _make(
@@ -162,6 +180,9 @@ def _make(
         hash=digest([node.plain(), contract.documents]),
         whole_body=placed.whole_body,
         body_open=contract.is_open,
+        body_types=placed.body_types,
+        body_params=tuple(placed.body_params),
+        guessed=bool((guessed := node.get("guessed")) and guessed.value),
         file=node.file,
         line=line,
     )
@@ -203,17 +224,31 @@ def _flaw(node: Node, path: tuple[str | int, ...], message: str, hint: str, file
     return node.at(("args", *path[1:]), message, hint)
 
 
-def _reply(loaded: Loaded, default: Node | None, own: Node | None) -> Reply:
+def _replies(loaded: Loaded, node: Node | None, folder: Path) -> Replies | None:
+    if node is None:
+        return None
+    replies, problems = read_replies(node, folder, loaded.shapes)
+    loaded.problems += problems
+    loaded.documents.update(replies.documents())
+    return replies
+
+
+def _reply(loaded: Loaded, default: Node | None, own: Node | None, declared: bool) -> Reply:
     """A tool's reply settings: its own, else its backend's, else ours, key by key."""
 
     def said(word: str) -> Node | None:
         return (own and own.get(word)) or (default and default.get(word)) or None
 
-    redact, on_error, most = said("redact"), said("on_error"), said("most_bytes")
+    redact, on_error, most, contract = said("redact"), said("on_error"), said("most_bytes"), said("contract")
+    mode: Any = contract.value if contract else "enforce"
+    if own and not declared and mode != "off" and own.get("contract"):
+        hint = "say what answers look like"
+        loaded.problems.append(own.at(("contract",), "needs the key replies beside `reply`", hint))
     return Reply(
         redact=_kinds(loaded, redact),
         on_error=on_error.value if on_error else "refuse",
         most_bytes=size(most.value) if most else DEFAULT_REPLY_BYTES,
+        contract=mode if declared else "off",
     )
 
 

@@ -41,21 +41,61 @@ REPLY: Final = Form(
             Choice(("refuse", "pass")), "What happens to an answer that cannot be checked; `pass` is recorded."
         ),
         "most_bytes": Key(Size(), "The largest answer that is accepted, decoded."),
+        "contract": Key(
+            Choice(("enforce", "report", "off")),
+            "What happens to an answer off its `replies`: it is withheld, or passes and the Record says so.",
+        ),
     },
     later=frozenset({"keep", "most", "check"}),
 )
-_PATH_OPTIONS: Final = Form(
+STATUS: Final = r"^([1-5][0-9]{2}|[1-5]XX|default)$"
+MEDIA_TYPE: Final = r"^[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}$|^[A-Za-z0-9-]{1,127}/\*$|^\*/\*$"
+REPLIES: Final = Table(
+    JsonSchema(), MEDIA_TYPE, "a media type such as application/json, a range such as text/*, or */*", may_be_empty=True
+)
+_WIRE_NAME: Final = Key(Text(), "Its name there, where it is not the argument's own.")
+_EXPLODE: Final = Key(Flag(), "Whether each item or member stands by itself; as in OpenAPI, true for the style form.")
+_JSON: Final = Key(Flag(), "The value is JSON text.")
+
+
+def _wire(styles: tuple[str, ...], **more: Key) -> Form:
+    """The keys of one place. What is JSON text has no style."""
+    style = Key(Choice(styles), f"How arrays and objects are written, as in OpenAPI; {styles[0]} without it.")
+    keys = {**more, "style": style, "explode": _EXPLODE, "json": _JSON}
+    return Form(keys, at_most_one=("style", "json"))
+
+
+_LISTS: Final = ("form", "spaceDelimited", "pipeDelimited", "deepObject")
+_SLASH: Final = Key(Flag(), "Allows %2F in the value; it stays one segment.")
+WIRE: Final = Form(
     {
-        "path": Key(
-            Form(
-                {
-                    "encoded_slash": Key(Flag(), "Allows %2F in the value; it stays one segment."),
-                    "style": Key(Choice(("matrix",)), "Allows ; in the value, for matrix parameters."),
-                }
+        "path": Key(_wire(("simple", "label", "matrix"), encoded_slash=_SLASH), "A path argument."),
+        "query": Key(_wire(_LISTS, name=_WIRE_NAME), "A name in the query."),
+        "header": Key(_wire(("simple",), name=_WIRE_NAME), "A header."),
+        "cookie": Key(_wire(("form",), name=_WIRE_NAME), "A cookie."),
+        "body": Key(_wire(_LISTS, name=_WIRE_NAME), "A member of the body; the style counts in forms."),
+    },
+    one_of=PLACES,
+)
+SENDS: Final = ("bearer", "basic")
+CREDENTIAL: Final = Form(
+    {
+        "send": Key(
+            Either(
+                Choice(SENDS),
+                Form(
+                    {
+                        "header": Key(Text(), "The header's name."),
+                        "query": Key(Text(), "The name in the query."),
+                        "cookie": Key(Text(), "The cookie's name."),
+                    },
+                    one_of=("header", "query", "cookie"),
+                ),
             ),
-            "What a path argument may hold besides plain text.",
+            "Where the API wants it: bearer and basic are schemes of the header Authorization.",
             required=True,
-        )
+        ),
+        "from": Key(Choice(("caller",)), "Whose it is: the caller's own passes through.", required=True),
     }
 )
 TOOL: Final = Form(
@@ -68,12 +108,21 @@ TOOL: Final = Form(
         ),
         "input": Key(JsonSchema(), "All arguments as one JSON Schema, or a $ref to a file in the rules folder."),
         "in": Key(
-            Table(Either(Choice(PLACES), _PATH_OPTIONS), like="an argument's name"),
+            Table(Either(Choice(PLACES), WIRE), like="an argument's name"),
             "Where an argument travels, when it is not the usual place.",
         ),
+        "body": Key(
+            Many(Text(MEDIA_TYPE, "a media type such as application/json, or a range such as image/*"), or_one=True),
+            "The media types that a request body may have; JSON without it.",
+        ),
         "effect": Key(Choice(EFFECTS), "What a call does to the world. Required unless the method is GET or HEAD."),
+        "guessed": Key(Flag(), "The effect was guessed on import; delete this line when somebody looked at it."),
         "timeout": Key(_Duration, "How long the backend may take."),
         "reply": Key(REPLY, "How answers are checked and cleaned."),
+        "replies": Key(
+            Table(REPLIES, STATUS, "a status such as 200, a class such as 4XX, or default"),
+            "What answers look like: a JSON Schema by status and media type.",
+        ),
     },
     at_most_one=("args", "input"),
     later=frozenset({"idempotency", "undo", "credential", "limit", "cache", "retry", "breaker"}),
@@ -86,11 +135,12 @@ BACKEND: Final = Form(
         "addresses": Key(
             Many(Text()), "Networks that the host may lie in although they are not public, such as 10.0.0.0/8."
         ),
+        "credential": Key(Many(CREDENTIAL, or_one=True), "Where the API wants the caller's credential."),
         "timeout": Key(_Duration, "How long this backend's tools may take, unless they say otherwise."),
         "reply": Key(REPLY, "How answers of this backend's tools are treated, unless they say otherwise."),
         "tools": Key(Table(TOOL, NAME, _NAME_LIKE), "The tools, by name.", required=True),
     },
-    later=frozenset({"credential", "limit", "breaker", "retry", "cache", "proxy"}),
+    later=frozenset({"limit", "breaker", "retry", "cache", "proxy"}),
 )
 _Patterns: Final = Many(Text(PATTERN, "a tool's name or a pattern such as crm.get_*"), or_one=True)
 _TextList: Final = Many(Text(), or_one=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from rules.kinds import Kind, kinds
 from rules.problems import closest
 from rules.schema import Contract
 from rules.source import LoadProblem, Node
 from rules.template import Segment
-from rules.tools import Param
+from rules.wire import FORM_TYPE, JSON_TYPE, MULTIPART_TYPE, Param, Slot
 
 _IN_QUERY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -25,44 +26,64 @@ _OURS: Final = frozenset(
     }
 )
 """Headers that frame the message or carry credentials: never an argument."""
-_SIMPLE: Final = ("string", "integer", "number", "boolean")
+_NOTHING: Final = Node({}, "", 1, 1)
+_STYLE: Final = {"path": "simple", "header": "simple"}
+_JSON_TYPE: Final = re.compile(r"application/(json|[a-z0-9.+-]+\+json|\*)|\*/\*")
 
 
 @dataclass(slots=True)
 class Placed:
-    """Where the arguments of one tool travel. `problems` are the author's."""
+    """Where the arguments of one tool travel. `body_params` stays empty where no body is a form. `problems` are the
+    author's.
+    """
 
     params: list[Param] = field(default_factory=list)
     body_wire: dict[str, str] = field(default_factory=dict)
+    body_params: list[Param] = field(default_factory=list)
+    body_types: tuple[str, ...] = (JSON_TYPE,)
     whole_body: bool = False
     problems: list[LoadProblem] = field(default_factory=list)
 
 
-def place(node: Node, method: str, segments: Iterable[Segment], contract: Contract) -> Placed:
+def place(node: Node, method: str, segments: Iterable[Segment], contract: Contract, slots: Iterable[Slot]) -> Placed:
     """Place every declared argument of a tool. `node` is the tool's mapping in its file."""
     told = node.get("in")
-    names = contract.guide.properties()
+    names = contract.names
+    whole = kinds(contract.guide)
     in_path = [segment.name for segment in segments if segment.name]
-    placed = Placed(problems=list(_misplaced(node, told, names.keys(), in_path)))
+    placed = Placed(problems=list(_misplaced(node, told, names, in_path)), body_types=_body_types(node))
     for name in sorted(names, key=lambda one: (in_path.index(one) if one in in_path else len(in_path), one)):
         where = _place_of(name, method, in_path, told)
-        wire = name if name in in_path else _wire(name, where, names.keys())
+        wire = name if name in in_path else _wire(name, where, names)
+        param = _param(name, wire, where, whole.member(name), told)
         if where == "body":
-            placed.body_wire[name] = wire
+            placed.body_wire[name] = param.wire
+            placed.body_params.append(param)
         else:
-            placed.params.append(Param(name, wire, where, _kind(names[name])))  # type: ignore[arg-type]
-    _settle_body(placed, told)
-    _set_options(placed, told)
-    placed.problems += _wrong_params(node, placed)
+            placed.params.append(param)
+    _settle_body(placed, told, whole)
+    placed.problems += [*_wrong_params(node, placed, slots), *_wrong_body(node, placed)]
     return placed
+
+
+def is_credential_name(where: str, name: str) -> bool:
+    """Whether a header or cookie of this name can hold a credential of the backend."""
+    low = name.lower()
+    taken = where == "header" and ((low in _OURS - {"authorization"}) or low.startswith("toolwall-"))
+    return bool(_TOKEN.fullmatch(name)) and not taken
+
+
+def _body_types(node: Node) -> tuple[str, ...]:
+    said = [str(one.value).lower() for one in node.under("body")]
+    return tuple(dict.fromkeys(said)) or (JSON_TYPE,)
 
 
 def _place_of(name: str, method: str, in_path: list[str], told: Node | None) -> str:
     said = told.get(name) if told else None
     if name in in_path:
         return "path"
-    if said and isinstance(said.value, str):
-        return said.value
+    if said:
+        return str(said.value) if isinstance(said.value, str) else next(iter(said.value))
     return "query" if method in _IN_QUERY else "body"
 
 
@@ -72,48 +93,43 @@ def _wire(name: str, where: str, names: Iterable[str]) -> str:
     return bare if bare != name and bare in names else name
 
 
-def _settle_body(placed: Placed, told: Node | None) -> None:
-    """An argument `body` that is alone in the body is the body itself, unless `in` says that it is a member."""
+def _param(name: str, wire: str, where: Any, kind: Kind, told: Node | None) -> Param:
+    """One argument with what `in` says of it. Without a word about it, a member of a form that is an object is JSON
+    text (OpenAPI 3.1, 4.8.15.1.1), and everything else has the usual style of its place.
+    """
+    said = told.get(name) if told else None
+    options = (said.get(where) if said else None) or _NOTHING
+    style: Any = "json" if _flag(options, "json") else options.text("style")
+    if not style:
+        is_object = where == "body" and kind.is_map and options.get("explode") is None
+        style = "json" if is_object and not kind.is_list and not kind.is_scalar else _STYLE.get(where, "form")
+    explode = options.get("explode")
+    return Param(
+        name=name,
+        wire=options.text("name") or wire,
+        place=where,
+        kind=kind,
+        style=style,
+        explode=bool(explode.value) if explode else style == "form",
+        encoded_slash=_flag(options, "encoded_slash"),
+    )
+
+
+def _flag(options: Node, key: str) -> bool:
+    said = options.get(key)
+    return bool(said and said.value)
+
+
+def _settle_body(placed: Placed, told: Node | None, whole: Kind) -> None:
+    """An argument `body` that is alone in the body is the body itself, unless `in` says that it is a member. As a form
+    it is an object of fields then.
+    """
     placed.whole_body = list(placed.body_wire) == ["body"] and not (told and told.get("body"))
-
-
-def _set_options(placed: Placed, told: Node | None) -> None:
-    for index, param in enumerate(placed.params):
-        said = told.get(param.name) if told else None
-        options = said.get("path") if said else None
-        if options and param.place == "path":
-            slash = options.get("encoded_slash")
-            placed.params[index] = replace(
-                param, encoded_slash=bool(slash and slash.value), matrix=options.get("style") is not None
-            )
-
-
-def _kind(subschemas: Iterable[Mapping[str, Any]]) -> str:
-    """How a text of the wire becomes a value: `string`, `array of integer` ... or empty where it cannot."""
-    types: set[str] = set()
-    items: list[Mapping[str, Any]] = []
-    for schema in subschemas:
-        types.update(_types(schema))
-        if isinstance(schema.get("items"), dict):
-            items.append(schema["items"])
-    types.discard("null")
-    if types == {"integer", "number"}:
-        return "number"
-    if types == {"array"}:
-        inner = _kind(items)
-        return f"array of {inner}" if inner in _SIMPLE else ""
-    if "string" in types or not types:
-        return "string"
-    return types.pop() if len(types) == 1 and types <= set(_SIMPLE) else ""
-
-
-def _types(schema: Mapping[str, Any]) -> set[str]:
-    said = schema.get("type")
-    if said is not None:
-        return set(said) if isinstance(said, list) else {said}
-    shown = schema.get("enum", [schema["const"]] if "const" in schema else [])
-    kinds: Mapping[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string"}
-    return {kinds[type(value)] for value in shown if type(value) in kinds}
+    if not any(one in (FORM_TYPE, MULTIPART_TYPE) or one.endswith("*") for one in placed.body_types):
+        placed.body_params = []
+    elif placed.whole_body:
+        body = whole.member("body")
+        placed.body_params = [_param(name, name, "body", body.member(name), None) for name in sorted(body.names)]
 
 
 def _misplaced(node: Node, told: Node | None, names: Iterable[str], in_path: list[str]) -> Iterator[LoadProblem]:
@@ -128,20 +144,20 @@ def _misplaced(node: Node, told: Node | None, names: Iterable[str], in_path: lis
             near = closest(name, names)
             hint = f"did you mean {near}?" if near else ""
             yield told.key_problem(name, "is no argument of this tool", hint)  # type: ignore[union-attr]
-        elif (said.value == "path" or isinstance(said.value, dict)) and name not in in_path:
+        elif (said.value == "path" or said.get("path")) and name not in in_path:
             yield said.problem("is not in the path of call", f"write {{{name}}} there")
-        elif said.value != "path" and isinstance(said.value, str) and name in in_path:
+        elif said.value != "path" and not said.get("path") and name in in_path:
             yield said.problem("is in the path of call", "remove this line, or rename one of the two")
 
 
-def _wrong_params(node: Node, placed: Placed) -> Iterator[LoadProblem]:
-    seen: set[tuple[str, str]] = set()
+def _wrong_params(node: Node, placed: Placed, slots: Iterable[Slot]) -> Iterator[LoadProblem]:
+    seen: set[tuple[str, str]] = {(slot.send, slot.name) for slot in slots}
     wires: list[tuple[str, str, str]] = [(param.name, param.place, param.wire) for param in placed.params]
     wires += [(name, "body", wire) for name, wire in placed.body_wire.items()]
     for name, where, wire in wires:
         key = (where, wire.lower() if where == "header" else wire)
         if key in seen:
-            yield _about(node, name, f"travels as {wire} in the {where}, like another argument")
+            yield _about(node, name, f"travels as {wire} in the {where}, like another argument or a credential")
         seen.add(key)
     for param in placed.params:
         yield from _wrong_param(node, param)
@@ -149,14 +165,20 @@ def _wrong_params(node: Node, placed: Placed) -> Iterator[LoadProblem]:
 
 def _wrong_param(node: Node, param: Param) -> Iterator[LoadProblem]:
     wire = param.wire.lower()
-    if not param.kind:
-        yield _about(node, param.name, f"cannot travel in the {param.place}: give it one simple type")
-    elif param.kind.startswith("array") and param.place != "query":
-        yield _about(node, param.name, f"is an array, which cannot travel in the {param.place}")
     if param.place in ("header", "cookie") and not _TOKEN.fullmatch(wire):
         yield _about(node, param.name, f"is not a name that a {param.place} can have")
     if param.place == "header" and (wire in _OURS or wire.startswith("toolwall-")):
         yield _about(node, param.name, "is a header that is never an argument")
+
+
+def _wrong_body(node: Node, placed: Placed) -> Iterator[LoadProblem]:
+    """A media type that could never be read."""
+    forms = (FORM_TYPE, MULTIPART_TYPE)
+    for said in node.under("body"):
+        kind = said.value.lower()
+        plain = kind not in forms and not _JSON_TYPE.fullmatch(kind)
+        if plain and not placed.whole_body:
+            yield said.problem("needs an argument `body`, alone in the body", "it is the text, or base64 of the bytes")
 
 
 def _about(node: Node, name: str, message: str) -> LoadProblem:

@@ -98,11 +98,18 @@ class Guide:
                     return value
         return NO_EXAMPLE
 
+    def top(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """The subschemas of the whole, each with the URI of its document, without duplicates."""
+        return list(self._spread([(ROOT, self._schema)]))
+
+    def below(self, here: list[tuple[str, Mapping[str, Any]]], part: str | int) -> list[tuple[str, Mapping[str, Any]]]:
+        """The subschemas of a member (or item) of a place that is given by its own."""
+        return list(self._spread([(base, one) for base, node in here for one in _step(node, part)]))
+
     def _at(self, path: Sequence[str | int]) -> list[tuple[str, Mapping[str, Any]]]:
-        """The subschemas for a place, each with the URI of its document, without duplicates."""
-        here = list(self._spread([(ROOT, self._schema)]))
+        here = self.top()
         for part in path:
-            here = list(self._spread([(base, one) for base, node in here for one in _step(node, part)]))
+            here = self.below(here, part)
         return here
 
     def _spread(self, todo: list[tuple[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
+from rules.replies import Replies
 from rules.schema import Contract
 from rules.template import MOST_SEGMENTS, Segment, parse
+from rules.wire import JSON_TYPE, Fields, Param, Slot, fields
 
-Place = Literal["path", "query", "header", "cookie"]
 Harm = Literal["read", "write", "irreversible", "admin"]
 """What a call does to the world."""
 Network = IPv4Network | IPv6Network
@@ -52,30 +53,16 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
-class Param:
-    """An argument that is not in the body. `name` is the argument's name, `wire` its name on the wire.
-
-    `kind` says how the wire's text becomes a JSON value: `string`, `integer`, `number`, `boolean`, or
-    `array of KIND` (a query name that is repeated). `encoded_slash` and `matrix` allow `%2f` and `;` in a path value.
-    """
-
-    name: str
-    wire: str
-    place: Place
-    kind: str = "string"
-    encoded_slash: bool = False
-    matrix: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Reply:
     """How an answer is treated: the kinds of findings that are taken out (none: the answer is not scanned), what
-    happens when it cannot be checked, and the most bytes (decoded) that are accepted.
+    happens when it cannot be checked, the most bytes (decoded) that are accepted, and what happens when it is off the
+    tool's `replies`.
     """
 
     redact: frozenset[str] = frozenset()
     on_error: Literal["refuse", "pass"] = "refuse"
     most_bytes: int = DEFAULT_REPLY_BYTES
+    contract: Literal["enforce", "report", "off"] = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +71,11 @@ class Tool:
 
     `path` is a template such as `/customers/{customer_id}`, byte for byte as on the wire. `body_wire` maps an
     argument in the JSON body to its name there. With `whole_body` the argument `body` is the body itself.
-    `body_open`: names that are not declared are arguments too, and the contract judges them. `hash` names the exact
-    contract. `file` and `line` say where it was written.
+    `body_open`: names that are not declared are arguments too, and the contract judges them. `body_types` are the
+    media types (or ranges such as `image/*`, in lower case) that a body may have, and `body_params` the arguments of
+    one that is a form. `credentials` are where the caller's own credential travels. `guessed`: nobody has looked at
+    the effect yet. `hash` names the exact contract. `file` and `line` say where it was written. `replies` is what
+    answers look like, where that is declared.
     """
 
     name: str
@@ -103,18 +93,32 @@ class Tool:
     hash: str
     whole_body: bool = False
     body_open: bool = False
+    body_types: tuple[str, ...] = (JSON_TYPE,)
+    body_params: tuple[Param, ...] = ()
+    credentials: tuple[Slot, ...] = ()
+    guessed: bool = False
     file: str = ""
     line: int = 0
+    replies: Replies | None = field(default=None, compare=False)
     headers: frozenset[str] = field(init=False)
     """The headers that are arguments, in lower case."""
 
     cookies: frozenset[str] = field(init=False)
     """The cookies that are arguments."""
 
+    query: Fields = field(init=False)
+    """The names of the query."""
+
+    form: Fields = field(init=False)
+    """The names of a body that is a form."""
+
     def __post_init__(self) -> None:
-        wires = {place: [param.wire for param in self.params if param.place == place] for place in ("header", "cookie")}
-        object.__setattr__(self, "headers", frozenset(wire.lower() for wire in wires["header"]))
-        object.__setattr__(self, "cookies", frozenset(wires["cookie"]))
+        places = ("query", "header", "cookie")
+        travel = {place: fields(each for each in self.params if each.place == place) for place in places}
+        object.__setattr__(self, "headers", frozenset(wire.lower() for wire in travel["header"].own))
+        object.__setattr__(self, "cookies", frozenset((*travel["cookie"].own, *travel["cookie"].members)))
+        object.__setattr__(self, "query", travel["query"])
+        object.__setattr__(self, "form", fields(self.body_params))
 
 
 class Catalog:

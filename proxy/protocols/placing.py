@@ -9,13 +9,15 @@ from typing import Any
 from proxy.protocols import head, target
 from proxy.protocols.arguments import gather
 from rules.problems import Problem, undeclared
-from rules.tools import Param, Tool
+from rules.tools import Tool
+from rules.wire import Param
 
 
 @dataclass(slots=True)
 class Placed:
-    """The arguments found so far, and what was wrong with them."""
+    """The arguments found so far, and what was wrong with them. `most_depth` bounds the levels of JSON text."""
 
+    most_depth: int = 64
     arguments: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -29,14 +31,16 @@ def path(placed: Placed, tool: Tool, segments: Mapping[str, str]) -> None:
     """`segments` are the raw path segments by the wire names of their parameters."""
     for param in tool.params:
         if param.place == "path":
-            placed.arguments[param.name] = gather([_path_value(param, segments[param.wire])], param.kind, param.name)
+            placed.arguments[param.name] = _path_value(placed, param, segments[param.wire])
 
 
-def _path_value(param: Param, segment: str) -> str:
+def _path_value(placed: Placed, param: Param, segment: str) -> Any:
     text = target.decode(segment)
-    if (target.has_slash(segment) and not param.encoded_slash) or (";" in segment and not param.matrix):
+    matrix = param.style == "matrix"
+    if (target.has_slash(segment) and not param.encoded_slash) or (";" in segment and not matrix):
         raise head.bad("The path holds an encoded slash or a `;` where the contract has none.")
-    return text.removeprefix(f";{param.wire}=") if param.matrix else text
+    text = text.removeprefix(f";{param.wire}=") if matrix else text
+    return gather([text], param.kind, param.name, placed.most_depth)
 
 
 def query(placed: Placed, tool: Tool, pairs: list[tuple[str, str]]) -> None:
@@ -49,7 +53,7 @@ def query(placed: Placed, tool: Tool, pairs: list[tuple[str, str]]) -> None:
         values.setdefault(name, []).append(value)
     for name, found in values.items():
         if (param := params.get(name)) is not None:
-            placed.arguments[param.name] = gather(found, param.kind, param.name)
+            placed.arguments[param.name] = gather(found, param.kind, param.name, placed.most_depth)
     placed.undeclared("query", [name for name in values if name not in params], params)
 
 
@@ -63,7 +67,7 @@ def headers(placed: Placed, tool: Tool, pairs: list[tuple[str, str]], jar: Mappi
         else:
             continue
         if found:
-            placed.arguments[param.name] = gather(found, param.kind, param.name)
+            placed.arguments[param.name] = gather(found, param.kind, param.name, placed.most_depth)
 
 
 def body(placed: Placed, tool: Tool, value: Any) -> None:

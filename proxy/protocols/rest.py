@@ -83,7 +83,7 @@ class RestAsk:
 
     async def call(self, call_id: str, tool: Tool, principal: Principal, run: Run) -> Call:
         jar = head.cookies(self._head["cookie"]) if "cookie" in self._head else {}
-        placed = placing.Placed()
+        placed = placing.Placed(self._door.most_depth)
         placing.path(placed, tool, self._segments)
         placing.query(placed, tool, target.pairs(self._query))
         if tool.headers or tool.cookies:

@@ -22,6 +22,13 @@ FULL = """
       redact: [EMAIL_ADDRESS]
       on_error: refuse
       most_bytes: 1MiB
+      contract: report
+    credential:
+      - {send: bearer, from: caller}
+      - {send: {header: X-Key}, from: caller}
+      - send: {query: key}
+        from: caller
+      - {send: {cookie: kid}, from: caller}
     tools:
       find:
         says: Find orders.
@@ -29,7 +36,19 @@ FULL = """
         args:
           state: {enum: [open, closed]}
           page: {type: integer, minimum: 1, maximum: 99, optional: true}
-        in: {state: query}
+          ids: {type: array, items: {type: string}, optional: true}
+          session: {type: string, optional: true}
+          trace: {type: string, optional: true}
+          more: {optional: true}
+        in:
+          state: query
+          ids: {query: {name: "ids[]", style: form, explode: false}}
+          session: {cookie: {name: sid}}
+          trace: {header: {name: X-Trace}}
+          more: {query: {json: true}}
+        replies:
+          "200": {application/json: {type: array, maxItems: 99}}
+          4XX: {}
       put_file:
         call: PUT /files/{name}
         input:
@@ -39,8 +58,10 @@ FULL = """
             lines: {type: array, items: {type: string, maxLength: 80}}
           required: [name, lines]
           additionalProperties: false
-        in: {name: {path: {encoded_slash: true, style: matrix}}}
+        in: {name: {path: {encoded_slash: true, style: matrix}}, lines: {body: {name: rows}}}
+        body: [application/json, multipart/form-data]
         effect: write
+        guessed: true
         timeout: 500ms
         reply: {redact: standard}
 """
@@ -190,7 +211,7 @@ def test_a_rule_about_a_tool_with_a_mistake_is_no_second_mistake(tmp_path):
 @pytest.mark.parametrize(
     ("key", "where"),
     [
-        ("credential: {vault: x}", "backend"),
+        ("credential: {vault: x}", "tool"),
         ("undo: {tool: x}", "tool"),
         ("idempotency: {header: X}", "tool"),
         ("limit: 20/hour", "rule"),

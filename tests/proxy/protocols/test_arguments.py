@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from proxy.errors import Refusal
-from proxy.protocols.arguments import gather, typed
+from proxy.protocols.arguments import gather, scalar, typed
+from rules.kinds import Kind, kinds
+from rules.schema import Contract
 
 
 @pytest.mark.parametrize(
@@ -47,9 +49,49 @@ def test_a_text_that_does_not_fit_its_kind_stays_text(text: str, kind: str, valu
     assert type(found) is type(value)
 
 
+def kind(schema: dict[str, Any]) -> Kind:
+    return kinds(Contract({"type": "object", "properties": {"a": schema}}).guide).member("a")
+
+
 def test_one_value_or_several() -> None:
-    assert gather(["1", "x"], "array of integer", "a") == [1, "x"]
-    assert gather(["1"], "array of integer", "a") == [1]
-    assert gather(["1"], "integer", "a") == 1
+    numbers, either = {"type": "array", "items": {"type": "integer"}}, {"type": ["string", "array"]}
+    assert gather(["1", "x"], kind(numbers), "a", 9) == [1, "x"]
+    assert gather(["1"], kind(numbers), "a", 9) == [1]
+    assert gather(["1"], kind({"type": "integer"}), "a", 9) == 1
+    assert gather(["1"], kind(either), "a", 9) == "1"
+    assert gather(["1", "2"], kind(either), "a", 9) == ["1", "2"]
     with pytest.raises(Refusal, match="bad_request"):
-        gather(["1", "1"], "integer", "a")
+        gather(["1", "1"], kind({"type": "integer"}), "a", 9)
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "value"),
+    [
+        ({"anyOf": [{"type": "integer"}, {"enum": ["auto"]}]}, "auto", "auto"),
+        ({"anyOf": [{"type": "integer"}, {"enum": ["auto"]}]}, "7", 7),
+        ({"anyOf": [{"type": "integer"}, {"enum": ["7"]}]}, "7", "7"),
+        ({"type": ["integer", "string"]}, "7", "7"),
+        ({"type": ["integer", "boolean"]}, "true", True),
+        ({"type": ["integer", "boolean"]}, "yes", "yes"),
+        ({"type": "object"}, '{"a":1}', {"a": 1}),
+        ({"type": "object"}, "a", "a"),
+        ({"type": ["object", "string"]}, '{"a":1}', '{"a":1}'),
+        ({"enum": ["a", 2]}, "2", 2),
+        ({"enum": ["a", 2]}, "b", "b"),
+    ],
+)
+def test_what_a_text_stands_for_where_several_types_may_stand(schema: dict[str, Any], text: str, value: Any) -> None:
+    found = scalar(text, kind(schema), 9)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize("text", ['{"a":1,"a":2}', "{", "[NaN]", '["\\ud800"]', "[1] []"])
+def test_json_text_that_can_be_read_in_two_ways(text: str) -> None:
+    with pytest.raises(Refusal, match="bad_request"):
+        scalar(text, kind({"type": ["object", "array"]}), 9)
+
+
+def test_json_text_that_is_too_deep() -> None:
+    with pytest.raises(Refusal, match="too_large"):
+        scalar("[[[1]]]", kind({"type": "object"}), 2)

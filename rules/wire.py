@@ -1,0 +1,88 @@
+"""How arguments travel: their places, their names and styles there, and the slots of the caller's own credential."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rules.kinds import TEXT, Kind
+
+Place = Literal["path", "query", "header", "cookie", "body"]
+Style = Literal["simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject", "json"]
+"""The styles of OpenAPI 3.1 (4.8.12.2), and `json` for a value that is JSON text."""
+
+JSON_TYPE = "application/json"
+FORM_TYPE = "application/x-www-form-urlencoded"
+MULTIPART_TYPE = "multipart/form-data"
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """An argument with a name of its own on the wire. `name` is the argument's name, `wire` that on the wire.
+
+    `kind` says what its text can stand for; `style` and `explode` how arrays and objects are written.
+    `encoded_slash` allows `%2f` in a path value.
+    """
+
+    name: str
+    wire: str
+    place: Place
+    kind: Kind = field(default=TEXT, compare=False)
+    style: Style = "form"
+    explode: bool = True
+    encoded_slash: bool = False
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether it is an object whose members travel under their own names."""
+        return self.style == "form" and self.explode and self.kind.is_map and not self.kind.is_list
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its text is its value, whatever the style."""
+        return bool(self.kind.simple) and self.style in ("form", "simple", "spaceDelimited", "pipeDelimited")
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether it is an array of plain values that is written as a name that comes again."""
+        repeated = self.style == "form" and self.explode and self.kind.types == {"array"}
+        return repeated and bool(self.kind.item().simple)
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """How the names of a query or a form are read: each of them belongs to one argument at most.
+
+    `own` are names of arguments, `deep` the names before a bracket, `members` those of objects that are spread, and
+    `rest` is the object that takes whatever is left. `is_simple`: there are only plain and repeated values.
+    """
+
+    own: Mapping[str, Param]
+    deep: Mapping[str, Param]
+    members: Mapping[str, Param]
+    rest: Param | None
+    is_simple: bool
+
+
+def fields(params: Iterable[Param]) -> Fields:
+    """The names of some arguments that travel together."""
+    params = list(params)
+    spread = [param for param in params if param.is_spread]
+    own = {param.wire: param for param in params if not param.is_spread or param.kind.is_scalar}
+    deep = {param.wire: param for param in params if param.style == "deepObject"}
+    members = {name: param for param in spread for name in param.kind.names if name not in own}
+    rest = [param for param in spread if param.kind.is_open]
+    is_simple = not spread and all(param.is_plain or param.is_repeated for param in params)
+    return Fields(own, deep, members, rest[0] if rest else None, is_simple)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where the backend's API takes the credential that the caller brings. `name` is empty for `bearer` and `basic`.
+
+    What travels there passes on as it is; it is no argument, and is written down nowhere.
+    """
+
+    send: Literal["bearer", "basic", "header", "query", "cookie"]
+    name: str = ""
