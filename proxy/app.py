@@ -18,6 +18,7 @@ from proxy.entry import Entries
 from proxy.firewall import Firewall
 from proxy.guards import Guards
 from proxy.guards.clean import Clean, Scanners
+from proxy.guards.replycontract import ReplyContract
 from proxy.identity import Identify, api_key, static
 from proxy.ledger import Ledger, LedgerError
 from proxy.protocols.head import Door
@@ -70,7 +71,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         upstream = Upstream(rules.catalog.backends, settings.upstream)
         stack.push_async_callback(upstream.close)
         entries = Entries(ledger, telemetry, hash_key, Scanner(kinds_of("standard")), settings.arguments)
-        guards = Guards(Clean(rules.catalog.backends, scanners, scans))
+        guards = Guards(Clean(rules.catalog.backends, scanners, scans), ReplyContract(scans))
         firewall = Firewall(rules, entries, guards, upstream.send)
         doors = [await _listen(stack, settings, firewall, each) for each in settings.listeners]
         admin = await _admin(stack, settings, telemetry, ledger)

@@ -32,6 +32,7 @@ PROTOCOL = "toolwall.protocol"
 EFFECT = "toolwall.effect"
 DECISION = "toolwall.decision"
 RULES = "toolwall.rules"
+RESULT = "toolwall.result"
 REVISION = "toolwall.revision"
 CODE = "toolwall.code"
 EXECUTED = "toolwall.executed"
@@ -39,6 +40,7 @@ OUTCOME = "toolwall.outcome"
 CHECKS = "toolwall.checks"
 UNCHECKED = "toolwall.passed_unchecked"
 WAIVED = "toolwall.waived"
+DEVIATIONS = "toolwall.reply.deviations"
 APPROVAL = "toolwall.approval.id"
 APPROVAL_STATE = "toolwall.approval.state"
 KIND = "toolwall.kind"
@@ -74,7 +76,13 @@ _TEXTS = (
     (APPROVAL_STATE, "approval_state"),
 )
 _NUMBERS = ((STEP, "step"), (HTTP_STATUS, "status"), (UPSTREAM_STATUS, "upstream_status"), (ATTEMPTS, "attempts"))
-_LISTS = ((RULES, "rules"), (CHECKS, "checks"), (UNCHECKED, "passed_unchecked"), (WAIVED, "waived"))
+_LISTS = (
+    (RULES, "rules"),
+    (CHECKS, "checks"),
+    (UNCHECKED, "passed_unchecked"),
+    (WAIVED, "waived"),
+    (DEVIATIONS, "deviations"),
+)
 
 
 def text(value: str) -> str:

@@ -6,6 +6,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from types import TracebackType
 
 
+BODILESS = frozenset({204, 205, 304})
+"""Statuses whose replies have no body (RFC 9110, 15)."""
+
+
 class TooLong(Exception):
     """A body had more bytes than it may have."""
 

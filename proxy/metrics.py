@@ -120,6 +120,12 @@ _REDACTIONS = Family("toolwall.redactions", "Findings replaced in replies.", "{f
 _UNCHECKED = Family(
     "toolwall.passed_unchecked", "Calls whose rule let a reply pass unchecked.", "{call}", (names.TOOL,)
 )
+_DEVIATIONS = Family(
+    "toolwall.reply.deviations", "Replies that were off their tool's contract.", "{call}", (names.TOOL,)
+)
+_RELOADS = Family(
+    "toolwall.rules.reloads", "Changes of the rules folder, by what became of them.", "1", (names.RESULT,)
+)
 _RULES = Family("toolwall.rules", "The revision of the rules in force; always 1.", "1", (names.REVISION,))
 
 
@@ -144,13 +150,20 @@ class CallMetrics:
         self._refusals = Counter(_REFUSALS)
         self._redactions = Counter(_REDACTIONS)
         self._unchecked = Counter(_UNCHECKED)
-        counted = (self._calls, self._requests, self._cleaning, self._refusals, self._redactions, self._unchecked)
-        self.all: list[Metric] = [*counted, Reading(_RULES, "gauge", self._rules)]
+        self._deviations = Counter(_DEVIATIONS)
+        durations = (self._calls, self._requests, self._cleaning)
+        counts = (self._refusals, self._redactions, self._unchecked, self._deviations)
+        self._reloads = Counter(_RELOADS)
+        self.all: list[Metric] = [*durations, *counts, self._reloads, Reading(_RULES, "gauge", self._rules)]
 
     def rules(self, revision: str, tools: Iterable[str]) -> None:
         """The revision in force, and the names of its tools: no other name becomes a label."""
         self._revision = revision
         self._tools = frozenset(tools)
+
+    def reloaded(self, done: bool) -> None:
+        """A change of the rules folder was put in force, or could not be."""
+        self._reloads.add(("done" if done else "failed",))
 
     def count(self, record: Record) -> str:
         """Count one finished call; returns the label of its tool, `unknown` for a name that the rules do not hold."""
@@ -162,6 +175,8 @@ class CallMetrics:
             self._refusals.add((record.code, tool))
         if record.passed_unchecked:
             self._unchecked.add((tool,))
+        if record.deviations:
+            self._deviations.add((tool,))
         for kind, number in record.redactions.items():
             self._redactions.add((kind,), number)
         return tool

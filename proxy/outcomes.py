@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from proxy.body import Body, TooLong
 from proxy.errors import Refusal
 from proxy.record import Record
 
@@ -17,6 +18,21 @@ def withheld(record: Record, detail: str, note: str = "") -> Refusal:
         suggestion="Do not repeat the call; tell the user what happened.",
         note=note,
     )
+
+
+async def whole(record: Record, body: Body, most: int) -> bytes:
+    """All of a reply's body, which is closed then. Raises Refusal where it has more than `most` bytes."""
+    try:
+        return await body.read(most)
+    except TooLong:
+        raise oversized(record, most) from None
+    finally:
+        await body.close()
+
+
+def oversized(record: Record, most: int) -> Refusal:
+    """The backend answered with more than is accepted."""
+    return withheld(record, f"It is larger than {most} bytes. Ask for less.")
 
 
 def lost(record: Record, *, timed_out: bool, note: str) -> Refusal:

@@ -12,7 +12,8 @@ class Record:
     """One call from its arrival to the last byte of its answer. Holds no credential and no unredacted value.
 
     Times are nanoseconds since the epoch; durations are milliseconds. `outcome` is one of `ok`, `refused`,
-    `client_gone`, `outcome_unknown`; it is empty while the call is under way.
+    `client_gone`, `outcome_unknown`; it is empty while the call is under way. `deviations` says where the backend's reply
+    was off the tool's contract, in the words of the contract's schema.
     """
 
     call: str
@@ -41,6 +42,7 @@ class Record:
     checks: list[str] = field(default_factory=list)
     passed_unchecked: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    deviations: list[str] = field(default_factory=list)
     status: int = 0
     code: str = ""
     executed: str = "no"

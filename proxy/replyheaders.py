@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
 
 from rules.tools import Url
@@ -41,6 +42,26 @@ def kept(headers: Headers) -> Headers:
         elif name == "transfer-encoding" and value.lower() != "chunked":
             raise BadHeaders("the reply has a transfer coding that cannot be undone")
     return passed
+
+
+def value(headers: Headers, name: str) -> str:
+    """The value of a header whose name is given in lower case, several joined by commas (RFC 9110, 5.3); or empty."""
+    return ", ".join([said for each, said in headers if each.lower() == name])
+
+
+def content_type(headers: Headers) -> tuple[str, str | None]:
+    """Media type and charset of the body, in lower case."""
+    return _parsed_type(value(headers, "content-type"))
+
+
+@lru_cache(256)
+def _parsed_type(header: str) -> tuple[str, str | None]:
+    media_type, _, parameters = header.partition(";")
+    for parameter in parameters.split(";"):
+        name, _, setting = parameter.strip().partition("=")
+        if name.lower() == "charset":
+            return media_type.strip().lower(), setting.strip('"').lower()
+    return media_type.strip().lower(), None
 
 
 def located(headers: Headers, url: Url, base: str, target: str) -> tuple[Headers, int]:

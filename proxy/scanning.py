@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from redaction.scanner import Cleaned, Scanner, Unreadable
+
+T = TypeVar("T")
 
 THREADS = 2
 MOST_WAITING = 64
@@ -17,7 +21,7 @@ INLINE_BYTES = 64 * 1024
 
 
 class Scans:
-    """Where bodies are cleaned."""
+    """Where bodies are checked and cleaned."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(THREADS, "scan")
@@ -27,17 +31,21 @@ class Scans:
         """The cleaned body and how many findings of each kind went. Raises Unreadable where it could not be checked."""
         if len(body) <= INLINE_BYTES and not scanner.needs_presidio:
             return scanner.clean(body, media_type, charset)
+        return await self.apart(scanner.clean, body, media_type, charset)
+
+    async def apart(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What `work` gives, done in a thread. Raises Unreadable where no thread is free or it takes too long."""
         if self._waiting >= MOST_WAITING:
             raise Unreadable("too many replies wait to be checked")
         self._waiting += 1
-        task = asyncio.get_running_loop().run_in_executor(self._pool, scanner.clean, body, media_type, charset)
+        task = asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
         task.add_done_callback(self._done)
         try:
             return await asyncio.wait_for(asyncio.shield(task), DEADLINE_SECONDS)
         except TimeoutError:
             raise Unreadable("the reply could not be checked in time") from None
 
-    def _done(self, task: asyncio.Future[Cleaned[bytes]]) -> None:
+    def _done(self, task: asyncio.Future[Any]) -> None:
         self._waiting -= 1
         if not task.cancelled():
             task.exception()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from proxy.guards import approval, intent
+from proxy.guards import approval, intent, replycontract
 from proxy.guards.approval import approval as approval_guard
 from proxy.guards.clean import Clean
 from proxy.guards.intent import intent as intent_guard
+from proxy.guards.replycontract import ReplyContract
 from proxy.guards.timeout import timeout
 from proxy.model import Call, Guard
 from rules.decide import Decision
@@ -14,12 +15,13 @@ from rules.decide import Decision
 class Guards:
     """The one list. Each guard has the shape `async (call, entry, send) -> Result` and a name for the Record."""
 
-    def __init__(self, clean: Clean) -> None:
+    def __init__(self, clean: Clean, reply_contract: ReplyContract) -> None:
         self._order = (
             (approval_guard, approval.applies),
             (timeout, always),
             (intent_guard, intent.applies),
             (clean, always),
+            (reply_contract, replycontract.applies),
         )
 
     def __call__(self, call: Call, decision: Decision) -> list[Guard]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
-from functools import lru_cache
 from time import perf_counter
 
 from proxy import decoding, replyheaders
-from proxy.body import Body, TooLong
+from proxy.body import BODILESS, Body, TooLong
 from proxy.decoding import Undecodable
 from proxy.entry import Entry
 from proxy.model import Call, Result, Send
-from proxy.outcomes import withheld
+from proxy.outcomes import oversized, whole, withheld
 from proxy.replyheaders import BadHeaders, Headers
 from proxy.scanning import Scans
 from redaction.scanner import Scanner, Unreadable
@@ -26,7 +25,6 @@ _PLAIN = re.compile(
     r"(?:text|application)/[a-z.+-]{1,40}(?:; ?charset=[A-Za-z0-9-]{1,12})?"
     r"|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT|\d{1,4}|gzip|deflate|br|zstd"
 )
-_BODILESS = frozenset({204, 205, 304})
 
 
 class Clean:
@@ -64,7 +62,7 @@ class Clean:
 
     async def _cleaned(self, call: Call, entry: Entry, result: Result) -> Result:
         reply = call.tool.reply
-        bare = call.outgoing.method == "HEAD" or result.status in _BODILESS
+        bare = call.outgoing.method == "HEAD" or result.status in BODILESS
         if not reply.redact:
             entry.unchecked("clean", "the contract turns cleaning off")
             result.headers.append(("toolwall-unchecked", "clean"))
@@ -73,7 +71,7 @@ class Clean:
             result.body = Body.of(b"") if bare else _bounded(result.body, entry, reply.most_bytes)
             return result
         scanner, started = self._scanners[reply.redact], perf_counter()
-        raw = b"" if bare else await _read(entry, result.body, reply.most_bytes)
+        raw = b"" if bare else await whole(entry.record, result.body, reply.most_bytes)
         await result.body.close()
         try:
             result.headers, counts = _clean_headers(scanner, result.headers)
@@ -94,8 +92,8 @@ class Clean:
         """The cleaned body, decoded; adds what was found to `counts`."""
         if not raw:
             return raw
-        media_type, charset = _content_type(result.headers)
-        if coding := _header(result.headers, "content-encoding"):
+        media_type, charset = replyheaders.content_type(result.headers)
+        if coding := replyheaders.value(result.headers, "content-encoding"):
             try:
                 raw = decoding.decode(raw, coding, most)
             except TooLong:
@@ -108,20 +106,13 @@ class Clean:
         return body
 
 
-async def _read(entry: Entry, body: Body, most: int) -> bytes:
-    try:
-        return await body.read(most)
-    except TooLong:
-        raise withheld(entry.record, f"It is larger than {most} bytes. Ask for less.") from None
-
-
 def _bounded(body: Body, entry: Entry, most: int) -> Body:
     async def pieces() -> AsyncGenerator[bytes, None]:
         size = 0
         async for piece in body:
             size += len(piece)
             if size > most:
-                raise withheld(entry.record, f"It is larger than {most} bytes. Ask for less.")
+                raise oversized(entry.record, most)
             yield piece
 
     return Body(pieces(), body.close)
@@ -146,22 +137,3 @@ def _tell(entry: Entry, result: Result, counts: Counter[str]) -> None:
         entry.record.redactions = dict(sorted(counts.items()))
         said = ", ".join(f"{kind}={count}" for kind, count in entry.record.redactions.items())
         result.headers.append(("toolwall-redacted", said))
-
-
-def _content_type(headers: Headers) -> tuple[str, str | None]:
-    return _parsed_type(_header(headers, "content-type"))
-
-
-@lru_cache(256)
-def _parsed_type(header: str) -> tuple[str, str | None]:
-    """Media type and charset, in lower case."""
-    media_type, _, parameters = header.partition(";")
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.strip().partition("=")
-        if name.lower() == "charset":
-            return media_type.strip().lower(), value.strip('"').lower()
-    return media_type.strip().lower(), None
-
-
-def _header(headers: Headers, name: str) -> str:
-    return next((value for each, value in headers if each == name), "")

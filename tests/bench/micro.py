@@ -21,6 +21,7 @@ from proxy.entry import Entries, Entry
 from proxy.firewall import Firewall
 from proxy.guards import Guards
 from proxy.guards.clean import Clean
+from proxy.guards.replycontract import ReplyContract
 from proxy.identity import static
 from proxy.ledger import Ledger
 from proxy.model import Call, Result
@@ -102,7 +103,7 @@ async def _house(folder: Path) -> AsyncIterator[House]:
     scans, scanners = Scans(), scanners_of(rules)
     scanner = Scanner(kinds_of("standard"))
     entries = Entries(ledger, telemetry, bytes(32), scanner)
-    guards = Guards(Clean(rules.catalog.backends, scanners, scans))
+    guards = Guards(Clean(rules.catalog.backends, scanners, scans), ReplyContract(scans))
     try:
         yield House(rules, ledger, telemetry, scanner, Firewall(rules, entries, guards, _answer_at_once))
     finally:

@@ -90,6 +90,14 @@ def test_a_refusal_is_counted_by_code() -> None:
     ]
 
 
+def test_replies_off_their_contract_are_counted_once_each() -> None:
+    metrics = CallMetrics()
+    metrics.rules("r1", [TOOL])
+    metrics.count(finished())
+    metrics.count(finished(deviations=["/a: type", "/b: type"]))
+    assert series(metrics, "toolwall.reply.deviations") == [Series((TOOL,), 1)]
+
+
 def test_calls_passed_unchecked_are_counted_once_each() -> None:
     metrics = known()
     metrics.count(finished(passed_unchecked=["clean", "size"]))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+
 import pytest
 
-from proxy.errors import CODES
-from proxy.outcomes import lost, not_sent, withheld
+from proxy.body import Body
+from proxy.errors import CODES, Refusal
+from proxy.outcomes import lost, not_sent, oversized, whole, withheld
 from proxy.record import Record
 
 
@@ -40,3 +44,20 @@ def test_a_read_whose_answer_was_lost_may_be_repeated() -> None:
 @pytest.mark.parametrize("code", ["timeout", "upstream_unreachable"])
 def test_what_was_never_sent_was_not_executed(code: str) -> None:
     assert not_sent(code, "Why.").executed == "no"
+
+
+def test_a_body_is_read_to_its_bound_and_closed_on_every_path() -> None:
+    closed: list[int] = []
+
+    async def close() -> None:
+        closed.append(1)
+
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        yield b"12"
+        yield b"34"
+
+    assert asyncio.run(whole(record(), Body(pieces(), close), 4)) == b"1234"
+    with pytest.raises(Refusal) as caught:
+        asyncio.run(whole(record(upstream_status=200), Body(pieces(), close), 3))
+    assert caught.value.detail == oversized(record(upstream_status=200), 3).detail
+    assert closed == [1, 1]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.replyheaders import PASSED, BadHeaders, kept, located
+from proxy.replyheaders import PASSED, BadHeaders, content_type, kept, located
+from proxy.replyheaders import value as value_of
 from rules.tools import Url
 
 URL = Url("http", "crm.internal", 80, "/api")
@@ -59,3 +60,22 @@ def test_where_no_prefix_stands_before_it_too(rest: str, begin: str) -> None:
 def test_a_default_port_is_a_port() -> None:
     for place in ("http://crm.internal/api/a", "http://crm.internal:80/api/a", "http://CRM.internal:080/api/a"):
         assert located([("location", place)], URL, "/crm", "/") == ([("location", "/crm/a")], 0)
+
+
+def test_a_header_that_stands_twice_is_one_value() -> None:
+    headers = [("Content-Type", "a/b"), ("X", "y"), ("content-type", "c/d")]
+    assert value_of(headers, "content-type") == "a/b, c/d"
+    assert value_of(headers, "etag") == ""
+
+
+@pytest.mark.parametrize(
+    ("header", "parsed"),
+    [
+        ("Text/Plain", ("text/plain", None)),
+        ('text/plain; x=1; Charset="UTF-8"', ("text/plain", "utf-8")),
+        ("", ("", None)),
+        ("a/b, c/d; charset=x", ("a/b, c/d", "x")),
+    ],
+)
+def test_media_type_and_charset(header: str, parsed: tuple[str, str | None]) -> None:
+    assert content_type([("Content-Type", header)]) == parsed

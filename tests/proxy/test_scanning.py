@@ -48,6 +48,17 @@ def test_small_and_large_bodies_are_cleaned_alike() -> None:
         assert counts == {"EMAIL_ADDRESS": 1}
 
 
+def test_any_work_can_be_done_apart() -> None:
+    async def play() -> tuple[int, bool]:
+        scans = Scans()
+        try:
+            return await scans.apart(lambda value: (value + 1, threading.current_thread().name.startswith("scan")), 1)
+        finally:
+            scans.close()
+
+    assert asyncio.run(play()) == (2, True)
+
+
 def test_what_cannot_be_read_is_said_so_from_a_thread_too() -> None:
     for filling in (1, INLINE_BYTES):
         with pytest.raises(Unreadable):

@@ -9,22 +9,24 @@ import pytest
 
 from proxy.guards import Guards
 from proxy.guards.clean import Clean
+from proxy.guards.replycontract import ReplyContract
 from proxy.scanning import Scans
 from rules.obligations import Approval
 
 NAMES = {
-    ("read", False): ["timeout", "clean"],
-    ("write", False): ["timeout", "intent", "clean"],
-    ("irreversible", True): ["approval", "timeout", "intent", "clean"],
-    ("read", True): ["approval", "timeout", "clean"],
+    ("read", False, "off"): ["timeout", "clean"],
+    ("write", False, "off"): ["timeout", "intent", "clean"],
+    ("irreversible", True, "enforce"): ["approval", "timeout", "intent", "clean", "reply_contract"],
+    ("read", True, "report"): ["approval", "timeout", "clean", "reply_contract"],
 }
 
 
-@pytest.mark.parametrize(("effect", "approval"), NAMES)
-def test_which_guards_and_in_which_order(effect: str, approval: bool) -> None:
-    call: Any = SimpleNamespace(tool=SimpleNamespace(effect=effect))
+@pytest.mark.parametrize(("effect", "approval", "contract"), NAMES)
+def test_which_guards_and_in_which_order(effect: str, approval: bool, contract: str) -> None:
+    reply = SimpleNamespace(contract=contract)
+    call: Any = SimpleNamespace(tool=SimpleNamespace(effect=effect, reply=reply))
     decision: Any = SimpleNamespace(obligations=(Approval("boss", 900.0),) if approval else ())
     scans = Scans()
-    guards = Guards(Clean({}, {}, scans))(call, decision)
+    guards = Guards(Clean({}, {}, scans), ReplyContract(scans))(call, decision)
     scans.close()
-    assert [guard.__name__ for guard in guards] == NAMES[effect, approval]
+    assert [guard.__name__ for guard in guards] == NAMES[effect, approval, contract]
