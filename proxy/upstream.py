@@ -2,53 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterable, Mapping
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawResponseMessage
-from yarl import URL
 
 from proxy.body import Body
-from proxy.dialler import Dialler, Forbidden
+from proxy.dialler import Forbidden
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.model import Call, Outgoing, Result
 from proxy.outcomes import lost, not_sent, withheld
+from proxy.pool import Line, Pool, Shape, UpstreamBounds
 from rules.tools import Backend
+
+__all__ = ["Upstream", "UpstreamBounds"]
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _MOST_INTERIM = 8
-_Exchange = tuple[Connection, RawResponseMessage, aiohttp.StreamReader]
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamBounds:
-    """Seconds and counts. `idle_s` is the longest wait between two pieces of a reply."""
-
-    connect_s: float = 5.0
-    idle_s: float = 30.0
-    most_connections: int = 100
-    keepalive_s: float = 15.0
-    most_header_bytes: int = 16 * 1024
+_Exchange = tuple[Line, RawResponseMessage, aiohttp.StreamReader]
 
 
 class Upstream:
-    """The backends, by name."""
+    """The backends, by name. `former` is that of the rules before: where a backend stayed, so do its connections."""
 
-    def __init__(self, backends: Mapping[str, Backend], bounds: UpstreamBounds) -> None:
-        self._lanes = {name: _Lane(backend, bounds) for name, backend in backends.items()}
+    def __init__(self, backends: Mapping[str, Backend], bounds: UpstreamBounds, former: Upstream | None = None) -> None:
+        known = {lane.way: lane for lane in former._lanes.values()} if former else {}
+        self._lanes: dict[str, _Lane] = {
+            name: known.get(_way(backend)) or _Lane(backend, bounds) for name, backend in backends.items()
+        }
 
     async def send(self, call: Call, entry: Entry) -> Result:
         """Send the call once, exactly as judged. Raises Refusal when no whole head of a reply comes back."""
         lane, outgoing = self._lanes[call.tool.backend], call.outgoing
         attempt = entry.attempt(outgoing.method, lane.url.host, lane.url.port, call.tool.path)
         try:
-            connection, message, payload = await lane.exchange(call, attempt.headers(), entry)
+            line, message, payload = await lane.exchange(call, attempt.headers(), entry)
         except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError, ValueError) as error:
             attempt.end(0, type(error).__name__)
             raise _mapped(error, entry) from None
@@ -58,65 +49,59 @@ class Upstream:
         attempt.end(message.code)
         entry.record.upstream_status = message.code
         headers = [(name.decode("latin-1"), _text(value)) for name, value in message.raw_headers]
-        return Result(message.code, headers, Body(_pieces(payload, entry), _closing(connection, payload)))
+        return Result(message.code, headers, _body(lane.pool, line, payload, entry))
 
-    async def close(self) -> None:
-        """Close every connection."""
-        for lane in self._lanes.values():
-            await lane.connector.close()
+    @property
+    def busy(self) -> bool:
+        """Whether a reply is still on its way."""
+        return any(lane.pool.busy() for lane in self._lanes.values())
+
+    async def close(self, others: Iterable[Upstream] = ()) -> None:
+        """Close every connection, but those that are also the others'."""
+        kept = {lane for other in others for lane in other._lanes.values()}
+        for lane in set(self._lanes.values()) - kept:
+            await lane.pool.close()
+
+
+def _way(backend: Backend) -> tuple[object, ...]:
+    """What the connections to a backend depend on."""
+    return backend.name, backend.url, backend.addresses
 
 
 class _Lane:
-    """The way to one backend: aiohttp's pool of connections and its parser of replies, and nothing above them.
+    """The way to one backend: a pool of connections and aiohttp's parser of replies, and nothing above them.
 
-    Its session would follow redirects, keep cookies, repeat a request whose connection dropped, and quote paths anew.
-    Here the bytes that go out are written as they are, once.
+    A client session would follow redirects, keep cookies, repeat a request whose connection dropped, and quote paths
+    anew. Here the bytes that go out are written as they are, once.
     """
 
     def __init__(self, backend: Backend, bounds: UpstreamBounds) -> None:
         self.url = backend.url
+        self.way = _way(backend)
+        self.pool = Pool(backend, bounds)
         self._bounds = bounds
         self._fixed = f"host: {backend.url.authority}\r\naccept-encoding: identity\r\n"
-        self.connector = aiohttp.TCPConnector(
-            resolver=Dialler(backend),
-            limit=bounds.most_connections,
-            keepalive_timeout=bounds.keepalive_s,
-            ttl_dns_cache=10,
-        )
-        # What the pool asks of a request: where it goes. `connect` bounds the wait for a place in the pool as well.
-        self._place = aiohttp.ClientRequest("GET", URL(str(backend.url)), loop=asyncio.get_running_loop())
-        self._timeout = aiohttp.ClientTimeout(connect=bounds.connect_s, sock_connect=bounds.connect_s)
 
     async def exchange(self, call: Call, tracing: Mapping[str, str], entry: Entry) -> _Exchange:
         """Write one request and read the head of its reply."""
-        connection = await self.connector.connect(self._place, [], self._timeout)
+        line = await self.pool.take()
         try:
-            protocol, transport = connection.protocol, connection.transport
-            if protocol is None or transport is None or transport.is_closing():
-                raise aiohttp.ServerDisconnectedError
-            self._expect(protocol, call)
+            line.expect(self._shape(call), self._bounds.most_header_bytes)
             data = _request(f"{self.url.path}{call.outgoing.target}", self._fixed, call.outgoing, tracing)
             # From here on, a failure no longer means "not sent".
             entry.sent = True
-            transport.write(data)
-            protocol.start_timeout()
-            return connection, *await _head(protocol)
+            line.transport.write(data)
+            line.protocol.start_timeout()
+            return line, *await _head(line.protocol)
         except BaseException:
-            connection.close()
+            self.pool.drop(line)
             raise
 
-    def _expect(self, protocol: ResponseHandler, call: Call) -> None:
+    def _shape(self, call: Call) -> Shape:
         idle = self._bounds.idle_s
         # A reply that is read whole within a shorter limit needs no timer of its own for each of its pieces.
         bounded = call.tool.reply.redact and call.tool.timeout_s <= idle
-        protocol.set_response_params(
-            skip_payload=call.outgoing.method == "HEAD",
-            read_until_eof=True,
-            auto_decompress=False,
-            read_timeout=None if bounded else idle,
-            max_line_size=self._bounds.most_header_bytes,
-            max_field_size=self._bounds.most_header_bytes,
-        )
+        return Shape(call.outgoing.method == "HEAD", None if bounded else idle)
 
 
 def _request(target: str, fixed: str, outgoing: Outgoing, tracing: Mapping[str, str]) -> bytes:
@@ -147,6 +132,23 @@ def _text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
+def _body(pool: Pool, line: Line, payload: aiohttp.StreamReader, entry: Entry) -> Body:
+    if payload.is_eof() and payload.exception() is None:  # it came with its head, as most do
+        data = payload.read_nowait()
+        entry.record.bytes_in += len(data)
+        pool.give(line)
+        return Body.of(data)
+
+    async def close() -> None:
+        # A connection whose reply was not read to its end cannot be used again.
+        if payload.is_eof():
+            pool.give(line)
+        else:
+            pool.drop(line)
+
+    return Body(_pieces(payload, entry), close)
+
+
 async def _pieces(payload: aiohttp.StreamReader, entry: Entry) -> AsyncGenerator[bytes, None]:
     try:
         while piece := await payload.readany():
@@ -154,17 +156,6 @@ async def _pieces(payload: aiohttp.StreamReader, entry: Entry) -> AsyncGenerator
             yield piece
     except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError) as error:
         raise withheld(entry.record, "The backend's reply broke off.", note=type(error).__name__) from None
-
-
-def _closing(connection: Connection, payload: aiohttp.StreamReader) -> Callable[[], Awaitable[None]]:
-    async def close() -> None:
-        # A connection whose reply was not read to its end cannot be used again.
-        if payload.is_eof():
-            connection.release()
-        else:
-            connection.close()
-
-    return close
 
 
 def _mapped(error: Exception, entry: Entry) -> Refusal:

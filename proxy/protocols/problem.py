@@ -34,7 +34,6 @@ def reply(refusal: Refusal, call_id: str, tool: str) -> tuple[int, list[tuple[st
     body = json.dumps(problem(refusal, call_id, tool), ensure_ascii=False).encode() + b"\n"
     headers = [
         ("Content-Type", MEDIA_TYPE),
-        ("Cache-Control", "no-store"),
         ("Toolwall-Call", call_id),
         ("Toolwall-Refused", refusal.code),
         *refusal.headers,

@@ -1,17 +1,20 @@
-"""The reverse door: aiohttp's low-level server, from bytes to an Ask and from a Result back to bytes."""
+"""The reverse door: aiohttp's parser and connections, from bytes to an Ask and from a Result back to bytes."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
+from functools import partial
+from time import time
 from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.http_parser import RawRequestMessage
+from aiohttp.http_writer import HttpVersion11
+from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
-from multidict import CIMultiDict
-from yarl import URL
 
 from proxy.errors import Refusal
 from proxy.firewall import Firewall
@@ -20,11 +23,20 @@ from proxy.model import Hail, Result
 from proxy.protocols import problem
 from proxy.protocols.head import Door
 from proxy.protocols.rest import RestAsk
+from proxy.transports.reply import bodiless, head, length
 
+_log = logging.getLogger("toolwall")
 _TOO_MANY = "Too many headers received"
 """What aiohttp says of it; there is no type of its own for it."""
 
-_NOWHERE = URL("/")
+_LINGER_S = 1.0
+"""How long the rest of a body that nobody wants is read, so that its sender sees the answer."""
+
+_ENDING = frozenset({"bad_request", "too_large", "limit_reached"})
+"""After these, what follows may be the rest of what was refused, perhaps before its head was checked."""
+
+_JOINED_BYTES = 64 * 1024
+"""A body up to this size is copied behind its head, so that both leave in one packet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +44,7 @@ class HttpBounds:
     """Limits of one listener. Times are in seconds, sizes in bytes.
 
     `idle_s` is how long a connection may stay open without a whole request head, and how long an agent may read nothing
-    of a reply that streams; `body_s` how long a request body may take. The sizes of line and fields are those that
+    of a reply; `body_s` how long a request body may take. The sizes of line and fields are those that
     common servers allow.
     """
 
@@ -67,7 +79,7 @@ class HttpDoor(web.Server):
 
     def __init__(self, firewall: Firewall, door: Door, identify: Identify, bounds: HttpBounds) -> None:
         super().__init__(
-            self._answer,
+            _unused,
             handler_cancellation=True,
             access_log=None,
             auto_decompress=False,
@@ -75,12 +87,11 @@ class HttpDoor(web.Server):
             max_field_size=bounds.most_field,
             max_headers=bounds.most_headers,
             keepalive_timeout=bounds.idle_s,
-            lingering_time=1.0,
         )
+        self.door = door
+        self.bounds = bounds
         self._firewall = firewall
-        self._door = door
         self._identify = identify
-        self._bounds = bounds
         self._calls = 0
 
     def __call__(self) -> RequestHandler:
@@ -88,95 +99,210 @@ class HttpDoor(web.Server):
 
     def full(self) -> bool:
         """Whether one more connection would be too many."""
-        return len(self._connections) > self._bounds.most_connections
+        return len(self._connections) > self.bounds.most_connections
 
-    def _make_request(self, message: RawRequestMessage, *rest: Any) -> web.BaseRequest:
-        try:
-            return super()._make_request(message, *rest)
-        except (ValueError, AttributeError):
-            # A URL whose host is no name, or none at all: left alone, the connection would neither answer nor end.
-            # The raw target, which is all that we read, tells of it.
-            return super()._make_request(message._replace(url=_NOWHERE, path=message.path or ""), *rest)
-
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        ask = RestAsk(
-            door=self._door,
-            peer=request.remote or "",
-            method=request.method,
-            raw_target=request.raw_path,
-            version=(request.version.major, request.version.minor),
-            raw_headers=request.raw_headers,
-            read_body=lambda: self._body(request),
-        )
-        if self._calls >= self._bounds.most_calls:
-            return await self._refuse(request, _busy())
+    async def answer(self, ask: Any) -> Result:
+        """The answer to one request. Raises Refusal."""
+        if self._calls >= self.bounds.most_calls:
+            ask = Malformed(self.door.name, _busy())
         self._calls += 1
         try:
-            return await self._handled(request, ask)
+            return await self._firewall.handle(ask, self._identify)
         finally:
             self._calls -= 1
 
-    async def _handled(self, request: web.BaseRequest, ask: Any) -> web.StreamResponse:
-        try:
-            result = await self._firewall.handle(ask, self._identify)
-        except Refusal as refusal:
-            return _refused(request, refusal)
-        return await _sent(request, result, self._bounds.idle_s)
 
-    async def _refuse(self, request: web.BaseRequest, refusal: Refusal) -> web.StreamResponse:
-        return await self._handled(request, Malformed(self._door.name, refusal))
+class _Connection(RequestHandler):
+    """aiohttp's connection, its parser, its queue of messages and its shutdown, with a way of ours to the answer.
 
-    async def malformed(self, request: web.BaseRequest, error: BaseException | None) -> web.StreamResponse:
-        """Answer what the parser could not read. The connection ends: nobody knows where the next message begins."""
-        if isinstance(error, LineTooLong) or getattr(error, "message", "") == _TOO_MANY:
-            refusal = Refusal("too_large", "The head of the request is larger than allowed.")
+    Its own way makes a task, a request and a response of each message, which costs more than the rules do.
+    """
+
+    __slots__ = ("_peer", "_server")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(self._manager, HttpDoor)
+        self._server = self._manager
+        peer = transport.get_extra_info("peername")
+        self._peer: str = peer[0] if isinstance(peer, tuple) else ""
+        super().connection_made(transport)
+        if self._server.full():
+            self.force_close()
+
+    async def start(self) -> None:
+        """Answer one message after the other, until the connection ends."""
+        while not self._force_close:
+            message, payload = await self._next()
+            self._request_in_progress = True
+            try:
+                keep = await self._serve(message, payload)
+            except ConnectionError:  # the agent left
+                keep = False
+            except Exception as error:
+                _log.error("a connection of %s ended by a fault: %s", self._server.door.name, type(error).__name__)
+                keep = False
+            except BaseException:
+                self.force_close()
+                raise
+            finally:
+                self._request_in_progress = False
+                if self._handler_waiter is not None and not self._handler_waiter.done():
+                    self._handler_waiter.set_result(None)
+            if not keep or self._close:
+                break
+            self._wait_for_more()
+        if not self._force_close:
+            self._task_handler = None
+            if self.transport is not None:
+                self.transport.close()
+
+    async def _next(self) -> tuple[RawRequestMessage | _ErrInfo, StreamReader]:
+        if not self._messages:
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        message, payload = self._messages.popleft()
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+        return message, payload
+
+    def _wait_for_more(self) -> None:
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+
+    async def _serve(self, message: RawRequestMessage | _ErrInfo, payload: StreamReader) -> bool:
+        """Answer one message. Whether the connection may carry another."""
+        if isinstance(message, _ErrInfo):
+            ask: Any = Malformed(self._server.door.name, _malformed(message.exc))
+            method, keep, version = "", False, HttpVersion11
         else:
-            refusal = Refusal("bad_request", "The message is not well-formed HTTP/1.1.")
-        response = await self._refuse(request, refusal)
-        response.force_close()
-        return response
-
-    async def _body(self, request: web.BaseRequest) -> bytes:
-        if not request.can_read_body:
-            return b""
-        most = self._door.most_body
-        if (request.content_length or 0) > most:
-            raise _too_large(most)
-        if "Expect" in request.headers:
-            await request._payload_writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            method, keep, version = message.method, not message.should_close, message.version
+            ask = RestAsk(
+                door=self._server.door,
+                peer=self._peer,
+                method=method,
+                raw_target=message.path,
+                version=version,
+                raw_headers=message.raw_headers,
+                read_body=partial(self._body, message, payload),
+            )
         try:
-            async with asyncio.timeout(self._bounds.body_s):
-                return await _read(request, most)
+            result = await self._server.answer(ask)
+        except Refusal as refusal:
+            status, headers, body = problem.reply(refusal, refusal.call_id, refusal.tool)
+            keep = keep and refusal.code not in _ENDING
+            await self._send(method, status, headers, body, _connection(version, keep))
+        else:
+            if result.body.whole is not None:
+                whole = result.body.whole
+                await self._send(method, result.status, result.headers, whole, _connection(version, keep))
+            else:
+                keep = await self._stream(result, version, keep)
+        # The parser stops at the head of an upgrade, and every upgrade was refused.
+        return keep and not self._upgraded and (payload.is_eof() or await self._drained(payload))
+
+    async def _send(self, method: str, status: int, headers: Any, body: bytes, connection: str) -> None:
+        transport = self.transport
+        if transport is None:
+            return
+        first = head(status, headers, length(method, status, len(body)) + connection, int(time()))
+        if bodiless(method, status):
+            transport.write(first)
+        elif len(body) <= _JOINED_BYTES:
+            transport.write(first + body)
+        else:
+            transport.writelines((first, body))
+        try:
+            await self._patiently()
+        except TimeoutError:
+            self._abort()
+
+    async def _stream(self, result: Result, version: tuple[int, ...], keep: bool) -> bool:
+        """Send a body piece by piece. Whether the connection may carry another message."""
+        chunked = version >= (1, 1)
+        keep = keep and chunked
+        framing = "Transfer-Encoding: chunked\r\n" if chunked else ""
+        async with result.body as body:
+            self._put(head(result.status, result.headers, framing + _connection(version, keep), int(time())))
+            try:
+                async for piece in body:
+                    if piece:
+                        self._put(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+                        await self._patiently()
+                self._put(b"0\r\n\r\n" if chunked else b"")
+            except (Refusal, TimeoutError):
+                # The head is out, so the only way to say "this is not whole" is to break the framing.
+                self._abort()
+                return False
+        return keep
+
+    def _put(self, data: bytes) -> None:
+        if self.transport is None:
+            raise ConnectionResetError
+        self.transport.write(data)
+
+    async def _patiently(self) -> None:
+        """Wait until the agent has read enough. One that reads nothing must not hold a place among the calls."""
+        if self._paused:
+            async with asyncio.timeout(self._server.bounds.idle_s):
+                await self._drain_helper()
+
+    def _abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+    async def _drained(self, payload: StreamReader) -> bool:
+        """Read the rest of a body that nobody wants, for a while. Whether it ended."""
+        try:
+            async with asyncio.timeout(_LINGER_S):
+                while not payload.is_eof():
+                    await payload.readany()
+        except (TimeoutError, HttpProcessingError, web.RequestPayloadError):
+            return False
+        return True
+
+    async def _body(self, message: RawRequestMessage, payload: StreamReader) -> bytes:
+        if payload.at_eof():
+            return b""
+        most = self._server.door.most_body
+        if int(message.headers.get("Content-Length", 0)) > most:
+            raise _too_large(most)
+        if "Expect" in message.headers:
+            self._put(b"HTTP/1.1 100 Continue\r\n\r\n")
+        try:
+            async with asyncio.timeout(self._server.bounds.body_s):
+                return await _read(payload, most)
         except TimeoutError:
             raise Refusal("bad_request", "The body did not arrive in time.", suggestion="Send it at once.") from None
         except (HttpProcessingError, web.RequestPayloadError):
             raise Refusal("bad_request", "The body is not framed as its head says.") from None
 
 
-class _Connection(RequestHandler):
-    """aiohttp's connection, with refusals of ours where its parser gives up."""
-
-    __slots__ = ()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        assert isinstance(self._manager, HttpDoor)
-        if self._manager.full():
-            self.force_close()
-
-    def _make_error_handler(self, err_info: _ErrInfo) -> Any:
-        manager = self._manager
-        assert isinstance(manager, HttpDoor)
-
-        async def handler(request: web.BaseRequest) -> web.StreamResponse:
-            return await manager.malformed(request, err_info.exc)
-
-        return handler
+async def _unused(_: web.BaseRequest) -> web.StreamResponse:
+    raise NotImplementedError("connections of this door do not make requests")
 
 
-async def _read(request: web.BaseRequest, most: int) -> bytes:
+def _connection(version: tuple[int, ...], keep: bool) -> str:
+    """The `Connection` line (RFC 9112, 9.3): what the version does by itself is not said."""
+    if keep == (version >= (1, 1)):
+        return ""
+    return "Connection: keep-alive\r\n" if keep else "Connection: close\r\n"
+
+
+def _malformed(error: BaseException | None) -> Refusal:
+    if isinstance(error, LineTooLong) or getattr(error, "message", "") == _TOO_MANY:
+        return Refusal("too_large", "The head of the request is larger than allowed.")
+    return Refusal("bad_request", "The message is not well-formed HTTP/1.1.")
+
+
+async def _read(payload: StreamReader, most: int) -> bytes:
     pieces, size = [], 0
-    async for piece in request.content.iter_any():
+    async for piece in payload.iter_any():
         size += len(piece)
         if size > most:
             raise _too_large(most)
@@ -195,32 +321,3 @@ def _busy() -> Refusal:
         suggestion="Wait, then repeat the call; make fewer calls at once.",
         retry_after=1,
     )
-
-
-def _refused(request: web.BaseRequest, refusal: Refusal) -> web.StreamResponse:
-    status, headers, body = problem.reply(refusal, refusal.call_id, refusal.tool)
-    response = web.Response(status=status, headers=CIMultiDict(headers), body=body)
-    response.headers["Server"] = "toolwall"
-    if refusal.code in ("bad_request", "too_large", "limit_reached"):
-        # What follows on the connection may be the rest of what was refused, perhaps before its head was checked.
-        response.force_close()
-    return response
-
-
-async def _sent(request: web.BaseRequest, result: Result, idle_s: float) -> web.StreamResponse:
-    headers = CIMultiDict([("Server", "toolwall"), ("Cache-Control", "private, no-store"), *result.headers])
-    if result.body.whole is not None:
-        return web.Response(status=result.status, headers=headers, body=result.body.whole)
-    response = web.StreamResponse(status=result.status, headers=headers)
-    async with result.body as body:
-        await response.prepare(request)
-        try:
-            async for piece in body:
-                async with asyncio.timeout(idle_s):
-                    await response.write(piece)
-        except (Refusal, TimeoutError):
-            # The head is out, so the only way to say "this is not whole" is to break the framing. An agent that reads
-            # nothing must not hold a place among the calls under way.
-            if request.transport is not None:
-                request.transport.abort()
-    return response

@@ -50,7 +50,7 @@ def told_no(told: Told, code: str, *, tool: str, executed: str = "no", reached: 
     assert said["suggestion"]
     assert said.get("tool", "") == tool
     assert head["content-type"] == "application/problem+json"
-    assert head["cache-control"] == "no-store"
+    assert head["cache-control"] == "private, no-store"
     assert ("retry-after" in head) == (retry in WAITING)
     assert record["outcome"] == ("outcome_unknown" if code == "outcome_unknown" else "refused")
     assert len(told.reached) == reached == record["attempts"]

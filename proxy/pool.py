@@ -1,0 +1,145 @@
+"""The connections to one backend: dialled by aiohttp, kept here between calls, never more than so many at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from time import monotonic
+from typing import NamedTuple
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from yarl import URL
+
+from proxy.dialler import Dialler
+from rules.tools import Backend
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamBounds:
+    """Seconds and counts. `idle_s` is the longest wait between two pieces of a reply."""
+
+    connect_s: float = 5.0
+    idle_s: float = 30.0
+    most_connections: int = 100
+    keepalive_s: float = 15.0
+    most_header_bytes: int = 16 * 1024
+
+
+class Shape(NamedTuple):
+    """How the parser of a connection reads: whether replies have bodies, and the longest wait between two pieces."""
+
+    bodiless: bool
+    read_timeout: float | None
+
+
+class Line:
+    """One connection under use. `protocol` is aiohttp's, which parses what comes back."""
+
+    __slots__ = ("_shape", "connection", "protocol", "since", "transport")
+
+    def __init__(self, connection: Connection) -> None:
+        protocol, transport = connection.protocol, connection.transport
+        if protocol is None or transport is None:
+            raise aiohttp.ServerDisconnectedError
+        self.connection = connection
+        self.protocol: ResponseHandler = protocol
+        self.transport: asyncio.Transport = transport
+        self.since = 0.0
+        self._shape: Shape | None = None
+
+    def expect(self, shape: Shape, most_header_bytes: int) -> None:
+        """Make the parser ready for a reply; one that is of the right shape is used again."""
+        if shape != self._shape:
+            self.protocol.set_response_params(
+                skip_payload=shape.bodiless,
+                read_until_eof=True,
+                auto_decompress=False,
+                read_timeout=shape.read_timeout,
+                max_line_size=most_header_bytes,
+                max_field_size=most_header_bytes,
+            )
+            self._shape = shape
+
+    def usable(self) -> bool:
+        """Whether it is open and the backend has said nothing that was not asked for."""
+        return self.protocol.is_connected() and not self.transport.is_closing() and not self.protocol.should_close
+
+
+class Pool:
+    """aiohttp's connector dials and checks certificates; what it keeps between calls is kept here, which costs less."""
+
+    def __init__(self, backend: Backend, bounds: UpstreamBounds) -> None:
+        self._bounds = bounds
+        self._loop = asyncio.get_running_loop()
+        self._connector = aiohttp.TCPConnector(resolver=Dialler(backend), limit=0, ttl_dns_cache=10)
+        # What the connector asks of a request: where it goes.
+        self._place = aiohttp.ClientRequest("GET", URL(str(backend.url)), loop=self._loop)
+        self._timeout = aiohttp.ClientTimeout(connect=bounds.connect_s, sock_connect=bounds.connect_s)
+        self._places = asyncio.Semaphore(bounds.most_connections)
+        self._idle: deque[Line] = deque()
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._taken = 0
+        self._closed = False
+
+    async def take(self) -> Line:
+        """A connection, waited for if all are in use. Raises what aiohttp raises where none can be had in time."""
+        if self._places.locked():
+            async with asyncio.timeout(self._bounds.connect_s):
+                await self._places.acquire()
+        else:
+            await self._places.acquire()
+        self._taken += 1
+        try:
+            while self._idle:
+                line = self._idle.pop()
+                if line.usable():
+                    return line
+                line.connection.close()
+            return Line(await self._connector.connect(self._place, [], self._timeout))
+        except BaseException:
+            self._free()
+            raise
+
+    def give(self, line: Line) -> None:
+        """Have back a connection whose reply was read to its end."""
+        if self._closed or not line.usable():
+            self.drop(line)
+            return
+        self._free()
+        line.since = monotonic()
+        self._idle.append(line)
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(self._bounds.keepalive_s, self._sweep)
+
+    def drop(self, line: Line) -> None:
+        """Close a connection that was taken."""
+        self._free()
+        line.connection.close()
+
+    def _free(self) -> None:
+        self._taken -= 1
+        self._places.release()
+
+    def busy(self) -> bool:
+        """Whether a connection is in use."""
+        return self._taken > 0
+
+    def _sweep(self) -> None:
+        """Close what was idle for long. The oldest stand first."""
+        oldest = monotonic() - self._bounds.keepalive_s
+        while self._idle and self._idle[0].since <= oldest:
+            self._idle.popleft().connection.close()
+        wait = self._idle[0].since - oldest if self._idle else 0
+        self._sweeper = self._loop.call_later(wait, self._sweep) if self._idle else None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self._closed = True
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        while self._idle:
+            self._idle.popleft().connection.close()
+        await self._connector.close()
