@@ -14,10 +14,10 @@ from rules.source import LoadProblem, Node
 from rules.template import Segment
 from rules.wire import FORM_TYPE, JSON_TYPE, MULTIPART_TYPE, Param, Slot
 
-_IN_QUERY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+IN_QUERY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """`token` of RFC 9110, 5.6.2: what a header or cookie name may be."""
-_OURS: Final = frozenset(
+NEVER_ARGUMENTS: Final = frozenset(
     {
         *("accept-encoding", "traceparent", "tracestate"),
         *("authorization", "connection", "content-encoding", "content-length", "content-type", "cookie", "expect"),
@@ -69,8 +69,8 @@ def place(node: Node, method: str, segments: Iterable[Segment], contract: Contra
 def is_credential_name(where: str, name: str) -> bool:
     """Whether a header or cookie of this name can hold a credential of the backend."""
     low = name.lower()
-    taken = where == "header" and ((low in _OURS - {"authorization"}) or low.startswith("toolwall-"))
-    return bool(_TOKEN.fullmatch(name)) and not taken
+    taken = where == "header" and ((low in NEVER_ARGUMENTS - {"authorization"}) or low.startswith("toolwall-"))
+    return bool(TOKEN.fullmatch(name)) and not taken
 
 
 def _body_types(node: Node) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ def _place_of(name: str, method: str, in_path: list[str], told: Node | None) -> 
         return "path"
     if said:
         return str(said.value) if isinstance(said.value, str) else next(iter(said.value))
-    return "query" if method in _IN_QUERY else "body"
+    return "query" if method in IN_QUERY else "body"
 
 
 def _wire(name: str, where: str, names: Iterable[str]) -> str:
@@ -165,9 +165,9 @@ def _wrong_params(node: Node, placed: Placed, slots: Iterable[Slot]) -> Iterator
 
 def _wrong_param(node: Node, param: Param) -> Iterator[LoadProblem]:
     wire = param.wire.lower()
-    if param.place in ("header", "cookie") and not _TOKEN.fullmatch(wire):
+    if param.place in ("header", "cookie") and not TOKEN.fullmatch(wire):
         yield _about(node, param.name, f"is not a name that a {param.place} can have")
-    if param.place == "header" and (wire in _OURS or wire.startswith("toolwall-")):
+    if param.place == "header" and (wire in NEVER_ARGUMENTS or wire.startswith("toolwall-")):
         yield _about(node, param.name, "is a header that is never an argument")
 
 
