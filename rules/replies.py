@@ -128,6 +128,11 @@ class Replies:
         return (UNDECLARED_TYPE,) if shape is None else _judge(shape, media_type, charset, body)
 
 
+def is_own_error(status: int, found: tuple[Deviation, ...]) -> bool:
+    """Whether this is an error that the contract does not know: the agent shall see the backend's own words for it."""
+    return status >= 400 and found == (UNDECLARED_STATUS,)
+
+
 def _of_type(types: Mapping[str, Shape], media_type: str) -> Shape | None:
     """The nearest of the declared types (RFC 9110, 12.5.1): the type itself, a range of its kind, or any."""
     kind = media_type.partition("/")[0]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from redaction.scanner import Scanner, Unreadable
 from rules.problems import pointer
+from rules.replies import Deviation, is_own_error
 from rules.tools import Tool
 
 BODILESS: Final = frozenset({204, 205, 304})
@@ -62,8 +63,28 @@ def returned(tool: Tool, reply: Reply) -> Returned:
     body = b"" if tool.method == "HEAD" or reply.status in BODILESS else reply.body
     if len(body) > tool.reply.most_bytes:
         return Returned(refused=f"it is larger than {tool.reply.most_bytes} bytes")
+    off = _deviations(tool, reply, body)
+    if off and tool.reply.contract == "enforce" and not is_own_error(reply.status, off):
+        return Returned(refused=f"it is off its contract: {_listed(off)}")
+    notes = (f"off its contract, which is only reported: {_listed(off)}",) if off else ()
     if not tool.reply.redact:
-        return Returned(notes=("the contract turns cleaning off",))
+        return Returned(notes=(*notes, "the contract turns cleaning off"))
+    back = _cleaned(tool, reply, body)
+    return replace(back, notes=(*notes, *back.notes))
+
+
+def _deviations(tool: Tool, reply: Reply, body: bytes) -> tuple[Deviation, ...]:
+    if tool.replies is None or tool.reply.contract == "off" or reply.status == 304:
+        return ()
+    bare = tool.method == "HEAD" or reply.status in BODILESS
+    return tool.replies.judge(reply.status, reply.media_type, None, None if bare else body)
+
+
+def _listed(off: tuple[Deviation, ...]) -> str:
+    return ", ".join(f"{each.where} ({each.what})" for each in off)
+
+
+def _cleaned(tool: Tool, reply: Reply, body: bytes) -> Returned:
     try:
         cleaned = Scanner(tool.reply.redact).clean(body, reply.media_type, None)
     except Unreadable as why:

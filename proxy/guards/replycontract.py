@@ -11,7 +11,7 @@ from proxy.outcomes import whole, withheld
 from proxy.scanning import INLINE_BYTES, Scans
 from redaction.scanner import Unreadable
 from rules.decide import Decision
-from rules.replies import UNDECLARED_STATUS, Deviation, Replies
+from rules.replies import Deviation, Replies, is_own_error
 
 
 def applies(call: Call, decision: Decision) -> bool:
@@ -34,7 +34,7 @@ class ReplyContract:
             found = await self._deviations(call, entry, result)
             entry.record.deviations = [str(each) for each in found]
             entry.check(self.__name__)
-            if found and call.tool.reply.contract == "enforce" and not _is_own_error(result.status, found):
+            if found and call.tool.reply.contract == "enforce" and not is_own_error(result.status, found):
                 raise withheld(entry.record, _said(result.status, found))
         except BaseException:
             await result.body.close()
@@ -65,11 +65,6 @@ class ReplyContract:
         if len(raw or b"") <= INLINE_BYTES:
             return replies.judge(result.status, media_type, charset, raw)
         return await self._scans.apart(replies.judge, result.status, media_type, charset, raw)
-
-
-def _is_own_error(status: int, found: tuple[Deviation, ...]) -> bool:
-    """Whether this is an error that the contract does not know: the agent shall see the backend's own words for it."""
-    return status >= 400 and found == (UNDECLARED_STATUS,)
 
 
 def _said(status: int, found: tuple[Deviation, ...]) -> str:

@@ -7,7 +7,7 @@ import pytest
 from redaction.profiles import kinds_of
 from rules.returned import Reply, Returned, returned
 from rules.tools import Reply as Settings
-from tests.rules.helpers import ruleset
+from tests.rules.helpers import CRM, ruleset
 
 CARD, MAIL = "4111111111111111", "ann@mail.example"
 JSON = "application/json"
@@ -109,3 +109,52 @@ def test_it_reads_as_words_without_values(tool):
     assert back.as_text() == "redacted EMAIL_ADDRESS at /0; CREDIT_CARD, EMAIL_ADDRESS at /1/a"
     assert returned(tool, Reply(200, "text/plain", MAIL.encode())).as_text() == "redacted EMAIL_ADDRESS at the top"
     assert Returned(refused="it is odd").as_text() == "refused: it is odd"
+
+
+SHAPE = """
+    replies:
+      200: {application/json: {type: object, properties: {id: {type: integer}, mail: {type: string, format: email}}}}
+      204: {}
+"""
+
+
+def contracted(folder, mode):
+    crm = CRM.replace("        args: {q: {type", f"{SHAPE.replace(chr(10), chr(10) + '    ')}    args: {{q: {{type")
+    crm = crm.replace("tools:", f"reply: {{contract: {mode}}}\n    tools:")
+    return ruleset(folder, "rules: [{id: a, allow: '*'}]", crm).catalog.tools["crm.search"]
+
+
+OFF = [
+    (Reply(200, JSON, b'{"id": "7"}'), "/id (type)"),
+    (Reply(201, JSON, b'{"id": 7}'), "status (is not declared)"),
+    (Reply(200, "text/plain", b"x"), "media type (is not declared)"),
+    (Reply(200, JSON, b'{"id": 7, "id": 7}'), "body (is not JSON)"),
+    (Reply(200), "body (is missing)"),
+]
+
+
+@pytest.mark.parametrize(("reply", "how"), OFF)
+def test_an_enforced_contract_refuses_what_is_off_it(tmp_path, reply, how):
+    assert returned(contracted(tmp_path, "enforce"), reply).refused == f"it is off its contract: {how}"
+
+
+@pytest.mark.parametrize(("reply", "how"), OFF)
+def test_a_reported_contract_notes_what_is_off_it(tmp_path, reply, how):
+    back = returned(contracted(tmp_path, "report"), reply)
+    assert not back.refused
+    assert back.notes == (f"off its contract, which is only reported: {how}",)
+    assert returned(contracted(tmp_path, "off"), reply).notes == ()
+
+
+def test_the_contract_is_asked_before_anything_is_taken_out(tmp_path):
+    tool = contracted(tmp_path, "enforce")
+    assert redacted(tool, f'{{"id": 7, "mail": "{MAIL}"}}') == {"/mail": {"EMAIL_ADDRESS"}}
+    assert returned(tool, Reply(200, JSON, b'{"mail": "<EMAIL_ADDRESS>"}')).refused
+
+
+def test_errors_that_the_contract_does_not_know_pass_as_they_do_in_the_sidecar(tmp_path):
+    tool = contracted(tmp_path, "enforce")
+    back = returned(tool, Reply(500, JSON, f'{{"mail": "{MAIL}"}}'.encode()))
+    assert (back.refused, set(back.redacted)) == ("", {"/mail"})
+    assert returned(tool, Reply(204)) == Returned()
+    assert returned(tool, Reply(304)) == Returned()
