@@ -56,10 +56,14 @@ def single(headers: list[tuple[str, str]]) -> dict[str, str]:
     return head
 
 
-def check(door: Door, method: str, version: tuple[int, int], head: Mapping[str, str]) -> None:
-    """Raise Refusal `bad_request` for a head that this door does not serve or that could be read in two ways."""
+def check_method(method: str) -> None:
+    """Raise Refusal `bad_request` for a method that no door serves."""
     if not _METHOD.fullmatch(method) or method in ("CONNECT", "TRACE"):
         raise bad("This method is not served here.")
+
+
+def check(door: Door, version: tuple[int, int], head: Mapping[str, str]) -> None:
+    """Raise Refusal `bad_request` for a head that this door does not serve or that could be read in two ways."""
     if version not in ((1, 1), (1, 0)):
         raise bad("Only HTTP/1.1 is served here.")
     if "upgrade" in head:

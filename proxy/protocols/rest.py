@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from proxy.model import Call, Hail, Outgoing
 from proxy.protocols import head, placing, strictjson, target
@@ -26,22 +26,83 @@ RawHeaders = tuple[tuple[bytes, bytes], ...]
 _MOST_REASON = 500
 
 
+class Greeting(NamedTuple):
+    """The head of a request, checked and read. `headers` are those that are not of one connection only, `first` holds
+    the first value of each header, `passed` are the headers that go on to any backend.
+    """
+
+    headers: list[tuple[str, str]]
+    first: dict[str, str]
+    passed: tuple[tuple[str, str], ...]
+    hail: Hail
+
+
+class Greetings:
+    """Reads the heads of one connection. The next is mostly the last again, byte for byte: then it is not read anew."""
+
+    def __init__(self, door: Door, peer: str) -> None:
+        self.door = door
+        self.peer = peer
+        self._raw: RawHeaders = ()
+        self._version = (0, 0)
+        self._last: Greeting | None = None
+
+    def read(self, method: str, version: tuple[int, int], raw: RawHeaders) -> Greeting:
+        """Raises Refusal `bad_request` for a head that this door does not serve or that could be read in two ways."""
+        head.check_method(method)
+        if self._last is None or raw != self._raw or version != self._version:
+            self._last = None
+            self._last = self._read(version, raw)
+            self._raw, self._version = raw, version
+        return self._last
+
+    def _read(self, version: tuple[int, int], raw: RawHeaders) -> Greeting:
+        headers = head.texts(raw)
+        first = head.single(headers)
+        head.check(self.door, version, first)
+        headers = head.end_to_end(headers, first)
+        passed = [(name, value) for name, value in headers if name in PASSED or name.startswith(PASSED_PREFIX)]
+        ours = (("via", "1.1 toolwall"), ("forwarded", self._forwarded(first["host"])))
+        return Greeting(headers, first, (*passed, *ours), _hail(self.peer, headers, first))
+
+    def _forwarded(self, host: str) -> str:
+        """RFC 7239. An IPv6 address stands in brackets and quotes."""
+        peer = f'"[{self.peer}]"' if ":" in self.peer else self.peer or "unknown"
+        return f'for={peer};host="{host}";proto=http'
+
+
+def _hail(peer: str, headers: list[tuple[str, str]], first: dict[str, str]) -> Hail:
+    run, key = first.get("toolwall-run", ""), first.get("toolwall-key")
+    if run and not _RUN.fullmatch(run):
+        raise bad("`Toolwall-Run` must be 1 to 128 letters, digits, or one of `._:-`.")
+    return Hail(
+        protocol="rest",
+        peer=peer,
+        # A malformed key is a wrong key: it must reach the comparison that says 401.
+        key=key if key is None or _KEY.fullmatch(key) else "",
+        run=run,
+        reason=first.get("toolwall-reason", "")[:_MOST_REASON],
+        traceparent=first.get("traceparent"),
+        tracestate=",".join(value for name, value in headers if name == "tracestate") or None,
+    )
+
+
 class RestAsk:
     """One HTTP/1.1 request. `read_body` gives the whole body, bounded by the door."""
 
     def __init__(
         self,
-        door: Door,
-        peer: str,
+        greetings: Greetings,
         method: str,
         raw_target: str,
         version: tuple[int, int],
         raw_headers: RawHeaders,
         read_body: Callable[[], Awaitable[bytes]],
     ) -> None:
-        self.listener = door.name
-        self._door = door
-        self._peer = peer
+        self.listener = greetings.door.name
+        self._greetings = greetings
+        self._door = greetings.door
+        self._peer = greetings.peer
         self._method = method
         self._target = raw_target
         self._version = version
@@ -49,23 +110,9 @@ class RestAsk:
         self._read_body = read_body
 
     def hail(self) -> Hail:
-        self._headers = head.texts(self._raw_headers)
-        self._head = first = head.single(self._headers)
-        head.check(self._door, self._method, self._version, first)
-        self._headers = head.end_to_end(self._headers, first)
-        run, key = first.get("toolwall-run", ""), first.get("toolwall-key")
-        if run and not _RUN.fullmatch(run):
-            raise bad("`Toolwall-Run` must be 1 to 128 letters, digits, or one of `._:-`.")
-        return Hail(
-            protocol="rest",
-            peer=self._peer,
-            # A malformed key is a wrong key: it must reach the comparison that says 401.
-            key=key if key is None or _KEY.fullmatch(key) else "",
-            run=run,
-            reason=first.get("toolwall-reason", "")[:_MOST_REASON],
-            traceparent=first.get("traceparent"),
-            tracestate=",".join(value for name, value in self._headers if name == "tracestate") or None,
-        )
+        self._greeting = self._greetings.read(self._method, self._version, self._raw_headers)
+        self._headers, self._head = self._greeting.headers, self._greeting.first
+        return self._greeting.hail
 
     def find(self, catalog: Catalog) -> Tool | None:
         path, self._query = target.split(self._target)
@@ -113,19 +160,18 @@ class RestAsk:
 
     def _outgoing(self, tool: Tool, jar: dict[str, str], body: bytes) -> Outgoing:
         """What was judged, byte for byte, with the headers that may go on."""
-        declared = tool.headers
-        kept = [
-            (name, value)
-            for name, value in self._headers
-            if (name in PASSED or name in declared or name.startswith(PASSED_PREFIX)) and name not in _OWN
-        ]
+        headers = self._greeting.passed
+        if tool.headers:
+            headers = (*self._declared(tool.headers), *headers)
         if jar and (baked := [f"{name}={value}" for name, value in jar.items() if name in tool.cookies]):
-            kept.append(("cookie", "; ".join(baked)))
-        headers = (*kept, ("via", "1.1 toolwall"), ("forwarded", self._forwarded()))
+            headers = (("cookie", "; ".join(baked)), *headers)
         mark = "?" if self._query or self._target.endswith("?") else ""
         return Outgoing(tool.method, f"{self._path}{mark}{self._query}", headers, body)
 
-    def _forwarded(self) -> str:
-        """RFC 7239. An IPv6 address stands in brackets and quotes."""
-        peer = f'"[{self._peer}]"' if ":" in self._peer else self._peer or "unknown"
-        return f'for={peer};host="{self._head["host"]}";proto=http'
+    def _declared(self, names: frozenset[str]) -> list[tuple[str, str]]:
+        """The headers that are arguments and that do not go on anyway."""
+        return [
+            (name, value)
+            for name, value in self._headers
+            if name in names and name not in _OWN and name not in PASSED and not name.startswith(PASSED_PREFIX)
+        ]

@@ -22,7 +22,7 @@ from proxy.identity import Identify
 from proxy.model import Hail, Result
 from proxy.protocols import problem
 from proxy.protocols.head import Door
-from proxy.protocols.rest import RestAsk
+from proxy.protocols.rest import Greetings, RestAsk
 from proxy.transports.reply import bodiless, head, length
 
 _log = logging.getLogger("toolwall")
@@ -118,13 +118,13 @@ class _Connection(RequestHandler):
     Its own way makes a task, a request and a response of each message, which costs more than the rules do.
     """
 
-    __slots__ = ("_peer", "_server")
+    __slots__ = ("_greetings", "_server")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(self._manager, HttpDoor)
         self._server = self._manager
         peer = transport.get_extra_info("peername")
-        self._peer: str = peer[0] if isinstance(peer, tuple) else ""
+        self._greetings = Greetings(self._server.door, peer[0] if isinstance(peer, tuple) else "")
         super().connection_made(transport)
         if self._server.full():
             self.force_close()
@@ -183,8 +183,7 @@ class _Connection(RequestHandler):
         else:
             method, keep, version = message.method, not message.should_close, message.version
             ask = RestAsk(
-                door=self._server.door,
-                peer=self._peer,
+                greetings=self._greetings,
                 method=method,
                 raw_target=message.path,
                 version=version,

@@ -65,4 +65,4 @@ def test_cookies() -> None:
 
 def test_a_good_head() -> None:
     for more in ({}, {"origin": "https://A.example"}, {"transfer-encoding": "Chunked"}, {"expect": "100-Continue"}):
-        head.check(DOOR, "GET", (1, 1), {"host": "localhost:1", **more})
+        head.check(DOOR, (1, 1), {"host": "localhost:1", **more})

@@ -9,7 +9,7 @@ import pytest
 
 from proxy.errors import Refusal
 from proxy.protocols.head import Door
-from proxy.protocols.rest import RestAsk
+from proxy.protocols.rest import Greetings, RestAsk
 from rules.facts import Principal, Run
 from rules.load import load
 from rules.tools import Catalog
@@ -30,7 +30,7 @@ def ask(method: str, target: str, *headers: tuple[str, str], body: bytes = b"", 
         return body
 
     raw = tuple((name.encode(), value.encode()) for name, value in (("Host", host), *headers))
-    return RestAsk(DOOR, "::1", method, target, (1, 1), raw, read)
+    return RestAsk(Greetings(DOOR, "::1"), method, target, (1, 1), raw, read)
 
 
 def called(found: RestAsk, catalog: Catalog) -> Any:
@@ -78,3 +78,28 @@ def test_nothing_is_found_for_strangers(catalog: Catalog) -> None:
 def test_a_body_that_is_not_json_by_its_type(catalog: Catalog, kind: str) -> None:
     with pytest.raises(Refusal, match="bad_request"):
         called(ask("POST", "/crm/any", ("Content-Type", kind), body=b"{}"), catalog)
+
+
+def test_a_head_that_comes_again_is_not_read_anew_and_another_one_is() -> None:
+    greetings = Greetings(DOOR, "::1")
+    host, secret = (b"Host", b"localhost"), (b"Authorization", b"Bearer " + b"x" * 8)
+    first = greetings.read("GET", (1, 1), (host, secret))
+    assert greetings.read("POST", (1, 1), (host, secret)) is first
+    assert ("authorization", "Bearer xxxxxxxx") in first.passed
+    bare = greetings.read("GET", (1, 1), (host,))
+    assert "authorization" not in bare.first
+    assert all(name != "authorization" for name, _ in bare.passed)
+
+
+def test_what_was_refused_is_refused_again_and_forgets_the_head_before() -> None:
+    greetings = Greetings(DOOR, "::1")
+    good, bad = ((b"Host", b"localhost"),), ((b"Host", b"elsewhere"),)
+    greetings.read("GET", (1, 1), good)
+    for _ in range(2):
+        with pytest.raises(Refusal, match="bad_request"):
+            greetings.read("GET", (1, 1), bad)
+    with pytest.raises(Refusal, match="bad_request"):
+        greetings.read("TRACE", (1, 1), good)
+    with pytest.raises(Refusal, match="bad_request"):
+        greetings.read("GET", (2, 0), good)
+    assert greetings.read("GET", (1, 1), good).first == {"host": "localhost"}
