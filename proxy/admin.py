@@ -37,18 +37,24 @@ Answer = Callable[[], Awaitable[web.Response]]
 
 
 async def start_admin(
-    bind_host: str, port: int, telemetry: Telemetry, readiness: Readiness, allowed_hosts: Iterable[str] = ()
+    bind_host: str,
+    port: int,
+    telemetry: Telemetry,
+    readiness: Readiness,
+    allowed_hosts: Iterable[str] = (),
+    notes: Readiness = dict,
 ) -> web.ServerRunner:
     """Listen on `bind_host`:`port` (0 for any free port, see `runner.addresses`) and serve until `runner.cleanup()`.
 
-    `readiness` names each thing that must be well, with READY or what is wrong; it is asked at each `/readyz`.
+    `readiness` names each thing that must be well, with READY or what is wrong; it is asked at each `/readyz`. So is
+    `notes`: what somebody should look at although calls are served as they should be.
     `allowed_hosts` are further names, without port, by which the listener may be called. Raises OSError where the
     address cannot be bound.
     """
     hosts = _LOOPBACK | {_plain(bind_host)} | {_plain(host) for host in allowed_hosts}
     routes: dict[str, Answer] = {
         "/healthz": _health,
-        "/readyz": partial(_ready, readiness),
+        "/readyz": partial(_ready, readiness, notes),
         "/metrics": partial(_metrics, telemetry, asyncio.Lock()),
     }
     runner = web.ServerRunner(_Server(partial(_answer, frozenset(hosts), routes)), shutdown_timeout=STOP_S)
@@ -100,13 +106,13 @@ async def _health() -> web.Response:
     return _text(200, READY)
 
 
-async def _ready(readiness: Readiness) -> web.Response:
+async def _ready(readiness: Readiness, notes: Readiness) -> web.Response:
     try:
-        checks = dict(readiness())
+        checks, noted = dict(readiness()), dict(notes())
     except Exception as error:  # what cannot say that it is ready is not
-        checks = {"readiness": f"failed ({type(error).__name__})"}
+        checks, noted = {"readiness": f"failed ({type(error).__name__})"}, {}
     ready = bool(checks) and all(said == READY for said in checks.values())
-    body = json.dumps({"ready": ready, "checks": checks})
+    body = json.dumps({"ready": ready, "checks": checks} | ({"notes": noted} if noted else {}))
     return web.Response(status=200 if ready else 503, text=body, content_type="application/json", headers=_HEADERS)
 
 

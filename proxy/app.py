@@ -6,9 +6,11 @@ import asyncio
 import errno
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 from aiohttp import http_parser, web
 
@@ -16,21 +18,21 @@ from proxy.admin import READY, start_admin
 from proxy.config import ListenerSettings, Settings
 from proxy.entry import Entries
 from proxy.firewall import Firewall
-from proxy.guards import Guards
-from proxy.guards.clean import Clean, Scanners
-from proxy.guards.replycontract import ReplyContract
+from proxy.guards.clean import Scanners
 from proxy.identity import Identify, api_key, static
 from proxy.ledger import Ledger, LedgerError
 from proxy.protocols.head import Door
+from proxy.regimes import Ready, Regimes, scanners_of
+from proxy.reload import Reloader, vetted
 from proxy.scanning import Scans
+from proxy.signature import TooMany, signature
 from proxy.state import ARGUMENTS_HASH, LEDGER_HEAD, StateError, load_key, state_folder
 from proxy.telemetry import Telemetry, TelemetrySettings
 from proxy.transports.http import HttpDoor
-from proxy.upstream import Upstream
 from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
 from rules.decide import Ruleset
-from rules.load import RulesError, load
+from rules.load import LoadProblem, RulesError
 
 _log = logging.getLogger("toolwall")
 _BACKLOG = 1024
@@ -42,10 +44,13 @@ class CannotRun(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A sidecar that serves. `doors` and `admin` are the addresses (`host:port`) that it listens on."""
+    """A sidecar that serves. `doors` and `admin` are the addresses (`host:port`) that it listens on. `reloader`
+    watches the rules.
+    """
 
     firewall: Firewall
     telemetry: Telemetry
+    reloader: Reloader
     doors: tuple[str, ...]
     admin: str
 
@@ -56,44 +61,83 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
         raise CannotRun("aiohttp runs without its C parser, which alone is strict enough: unset AIOHTTP_NO_EXTENSIONS")
     async with AsyncExitStack() as stack:
-        rules = _rules(settings)
-        scanners = scanners_of(rules)
+        seen = _signature(settings.rules)
+        first = _first(settings)
         ledger, hash_key = _ledger(settings)
         stack.callback(_close_ledger, ledger)
         telemetry = _telemetry(settings.telemetry)
         stack.push_async_callback(asyncio.to_thread, telemetry.close)
-        telemetry.rules(rules.revision, rules.catalog.tools)
         telemetry.gauge(
             "toolwall.ledger.healthy", "Whether the ledger can be written.", lambda: float(not ledger.trouble)
         )
         scans = Scans()
         stack.callback(scans.close)
-        upstream = Upstream(rules.catalog.backends, settings.upstream)
-        stack.push_async_callback(upstream.close)
+        regimes = Regimes(first, scans, settings.upstream)
+        stack.push_async_callback(regimes.close)
         entries = Entries(ledger, telemetry, hash_key, Scanner(kinds_of("standard")), settings.arguments)
-        guards = Guards(Clean(rules.catalog.backends, scanners, scans), ReplyContract(scans))
-        firewall = Firewall(rules, entries, guards, upstream.send)
+        firewall = Firewall(regimes.regime, entries)
+        telemetry.rules(first.rules.revision, first.rules.catalog.tools)
+        del first  # or it would live as long as the sidecar
+        prepare = partial(_prepare, settings, lambda: regimes.scanners)
+        tell = partial(_tell, telemetry, ledger)
+        reloader = Reloader(settings.rules, seen, prepare, regimes, firewall, tell)
+        telemetry.gauge(
+            "toolwall.rules.stale", "1 while the rules folder cannot be used.", lambda: float(bool(reloader.trouble))
+        )
         doors = [await _listen(stack, settings, firewall, each) for each in settings.listeners]
-        admin = await _admin(stack, settings, telemetry, ledger)
-        yield Running(firewall, telemetry, tuple(doors), admin)
+        admin = await _admin(stack, settings, telemetry, ledger, reloader)
+        stack.callback(reloader.close)
+        stack.push_async_callback(_ended, asyncio.create_task(reloader.watch()))
+        yield Running(firewall, telemetry, reloader, tuple(doors), admin)
 
 
-def scanners_of(rules: Ruleset) -> Scanners:
-    """One scanner for each set of kinds that the contracts name."""
-    return {kinds: Scanner(kinds) for kinds in {tool.reply.redact for tool in rules.catalog.tools.values()} if kinds}
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
-def _rules(settings: Settings) -> Ruleset:
+def _signature(folder: Path) -> bytes:
+    """The look of the rules folder, empty where it cannot be watched: the watch itself says so."""
     try:
-        rules = load(settings.rules)
+        return signature(folder)
+    except TooMany:
+        return b""
+
+
+def _first(settings: Settings) -> Ready:
+    try:
+        first = _prepare(settings, dict)
     except RulesError as error:
         raise CannotRun(f"The rules cannot be used:\n{error}") from None
-    if not rules.rules:
+    if not first.rules.rules:
         _log.warning("there are no rules in %s, so every call is refused", settings.rules)
+    return first
+
+
+def _prepare(settings: Settings, known: Callable[[], Scanners]) -> Ready:
+    """Read the rules, at the start and at each reload, in any thread. Raises RulesError.
+
+    Without rules nothing is allowed, so nothing else can be wrong: taking all of them away always works.
+    """
+    rules = vetted(settings.rules)
     unknown = {backend for each in settings.listeners for backend in each.hosts.values()} - set(rules.catalog.backends)
-    if unknown:
-        raise CannotRun(f"`hosts` names a backend that no rules file has: {', '.join(sorted(unknown))}")
-    return rules
+    if unknown and rules.rules:
+        missing = f"has no backend {', '.join(sorted(unknown))}"
+        hint = "`hosts` in toolwall.yaml names it"
+        raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", missing, hint)])
+    return Ready(rules, scanners_of(rules, known()))
+
+
+def _tell(telemetry: Telemetry, ledger: Ledger, rules: Ruleset | None, words: tuple[str, ...]) -> None:
+    """What became of a reload, for the metrics and the ledger."""
+    telemetry.reloaded(done=rules is not None)
+    if rules is None:
+        return
+    telemetry.rules(rules.revision, rules.catalog.tools)
+    try:
+        ledger.append({"kind": "rules", "revision": rules.revision, "changes": list(words)})
+    except LedgerError as error:
+        _log.error("the new revision of the rules could not be recorded: %s", error)
 
 
 def _ledger(settings: Settings) -> tuple[Ledger, bytes]:
@@ -165,12 +209,19 @@ def _cannot_listen(which: str, host: str, port: int, error: OSError) -> CannotRu
     return CannotRun(f"The {which} cannot bind {host}:{port}: {why}. Choose another `bind`, or stop what is there.")
 
 
-async def _admin(stack: AsyncExitStack, settings: Settings, telemetry: Telemetry, ledger: Ledger) -> str:
+async def _admin(
+    stack: AsyncExitStack, settings: Settings, telemetry: Telemetry, ledger: Ledger, reloader: Reloader
+) -> str:
     host, port = settings.admin
+
+    def checks() -> dict[str, str]:
+        return {"rules": READY, "ledger": ledger.trouble or READY}
+
+    def notes() -> dict[str, str]:
+        return {"rules": reloader.trouble} if reloader.trouble else {}
+
     try:
-        runner = await start_admin(
-            host, port, telemetry, lambda: {"rules": READY, "ledger": ledger.trouble or READY}, settings.admin_names
-        )
+        runner = await start_admin(host, port, telemetry, checks, settings.admin_names, notes)
     except OSError as error:
         raise _cannot_listen("admin listener", host, port, error) from None
     stack.push_async_callback(runner.cleanup)

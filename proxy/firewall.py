@@ -20,37 +20,59 @@ Guards = Callable[[Call, Decision], list[Guard]]
 """Gives the guards of one call, outermost first."""
 
 
-class Firewall:
-    """One pipeline for all doors. `rules` may be replaced at any time: each call is judged by one set of rules."""
+class Regime:
+    """One revision of the rules and what was made from it: guards, and the way to its backends.
 
-    def __init__(self, rules: Ruleset, entries: Entries, guards: Guards, send: Send) -> None:
+    A call uses one regime from its beginning to its end. `calls` are under way, up to where their answer is handed
+    over; `with` counts one.
+    """
+
+    __slots__ = ("calls", "guards", "rules", "send")
+
+    def __init__(self, rules: Ruleset, guards: Guards, send: Send) -> None:
         self.rules = rules
+        self.guards = guards
+        self.send = send
+        self.calls = 0
+
+    def __enter__(self) -> Regime:
+        self.calls += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.calls -= 1
+
+
+class Firewall:
+    """One pipeline for all doors. `regime` may be replaced at any time: no call is judged by two sets of rules."""
+
+    def __init__(self, regime: Regime, entries: Entries) -> None:
+        self.regime = regime
         self.entries = entries
-        self._guards = guards
-        self._send = send
         self._runs = Runs(entries.check_name)
 
     async def handle(self, ask: Ask, identify: Identify) -> Result:
         """The answer to one request. Raises Refusal; either way its Record is written."""
-        rules = self.rules
-        async with self.entries.open(ask.listener) as entry:
-            entry.hailed(hail := ask.hail())
-            principal = identify(hail)
-            run = self._runs.step(principal.id, hail.run, monotonic())
-            entry.identified(principal, run)
-            tool = ask.find(rules.catalog)
-            if tool is None or not rules.visible(principal, tool):
-                raise unknown_tool(entry, tool)
-            entry.found(tool)
-            call = await ask.call(entry.record.call, tool, principal, run)
-            entry.decided(call, decision := rules.decide(call.facts()))
-            if decision.denied:
-                raise refusal(decision)
-            send = self._send
-            for guard in reversed(guards := self._guards(call, decision)):
-                send = partial(guard, send=send)
-            entry.expect([guard.__name__ for guard in guards])
-            return await entry.follow(await send(call, entry))
+        with self.regime as regime:
+            rules = regime.rules
+            async with self.entries.open(ask.listener) as entry:
+                entry.hailed(hail := ask.hail())
+                principal = identify(hail)
+                run = self._runs.step(principal.id, hail.run, monotonic())
+                entry.identified(principal, run)
+                tool = ask.find(rules.catalog)
+                if tool is None or not rules.visible(principal, tool):
+                    raise unknown_tool(entry, tool)
+                entry.found(tool)
+                call = await ask.call(entry.record.call, tool, principal, run)
+                entry.decided(call, decision := rules.decide(call.facts()))
+                if decision.denied:
+                    raise refusal(decision)
+                send = regime.send
+                for guard in reversed(guards := regime.guards(call, decision)):
+                    send = partial(guard, send=send)
+                entry.expect([guard.__name__ for guard in guards])
+                return await entry.follow(await send(call, entry))
 
 
 def unknown_tool(entry: Entry, tool: Tool | None) -> Refusal:

@@ -30,7 +30,7 @@ def signature(folder: Path) -> bytes:
     digest = hashlib.blake2b(digest_size=16)
     for count, line in enumerate(_lines(str(folder))):
         if count >= MOST_ENTRIES:
-            raise TooMany(f"{folder} holds more than {MOST_ENTRIES} files and folders")
+            raise TooMany(f"holds more than {MOST_ENTRIES} files and folders")
         digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.digest()
 

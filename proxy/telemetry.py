@@ -131,6 +131,10 @@ class Telemetry:
         """Tell which rules are in force. Until then, and for every other name, a tool is called `unknown` here."""
         self._metrics.rules(revision, tools)
 
+    def reloaded(self, done: bool) -> None:
+        """Count a change of the rules folder that was put in force, or could not be."""
+        self._metrics.reloaded(done)
+
     def gauge(self, name: str, says: str, read: Callable[[], float]) -> None:
         """Add a gauge, such as `toolwall.ledger.healthy`, whose value `read` gives at each scrape."""
         self._metrics.all.append(Reading(Family(name, says, "1", ()), "gauge", lambda: {(): read()}))

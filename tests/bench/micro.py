@@ -15,10 +15,9 @@ from typing import Any
 
 import uvloop
 
-from proxy.app import scanners_of
 from proxy.body import Body
 from proxy.entry import Entries, Entry
-from proxy.firewall import Firewall
+from proxy.firewall import Firewall, Regime
 from proxy.guards import Guards
 from proxy.guards.clean import Clean
 from proxy.guards.replycontract import ReplyContract
@@ -27,8 +26,9 @@ from proxy.ledger import Ledger
 from proxy.model import Call, Result
 from proxy.protocols import strictjson
 from proxy.protocols.head import Door
-from proxy.protocols.rest import RestAsk
+from proxy.protocols.rest import Greetings, RestAsk
 from proxy.record import Record
+from proxy.regimes import scanners_of
 from proxy.scanning import Scans
 from proxy.telemetry import Telemetry, TelemetrySettings
 from redaction.profiles import kinds_of
@@ -45,6 +45,7 @@ WAITERS = 64
 STEPS = 20
 _BOT = Principal("support-bot", frozenset({"support"}), agent="support-bot", method="static")
 _DOOR = Door("127.0.0.1:8080", frozenset({"127.0.0.1"}), {})
+_GREETINGS = Greetings(_DOOR, "127.0.0.1")
 _HEADERS = ((b"Host", b"127.0.0.1:8080"), (b"Accept", b"application/json"), (b"User-Agent", b"agent/1.0"))
 _SMALL = scenarios()[0].body
 
@@ -105,7 +106,7 @@ async def _house(folder: Path) -> AsyncIterator[House]:
     entries = Entries(ledger, telemetry, bytes(32), scanner)
     guards = Guards(Clean(rules.catalog.backends, scanners, scans), ReplyContract(scans))
     try:
-        yield House(rules, ledger, telemetry, scanner, Firewall(rules, entries, guards, _answer_at_once))
+        yield House(rules, ledger, telemetry, scanner, Firewall(Regime(rules, guards, _answer_at_once), entries))
     finally:
         scans.close()
         telemetry.close()
@@ -217,8 +218,7 @@ async def _no_body() -> bytes:
 
 def _ask() -> RestAsk:
     return RestAsk(
-        door=_DOOR,
-        peer="127.0.0.1",
+        greetings=_GREETINGS,
         method="GET",
         raw_target="/desk/customers/7",
         version=(1, 1),

@@ -20,9 +20,8 @@ from typing import Any
 
 import pytest
 
-from proxy.app import CannotRun, Running, identify_of, running, scanners_of
+from proxy.app import CannotRun, Running, identify_of, running
 from proxy.config import load_config
-from rules.load import load
 from tests.doors.test_callers import KEY, KEYS, OTHER, POLICY, TOOLS
 from tests.wire import Wall, perform, wall
 
@@ -134,7 +133,18 @@ def test_a_rules_folder_that_is_not_there(tmp_path: Path) -> None:
 
 def test_hosts_may_only_name_backends_of_the_rules(tmp_path: Path) -> None:
     file = write_files(tmp_path, more=", hosts: {a.example: crm, b.example: crn, c.example: kb}")
-    assert refusal(file) == "`hosts` names a backend that no rules file has: crn, kb"
+    assert "rules:1:1: has no backend crn, kb (`hosts` in toolwall.yaml names it)" in refusal(file)
+    (tmp_path / "rules" / "policy.yaml").unlink()
+    perform(start(file))  # nothing is allowed, so nothing can be wrong
+
+
+def test_examples_that_fail_hold_up_the_start(tmp_path: Path) -> None:
+    file = write_files(tmp_path)
+    with (tmp_path / "rules" / "policy.yaml").open("a") as policy:
+        policy.write("examples:\n  - {as: {}, call: crm.get, args: {id: x}, expect: allow}\n")
+    text = refusal(file)
+    assert text.startswith("The rules cannot be used:\npolicy.yaml:")
+    assert "examples: crm.get as anyone: expected allow, got " in text
 
 
 def test_a_state_folder_that_cannot_be_used(tmp_path: Path) -> None:
@@ -265,17 +275,6 @@ def test_a_host_that_chooses_the_backend_leaves_the_path_whole(tmp_path: Path) -
                 assert told.reached[0].startswith(f"GET /api{path} HTTP/1.1\r\n".encode())
 
     perform(play())
-
-
-def test_one_scanner_for_each_set_of_kinds(tmp_path: Path) -> None:
-    write_files(tmp_path)
-    extra = [("raw", "off"), ("few", "[JWT]"), ("again", "[JWT]")]
-    with (tmp_path / "rules" / "crm.yaml").open("a") as file:
-        file.writelines(f"  {name}: {{call: GET /{name}, reply: {{redact: {kinds}}}}}\n" for name, kinds in extra)
-    kinds = {frozenset(each) for each in scanners_of(load(tmp_path / "rules"))}
-    assert frozenset({"JWT"}) in kinds
-    assert frozenset() not in kinds
-    assert len(kinds) == 2
 
 
 def test_a_listener_with_a_principal_asks_for_nothing(tmp_path: Path) -> None:

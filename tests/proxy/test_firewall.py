@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+from proxy.firewall import Regime
 from rules.load import load
 from tests.doors import house
-from tests.wire import perform, wall
+from tests.wire import perform, reply, wall
 
 
 def test_the_checks_of_a_call_in_their_order(tmp_path: Path) -> None:
@@ -30,11 +32,35 @@ def test_rules_may_change_while_it_runs(tmp_path: Path) -> None:
         async with wall(tmp_path, house.TOOLS, house.POLICY) as w:
             assert (await w.tell("GET", "/crm/secret")).reply.status == 403
             (tmp_path / "rules" / "policy.yaml").write_text("rules: [{id: all, allow: crm.secret}]")
-            w.sidecar.firewall.rules = load(tmp_path / "rules")
+            before = w.sidecar.firewall.regime
+            w.sidecar.firewall.regime = Regime(load(tmp_path / "rules"), before.guards, before.send)
             told = await w.tell("GET", "/crm/secret")
             assert told.reply.status == 200
             assert told.record["rules"] == ["all"]
             assert (await w.tell("GET", "/crm/things/7")).reply.json["code"] == "unknown_tool"
+
+    perform(play())
+
+
+def test_a_regime_knows_how_many_calls_use_it(tmp_path: Path) -> None:
+    async def play() -> None:
+        go_on, asked = asyncio.Event(), asyncio.Event()
+
+        async def slow(_: bytes) -> bytes:
+            asked.set()
+            await go_on.wait()
+            return reply()
+
+        async with wall(tmp_path, house.TOOLS, house.POLICY, slow) as w:
+            regime = w.sidecar.firewall.regime
+            call = asyncio.create_task(w.call("GET", "/crm/things/7"))
+            await asked.wait()
+            assert regime.calls == 1
+            assert (await w.call("GET", "/crm/nothing")).status == 403
+            assert regime.calls == 1
+            go_on.set()
+            assert (await call).status == 200
+            assert regime.calls == 0
 
     perform(play())
 

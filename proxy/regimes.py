@@ -1,0 +1,80 @@
+"""Regimes come and go: the one in force, and those before it whose last calls are still under way."""
+
+from __future__ import annotations
+
+import gc
+from typing import NamedTuple
+
+from proxy.firewall import Firewall, Regime
+from proxy.guards import Guards
+from proxy.guards.clean import Clean, Scanners
+from proxy.guards.replycontract import ReplyContract
+from proxy.scanning import Scans
+from proxy.upstream import Upstream, UpstreamBounds
+from redaction.scanner import Scanner
+from rules.decide import Ruleset
+
+
+class Ready(NamedTuple):
+    """Rules with what takes time to make for them."""
+
+    rules: Ruleset
+    scanners: Scanners
+
+
+def scanners_of(rules: Ruleset, known: Scanners | None = None) -> Scanners:
+    """One scanner for each set of kinds that the contracts name, made anew where it is not `known`. In any thread."""
+    wanted = {tool.reply.redact for tool in rules.catalog.tools.values()}
+    return {kinds: (known or {}).get(kinds) or Scanner(kinds) for kinds in wanted if kinds}
+
+
+class Regimes:
+    """Puts rules in force, and lets go of those before them after their last call. Lives in one event loop."""
+
+    def __init__(self, first: Ready, scans: Scans, bounds: UpstreamBounds) -> None:
+        self._scans = scans
+        self._bounds = bounds
+        self._before: list[tuple[Regime, Upstream]] = []
+        self._put(first, None)
+
+    @property
+    def scanners(self) -> Scanners:
+        """Those of the rules in force."""
+        return self._ready.scanners
+
+    def enact(self, new: Ready, firewall: Firewall) -> None:
+        """Put other rules in force. Calls under way end as they began; the next one is judged by the new rules."""
+        before = (self.regime, self._upstream)
+        self._put(new, self._upstream)
+        self._before.append(before)
+        firewall.regime = self.regime
+
+    def _put(self, new: Ready, former: Upstream | None) -> None:
+        backends = new.rules.catalog.backends
+        self._ready = new
+        self._upstream = Upstream(backends, self._bounds, former)
+        guards = Guards(Clean(backends, new.scanners, self._scans), ReplyContract(self._scans))
+        self.regime = Regime(new.rules, guards, self._upstream.send)
+
+    async def tend(self) -> None:
+        """Let go of regimes before this one that no call uses any more."""
+        over = [each for each in self._before if not each[0].calls and not each[1].busy]
+        if not over:
+            return
+        self._before = [each for each in self._before if each not in over]
+        await self._close(over)
+        if gc.get_freeze_count():
+            # What was made at start is out of the collector's sight, and with it what rules that are gone left behind.
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
+
+    async def _close(self, over: list[tuple[Regime, Upstream]]) -> None:
+        used = [self._upstream, *(upstream for _, upstream in self._before)]
+        for _, upstream in over:
+            await upstream.close(used)
+
+    async def close(self) -> None:
+        """Close every connection to every backend."""
+        for upstream in (self._upstream, *(upstream for _, upstream in self._before)):
+            await upstream.close()
