@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 from cel_expr_python import cel
@@ -33,10 +33,25 @@ _LOOP: Final = re.compile(r"\.\s*(all|exists|exists_one|map|filter)\s*\(")
 _AT: Final = re.compile(r"<input>:(\d+):(\d+): (.*)")
 
 _NUMBER: Final = r"-?(?:0|[1-9][0-9]{0,17})"
-_SIMPLE: Final = re.compile(rf"args\.([A-Za-z_]\w*)\s*(<=|>=|==|!=|<|>)\s*({_NUMBER})", re.ASCII)
-"""The commonest condition of all: an integer against a limit. Python answers it as CEL does, in a tenth of the time."""
+_WORD: Final = r""""[^"\\\x00-\x1f\x7f-\U0010ffff]*"|'[^'\\\x00-\x1f\x7f-\U0010ffff]*'"""
+_SIMPLE: Final = re.compile(
+    rf"""args\.([A-Za-z_]\w*)\s*(?:
+        (<=|>=|==|!=|<|>)\s*({_NUMBER})
+        | (==|!=)\s*({_WORD})
+        | in\s*\[\s*((?:{_NUMBER})(?:\s*,\s*(?:{_NUMBER}))*)\s*\]
+        | in\s*\[\s*((?:{_WORD})(?:\s*,\s*(?:{_WORD}))*)\s*\]
+    )""",
+    re.ASCII | re.VERBOSE,
+)
+"""The commonest conditions: an argument against a number, a word, or some of them. Python answers as CEL does, in a
+tenth of the time."""
 
-_COMPARE: Final[Mapping[str, Callable[[int, int], bool]]] = {
+_NUMBERS: Final = re.compile(_NUMBER)
+_WORDS: Final = re.compile(_WORD)
+Quick = Callable[[Any], bool | None]
+"""Answers for the value of an argument; None for one that only CEL can judge."""
+
+_COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -44,6 +59,34 @@ _COMPARE: Final[Mapping[str, Callable[[int, int], bool]]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
+
+
+def _quick(text: str) -> tuple[str, Quick] | None:
+    """The argument that a simple condition looks at, and its answer."""
+    found = _SIMPLE.fullmatch(text.strip())
+    if not found:
+        return None
+    name, order, number, same, word, numbers, words = found.groups()
+    if order:
+        return name, _of_number(partial(_turned, _COMPARE[order], int(number)))
+    if same:
+        return name, _of_word(partial(_turned, _COMPARE[same], word[1:-1]))
+    if numbers:
+        return name, _of_number(frozenset(map(int, _NUMBERS.findall(numbers))).__contains__)
+    return name, _of_word(frozenset(one[1:-1] for one in _WORDS.findall(words)).__contains__)
+
+
+def _turned(compare: Callable[[Any, Any], bool], limit: Any, value: Any) -> bool:
+    return compare(value, limit)
+
+
+def _of_number(answer: Callable[[Any], bool]) -> Quick:
+    return lambda value: answer(value) if type(value) is int and -(2**63) <= value < 2**63 else None
+
+
+def _of_word(answer: Callable[[Any], bool]) -> Quick:
+    return lambda value: answer(value) if type(value) is str and value.isascii() else None
+
 
 _PARTS: Final[Mapping[str, Callable[[Facts], Any]]] = {
     "args": lambda facts: facts.args if type(facts.args) is dict else dict(facts.args),
@@ -90,18 +133,16 @@ class When:
         bare = _TEXT.sub('""', text)
         self.uses = frozenset(name for name in VARIABLES if re.search(rf"\b{name}\b", bare))
         self._loops = _LOOP.search(bare) is not None
-        simple = _SIMPLE.fullmatch(text.strip())
-        self._simple = (simple[1], _COMPARE[simple[2]], int(simple[3])) if simple else None
+        self._simple = _quick(text)
         self._expression = _compile(text)
         _check_fields(bare)
 
     def ask(self, asking: Asking) -> bool | None:
         """Yes (True), no (False), or cannot tell (None). Never raises."""
         if self._simple:
-            name, compare, limit = self._simple
-            value = asking.argument(name)
-            if type(value) is int and -(2**63) <= value < 2**63:
-                return compare(value, limit)
+            name, quick = self._simple
+            if (known := quick(asking.argument(name))) is not None:
+                return known
         if self._loops and not 0 <= asking.elements() <= MOST_ELEMENTS:
             return None
         try:
@@ -119,6 +160,11 @@ class When:
         except Exception as error:
             return str(error)
         return str(answer) if isinstance(answer, str) else "it is not a yes or no"
+
+    def serialized(self) -> bytes:
+        """The checked expression, as a `cel.expr.CheckedExpr` in a `google.protobuf.Any`."""
+        data: bytes = self._expression.serialize()
+        return data
 
     def __repr__(self) -> str:
         return f"When({self.text!r})"

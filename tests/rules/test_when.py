@@ -207,3 +207,42 @@ def test_the_commonest_condition_is_answered_as_cel_answers_it(value, compare, l
     assert When(f"({text})")._simple is None
     assert ask(text, n=value) is ask(f"({text})", n=value)
     assert ask(text, m=value) is None
+
+
+WORDS = st.text("ab\"'\\\n\x00é\ud800 ", max_size=3) | st.sampled_from(("open", "closed", "7", 7, True, None, ["open"]))
+QUOTED = st.sampled_from(('"open"', "'open'", '"a"', "''", "'\"'", '"7"'))
+
+
+@given(WORDS, st.sampled_from(("==", "!=")), QUOTED)
+@settings(deadline=None)
+def test_a_word_is_compared_as_cel_compares_it(value, compare, word):
+    text = f"args.s {compare} {word}"
+    assert When(text)._simple is not None
+    assert ask(text, s=value) is ask(f"({text})", s=value)
+    assert ask(text, t=value) is None
+
+
+@given(VALUES | WORDS, st.lists(st.integers(-3, 3), min_size=1, max_size=3) | st.lists(QUOTED, min_size=1, max_size=3))
+@settings(deadline=None)
+def test_one_of_some_is_found_as_cel_finds_it(value, some):
+    text = f"args.x in [{', '.join(map(str, some))}]"
+    assert When(text)._simple is not None
+    assert ask(text, x=value) is ask(f"({text})", x=value)
+    assert ask(text, y=value) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "args.s == 'a\\n'",  # escapes are CEL's
+        "args.s == r'a'",
+        "args.s == 'é'",
+        "args.s in ['a', 1]",
+        "args.s in []",
+        "args.s < 'a'",
+        "args.a.b == 1",
+        "!(args.s == 'a')",
+    ],
+)
+def test_what_is_not_simple_is_left_to_cel(text):
+    assert When(text)._simple is None
