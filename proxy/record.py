@@ -12,8 +12,8 @@ class Record:
     """One call from its arrival to the last byte of its answer. Holds no credential and no unredacted value.
 
     Times are nanoseconds since the epoch; durations are milliseconds. `outcome` is one of `ok`, `refused`,
-    `client_gone`, `outcome_unknown`; it is empty while the call is under way. `deviations` says where the backend's reply
-    was off the tool's contract, in the words of the contract's schema.
+    `client_gone`, `outcome_unknown`; it is empty while the call is under way. `deviations` says where the reply
+    was off the tool's contract, in the words of its schema.
     """
 
     call: str

@@ -15,8 +15,11 @@ from rules.problems import NO_EXAMPLE, pointer
 MOST_STEPS = 200
 """Subschemas that are looked at for one place: applicators can branch and loop."""
 
+MOST_ITEMS = 8
+"""Items of an array that are told apart: `prefixItems` are few."""
+
 _APPLICATORS: Final = ("allOf", "anyOf", "oneOf")
-_FORMATS: Final = {
+FORMATS: Final = {
     "date": "2026-01-31",
     "date-time": "2026-01-31T12:00:00Z",
     "duration": "P3D",
@@ -25,9 +28,22 @@ _FORMATS: Final = {
     "ipv4": "192.0.2.1",
     "ipv6": "2001:db8::1",
     "time": "12:00:00Z",
+    "idn-email": "name@example.com",
+    "idn-hostname": "example.com",
+    "iri": "https://example.com/",
+    "iri-reference": "/path",
+    "json-pointer": "/name",
+    "regex": "^a+$",
+    "relative-json-pointer": "0",
     "uri": "https://example.com/",
+    "uri-reference": "/path",
+    "uri-template": "https://example.com/{id}",
     "uuid": "123e4567-e89b-12d3-a456-426614174000",
 }
+
+
+Node = tuple[str, Any]
+"""A subschema and the URI of its document."""
 
 
 class Guide:
@@ -67,7 +83,7 @@ class Guide:
             for word in ("additionalProperties", "unevaluatedProperties"):
                 if word in here:
                     return here[word] is not False or "patternProperties" in here
-            target = self._follow(here, base)
+            target = self.follow(here, base)
             if target is None:
                 return None
             base, here = target
@@ -89,6 +105,13 @@ class Guide:
         """A pointer in which a name that no schema declares is `*`: it is the caller's text."""
         return pointer(part if isinstance(part, int) or part in self._declared else "*" for part in path)
 
+    def anonymous(self, path: Sequence[str | int]) -> tuple[str | int, ...]:
+        """A place that stands for all those where the same is expected, without any text of the caller."""
+        return tuple(
+            (part if part < MOST_ITEMS else 0) if isinstance(part, int) else part if part in self._declared else "name"
+            for part in path
+        )
+
     def example(self, path: Sequence[str | int]) -> Any:
         """A value that the schema shows for a place, or NO_EXAMPLE."""
         places = [here for _, here in self._at(path)]
@@ -98,13 +121,17 @@ class Guide:
                     return value
         return NO_EXAMPLE
 
+    def root(self) -> list[Node]:
+        """The whole schema, before any of its references is followed."""
+        return [(ROOT, self._schema)]
+
     def top(self) -> list[tuple[str, Mapping[str, Any]]]:
         """The subschemas of the whole, each with the URI of its document, without duplicates."""
         return list(self._spread([(ROOT, self._schema)]))
 
     def below(self, here: list[tuple[str, Mapping[str, Any]]], part: str | int) -> list[tuple[str, Mapping[str, Any]]]:
         """The subschemas of a member (or item) of a place that is given by its own."""
-        return list(self._spread([(base, one) for base, node in here for one in _step(node, part)]))
+        return list(self._spread([(base, one) for base, node in here for one in step(node, part)]))
 
     def _at(self, path: Sequence[str | int]) -> list[tuple[str, Mapping[str, Any]]]:
         here = self.top()
@@ -122,13 +149,13 @@ class Guide:
                 continue
             seen.add(id(node))
             yield base, node
-            target = self._follow(node, base)
+            target = self.follow(node, base)
             todo += [target] if target else []
             todo += [(base, one) for word in _APPLICATORS for one in _as_list(node.get(word))]
             todo += [(base, node[word]) for word in ("then", "else", "if") if word in node]
             todo += [(base, one) for one in _as_dict(node.get("dependentSchemas")).values()]
 
-    def _follow(self, node: Mapping[str, Any], base: str) -> tuple[str, Any] | None:
+    def follow(self, node: Mapping[str, Any], base: str) -> tuple[str, Any] | None:
         """Where `$ref` leads, when it is a JSON pointer into a known document."""
         ref = node.get("$ref")
         if not isinstance(ref, str):
@@ -141,7 +168,7 @@ class Guide:
         return (uri, here) if isinstance(here, dict) else None
 
 
-def _step(node: Mapping[str, Any], part: str | int) -> Iterator[Any]:
+def step(node: Mapping[str, Any], part: str | int) -> Iterator[Any]:
     """The subschemas of a node for one of its members."""
     if isinstance(part, str):
         properties = _as_dict(node.get("properties"))
@@ -163,8 +190,8 @@ def _shown(here: Mapping[str, Any]) -> Iterator[Any]:
         yield from _numbers(here)
     if here.get("type") == "boolean":
         yield True
-    if here.get("format") in _FORMATS:
-        yield _FORMATS[here["format"]]
+    if here.get("format") in FORMATS:
+        yield FORMATS[here["format"]]
 
 
 def _numbers(here: Mapping[str, Any]) -> Iterator[Any]:

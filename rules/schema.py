@@ -7,6 +7,7 @@ hangs on dynamic scope or on annotations (see DISPUTED): a call is refused where
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from rules.bulk import MOST_DEPTH
 from rules.bulk import elements as elements_of
 from rules.dialects import Dialect, Flaw, dialect_of, flaws, subschemas
 from rules.documents import ROOT, BadSchema, dialect_of_file, gather
+from rules.making import at, make
 from rules.problems import MOST_PROBLEMS, NO_EXAMPLE, Problem, closest, phrase, undeclared
 from rules.samples import Guide
 
@@ -28,6 +30,12 @@ Place = Sequence[str | int]
 MOST_EXPLAINED = 1_000
 """Items and members of arguments of which every problem is looked for: finding them costs some 20 us each. Of larger
 ones the first problem is told."""
+
+MOST_EXAMPLES = 256
+"""Places of a contract whose examples are remembered: finding one can take milliseconds."""
+
+MOST_SHOWN_EXAMPLE = 2_000
+"""Characters of an example as JSON; a longer one would only fill a model's context."""
 
 MOST_ELEMENTS = 5_000
 """Items and members of arguments that get a second opinion, whose cost grows faster than its input."""
@@ -60,6 +68,7 @@ class Contract:
         if self._closed is not None:
             self._refuse_unreachable(self._closed)
         self._second = _second_opinion(schema, self.dialect, self.documents)
+        self._examples: dict[Place, Any] = {}
 
     def _refuse_unreachable(self, closed: frozenset[str]) -> None:
         """What the schema speaks of at a closed top level must be declared there."""
@@ -107,7 +116,34 @@ class Contract:
         told = [self._told(error) for error in self._errors(args, elements)]
         found = {(self.guide.safe(place), says): place for place, says in told}
         few = sorted(found)[:MOST_PROBLEMS]
-        return tuple(Problem(safe, says, self.guide.example(found[safe, says])) for safe, says in few)
+        return tuple(Problem(safe, says, self.example(found[safe, says])) for safe, says in few)
+
+    def example(self, place: Place = ()) -> Any:
+        """What could stand at a place, or all arguments in one that fits as a whole; NO_EXAMPLE where none is found.
+
+        Made from the contract alone, so it holds nothing of a caller.
+        """
+        key = self.guide.anonymous(place)
+        if key not in self._examples:
+            if len(self._examples) >= MOST_EXAMPLES:
+                self._examples.clear()
+            self._examples[key] = self._example(key)
+        return self._examples[key]
+
+    def _example(self, place: Place) -> Any:
+        found = at(make(self.guide, self._fits, place), place)
+        found = self.guide.example(place) if found is NO_EXAMPLE else found
+        return NO_EXAMPLE if found is NO_EXAMPLE or len(json.dumps(found)) > MOST_SHOWN_EXAMPLE else found
+
+    def _fits(self, args: Any) -> bool:
+        if not isinstance(args, dict) or elements_of(args) < 0:
+            return False
+        try:
+            if self._closed is not None and not args.keys() <= self._closed:
+                return False
+            return bool(self._fast.is_valid(args)) and not (self._second and self._ask_again(args, 0))
+        except (ValueError, RecursionError):
+            return False
 
     def _errors(self, args: dict[str, Any], elements: int) -> Iterator[Any]:
         if elements <= MOST_EXPLAINED:
