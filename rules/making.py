@@ -14,7 +14,7 @@ from rules.problems import NO_EXAMPLE
 from rules.samples import FORMATS, Guide, Node, step
 
 ATTEMPTS: Final = 8
-"""Ways that are tried: branches of `anyOf` and `oneOf`, with and without `if`, with the author's examples or without."""
+"""Ways that are tried: branches of `anyOf` and `oneOf`, with `if` and without, with the author's examples or not."""
 
 _MOST_NODES: Final = 2_000
 """Places that one attempt may fill. Contracts of real APIs need some tens."""

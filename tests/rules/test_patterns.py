@@ -20,7 +20,6 @@ from rules.patterns import MOST_TEXT, matching
         r"\.json$",
         "(?P<year>[12][0-9]{3})",
         "^[^a-zA-Z0-9]$",
-        "[[a]x",
         "",
     ],
 )
@@ -42,3 +41,7 @@ def test_what_cannot_be_made_is_left_out(pattern):
 def test_a_text_is_short():
     assert len(matching("a{999}")) == 999 <= MOST_TEXT
     assert matching("a{1001}") == ""
+
+
+def test_what_python_would_warn_of_is_no_trouble():
+    assert matching("[[a]x") in ("[x", "ax")
