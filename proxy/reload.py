@@ -158,13 +158,13 @@ class Reloader:
         old = self._firewall.regime.rules
         if new.rules.revision == old.revision:
             if self._trouble:
-                _log.warning("the rules are in order again, as revision %s", old.revision)
+                _log.info("the rules are in order again, as revision %s", old.revision)
         else:
             words = await self._aside(lambda: changes(old, new.rules))
             self._regimes.enact(new, self._firewall)
             took = (monotonic() - started) * 1000
             said = "; ".join(words) or "nothing that matters"
-            _log.warning("rules reloaded in %.0f ms: %s -> %s: %s", took, old.revision, new.rules.revision, said)
+            _log.info("rules reloaded in %.0f ms: %s -> %s: %s", took, old.revision, new.rules.revision, said)
             if not new.rules.rules:
                 _log.warning("there are no rules in %s any more, so every call is refused", self._folder)
             self._tell(new.rules, words)
