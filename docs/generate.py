@@ -125,8 +125,8 @@ def kind_of(shape: Shape) -> str:
 
 
 def commands() -> str:
-    lines = ["# Commands", "", "Exit codes: 0 good (warnings allowed), 1 findings, failed examples or a broken ledger,"]
-    lines += ["2 wrong usage, 3 cannot run."]
+    lines = ["# Commands", "", "Exit codes: 0 good (warnings allowed), 1 findings, failed examples, a broken ledger,"]
+    lines += ["or that what was asked for (a tool, a call) is not there, 2 wrong usage, 3 cannot run."]
     for name, command in walk(typer.main.get_command(app), "toolwall"):
         lines += ["", f"## {name}", "", (command.help or "").strip(), ""]
         for param in command.params:

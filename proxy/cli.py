@@ -1,4 +1,4 @@
-"""The command `toolwall`. Exit codes: 0 good, 1 findings or failures, 2 wrong usage, 3 cannot run."""
+"""The command `toolwall`. Exit codes: 0 good, 1 findings, failures or nothing there, 2 wrong usage, 3 cannot run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    epilog="Exit codes: 0 good, 1 findings or failures, 2 wrong usage, 3 cannot run.",
+    epilog="Exit codes: 0 good, 1 findings, failures or nothing there, 2 wrong usage, 3 cannot run.",
 )
 keys = typer.Typer(help="API keys of agents.", no_args_is_help=True)
 app.command("check")(cli_rules.check)

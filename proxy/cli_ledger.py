@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from proxy.cli_common import FINDINGS, Config, console, fail, say, settings_of, visible
+from proxy.cli_common import CANNOT_RUN, FINDINGS, Config, console, fail, say, settings_of, visible
 
 if TYPE_CHECKING:
     from rich.console import OverflowMethod
@@ -46,13 +46,13 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
 ) -> None:
     """Show one call with its intent, or a table of calls, newest first."""
-    from proxy.ledger import LedgerError, index
+    from proxy.ledger import LedgerError, NoSuchCall, index
 
     query = index.Query(tool, principal, run, decision, code, outcome, _nanoseconds(since), limit)
     try:
         found = index.show(folder_of(config), call) if call else index.find(folder_of(config), query)
     except LedgerError as error:
-        fail(str(error))
+        fail(str(error), FINDINGS if isinstance(error, NoSuchCall) else CANNOT_RUN)
     if as_json:
         _print_lines(found)
     elif call:

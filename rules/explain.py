@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
-from rules.decide import Decision, Ruleset
+from rules.decide import Decision, Ruleset, violations
 from rules.examples import outcome_of
-from rules.facts import Facts
+from rules.facts import Facts, Principal
 from rules.obligations import Approval
 from rules.rule import Effect, Rule
+from rules.schema import Problem
+from rules.whatif import arguments_in, shown, turns
 from rules.when import Asking, When
 
-MOST_SHOWN = 80
-"""Characters of an argument's value in an explanation."""
+UNKNOWN: Final = "depends on the arguments, which are not known"
 
-_ARGUMENT = re.compile(r"\bargs\.([A-Za-z_]\w*)")
+_FIELD: Final = re.compile(r"\b(principal|tool|run|network)\.(\w+)|\b(time)\b", re.ASCII)
+_LOOK: Final[Mapping[str, Callable[[Facts, str], Any]]] = {
+    "principal": lambda facts, name: (
+        sorted(facts.principal.roles) if name == "roles" else getattr(facts.principal, name)
+    ),
+    "tool": lambda facts, name: getattr(facts.tool, name),
+    "run": lambda facts, name: getattr(facts.run, name),
+    "network": lambda facts, name: facts.peer,
+    "time": lambda facts, name: facts.now.isoformat(timespec="seconds"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +49,69 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A decision with the reason of every rule about the tool. `changes` says in words what would change it."""
+    """A decision with the reason of every rule about the tool. `problems` are breaches of the contract, also of a
+    tool that is hidden. `terms` says what is needed or waived and who says so, `changes` what would change the answer.
+
+    With `blind` the arguments are not known: of the decision only "hidden" is certain.
+    """
 
     facts: Facts
     decision: Decision
+    problems: tuple[Problem, ...]
     reasons: tuple[Reason, ...]
+    terms: tuple[str, ...]
     changes: tuple[str, ...]
+    blind: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """`allow`, `approval`, a refusal code, or UNKNOWN."""
+        if self.blind and self.decision.code != "unknown_tool":
+            return UNKNOWN
+        return outcome_of(self.decision)
 
     def as_text(self) -> str:
         """All of it, for a terminal."""
-        facts, decision = self.facts, self.decision
-        lines = [f"{facts.tool.name} as {who(facts)}: {outcome_of(decision)}"]
-        lines += [f"  the tool is declared in {facts.tool.file}:{facts.tool.line}, effect {facts.tool.effect}"]
-        lines += [f"  {problem.path or '/'} {problem.problem}" for problem in decision.problems]
-        lines += [f"  {reason.as_text()}" for reason in self.reasons]
-        lines += [f"  needs {_need(one)}" for one in decision.obligations]
-        lines += [f"  waived: {name}, because: {reason}" for name, reason in decision.waived.items()]
+        lines = [f"{self.facts.tool.name} as {who(self.facts.principal)}: {self.outcome}"]
+        lines += [f"  {line}" for line in (*self._about(), *(reason.as_text() for reason in self.reasons), *self.terms)]
         if self.changes:
             lines += ["What would change it:", *(f"  - {change}" for change in self.changes)]
-        return "\n".join([*lines, f"Rules revision {decision.revision}"])
+        return "\n".join([*lines, f"Rules revision {self.decision.revision}"])
+
+    def _about(self) -> Iterator[str]:
+        tool = self.facts.tool
+        guessed = " (guessed by the importer)" if tool.guessed else ""
+        yield f"the tool is declared in {tool.file}:{tool.line}, effect {tool.effect}{guessed}"
+        if self.decision.code == "unknown_tool":
+            yield "it is hidden: whatever the arguments, no rule allows it to this caller, or a deny takes it away"
+        if self.blind:
+            return
+        yield "the arguments break the contract:" if self.problems else "the arguments fit the contract"
+        yield from (f"  {problem.path or '/'} {problem.problem}" for problem in self.problems)
 
 
-def explain(ruleset: Ruleset, facts: Facts) -> Explanation:
-    """Decide once more and say why."""
+def explain(ruleset: Ruleset, facts: Facts, *, blind: bool = False) -> Explanation:
+    """Decide once more and say why. `blind`: the arguments are not known, those of `facts` count for nothing."""
     decision = ruleset.decide(facts)
     plan = ruleset.plans.get(facts.tool.name)
     rules = sorted((*plan.denies, *plan.allows), key=lambda rule: (rule.file, rule.line)) if plan else []
     asking = Asking(facts, plan.uses if plan else frozenset())
-    reasons = tuple(_reason(rule, facts, asking) for rule in rules)
-    return Explanation(facts, decision, reasons, tuple(_changes(facts, decision, reasons)))
+    reasons = tuple(_reason(rule, facts, asking, blind) for rule in rules)
+    problems = () if blind else violations(facts)
+    certain = not blind or decision.code == "unknown_tool"
+    return Explanation(
+        facts,
+        decision,
+        problems,
+        reasons,
+        terms=() if blind else tuple(_terms(facts, decision, rules)),
+        changes=tuple(_changes(ruleset, facts, decision, reasons, blind)) if certain else (),
+        blind=blind,
+    )
 
 
-def who(facts: Facts) -> str:
+def who(principal: Principal) -> str:
     """The caller in a few words."""
-    principal = facts.principal
     parts = [principal.id]
     parts += [f"roles {', '.join(sorted(principal.roles))}"] if principal.roles else ["no roles"]
     parts += [f"agent {principal.agent}"] if principal.agent else []
@@ -80,29 +119,35 @@ def who(facts: Facts) -> str:
     return "; ".join(parts)
 
 
-def _reason(rule: Rule, facts: Facts, asking: Asking) -> Reason:
-    matched = rule.matches(facts.principal, asking)
+def _reason(rule: Rule, facts: Facts, asking: Asking, blind: bool) -> Reason:
     to = rule.to.matches(facts.principal)
     if to is not True:
-        return Reason(rule, matched, _why_not_to(rule, facts))
+        matched = to if to is False or (blind and _needs_arguments(rule)) else rule.matches(facts.principal, asking)
+        return Reason(rule, matched, _why_not_to(rule, facts.principal))
     if rule.when is None:
-        return Reason(rule, matched, "it has no condition")
-    return Reason(rule, matched, _why_when(rule.when, asking, facts))
+        return Reason(rule, True, "it has no condition")
+    if blind and _needs_arguments(rule):
+        return Reason(rule, None, f"`{rule.when.text}` asks for arguments, which are not known")
+    return Reason(rule, rule.when.ask(asking), _why_when(rule.when, asking, facts))
 
 
-def _why_not_to(rule: Rule, facts: Facts) -> str:
-    principal, to = facts.principal, rule.to
+def _needs_arguments(rule: Rule) -> bool:
+    return rule.when is not None and "args" in rule.when.uses
+
+
+def _why_not_to(rule: Rule, principal: Principal) -> str:
+    to = rule.to
     checks = (
         ("roles", to.roles, not to.roles.isdisjoint(principal.roles)),
         ("principals", to.principals, principal.id in to.principals),
         ("agents", to.agents, principal.agent in to.agents),
         ("users", to.users, principal.user in to.users),
     )
-    word, wanted = next((word, wanted) for word, wanted, fits in checks if wanted and not fits)
-    known = {"agents": principal.agent, "users": principal.user}.get(word, "known")
-    return f"it is about {word} {', '.join(sorted(wanted))}" + (
-        "" if known else f"; this caller's {word[:-1]} is unknown"
-    )
+    missed = [(word, wanted) for word, wanted, fits in checks if wanted and not fits]
+    about = " and ".join(f"{word} {', '.join(sorted(wanted))}" for word, wanted in missed)
+    known = {"agents": principal.agent, "users": principal.user}
+    unknown = [word[:-1] for word, _ in missed if not known.get(word, "known")]
+    return f"it is about {about}" + "".join(f"; this caller's {word} is unknown" for word in unknown)
 
 
 def _why_when(when: When, asking: Asking, facts: Facts) -> str:
@@ -115,25 +160,43 @@ def _why_when(when: When, asking: Asking, facts: Facts) -> str:
 
 
 def _values(when: When, facts: Facts) -> Iterator[str]:
-    """The values of the arguments that a condition names."""
-    for name in dict.fromkeys(_ARGUMENT.findall(when.text)):
-        if name in facts.args:
-            text = json.dumps(facts.args[name], ensure_ascii=True, default=lambda value: type(value).__name__)
-            yield f"args.{name} = {text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN] + ' ...'}"
-        else:
-            yield f"args.{name} missing"
+    """The values of what a condition names."""
+    for name in arguments_in(when.text):
+        yield f"args.{name} = {shown(facts.args[name])}" if name in facts.args else f"args.{name} missing"
+    for part, name, time in dict.fromkeys(_FIELD.findall(when.text)):
+        if (part or time) in when.uses:
+            yield f"{part}.{name} = {shown(_LOOK[part](facts, name))}" if part else f"time = {_LOOK[time](facts, '')}"
 
 
-def _need(one: Approval) -> str:
-    return f"an approval by {one.by or 'any approver'} within {one.within_s:g} s"
+def _terms(facts: Facts, decision: Decision, rules: Iterable[Rule]) -> Iterator[str]:
+    """What an allowed call needs and what is waived, with who says so."""
+    granting = [rule for rule in rules if rule.effect is Effect.ALLOW and rule.id in decision.rules]
+    if decision.denied:
+        return
+    for need in decision.obligations:
+        says = [f"{rule.file}:{rule.line}: {rule.id}" for rule in granting if _asks_for(need, rule)]
+        effect = f"its effect, {facts.tool.effect}"
+        yield f"needs {need.as_text()}; so {'say' if len(says) > 1 else 'says'} {' and '.join(says) or effect}"
+    for name, reason in decision.waived.items():
+        by = ", ".join(f"{rule.file}:{rule.line}: {rule.id}" for rule in granting if name in rule.waive)
+        yield f"waived: {name}, because: {reason}; so says {by}"
 
 
-def _changes(facts: Facts, decision: Decision, reasons: Iterable[Reason]) -> Iterator[str]:
-    """Edits, each of which takes away one obstacle."""
+def _asks_for(need: Approval, rule: Rule) -> bool:
+    return any(one.by in (need.by, "") for one in rule.obligations)
+
+
+def _changes(
+    ruleset: Ruleset, facts: Facts, decision: Decision, reasons: Iterable[Reason], blind: bool
+) -> Iterator[str]:
+    """Edits of the call that were tried, then edits of the rules, each of which takes away one obstacle."""
+    if not blind:
+        yield from turns(ruleset, facts, decision)
     if decision.code == "schema_violation":
         yield from (f"{problem.path or '/'}: it {problem.problem}" for problem in decision.problems)
         return
-    against = [one for one in reasons if one.rule.effect is Effect.DENY and one.matched is not False]
+    doubt = (True,) if blind else (True, None)  # a call that is not known is no doubt about it
+    against = [one for one in reasons if one.rule.effect is Effect.DENY and one.matched in doubt]
     grants = [one for one in reasons if one.rule.effect is Effect.ALLOW]
     if decision.denied:
         yield from (_narrow(one) for one in against)

@@ -20,8 +20,20 @@ class Approval:
     by: str
     within_s: float
 
+    def as_text(self) -> str:
+        """In words."""
+        return f"an approval by {self.by or 'any approver'} within {lasting(self.within_s)}"
+
 
 Obligation = Approval
+
+
+def lasting(seconds: float) -> str:
+    """A duration as rules files write it, in the largest unit that keeps it whole: `15m`."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size:.0f}{unit}"
+    return f"{seconds * 1000:g}ms"
 
 
 def merge(obligations: Iterable[Obligation]) -> tuple[Obligation, ...]:

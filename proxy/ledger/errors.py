@@ -32,6 +32,10 @@ class LedgerError(Exception):
         return cls(f"cannot {doing}: {error.strerror or error}" + (f"; {advice}" if advice else ""))
 
 
+class NoSuchCall(LedgerError):
+    """No call of the ledger, or more than one, is meant by an id or the beginning of one."""
+
+
 @contextmanager
 def told(doing: str) -> Iterator[None]:
     """Turn an OSError inside the block into a LedgerError that says what was being done."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from proxy.ledger.chain import TRAILER, Sealed, hash_at_end, unseal
-from proxy.ledger.errors import LedgerError, told
+from proxy.ledger.errors import LedgerError, NoSuchCall, told
 from proxy.ledger.segments import lines, read_at, segments_in
 
 INDEX_FILE = "index.sqlite3"
@@ -81,7 +81,7 @@ def find(folder: Path, query: Query) -> list[Sealed]:
 def show(folder: Path, call: str) -> list[Sealed]:
     """All entries of one call, in order; `call` is its id or the beginning of it.
 
-    LedgerError where no call, or more than one, begins like that.
+    NoSuchCall where no call, or more than one, begins like that.
     """
     with _fresh(folder) as index:
         found = _whole_id(index, _storable(call))
@@ -94,9 +94,9 @@ def _whole_id(index: sqlite3.Connection, start: str) -> str:
     rows = index.execute("SELECT call FROM calls WHERE call >= ? AND call < ? ORDER BY call LIMIT 6", (start, end))
     ids = [str(row[0]) for row in rows] if start else []
     if not ids:
-        raise LedgerError(f"no call in the ledger begins with {start!r}")
+        raise NoSuchCall(f"no call in the ledger begins with {start!r}")
     if len(ids) > 1 and ids[0] != start:
-        raise LedgerError(f"more than one call begins with {start!r}: {', '.join(ids[:5])}{', ...' * (len(ids) > 5)}")
+        raise NoSuchCall(f"more than one call begins with {start!r}: {', '.join(ids[:5])}{', ...' * (len(ids) > 5)}")
     return ids[0]
 
 

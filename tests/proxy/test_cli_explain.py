@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,13 @@ def test_what_would_change_it_is_told(rules: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "says"),
     [
-        (["--call", "crm.gett"], 1, "There is no tool crm.gett (did you mean crm.get?): unknown_tool."),
-        (["--call", "zzz"], 1, "There is no tool zzz: unknown_tool."),
-        (["--call", "\x1b[2J"], 1, "There is no tool \\x1b[2J: unknown_tool."),
+        (
+            ["--call", "crm.gett"],
+            1,
+            "crm.gett as somebody; no roles: unknown_tool\n  There is no tool crm.gett (did you mean crm.get?).",
+        ),
+        (["--call", "zzz", *AS_SUPPORT], 1, "zzz as somebody; roles support: unknown_tool\n  There is no tool zzz."),
+        (["--call", "\x1b[2J"], 1, "\\x1b[2J as somebody; no roles: unknown_tool\n  There is no tool \\x1b[2J."),
         (["--call", "crm.get", "--args", "{id: 7}"], 2, "--args is not JSON."),
         (["--call", "crm.get", "--args", "[7]"], 2, "--args is not a JSON object."),
         (["--call", "crm.get", "--as", "support"], 2, "--as is not JSON."),
@@ -87,26 +92,96 @@ def test_a_recorded_call_is_explained_by_the_rules_of_today(rules: Path) -> None
     recorded(rules.parent, record(arguments={"id": 7}))
     code, out, err = toolwall("explain", "01ab")
     assert (code, err) == (0, "")
-    told, changed, redacted, first, *_ = out.splitlines()
+    told, changed, redacted, first, *_, last = out.splitlines()
     assert told.startswith('Recorded: 01ab {"decision": "deny", "code": "denied"')
     assert changed == f"The rules have changed since (then {'0' * 16}, now {load(rules).revision})."
     assert redacted.startswith("Arguments are redacted in the ledger")
     assert first == "crm.get as ann; roles support: allow"
+    assert last == "Then it was denied, by the rules of today it is allow."
 
 
-def test_a_record_without_arguments_says_so(rules: Path) -> None:
-    recorded(rules.parent, record(revision=load(rules).revision))
+def test_rules_that_are_gone_are_named(rules: Path) -> None:
+    recorded(rules.parent, record(arguments={"id": 7}, rules=["no-nights", "readers", "no-eve"]))
+    assert "Gone since then: no-nights, no-eve." in toolwall("explain", "01ab")[1].splitlines()
+
+
+def test_what_comes_out_as_it_did_is_not_told_twice(rules: Path) -> None:
+    now = load(rules).revision
+    refund = {"tool": "crm.refund", "roles": ["billing"], "arguments": {"cents": 7}, "decision": "allow"}
+    recorded(
+        rules.parent,
+        record(decision="allow", code="", arguments={"id": 7}, revision=now),
+        record(call="02", code="upstream_unreachable", decision="allow", arguments={"id": 7}, revision=now),
+        record(call="03", **refund, code="approval_pending", approval="a1", revision=now),
+    )
+    for call, outcome in (("01ab", "allow"), ("02", "allow"), ("03", "approval")):
+        code, out, _ = toolwall("explain", call)
+        assert code == 0
+        assert f": {outcome}\n" in out
+        assert "Then it was" not in out
+        assert "The rules have changed" not in out
+
+
+def test_a_record_without_arguments_says_so_and_guesses_nothing(rules: Path) -> None:
+    refund = record(call="02", tool="crm.refund", roles=["billing"], revision=load(rules).revision)
+    recorded(rules.parent, record(revision=load(rules).revision), refund)
     code, out, _ = toolwall("explain", "01ab")
     assert code == 0
     assert "The ledger holds no arguments" in out
     assert "The rules have changed" not in out
+    assert "crm.get as ann; roles support: depends on the arguments, which are not known" in out.splitlines()
+    assert "policy.yaml:2: readers (allow) matches: it has no condition" in out
+    out = toolwall("explain", "02")[1]
+    assert "small (allow) cannot tell: `args.cents <= 100` asks for arguments, which are not known" in out
+    for guess in ("missing", "What would change it", "Then it was", "contract"):
+        assert guess not in out
+
+
+def test_a_hidden_tool_is_explained_without_its_arguments(rules: Path) -> None:
+    recorded(rules.parent, record(roles=[], code="unknown_tool", revision=""))
+    out = toolwall("explain", "01ab")[1]
+    assert "crm.get as ann; no roles: unknown_tool" in out.splitlines()
+    assert "policy.yaml:2: readers would allow it, but it is about roles support" in out
+    assert "Then it was" not in out
+
+
+def test_the_time_and_the_step_are_those_of_the_record(rules: Path) -> None:
+    (rules / "policy.yaml").write_text(
+        "rules: [{id: a, allow: crm.get, when: 'time.getHours() == 3 && run.step == 4 && network.peer == \"\"'}]"
+    )
+    at = int(datetime(2026, 1, 31, 3, 30, tzinfo=UTC).timestamp() * 1e9)
+    recorded(rules.parent, record(arguments={"id": 7}, started_ns=at, run="r", step=4))
+    out = toolwall("explain", "01ab")[1]
+    assert "crm.get as ann; roles support: allow" in out
+    for known in ("time = 2026-01-31T03:30:00+00:00", "run.step = 4", 'network.peer = ""'):
+        assert known in out
+    assert "The ledger holds no addresses of callers" in out
+
+
+def test_what_the_ledger_does_not_hold_is_said(rules: Path) -> None:
+    (rules / "policy.yaml").write_text("rules: [{id: a, allow: crm.get, to: {users: [ann]}}]")
+    recorded(rules.parent, record(arguments={"id": 7}))
+    assert "The ledger holds no users, so rules `to` users may come out differently." in toolwall("explain", "01ab")[1]
+
+
+def test_a_record_of_a_call_that_no_rule_was_asked_about(rules: Path) -> None:
+    recorded(rules.parent, record(decision="", code="too_large", revision="", arguments={"id": 7}))
+    out = toolwall("explain", "01ab")[1]
+    assert "It was refused before any rule was asked." in out.splitlines()
+    assert "Then it was" not in out
+
+
+@pytest.mark.parametrize("started", [10**30, -(10**30), "x", None])
+def test_a_record_with_an_odd_time_is_explained_all_the_same(rules: Path, started: Any) -> None:
+    recorded(rules.parent, record(arguments={"id": 7}, started_ns=started))
+    assert toolwall("explain", "01ab")[0] == 0
 
 
 @pytest.mark.parametrize(
     ("entry", "code", "says"),
     [
-        ({"tool": "crm.gone"}, 1, "There is no tool crm.gone"),
-        ({"call": "02"}, 3, "no call in the ledger begins with '01ab'"),
+        ({"tool": "crm.gone"}, 1, "crm.gone as ann; roles support: unknown_tool\n  There is no tool crm.gone (did"),
+        ({"call": "02"}, 1, "no call in the ledger begins with '01ab'"),
         ({"kind": "intent"}, 1, "There is no finished call 01ab in the ledger."),
     ],
 )

@@ -139,7 +139,7 @@ def test_show_of_one_call_has_its_intent_too(home: Path) -> None:
 def test_a_call_that_is_not_there_or_not_one(home: Path, id: str, says: str) -> None:
     fill(home, call(1), call(2))
     code, out, err = toolwall("show", id)
-    assert (code, out) == (3, "")
+    assert (code, out) == (1, "")
     assert err.startswith(says)
     assert err[:-1].isprintable()
 

@@ -2,7 +2,7 @@ import pytest
 
 from rules.explain import explain
 from rules.load import load
-from tests.rules.helpers import facts, ruleset
+from tests.rules.helpers import CRM, facts, ruleset
 
 POLICY = """
     rules:
@@ -103,8 +103,82 @@ def test_the_whole_text(tmp_path):
         [
             "crm.refund as p1; roles s; agent bot; user ann: allow",
             "  the tool is declared in crm.yaml:17, effect irreversible",
+            "  the arguments fit the contract",
             "  policy.yaml:1: a (allow) matches: it has no condition",
-            "  waived: approval, because: tiny",
+            "  waived: approval, because: tiny; so says policy.yaml:1: a",
             f"Rules revision {rules.revision}",
         ]
     )
+
+
+def test_everything_in_a_rule_that_is_not_about_the_caller_is_named(tmp_path):
+    policy = "rules: [{id: a, allow: crm.search, to: {roles: [r], agents: [bot], users: [u], principals: [p]}}]"
+    rules = ruleset(tmp_path, policy)
+    (reason,) = explain(rules, facts(rules, "crm.search", {"q": "x"}, "s", agent="other")).reasons
+    assert reason.matched is False
+    about = "roles r and principals p and agents bot and users u"
+    assert reason.why == f"it is about {about}; this caller's user is unknown"
+
+
+def test_values_of_all_that_a_condition_asks_for_are_shown(tmp_path):
+    when = "args.q == 'x' && args['limit'] > 1 && 'a' in principal.roles && run.step > 1 && time.getHours() > 1 "
+    rules = ruleset(tmp_path, f'rules: [{{id: a, allow: crm.search, when: "{when} && network.peer != tool.name"}}]')
+    (reason,) = explain(rules, facts(rules, "crm.search", {"q": "x", "limit": 2}, "b")).reasons
+    assert reason.why.endswith(
+        'with args.q = "x", args.limit = 2, principal.roles = ["b"], run.step = 1, time = 2026-03-04T05:06:07+00:00, '
+        'network.peer = "10.0.0.9", tool.name = "crm.search"'
+    )
+
+
+def test_a_word_inside_of_a_text_is_no_fact(tmp_path):
+    rules = ruleset(tmp_path, """rules: [{id: a, allow: crm.search, when: 'args.q == "principal.id or time"'}]""")
+    (reason,) = explain(rules, facts(rules, "crm.search", {"q": "x"})).reasons
+    assert reason.why == '`args.q == "principal.id or time"` is false with args.q = "x"'
+
+
+def test_a_hidden_tool_says_so_and_shows_what_else_is_wrong(tmp_path):
+    text = told(tmp_path, "crm.refund", {"order_id": 2}, "billing").as_text()
+    assert "it is hidden: whatever the arguments" in text
+    assert "  the arguments break the contract:\n    /amount_cents is missing" in text
+
+
+def test_needs_say_who_asks_for_them(tmp_path):
+    policy = """
+    rules:
+      - {id: one, allow: crm.refund, to: {roles: [s]}, require: {approval: {by: boss, within: 15m}}}
+      - {id: two, allow: crm.refund, to: {roles: [s]}, require: {approval: {by: audit, within: 1h}}}
+      - {id: three, allow: crm.refund, to: {roles: [t]}, require: {approval: {by: boss, within: 1m}}}
+      - {id: wipers, allow: crm.wipe}
+    """
+    rules = ruleset(tmp_path, policy)
+    lines = explain(rules, facts(rules, "crm.refund", REFUND, "s")).as_text().splitlines()
+    assert "  needs an approval by audit within 1h; so says policy.yaml:3: two" in lines
+    assert "  needs an approval by boss within 15m; so says policy.yaml:2: one" in lines
+    lines = explain(rules, facts(rules, "crm.wipe", {})).as_text().splitlines()
+    assert "  needs an approval by any approver within 15m; so says its effect, admin" in lines
+
+
+def test_a_guessed_effect_is_told_as_a_guess(tmp_path):
+    rules = ruleset(
+        tmp_path,
+        "rules: [{id: a, allow: '*'}]",
+        CRM.replace("effect: irreversible", "effect: irreversible\n        guessed: true"),
+    )
+    assert (
+        "effect irreversible (guessed by the importer)" in explain(rules, facts(rules, "crm.refund", REFUND)).as_text()
+    )
+
+
+def test_without_the_arguments_only_what_is_certain_is_told(tmp_path):
+    rules = ruleset(tmp_path, POLICY)
+    blind = explain(rules, facts(rules, "crm.refund", {}, "support"), blind=True)
+    assert blind.outcome == "depends on the arguments, which are not known"
+    assert (blind.problems, blind.terms, blind.changes) == ((), (), ())
+    readers, no_root = blind.reasons
+    assert (readers.matched, no_root.matched) == (None, None)
+    assert no_root.why == "`args.order_id == 1` asks for arguments, which are not known"
+    hidden = explain(rules, facts(rules, "crm.refund", {}, "billing"), blind=True)
+    assert hidden.outcome == "unknown_tool"
+    assert hidden.changes == ("policy.yaml:2: readers would allow it, but it is about roles support",)
+    wipe = explain(rules, facts(rules, "crm.wipe", {}), blind=True)
+    assert [one.matched for one in wipe.reasons] == [True]

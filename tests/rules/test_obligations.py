@@ -3,7 +3,7 @@ from itertools import permutations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.obligations import Approval, merge
+from rules.obligations import Approval, lasting, merge
 
 approvals = st.builds(Approval, st.sampled_from(["", "boss", "audit"]), st.sampled_from([1.0, 60.0, 900.0]))
 
@@ -37,3 +37,26 @@ def test_what_is_left_is_at_least_as_strict_as_each_that_was_asked(asked):
     merged = merge(asked)
     for one in asked:
         assert any(one.by in ("", left.by) and left.within_s <= one.within_s for left in merged)
+
+
+def test_a_duration_reads_as_it_is_written():
+    said = {
+        0.5: "500ms",
+        0.0015: "1.5ms",
+        1: "1s",
+        90: "90s",
+        60: "1m",
+        900: "15m",
+        5400: "90m",
+        3600: "1h",
+        86400: "1d",
+    }
+    for seconds, text in said.items():
+        assert lasting(seconds) == text
+    assert lasting(90000) == "25h"
+    assert lasting(1.5) == "1500ms"
+
+
+def test_an_approval_reads_as_words():
+    assert Approval("boss", 900).as_text() == "an approval by boss within 15m"
+    assert Approval("", 86400).as_text() == "an approval by any approver within 1d"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from proxy.ledger import Ledger, LedgerError
+from proxy.ledger import Ledger, LedgerError, NoSuchCall
 from proxy.ledger.index import INDEX_FILE, UNFINISHED, Query, find, show
 from proxy.ledger.segments import segments_in
 from tests.proxy.ledger.helpers import KEY, call, write
@@ -81,10 +81,10 @@ def test_the_beginning_of_an_id_is_enough(tmp_path: Path) -> None:
         return show(tmp_path / "ledger", start)[0].entry["call"]
 
     assert (shown("aab"), shown("aac"), shown("aacd"), shown("b_")) == ("aab", "aac", "aacd", "b_c")
-    with pytest.raises(LedgerError, match=r"more than one call begins with 'aa': aab, aac, aacd$"):
+    with pytest.raises(NoSuchCall, match=r"more than one call begins with 'aa': aab, aac, aacd$"):
         shown("aa")
     for start in ("", "x", "aabx", "%", "AAB"):
-        with pytest.raises(LedgerError, match="no call in the ledger begins with"):
+        with pytest.raises(NoSuchCall, match="no call in the ledger begins with"):
             shown(start)
 
 
@@ -158,7 +158,7 @@ def test_strange_values_do_not_stop_a_search(tmp_path: Path) -> None:
     ledger.close()
     assert len(find(tmp_path / "ledger", Query())) == 3
     assert find(tmp_path / "ledger", Query(tool="x\x00\ud800"))[0].entry["call"] == "call-00002"
-    with pytest.raises(LedgerError, match="no call"):
+    with pytest.raises(NoSuchCall, match="no call"):
         show(tmp_path / "ledger", "\udcff")
 
 
