@@ -33,9 +33,7 @@ def _lines(
     found = {
         "added": after.keys() - before.keys(),
         "removed": before.keys() - after.keys(),
-        "changed": {
-            name for name in before.keys() & after.keys() if meaning(before[name]) != meaning(after[name])
-        },
+        "changed": {name for name in before.keys() & after.keys() if meaning(before[name]) != meaning(after[name])},
     }
     return (f"{what} {how}: {_listed(sorted(names))}" for how, names in found.items() if names)
 
