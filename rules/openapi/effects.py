@@ -1,0 +1,67 @@
+"""Guesses: what an operation does to the world, by its method and its names. A person looks at each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Final
+
+from rules.openapi.names import word_set, words
+from rules.tools import Harm
+
+_ASKING: Final = word_set(
+    "search query find lookup list describe get count scan suggest autocomplete exists preview estimate"
+)
+"""Verbs of operations that only look, when they come first."""
+
+_CHANGING: Final = word_set(
+    """add apply approve archive assign attach block change clear clone close complete confirm copy create deploy
+    detach disable edit enable execute forget grant import insert install invite join kick leave lock mark merge
+    migrate modify move open patch pause post put rebuild register reject remove rename replace request reset
+    restart restore resume rotate run save set setup share start stop submit subscribe swap sync trigger unlink
+    unlock unsubscribe update upload upsert write"""
+)
+_FOR_GOOD: Final = word_set(
+    """ban cancel capture charge delete deletes destroy drop erase expire pay payout payouts purge refund refunds
+    revoke send terminate transfer transfers void wipe withdraw"""
+)
+"""Nothing takes these back: data is gone, money or a message is out."""
+
+_ADMIN: Final = word_set(
+    """admin admins administration administrator administrators sudo superuser impersonate impersonation root iam
+    permission permissions role roles rolebinding rolebindings clusterrole clusterroles clusterrolebinding
+    clusterrolebindings policies apikey apikeys credential credentials secret secrets"""
+)
+"""Who may do what, and the keys to it."""
+
+_ADMIN_PAIRS: Final = (("api", "key"), ("api", "keys"), ("access", "token"), ("access", "tokens"), ("access", "keys"))
+_ADMIN_ALWAYS: Final = word_set("admin admins administration administrator administrators sudo superuser")
+"""Even to look is for administrators."""
+
+
+def guess(method: str, path: str, name: str, tags: Iterable[str] = ()) -> Harm:
+    """The effect of an operation: read, write, irreversible or admin. Where names and method differ, the graver."""
+    said = words(name)
+    literal = [word for segment in path.split("/") if "{" not in segment for word in words(segment)]
+    all_words = {*said, *literal}
+    looks = _only_looks(method, said, all_words)
+    if all_words & _ADMIN_ALWAYS or any(_ADMIN_ALWAYS & set(words(tag)) for tag in tags):
+        return "admin"
+    if looks:
+        return "read"
+    if all_words & _ADMIN or any(pair in pairwise(said) for pair in _ADMIN_PAIRS):
+        return "admin"
+    if method == "DELETE" or all_words & _FOR_GOOD:
+        return "irreversible"
+    return "write"
+
+
+def _only_looks(method: str, said: list[str], everything: set[str]) -> bool:
+    """Whether nothing speaks for a change: for a GET no verb of change comes first, for others a question does."""
+    if method in ("GET", "HEAD", "OPTIONS"):
+        verbs = [word for word in said if word not in ("get", "head", "options")][:1]
+        return not set(verbs) & (_CHANGING | _FOR_GOOD)
+    if method != "POST" or everything & (_CHANGING | _FOR_GOOD):
+        return False
+    verbs = [word for word in said if word not in ("post", "batch", "bulk")][:1]
+    return bool(set(verbs) & _ASKING)

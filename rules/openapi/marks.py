@@ -1,0 +1,108 @@
+"""`readOnly` and `writeOnly`: which members of a schema do not travel in requests, and which not in replies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal
+
+from rules.openapi.references import BadReference, Document, Spot
+
+Side = Literal["request", "reply"]
+
+_HIDDEN: Final[Mapping[Side, str]] = {"request": "readOnly", "reply": "writeOnly"}
+_MOST_BRANCHES: Final = 8
+"""Of `allOf` in `allOf`: as deep as members are looked for."""
+
+
+class Marks:
+    """Looks the marks of a document's schemas up, and remembers what it found."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._edges: dict[tuple[str, str], tuple[set[str], list[Spot]]] = {}
+        self._known: dict[tuple[str, str, str], bool] = {}
+
+    def hidden(self, schema: Any, file: str, side: Side, depth: int = 0) -> frozenset[str]:
+        """The members of an object that do not travel on this side, those of its `allOf` too."""
+        if not isinstance(schema, dict) or depth > _MOST_BRANCHES:
+            return frozenset()
+        members = mapping(schema.get("properties"))
+        found = {name for name, one in members.items() if self._is_hidden(one, file, side)}
+        for branch in sequence(schema.get("allOf")):
+            spot = self._follow(branch, file)
+            found |= self.hidden(spot.value, spot.file, side, depth + 1)
+        return frozenset(found)
+
+    def _is_hidden(self, schema: Any, file: str, side: Side) -> bool:
+        """Whether the mark stands beside a reference, or where it leads."""
+        mark = _HIDDEN[side]
+        if not isinstance(schema, dict):
+            return False
+        return schema.get(mark) is True or mapping(self._follow(schema, file).value).get(mark) is True
+
+    def _follow(self, schema: Any, file: str) -> Spot:
+        try:
+            return self._document.follow(schema, file)
+        except BadReference:
+            return Spot(file, "", {})
+
+    def differs(self, spot: Spot, side: Side) -> bool:
+        """Whether something that does not travel on this side can be reached from a place."""
+        mark = _HIDDEN[side]
+        known = self._known.get((spot.file, spot.pointer, mark))
+        if known is not None:
+            return known
+        found, seen = self._search(spot, mark)
+        for file, pointer in [(spot.file, spot.pointer)] if found else seen:
+            self._known[file, pointer, mark] = found
+        return found
+
+    def _search(self, start: Spot, mark: str) -> tuple[bool, set[tuple[str, str]]]:
+        seen = {(start.file, start.pointer)}
+        todo = [start]
+        while todo:
+            words, below = self._edges_of(todo.pop())
+            fresh = [one for one in below if (one.file, one.pointer) not in seen]
+            if mark in words or any(self._known.get((one.file, one.pointer, mark)) for one in fresh):
+                return True, seen
+            seen.update((one.file, one.pointer) for one in fresh)
+            todo += fresh
+        return False, seen
+
+    def _edges_of(self, spot: Spot) -> tuple[set[str], list[Spot]]:
+        """The marks that stand in a schema, and where its references lead."""
+        key = (spot.file, spot.pointer)
+        if key not in self._edges:
+            words: set[str] = set()
+            below: list[Spot] = []
+            for part in parts(spot.value):
+                words.update(word for word in _HIDDEN.values() if part.get(word) is True)
+                if "$ref" in part:
+                    try:
+                        below.append(self._document.find(part["$ref"], spot.file))
+                    except BadReference:
+                        continue
+            self._edges[key] = words, below
+        return self._edges[key]
+
+
+def parts(value: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping in a value, itself first."""
+    todo = [value]
+    while todo:
+        here = todo.pop()
+        if isinstance(here, dict):
+            yield here
+            todo += here.values()
+        elif isinstance(here, list):
+            todo += here
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """The value where it is a mapping, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def sequence(value: Any) -> list[Any]:
+    """The value where it is a list, else an empty one."""
+    return value if isinstance(value, list) else []

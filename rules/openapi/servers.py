@@ -1,0 +1,84 @@
+"""Where the API is: the server that a document names, and what else it could have been."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from rules.backends import parse_url
+from rules.openapi.marks import mapping, sequence
+from rules.openapi.references import Document
+
+MOST_OTHERS: Final = 10
+"""Other servers that a comment names."""
+
+_VARIABLE: Final = re.compile(r"\{([^{}]+)\}")
+
+
+@dataclass(slots=True)
+class Server:
+    """A backend's address. `others` are further ones that the document offers. `is_placeholder`: it names none."""
+
+    url: str
+    others: list[str] = field(default_factory=list)
+    is_placeholder: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+
+def server(document: Document, name: str, given: str = "") -> Server:
+    """The address: `given` (the operator's word), else the first of the document's, https before http.
+
+    Raises ValueError where the given one is no address.
+    """
+    offered = _offered(document.root)
+    if given:
+        return Server(str(parse_url(given)), [one for one in offered if one != given][:MOST_OTHERS])
+    usable = [one for one in offered if _is_url(one)]
+    usable.sort(key=lambda one: not one.startswith("https://"))
+    if usable:
+        return Server(str(parse_url(usable[0])), [one for one in offered if one != usable[0]][:MOST_OTHERS])
+    path = next((one for one in offered if one.startswith("/") and _is_url(f"https://a{one}")), "")
+    told = "it names no server" if not offered else f"its server {offered[0][:100]} says no host"
+    host = name.replace("_", "-").strip("-")
+    return Server(
+        f"https://{host}.invalid{path.rstrip('/')}", offered[:MOST_OTHERS], True, [f"{told}: say where the API is"]
+    )
+
+
+def own(value: Any) -> list[str]:
+    """The addresses of an operation's or path's own `servers`."""
+    return [_filled(mapping(one)) for one in sequence(value)]
+
+
+def _offered(root: Mapping[str, Any]) -> list[str]:
+    found = own(root.get("servers"))
+    if isinstance(root.get("host"), str):
+        schemes = [str(one) for one in sequence(root.get("schemes"))] or ["https"]
+        found += [f"{one}://{root['host']}{root.get('basePath') or ''}" for one in schemes]
+    elif isinstance(root.get("basePath"), str):
+        found.append(root["basePath"])
+    return list(dict.fromkeys(one for one in found if one))
+
+
+def _filled(said: Mapping[str, Any]) -> str:
+    """A server's address with the defaults of its variables."""
+    variables = mapping(said.get("variables"))
+
+    def value(found: re.Match[str]) -> str:
+        one = mapping(variables.get(found[1]))
+        choice = one.get("default") or next(iter(sequence(one.get("enum"))), None)
+        return found[0] if choice is None else str(choice)
+
+    url = said.get("url")
+    return _VARIABLE.sub(value, url).strip() if isinstance(url, str) else ""
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parse_url(text)
+    except ValueError:
+        return False
+    return urlsplit(text).hostname is not None
