@@ -56,6 +56,9 @@ class Imported:
     calls: dict[str, str] = field(default_factory=dict)
     """Of each tool the operation in the document: method and path as they stand there."""
 
+    given_url: str = ""
+    """The address that the operator gave instead of the document's own."""
+
     def count(self, effect: str) -> int:
         """How many tools have an effect."""
         return sum(tool["effect"] == effect for tool in self.tools.values())
@@ -101,6 +104,7 @@ def contracts(document: Document, base_name: str = "", options: Options | None =
         warnings=[*document.warnings, *warnings, *dict.fromkeys(shared)],
         others=at.others,
         calls={one.name: f"{one.operation.method} {one.operation.path}" for one in made},
+        given_url=options.url,
     )
 
 
@@ -150,6 +154,8 @@ def base(imported: Imported) -> str:
             "tools": imported.tools,
             "schemas": imported.schemas,
             "calls": imported.calls,
+            "notes": imported.notes,
+            "given_url": imported.given_url,
         }
     )
 
