@@ -88,6 +88,11 @@ class Ruleset:
         """Whether some rule could allow the tool to this principal, whatever the arguments."""
         return self._standing(principal, tool.name).visible
 
+    def grants(self, principal: Principal, tool: Tool) -> tuple[Rule, ...]:
+        """The rules that allow calls of this principal to a tool, for some of its arguments at least."""
+        standing = self._standing(principal, tool.name)
+        return standing.allows if standing.visible else ()
+
     def _standing(self, principal: Principal, tool: str) -> Standing:
         """Found once for each principal and tool, since neither changes under one set of rules."""
         standing = self._standings.get((tool, principal))
