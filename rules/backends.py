@@ -182,6 +182,7 @@ def _make(
         body_open=contract.is_open,
         body_types=placed.body_types,
         body_params=tuple(placed.body_params),
+        body_rest=placed.body_rest,
         guessed=bool((guessed := node.get("guessed")) and guessed.value),
         file=node.file,
         line=line,

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from rules.kinds import Kind, kinds
+from rules.kinds import TEXT, Kind, kinds
 from rules.problems import closest
 from rules.schema import Contract
 from rules.source import LoadProblem, Node
 from rules.template import Segment
-from rules.wire import FORM_TYPE, JSON_TYPE, MULTIPART_TYPE, Param, Slot
+from rules.wire import FORM_TYPE, JSON_TYPES, MULTIPART_TYPE, Param, Slot
 
 IN_QUERY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -40,7 +40,8 @@ class Placed:
     params: list[Param] = field(default_factory=list)
     body_wire: dict[str, str] = field(default_factory=dict)
     body_params: list[Param] = field(default_factory=list)
-    body_types: tuple[str, ...] = (JSON_TYPE,)
+    body_rest: Kind = TEXT
+    body_types: tuple[str, ...] = JSON_TYPES
     whole_body: bool = False
     problems: list[LoadProblem] = field(default_factory=list)
 
@@ -75,7 +76,7 @@ def is_credential_name(where: str, name: str) -> bool:
 
 def _body_types(node: Node) -> tuple[str, ...]:
     said = [str(one.value).lower() for one in node.under("body")]
-    return tuple(dict.fromkeys(said)) or (JSON_TYPE,)
+    return tuple(dict.fromkeys(said)) or JSON_TYPES
 
 
 def _place_of(name: str, method: str, in_path: list[str], told: Node | None) -> str:
@@ -104,13 +105,14 @@ def _param(name: str, wire: str, where: Any, kind: Kind, told: Node | None) -> P
         is_object = where == "body" and kind.is_map and options.get("explode") is None
         style = "json" if is_object and not kind.is_list and not kind.is_scalar else _STYLE.get(where, "form")
     explode = options.get("explode")
+    usual = style == "form" and not (where == "cookie" and kind.is_list)  # a cookie cannot come twice
     return Param(
         name=name,
         wire=options.text("name") or wire,
         place=where,
         kind=kind,
         style=style,
-        explode=bool(explode.value) if explode else style == "form",
+        explode=bool(explode.value) if explode else usual,
         encoded_slash=_flag(options, "encoded_slash"),
     )
 
@@ -127,8 +129,10 @@ def _settle_body(placed: Placed, told: Node | None, whole: Kind) -> None:
     placed.whole_body = list(placed.body_wire) == ["body"] and not (told and told.get("body"))
     if not any(one in (FORM_TYPE, MULTIPART_TYPE) or one.endswith("*") for one in placed.body_types):
         placed.body_params = []
-    elif placed.whole_body:
-        body = whole.member("body")
+        return
+    body = whole.member("body") if placed.whole_body else whole
+    placed.body_rest = body.member("")
+    if placed.whole_body:
         placed.body_params = [_param(name, name, "body", body.member(name), None) for name in sorted(body.names)]
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
+from rules.kinds import TEXT, Kind
 from rules.replies import Replies
 from rules.schema import Contract
 from rules.template import MOST_SEGMENTS, Segment, parse
-from rules.wire import JSON_TYPE, Fields, Param, Slot, fields
+from rules.wire import JSON_TYPES, Fields, Param, Place, Slot, Slots, fields, slots
 
 Harm = Literal["read", "write", "irreversible", "admin"]
 """What a call does to the world."""
@@ -72,10 +73,10 @@ class Tool:
     `path` is a template such as `/customers/{customer_id}`, byte for byte as on the wire. `body_wire` maps an
     argument in the JSON body to its name there. With `whole_body` the argument `body` is the body itself.
     `body_open`: names that are not declared are arguments too, and the contract judges them. `body_types` are the
-    media types (or ranges such as `image/*`, in lower case) that a body may have, and `body_params` the arguments of
-    one that is a form. `credentials` are where the caller's own credential travels. `guessed`: nobody has looked at
-    the effect yet. `hash` names the exact contract. `file` and `line` say where it was written. `replies` is what
-    answers look like, where that is declared.
+    media types (or ranges such as `image/*`, in lower case) that a body may have, `body_params` the arguments of
+    one that is a form, and `body_rest` what its other names hold. `credentials` are where the caller's own credential
+    travels. `guessed`: nobody has looked at the effect yet. `hash` names the exact contract. `file` and `line` say
+    where it was written. `replies` is what answers look like, where that is declared.
     """
 
     name: str
@@ -93,8 +94,9 @@ class Tool:
     hash: str
     whole_body: bool = False
     body_open: bool = False
-    body_types: tuple[str, ...] = (JSON_TYPE,)
+    body_types: tuple[str, ...] = JSON_TYPES
     body_params: tuple[Param, ...] = ()
+    body_rest: Kind = field(default=TEXT, compare=False)
     credentials: tuple[Slot, ...] = ()
     guessed: bool = False
     file: str = ""
@@ -109,8 +111,14 @@ class Tool:
     query: Fields = field(init=False)
     """The names of the query."""
 
+    jar: Fields = field(init=False)
+    """The names of the cookies."""
+
     form: Fields = field(init=False)
     """The names of a body that is a form."""
+
+    slots: Slots = field(init=False)
+    """Where the caller's own credential travels."""
 
     def __post_init__(self) -> None:
         places = ("query", "header", "cookie")
@@ -118,7 +126,16 @@ class Tool:
         object.__setattr__(self, "headers", frozenset(wire.lower() for wire in travel["header"].own))
         object.__setattr__(self, "cookies", frozenset((*travel["cookie"].own, *travel["cookie"].members)))
         object.__setattr__(self, "query", travel["query"])
+        object.__setattr__(self, "jar", travel["cookie"])
+        object.__setattr__(self, "slots", slots(self.credentials))
         object.__setattr__(self, "form", fields(self.body_params))
+
+    def travels(self, name: str) -> tuple[Place | Literal[""], str]:
+        """Where an argument travels and under which name; nowhere where the contract does not declare it."""
+        for param in (*self.params, *self.body_params):
+            if param.name == name:
+                return param.place, param.wire
+        return ("body", self.body_wire[name]) if name in self.body_wire else ("", name)
 
 
 class Catalog:

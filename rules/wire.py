@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
 
 from rules.kinds import TEXT, Kind
@@ -14,6 +15,7 @@ Style = Literal["simple", "label", "matrix", "form", "spaceDelimited", "pipeDeli
 
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
+JSON_TYPES = (JSON_TYPE, "application/*+json")
 MULTIPART_TYPE = "multipart/form-data"
 
 
@@ -86,3 +88,26 @@ class Slot:
 
     send: Literal["bearer", "basic", "header", "query", "cookie"]
     name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Where the credentials of the caller travel: names of headers (in lower case), of the query and of cookies.
+    `schemes` are those of the header Authorization that pass (in lower case), None where all do.
+    """
+
+    headers: frozenset[str] = frozenset()
+    query: frozenset[str] = frozenset()
+    cookies: frozenset[str] = frozenset()
+    schemes: frozenset[str] | None = None
+
+
+@cache
+def slots(declared: tuple[Slot, ...]) -> Slots:
+    """The slots of a backend. Authorization passes where nothing is declared, else only where that is declared."""
+    names = {
+        place: frozenset(one.name for one in declared if one.send == place) for place in ("header", "query", "cookie")
+    }
+    schemes = frozenset(one.send for one in declared if one.send in ("bearer", "basic"))
+    free = not declared or "authorization" in names["header"]
+    return Slots(names["header"], names["query"], names["cookie"], None if free else schemes)

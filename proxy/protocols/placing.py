@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy.protocols import head, target
-from proxy.protocols.arguments import gather
+from proxy.protocols import fields, head, styles, target
+from proxy.protocols.arguments import gather, typed
+from rules.kinds import TEXT
 from rules.problems import Problem, undeclared
 from rules.tools import Tool
 from rules.wire import Param
@@ -36,25 +37,39 @@ def path(placed: Placed, tool: Tool, segments: Mapping[str, str]) -> None:
 
 def _path_value(placed: Placed, param: Param, segment: str) -> Any:
     text = target.decode(segment)
-    matrix = param.style == "matrix"
-    if (target.has_slash(segment) and not param.encoded_slash) or (";" in segment and not matrix):
+    if (target.has_slash(segment) and not param.encoded_slash) or (";" in segment and param.style != "matrix"):
         raise head.bad("The path holds an encoded slash or a `;` where the contract has none.")
-    text = text.removeprefix(f";{param.wire}=") if matrix else text
-    return gather([text], param.kind, param.name, placed.most_depth)
+    if param.is_plain:
+        return typed(text, param.kind.simple)
+    return styles.read(param, segment, target.decode, placed.most_depth)
 
 
-def query(placed: Placed, tool: Tool, pairs: list[tuple[str, str]]) -> None:
-    """`pairs` are the decoded names and values of the query."""
-    if not pairs:
+def query(placed: Placed, tool: Tool, query: str) -> None:
+    """`query` is the raw query. What travels in a slot of the caller's credential is no argument."""
+    if not query:
         return
-    params = {param.wire: param for param in tool.params if param.place == "query"}
+    names = tool.query
+    if tool.slots.query or not names.is_simple:
+        pairs = _without_slots(target.raw_pairs(query), tool)
+        found, strange = fields.collect(names, pairs, target.decode_plus, placed.most_depth)
+        placed.arguments.update(found)
+        placed.undeclared("query", [name for name, _ in strange], (*names.own, *names.deep, *names.members))
+        return
+    params = names.own
     values: dict[str, list[str]] = {}
-    for name, value in pairs:
+    for name, value in target.pairs(query):
         values.setdefault(name, []).append(value)
-    for name, found in values.items():
+    for name, texts in values.items():
         if (param := params.get(name)) is not None:
-            placed.arguments[param.name] = gather(found, param.kind, param.name, placed.most_depth)
+            placed.arguments[param.name] = gather(texts, param.kind, param.name, placed.most_depth)
     placed.undeclared("query", [name for name in values if name not in params], params)
+
+
+def _without_slots(pairs: fields.Pairs, tool: Tool) -> fields.Pairs:
+    names = [name for name, _ in pairs if name in tool.slots.query]
+    if len(set(names)) != len(names):
+        raise head.bad("A credential is given more than once.")
+    return [pair for pair in pairs if pair[0] not in tool.slots.query]
 
 
 def headers(placed: Placed, tool: Tool, pairs: list[tuple[str, str]], jar: Mapping[str, str]) -> None:
@@ -62,12 +77,21 @@ def headers(placed: Placed, tool: Tool, pairs: list[tuple[str, str]], jar: Mappi
     for param in tool.params:
         if param.place == "header":
             found = [value for name, value in pairs if name == param.wire.lower()]
-        elif param.place == "cookie":
-            found = [jar[param.wire]] if param.wire in jar else []
-        else:
-            continue
-        if found:
-            placed.arguments[param.name] = gather(found, param.kind, param.name, placed.most_depth)
+            if found:
+                placed.arguments[param.name] = _header_value(placed, param, found)
+    if tool.cookies:
+        crumbs = [(name, value) for name, value in jar.items() if name in tool.cookies]
+        arguments, _ = fields.collect(tool.jar, crumbs, str, placed.most_depth)
+        placed.arguments.update(arguments)
+
+
+def _header_value(placed: Placed, param: Param, values: list[str]) -> Any:
+    """A list may come in several lines and with spaces around its commas (RFC 9110, 5.3 and 5.6.1)."""
+    if param.is_plain or not (param.kind.is_list or param.kind.is_map):
+        text = gather(values, TEXT, param.name, placed.most_depth)
+    else:
+        text = ",".join(values)
+    return styles.read(param, text, str if param.style == "json" else str.strip, placed.most_depth)
 
 
 def body(placed: Placed, tool: Tool, value: Any) -> None:
@@ -79,13 +103,22 @@ def body(placed: Placed, tool: Tool, value: Any) -> None:
         placed.problems.append(Problem("", "the body must be a JSON object"))
         return
     names = {wire: name for name, wire in tool.body_wire.items()}
-    taken = {param.name for param in tool.params} | tool.body_wire.keys()
-    strange = []
+    strange = {}
     for key, item in value.items():
         if (name := names.get(key)) is not None:
             placed.arguments[name] = item
-        elif tool.body_open and key not in taken:
-            placed.arguments[key] = item
         else:
-            strange.append(key)
-    placed.undeclared("body", strange, names)
+            strange[key] = item
+    others(placed, tool, strange)
+
+
+def others(placed: Placed, tool: Tool, strange: Mapping[str, Any]) -> None:
+    """Members of a body that are not declared: arguments where the contract is open, unless they could be taken for
+    arguments that travel elsewhere.
+    """
+    if not strange:
+        return
+    taken = {param.name for param in tool.params} | tool.body_wire.keys()
+    free = {name: value for name, value in strange.items() if tool.body_open and name not in taken}
+    placed.arguments.update(free)
+    placed.undeclared("body", [name for name in strange if name not in free], tool.body_wire.values())

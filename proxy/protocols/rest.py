@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from proxy.model import Call, Hail, Outgoing
-from proxy.protocols import head, placing, strictjson, target
+from proxy.model import Call, Hail, Headers, Outgoing
+from proxy.protocols import bodies, head, placing, target
 from proxy.protocols.head import Door, bad
 from rules.facts import Principal, Run
 from rules.tools import Catalog, Tool
+from rules.wire import Slots
 
 # Passed on without being declared; every other header that no contract declares is dropped.
 PASSED = frozenset({"accept", "accept-language", "content-type", "authorization"})
 PASSED_PREFIX = "if-"
 # Written by the upstream alone, whatever a contract declares: a second one would change what the request means.
 _OWN = frozenset({"host", "content-length", "accept-encoding", "via", "forwarded", "traceparent", "tracestate"})
-_JSON_TYPE = re.compile(r"application/(?:json|[a-z0-9.+-]+\+json)", re.IGNORECASE)
 _RUN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _KEY = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
 RawHeaders = tuple[tuple[bytes, bytes], ...]
@@ -87,6 +87,10 @@ def _hail(peer: str, headers: list[tuple[str, str]], first: dict[str, str]) -> H
     )
 
 
+def _passes(slots: Slots, authorization: str) -> bool:
+    return slots.schemes is None or authorization.partition(" ")[0].lower() in slots.schemes
+
+
 class RestAsk:
     """One HTTP/1.1 request. `read_body` gives the whole body, bounded by the door."""
 
@@ -132,12 +136,12 @@ class RestAsk:
         jar = head.cookies(self._head["cookie"]) if "cookie" in self._head else {}
         placed = placing.Placed(self._door.most_depth)
         placing.path(placed, tool, self._segments)
-        placing.query(placed, tool, target.pairs(self._query))
+        placing.query(placed, tool, self._query)
         if tool.headers or tool.cookies:
             placing.headers(placed, tool, self._headers, jar)
-        body = await self._read_body()
+        body, kind = await self._read_body(), ""
         if body:
-            placing.body(placed, tool, self._json(body))
+            body, kind = bodies.read(placed, tool, self._head.get("content-type", ""), body)
         return Call(
             id=call_id,
             run=run,
@@ -145,28 +149,35 @@ class RestAsk:
             tool=tool,
             arguments=placed.arguments,
             problems=tuple(placed.problems),
-            outgoing=self._outgoing(tool, jar, body),
+            outgoing=self._outgoing(tool, jar, body, kind),
             base=self._base,
             peer=self._peer,
         )
 
-    def _json(self, body: bytes) -> Any:
-        kind, _, parameters = self._head.get("content-type", "").partition(";")
-        if not _JSON_TYPE.fullmatch(kind.strip()):
-            raise bad("The body's Content-Type is not JSON.", "Send JSON with `Content-Type: application/json`.")
-        if parameters.strip().lower().replace('"', "") not in ("", "charset=utf-8", "charset=utf8"):
-            raise bad("JSON is UTF-8.", "Send `Content-Type: application/json` without further parameters.")
-        return strictjson.parse(body, self._door.most_depth)
-
-    def _outgoing(self, tool: Tool, jar: dict[str, str], body: bytes) -> Outgoing:
-        """What was judged, byte for byte, with the headers that may go on."""
+    def _outgoing(self, tool: Tool, jar: dict[str, str], body: bytes, kind: str) -> Outgoing:
+        """What was judged, byte for byte, with the headers that may go on. `kind` is the Content-Type of a body that
+        was made anew, else empty.
+        """
         headers = self._greeting.passed
+        if tool.credentials:
+            headers = self._with_credentials(tool.slots, headers)
+        if kind:
+            headers = (("content-type", kind), *(pair for pair in headers if pair[0] != "content-type"))
         if tool.headers:
             headers = (*self._declared(tool.headers), *headers)
-        if jar and (baked := [f"{name}={value}" for name, value in jar.items() if name in tool.cookies]):
+        passing = tool.cookies | tool.slots.cookies if jar else jar
+        if jar and (baked := [f"{name}={value}" for name, value in jar.items() if name in passing]):
             headers = (("cookie", "; ".join(baked)), *headers)
         mark = "?" if self._query or self._target.endswith("?") else ""
         return Outgoing(tool.method, f"{self._path}{mark}{self._query}", headers, body)
+
+    def _with_credentials(self, slots: Slots, headers: Headers) -> Headers:
+        """The caller's credential, in the slots of the backend. Where it has slots, no other Authorization goes on."""
+        kept = [(name, value) for name, value in headers if name != "authorization" or _passes(slots, value)]
+        found = [(name, value) for name, value in self._headers if name in slots.headers and name != "authorization"]
+        if len({name for name, _ in found}) != len(found):
+            raise bad("A credential is given more than once.")
+        return (*found, *kept)
 
     def _declared(self, names: frozenset[str]) -> list[tuple[str, str]]:
         """The headers that are arguments and that do not go on anyway."""

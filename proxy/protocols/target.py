@@ -9,6 +9,9 @@ from proxy.errors import Refusal
 
 # Visible ASCII without the characters that RFC 3986 forbids raw and parsers treat differently.
 _ALLOWED = re.compile(r"[!$&'()*+,\-./0-9:;=?@A-Z_a-z~%]+")
+# In a query these three as well: RFC 3986 wants them encoded, but browsers and many clients leave them, and everybody
+# reads them alike.
+_ALLOWED_QUERY = re.compile(r"[!$&'()*+,\-./0-9:;=?@A-Z_a-z~%\[\]|]*")
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # A backend that decodes twice would see a dot, a slash, a backslash or a NUL here.
 _TWICE = re.compile(r"%(?:2e|2f|5c|00)", re.IGNORECASE)
@@ -20,9 +23,9 @@ def split(target: str) -> tuple[str, str]:
     """Path and raw query of an origin-form target. Raises Refusal `bad_request` for anything ambiguous."""
     if not target.startswith("/"):
         raise _bad("The request target must be a path.", "Use the path alone, without scheme and host.")
-    if _ALLOWED.fullmatch(target) is None or ("%" in target and _BAD_PERCENT.search(target)):
-        raise _bad("The request target holds a character that must be percent-encoded, or a broken %-escape.")
     path, _, query = target.partition("?")
+    if _ALLOWED.fullmatch(path) is None or not is_encoded(query) or ("%" in path and _BAD_PERCENT.search(path)):
+        raise _bad("The request target holds a character that must be percent-encoded, or a broken %-escape.")
     _check_path(path)
     return path, query
 
@@ -58,18 +61,29 @@ def has_slash(segment: str) -> bool:
     return "%" in segment and _SLASH.search(segment) is not None
 
 
+def is_encoded(query: str) -> bool:
+    """Whether a query or a form holds nothing but characters that may stand there raw, and whole %-escapes."""
+    return not query or (
+        _ALLOWED_QUERY.fullmatch(query) is not None and not ("%" in query and _BAD_PERCENT.search(query))
+    )
+
+
+def decode_plus(text: str) -> str:
+    """A piece of a query or a form as text, in which `+` is a space. Raises Refusal where it is not UTF-8."""
+    return decode(text.replace("+", " "))
+
+
 def pairs(query: str) -> list[tuple[str, str]]:
-    """Name and value of each part of a query, decoded (`+` is a space). Raises Refusal for a raw `;`."""
-    if not query:
-        return []
+    """Name and value of each part of a query, decoded. Raises Refusal for a raw `;`."""
+    return [(name, decode_plus(value)) for name, value in raw_pairs(query)] if query else []
+
+
+def raw_pairs(query: str) -> list[tuple[str, str]]:
+    """The decoded name and the raw value of each part of a query. Raises Refusal for a raw `;`."""
     if ";" in query:
         raise _bad("The query holds a raw `;`, which servers read differently.", "Encode it as %3B.")
-    found = []
-    for part in query.split("&"):
-        if part:
-            name, _, value = part.partition("=")
-            found.append((decode(name.replace("+", " ")), decode(value.replace("+", " "))))
-    return found
+    split = [part.partition("=") for part in query.split("&") if part]
+    return [(decode_plus(name), value) for name, _, value in split]
 
 
 def _bad(detail: str, suggestion: str = "Send the canonical form of the URL.") -> Refusal:

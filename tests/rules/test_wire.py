@@ -68,7 +68,7 @@ def test_names_on_the_wire(tmp_path):
 
 
 def test_media_types_of_a_body(tmp_path):
-    assert tool(tmp_path, "args: {a: {}}", "POST /x").body_types == ("application/json",)
+    assert tool(tmp_path, "args: {a: {}}", "POST /x").body_types == ("application/json", "application/*+json")
     assert tool(tmp_path, "args: {a: {}}", "POST /x").body_params == ()
     one = tool(tmp_path, "args: {a: {}}\n            body: [Multipart/Form-Data, multipart/form-data]", "POST /x")
     assert one.body_types == ("multipart/form-data",)

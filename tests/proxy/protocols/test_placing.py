@@ -81,6 +81,6 @@ def test_paths(tools: dict[str, Tool]) -> None:
 
 def test_queries(tools: dict[str, Tool]) -> None:
     placed = placing.Placed()
-    placing.query(placed, tools["some"], [("n", "7"), ("m", "1")])
+    placing.query(placed, tools["some"], "n=7&m=1")
     assert placed.arguments == {"n": 7}
     assert len(placed.problems) == 1
