@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urldefrag, urljoin
@@ -16,8 +17,8 @@ ROOT: Final = "https://rules.invalid/"
 MOST_BYTES = 1024 * 1024
 """Of one schema file."""
 
-MOST_FILES = 200
-"""Files that one contract may lead to."""
+MOST_FILES = 5_000
+"""Files that one contract may lead to: in large public APIs everything refers to everything, some 1,500 schemas."""
 
 
 class BadSchema(ValueError):
@@ -29,20 +30,88 @@ class BadSchema(ValueError):
         self.file = file
 
 
-def gather(schema: Any, dialect: Dialect, folder: Path | None) -> dict[str, Any]:
+class _Kept:
+    """Remembers what was found out about something that does not change."""
+
+    def __init__(self) -> None:
+        self._found: dict[Any, Any] = {}
+
+    def once(self, about: Any, find: Callable[..., Any], *args: Any) -> Any:
+        """What `find` says of `args`, asked once for each hashable `about`."""
+        if about not in self._found:
+            self._found[about] = find(*args)
+        return self._found[about]
+
+
+class File(_Kept):
+    """A parsed schema file, with what many contracts ask of it. Nobody changes `value`."""
+
+    def __init__(self, uri: str, value: Any) -> None:
+        super().__init__()
+        self.uri = uri
+        self.value = value
+
+    def refs(self, dialect: Dialect) -> list[str]:
+        """The URIs of the files that it refers to."""
+        found = self.once(("refs", dialect.number), _file_refs, self.value, dialect, self.uri)
+        return [uri for _, uri in found]
+
+
+class Documents(dict[str, Any], _Kept):
+    """The files that a contract leads to: parsed, by URI. `files` holds what else is known of them."""
+
+    def __init__(self, files: Mapping[str, File]) -> None:
+        super().__init__({uri: file.value for uri, file in files.items()})
+        _Kept.__init__(self)
+        self.files = files
+
+
+def as_documents(documents: Mapping[str, Any]) -> Documents:
+    """Documents with what is known of their files."""
+    if isinstance(documents, Documents):
+        return documents
+    return Documents({uri: File(uri, value) for uri, value in documents.items()})
+
+
+class Library:
+    """The schema files of a rules folder. Contracts that are made from one library share what is read and found.
+
+    `folder` None: there is no file. A library is for one load, since files change.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._files: dict[str, File] = {}
+        self._sets: dict[frozenset[str], Documents] = {}
+
+    def file(self, path: tuple[str | int, ...], uri: str) -> File:
+        """One file, to which the `$ref` at `path` leads. Raises BadSchema."""
+        if uri not in self._files:
+            self._files[uri] = File(uri, _read(path, uri, self._folder))
+        return self._files[uri]
+
+    def gather(self, schema: Any, dialect: Dialect) -> Documents:
+        """Every file that the schema leads to. Raises BadSchema."""
+        found: dict[str, File] = {}
+        todo = [(path, uri) for path, uri in _file_refs(schema, dialect, ROOT)]
+        while todo:
+            path, uri = todo.pop()
+            if uri in found:
+                continue
+            if len(found) >= MOST_FILES:
+                raise BadSchema([Flaw(path, f"leads to more than {MOST_FILES} files")])
+            found[uri] = file = self.file(path, uri)
+            todo += [(path, one) for one in file.refs(dialect_of_file(uri, file.value, dialect)) if one not in found]
+        return self._sets.setdefault(frozenset(found), Documents(found))
+
+
+Folder = Path | Library | None
+"""Where schema files are: a folder, a library that was made of one, or nowhere."""
+
+
+def gather(schema: Any, dialect: Dialect, folder: Folder) -> Documents:
     """Every file that the schema leads to, by URI and parsed. Raises BadSchema."""
-    documents: dict[str, Any] = {}
-    todo = [(path, uri) for path, uri in _file_refs(schema, dialect, ROOT)]
-    while todo:
-        path, uri = todo.pop()
-        if uri in documents:
-            continue
-        if len(documents) >= MOST_FILES:
-            raise BadSchema([Flaw(path, f"leads to more than {MOST_FILES} files")])
-        document = _read(path, uri, folder)
-        documents[uri] = document
-        todo += [(path, one) for _, one in _file_refs(document, dialect_of_file(uri, document, dialect), uri)]
-    return documents
+    return (folder if isinstance(folder, Library) else Library(folder)).gather(schema, dialect)
 
 
 def dialect_of_file(uri: str, document: Any, default: Dialect) -> Dialect:

@@ -10,13 +10,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import jsonschema_rs
 
 from redaction.scanner import CHARSETS
 from rules.bulk import elements
+from rules.documents import Folder
 from rules.problems import pointer
 from rules.schema import MOST_EXPLAINED, BadSchema, compiled, gathered
 from rules.source import LoadProblem, Node
@@ -60,7 +60,7 @@ class Shape:
     compiled one takes half a megabyte. Safe to use from many threads.
     """
 
-    def __init__(self, schema: Any, folder: Path | None = None) -> None:
+    def __init__(self, schema: Any, folder: Folder = None) -> None:
         """Raises BadSchema with every flaw, those of referenced files included."""
         self.schema = schema
         self._dialect, self.documents = gathered(schema, folder)
@@ -194,7 +194,7 @@ def _place(path: Sequence[str | int]) -> Iterable[str]:
         index += 2 if word in _INTO_NAMED or word in _INTO_LISTED else 1
 
 
-def read_replies(node: Node, folder: Path, known: dict[str, Shape]) -> tuple[Replies, list[LoadProblem]]:
+def read_replies(node: Node, folder: Folder, known: dict[str, Shape]) -> tuple[Replies, list[LoadProblem]]:
     """The key `replies` of a tool, whose form was checked, and what is wrong with it.
 
     `folder` is where the files of a `$ref` are. `known` keeps each schema that was read, for the next tool: the
@@ -214,7 +214,7 @@ def read_replies(node: Node, folder: Path, known: dict[str, Shape]) -> tuple[Rep
     return Replies(by_status), problems
 
 
-def _known(schema: Any, folder: Path, known: dict[str, Shape]) -> Shape:
+def _known(schema: Any, folder: Folder, known: dict[str, Shape]) -> Shape:
     key = json.dumps(schema, sort_keys=True)
     if key not in known:
         known[key] = Shape(schema, folder)

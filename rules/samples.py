@@ -9,7 +9,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 import jsonschema_rs
 
 from rules.dialects import Dialect, subschemas
-from rules.documents import ROOT
+from rules.documents import ROOT, File, as_documents
 from rules.problems import NO_EXAMPLE, pointer
 
 MOST_STEPS = 200
@@ -52,13 +52,8 @@ class Guide:
     def __init__(self, schema: Any, dialect: Dialect, documents: Mapping[str, Any]) -> None:
         self._schema = schema
         self._documents = {**documents, ROOT: schema}
-        self._declared = {
-            name
-            for document in self._documents.values()
-            for _, here in subschemas(document, dialect)
-            if isinstance(here, dict) and isinstance(here.get("properties"), dict)
-            for name in here["properties"]
-        }
+        files = [File(ROOT, schema), *as_documents(documents).files.values()]
+        self._declared = [file.once(("names", dialect.number), _declared, file.value, dialect) for file in files]
 
     def names(self) -> frozenset[str]:
         """The names that the top level declares, through references and applicators."""
@@ -103,12 +98,15 @@ class Guide:
 
     def safe(self, path: Sequence[str | int]) -> str:
         """A pointer in which a name that no schema declares is `*`: it is the caller's text."""
-        return pointer(part if isinstance(part, int) or part in self._declared else "*" for part in path)
+        return pointer(part if isinstance(part, int) or self._is_declared(part) else "*" for part in path)
+
+    def _is_declared(self, name: str) -> bool:
+        return any(name in names for names in self._declared)
 
     def anonymous(self, path: Sequence[str | int]) -> tuple[str | int, ...]:
         """A place that stands for all those where the same is expected, without any text of the caller."""
         return tuple(
-            (part if part < MOST_ITEMS else 0) if isinstance(part, int) else part if part in self._declared else "name"
+            (part if part < MOST_ITEMS else 0) if isinstance(part, int) else part if self._is_declared(part) else "name"
             for part in path
         )
 
@@ -220,3 +218,13 @@ def _as_list(value: Any) -> list[Any]:
 
 def _as_dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _declared(document: Any, dialect: Dialect) -> frozenset[str]:
+    """Every name that a document declares somewhere."""
+    return frozenset(
+        name
+        for _, here in subschemas(document, dialect)
+        if isinstance(here, dict) and isinstance(here.get("properties"), dict)
+        for name in here["properties"]
+    )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import jsonschema_rs
@@ -17,7 +16,8 @@ import jsonschema_rs
 from rules.bulk import MOST_DEPTH
 from rules.bulk import elements as elements_of
 from rules.dialects import Dialect, Flaw, dialect_of, flaws, subschemas
-from rules.documents import ROOT, BadSchema, dialect_of_file, gather
+from rules.documents import ROOT, BadSchema, Documents, File, Folder, as_documents, dialect_of_file, gather
+from rules.joined import URI, into, join
 from rules.making import at, make
 from rules.problems import MOST_PROBLEMS, NO_EXAMPLE, Problem, closest, phrase, undeclared
 from rules.samples import Guide
@@ -56,7 +56,7 @@ class Contract:
     others may be allowed, which the schema then judges.
     """
 
-    def __init__(self, schema: Mapping[str, Any], folder: Path | None = None) -> None:
+    def __init__(self, schema: Mapping[str, Any], folder: Folder = None) -> None:
         self.schema = schema
         self.dialect, self.documents = gathered(schema, folder)
         self._fast = compiled(schema, self.dialect, self.documents)
@@ -164,7 +164,7 @@ class Contract:
         return place, phrase(error)
 
 
-def gathered(schema: Any, folder: Path | None) -> tuple[Dialect, dict[str, Any]]:
+def gathered(schema: Any, folder: Folder) -> tuple[Dialect, Documents]:
     """The dialect of a schema and the files that it leads to, all of them without flaws. Raises BadSchema."""
     dialect = _dialect(schema)
     documents = gather(schema, dialect, folder)
@@ -175,7 +175,7 @@ def gathered(schema: Any, folder: Path | None) -> tuple[Dialect, dict[str, Any]]
 def compiled(schema: Any, dialect: Dialect, documents: Mapping[str, Any]) -> jsonschema_rs.Validator:
     """The fast validator: no network, patterns in linear time, formats asserted. Raises BadSchema."""
     try:
-        registry = jsonschema_rs.Registry([*documents.items()], dialect.number, _never) if documents else None
+        schema, registry = _with_files(schema, dialect, as_documents(documents))
         return dialect.fast(
             schema,
             validate_formats=True,
@@ -190,6 +190,21 @@ def compiled(schema: Any, dialect: Dialect, documents: Mapping[str, Any]) -> jso
         raise BadSchema([Flaw((), str(error).partition("\n")[0])]) from None
 
 
+def _with_files(schema: Any, dialect: Dialect, documents: Documents) -> tuple[Any, Any]:
+    """The schema, and a registry of the files that it leads to: as one document where they can be one."""
+    if not documents:
+        return schema, None
+    joint, moved = documents.once(("joint", dialect.number), _registry, documents, dialect), into(schema, dialect)
+    if joint is None or moved is None:
+        return schema, jsonschema_rs.Registry([*documents.items()], dialect.number, _never)
+    return moved, joint
+
+
+def _registry(documents: Documents, dialect: Dialect) -> Any:
+    joint = join(documents, dialect)
+    return joint if joint is None else jsonschema_rs.Registry([(URI, joint)], dialect.number, _never)
+
+
 def _never(uri: str) -> Any:
     raise ValueError(f"{uri} is neither in the rules folder nor a dialect of JSON Schema; nothing is fetched")
 
@@ -201,13 +216,21 @@ def is_disputed(schema: Any, dialect: Dialect, documents: Mapping[str, Any]) -> 
     be made to run for years. Nor does it with several dialects, which `jsonschema` validates without our keywords.
     """
     words: set[str] = set()
-    for document in (schema, *documents.values()):
-        below = list(_words(document, dialect))
-        named = isinstance(document, dict) and "$schema" in document
-        if below.count("$schema") > named or (named and dialect_of(document) is not dialect):
+    for file in (File(ROOT, schema), *as_documents(documents).files.values()):
+        below = file.once(("words", dialect.number), _spoken, file.value, dialect)
+        if below is None:
             return False
         words.update(below)
     return bool(words & DISPUTED) and "patternProperties" not in words
+
+
+def _spoken(document: Any, dialect: Dialect) -> frozenset[str] | None:
+    """The keywords of a document; None where it has parts in another dialect."""
+    below = [word for _, here in subschemas(document, dialect) if isinstance(here, dict) for word in here]
+    named = isinstance(document, dict) and "$schema" in document
+    if below.count("$schema") > named or (named and dialect_of(document) is not dialect):
+        return None
+    return frozenset(below)
 
 
 def _second_opinion(schema: Any, dialect: Dialect, documents: Mapping[str, Any]) -> Any:
@@ -230,8 +253,9 @@ def _refuse_flaws(schema: Any, dialect: Dialect, documents: Mapping[str, Any]) -
     found = flaws(schema, dialect)
     if found:
         raise BadSchema(found)
-    for uri, document in documents.items():
-        found = flaws(document, dialect_of_file(uri, document, dialect))
+    for uri, file in as_documents(documents).files.items():
+        own = dialect_of_file(uri, file.value, dialect)
+        found = file.once(("flaws", own.number), flaws, file.value, own)
         if found:
             raise BadSchema(found, uri.removeprefix(ROOT))
 
@@ -242,9 +266,3 @@ def _flaw(error: jsonschema_rs.ValidationError) -> Flaw:
     if error.kind.name == "format":
         hint = "patterns are matched in linear time: no look-around, no back-references, no huge repeats"
     return Flaw(tuple(error.instance_path), error.message.partition("\n")[0], hint)
-
-
-def _words(schema: Any, dialect: Dialect) -> Iterator[str]:
-    for _, here in subschemas(schema, dialect):
-        if isinstance(here, dict):
-            yield from here
