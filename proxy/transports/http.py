@@ -19,9 +19,11 @@ from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from proxy.errors import Refusal
 from proxy.firewall import Firewall
 from proxy.identity import Identify
+from proxy.listing import Listings
 from proxy.model import Hail, Result
 from proxy.protocols import problem
 from proxy.protocols.head import Door
+from proxy.protocols.listing import ListingAsk, is_listing
 from proxy.protocols.rest import Greetings, RestAsk
 from proxy.transports.reply import bodiless, head, length
 
@@ -92,6 +94,7 @@ class HttpDoor(web.Server):
         self.bounds = bounds
         self._firewall = firewall
         self._identify = identify
+        self._listings = Listings()
         self._calls = 0
 
     def __call__(self) -> RequestHandler:
@@ -107,6 +110,8 @@ class HttpDoor(web.Server):
             ask = Malformed(self.door.name, _busy())
         self._calls += 1
         try:
+            if isinstance(ask, ListingAsk):
+                return await self._listings.answer(self._firewall, ask, self._identify)
             return await self._firewall.handle(ask, self._identify)
         finally:
             self._calls -= 1
@@ -182,7 +187,7 @@ class _Connection(RequestHandler):
             method, keep, version = "", False, HttpVersion11
         else:
             method, keep, version = message.method, not message.should_close, message.version
-            ask = RestAsk(
+            ask = (ListingAsk if is_listing(message.path) else RestAsk)(
                 greetings=self._greetings,
                 method=method,
                 raw_target=message.path,

@@ -1,0 +1,85 @@
+"""The tool listing as an answer: made beside the calls, kept for the next who may see the same, bounded in size."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+from collections import OrderedDict
+
+from proxy.body import Body
+from proxy.errors import Refusal
+from proxy.firewall import Firewall
+from proxy.identity import Identify
+from proxy.model import Result
+from proxy.protocols.listing import ListingAsk, Wanted
+from rules.decide import Ruleset
+from rules.facts import Principal, Run
+from rules.listing import listed, rendered
+
+MOST_BYTES = 4 * 1024 * 1024
+"""Of one listing: hundreds of tools with their contracts. A model's context holds a few of them."""
+
+MOST_KEPT = 8
+"""Listings that are kept: one for each kind of caller and format that is in use."""
+
+
+class Listings:
+    """Answers requests for the listing. Only one listing is made at a time; it may take a tenth of a second."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._turn = asyncio.Lock()
+        # A tag must not outlive this version of the program.
+        self._salt = os.urandom(8).hex()
+
+    async def answer(self, firewall: Firewall, ask: ListingAsk, identify: Identify) -> Result:
+        """The answer to one request. Raises Refusal; either way its Record is written. It is no step of a run."""
+        rules = firewall.regime.rules
+        async with firewall.entries.open(ask.listener) as entry:
+            entry.hailed(hail := ask.hail())
+            principal = identify(hail)
+            entry.identified(principal, Run("", 0))
+            wanted = ask.wanted()
+            record = entry.record
+            record.method, record.decision, record.revision = "GET", "allow", rules.revision
+            record.notes.append(f"the tool listing as {wanted.form}")
+            return await entry.follow(await self._answer(wanted, rules, principal))
+
+    async def _answer(self, wanted: Wanted, rules: Ruleset, principal: Principal) -> Result:
+        """The listing for one caller, or 304 where the caller has it already. Raises Refusal where it is too large."""
+        tag = self._tag(wanted, rules, principal)
+        quoted = f'"{tag}"'
+        headers = [("Content-Type", "application/json"), ("ETag", quoted)]
+        if not wanted.known.isdisjoint({quoted, "*"}):
+            return Result(304, headers[1:], Body.of(b""))
+        async with self._turn:
+            if tag not in self._kept:
+                self._kept[tag] = await asyncio.to_thread(_made, wanted, rules, principal)
+            self._kept.move_to_end(tag)
+            if len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+            return Result(200, headers, Body.of(self._kept[tag]))
+
+    def _tag(self, wanted: Wanted, rules: Ruleset, principal: Principal) -> str:
+        """Differs for each revision and each caller: what one may see never answers another."""
+        who = [principal.id, sorted(principal.roles), principal.agent, principal.user]
+        parts = [self._salt, rules.revision, wanted.form, wanted.pattern, wanted.hosted, who]
+        return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
+
+
+def _made(wanted: Wanted, rules: Ruleset, principal: Principal) -> bytes:
+    tools = listed(rules, principal, wanted.pattern, wanted.hosted)
+    pieces, size = [], 0
+    for each in tools:
+        (entry,) = rendered([each], wanted.form)["tools"]
+        pieces.append(json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
+        size += len(pieces[-1]) + 1
+        if size > MOST_BYTES:
+            raise Refusal(
+                "bad_request",
+                f"The listing of {len(tools)} tools is larger than {MOST_BYTES} bytes.",
+                suggestion="Ask for some of the tools, as in `&tools=crm.get_*`.",
+            )
+    return b'{"tools":[' + b",".join(pieces) + b"]}\n"
