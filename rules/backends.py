@@ -8,13 +8,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from redaction.profiles import UnknownKind, kinds_of
 from rules.dialects import Flaw
-from rules.documents import BadSchema
+from rules.documents import BadSchema, Documents, Folder
 from rules.placing import Placed, is_credential_name, place
 from rules.problems import closest
 from rules.replies import Replies, Shape, read_replies
@@ -48,7 +47,7 @@ class Loaded:
     credentials: tuple[Slot, ...] = ()
 
 
-def load_backend(root: Node, folder: Path) -> Loaded:
+def load_backend(root: Node, folder: Folder) -> Loaded:
     """Read one backend file whose shape was checked. All problems are collected."""
     loaded = Loaded(root)
     name = root.value["backend"].value
@@ -131,7 +130,7 @@ def _slot(loaded: Loaded, node: Node) -> Slot:
     return Slot(place, name.value.lower() if place == "header" else name.value)
 
 
-def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Path) -> Tool | None:
+def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Folder) -> Tool | None:
     """One tool, or None where something is wrong with it."""
     before = len(loaded.problems)
     method, _, path = node.value["call"].value.partition(" ")
@@ -177,7 +176,7 @@ def _make(
         effect=effect,
         timeout_s=duration(timeout.value) if timeout else DEFAULT_TIMEOUT_S,
         reply=reply,
-        hash=digest([node.plain(), contract.documents]),
+        hash=digest([node.plain(), _digests(contract.documents)]),
         whole_body=placed.whole_body,
         body_open=contract.is_open,
         body_types=placed.body_types,
@@ -189,7 +188,7 @@ def _make(
     )
 
 
-def _contract(loaded: Loaded, node: Node, folder: Path) -> Contract | None:
+def _contract(loaded: Loaded, node: Node, folder: Folder) -> Contract | None:
     args, whole = node.get("args"), node.get("input")
     schema = whole.plain() if whole else _short_form(args)
     try:
@@ -225,7 +224,7 @@ def _flaw(node: Node, path: tuple[str | int, ...], message: str, hint: str, file
     return node.at(("args", *path[1:]), message, hint)
 
 
-def _replies(loaded: Loaded, node: Node | None, folder: Path) -> Replies | None:
+def _replies(loaded: Loaded, node: Node | None, folder: Folder) -> Replies | None:
     if node is None:
         return None
     replies, problems = read_replies(node, folder, loaded.shapes)
@@ -271,6 +270,11 @@ def _effect(loaded: Loaded, node: Node, method: str) -> str:
         hint = "one of: read, write, irreversible, admin"
         loaded.problems.append(node.at(("call",), f"a {method} needs the key effect beside it", hint))
     return "read"
+
+
+def _digests(documents: Documents) -> dict[str, str]:
+    """Each file's digest: many tools lead to the same files."""
+    return {uri: file.once("digest", digest, file.value) for uri, file in documents.files.items()}
 
 
 def digest(value: Any) -> str:

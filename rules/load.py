@@ -10,6 +10,7 @@ from typing import Any
 
 from rules.backends import Loaded, clashes, digest, load_backend
 from rules.decide import Ruleset
+from rules.documents import Library
 from rules.examplefile import load_example
 from rules.grammar import form_of
 from rules.policies import duplicates, load_rule
@@ -54,7 +55,8 @@ def load(folder: Path) -> Ruleset:
     roots = [_root(folder, file, hashes, problems) for file in _files(folder, problems)]
     names = None if problems and None in roots else frozenset(_names(roots))
     good = [prune(root, problems) for root in roots if root]
-    catalog = _catalog([load_backend(root, folder) for root in good if root.get("backend")], hashes, problems)
+    library = Library(folder)
+    catalog = _catalog([load_backend(root, library) for root in good if root.get("backend")], hashes, problems)
     rules, examples = _policies(good, catalog, names, problems)
     if problems:
         raise RulesError(problems)
