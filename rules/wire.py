@@ -24,7 +24,7 @@ class Param:
     """An argument with a name of its own on the wire. `name` is the argument's name, `wire` that on the wire.
 
     `kind` says what its text can stand for; `style` and `explode` how arrays and objects are written.
-    `encoded_slash` allows `%2f` in a path value.
+    `encoded_slash` allows `%2f` in a path value. `is_plain`: its text is its value, whatever the style.
     """
 
     name: str
@@ -34,16 +34,16 @@ class Param:
     style: Style = "form"
     explode: bool = True
     encoded_slash: bool = False
+    is_plain: bool = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        is_bare = self.style in ("form", "simple", "spaceDelimited", "pipeDelimited")
+        object.__setattr__(self, "is_plain", is_bare and bool(self.kind.simple))
 
     @property
     def is_spread(self) -> bool:
         """Whether it is an object whose members travel under their own names."""
         return self.style == "form" and self.explode and self.kind.is_map and not self.kind.is_list
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether its text is its value, whatever the style."""
-        return bool(self.kind.simple) and self.style in ("form", "simple", "spaceDelimited", "pipeDelimited")
 
     @property
     def is_repeated(self) -> bool:

@@ -60,7 +60,10 @@ def query(placed: Placed, tool: Tool, query: str) -> None:
     for name, value in target.pairs(query):
         values.setdefault(name, []).append(value)
     for name, texts in values.items():
-        if (param := params.get(name)) is not None:
+        param = params.get(name)
+        if param is not None and param.is_plain and len(texts) == 1:
+            placed.arguments[param.name] = typed(texts[0], param.kind.simple)
+        elif param is not None:
             placed.arguments[param.name] = gather(texts, param.kind, param.name, placed.most_depth)
     placed.undeclared("query", [name for name in values if name not in params], params)
 

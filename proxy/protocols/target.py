@@ -70,20 +70,23 @@ def is_encoded(query: str) -> bool:
 
 def decode_plus(text: str) -> str:
     """A piece of a query or a form as text, in which `+` is a space. Raises Refusal where it is not UTF-8."""
-    return decode(text.replace("+", " "))
+    return decode(text.replace("+", " ")) if "%" in text or "+" in text else text
 
 
 def pairs(query: str) -> list[tuple[str, str]]:
     """Name and value of each part of a query, decoded. Raises Refusal for a raw `;`."""
-    return [(name, decode_plus(value)) for name, value in raw_pairs(query)] if query else []
+    return [(decode_plus(name), decode_plus(value)) for name, value in _split(query)]
 
 
 def raw_pairs(query: str) -> list[tuple[str, str]]:
     """The decoded name and the raw value of each part of a query. Raises Refusal for a raw `;`."""
+    return [(decode_plus(name), value) for name, value in _split(query)]
+
+
+def _split(query: str) -> list[tuple[str, str]]:
     if ";" in query:
         raise _bad("The query holds a raw `;`, which servers read differently.", "Encode it as %3B.")
-    split = [part.partition("=") for part in query.split("&") if part]
-    return [(decode_plus(name), value) for name, _, value in split]
+    return [part.partition("=")[::2] for part in query.split("&") if part]
 
 
 def _bad(detail: str, suggestion: str = "Send the canonical form of the URL.") -> Refusal:
