@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from proxy import cli_examples, cli_explain, cli_rules
+from proxy import cli_catalog, cli_examples, cli_explain, cli_rules
 from proxy.cli_common import USAGE, Config, fail, settings_of
+from proxy.cli_import import importing
 from proxy.cli_ledger import ledger
 
 app = typer.Typer(
@@ -26,7 +27,9 @@ keys = typer.Typer(help="API keys of agents.", no_args_is_help=True)
 app.command("check")(cli_rules.check)
 app.command("test")(cli_examples.run_examples)
 app.command("explain")(cli_explain.explain)
+app.command("catalog")(cli_catalog.catalog)
 app.command("schema")(cli_rules.schema)
+app.add_typer(importing, name="import")
 app.add_typer(ledger, name="ledger")
 app.add_typer(keys, name="keys")
 

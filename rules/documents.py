@@ -76,12 +76,13 @@ def as_documents(documents: Mapping[str, Any]) -> Documents:
 class Library:
     """The schema files of a rules folder. Contracts that are made from one library share what is read and found.
 
-    `folder` None: there is no file. A library is for one load, since files change.
+    `folder` None: there is no file besides `known`, which maps paths in the folder to schemas. A library is for one
+    load, since files change.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, known: Mapping[str, Any] | None = None) -> None:
         self._folder = folder
-        self._files: dict[str, File] = {}
+        self._files = {ROOT + path: File(ROOT + path, value) for path, value in (known or {}).items()}
         self._sets: dict[frozenset[str], Documents] = {}
 
     def file(self, path: tuple[str | int, ...], uri: str) -> File:

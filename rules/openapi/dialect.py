@@ -45,7 +45,8 @@ _FORMAT_ALIASES: Final = {
 _MISREAD: Final = frozenset(("ip", "ip-address", "regex", "idn-email", "idn-hostname"))
 """Formats that publishers use for more than validators accept."""
 
-_RANGES: Final = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
+_RANGES: Final = {"int32": (-(2**31), 2**31 - 1)}
+"""Of formats that bound a number. Those of int64 are left to the backend: in every file they would be noise."""
 _NUMBERS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _COUNTS: Final = (
     *("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"),

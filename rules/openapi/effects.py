@@ -22,10 +22,13 @@ _CHANGING: Final = word_set(
     unlock unsubscribe update upload upsert write"""
 )
 _FOR_GOOD: Final = word_set(
-    """ban cancel capture charge delete deletes destroy drop erase expire pay payout payouts purge refund refunds
+    """ban cancel capture charge charges delete deletes destroy drop erase expire pay payout payouts purge refund refunds
     revoke send terminate transfer transfers void wipe withdraw"""
 )
 """Nothing takes these back: data is gone, money or a message is out."""
+
+_CLEARLY: Final = word_set("create delete destroy drop erase purge remove revoke terminate update wipe")
+"""Verbs that are no nouns: a path that ends with one changes something, whatever its method."""
 
 _ADMIN: Final = word_set(
     """admin admins administration administrator administrators sudo superuser impersonate impersonation root iam
@@ -44,7 +47,7 @@ def guess(method: str, path: str, name: str, tags: Iterable[str] = ()) -> Harm:
     said = words(name)
     literal = [word for segment in path.split("/") if "{" not in segment for word in words(segment)]
     all_words = {*said, *literal}
-    looks = _only_looks(method, said, all_words)
+    looks = _only_looks(method, path, said, all_words)
     if all_words & _ADMIN_ALWAYS or any(_ADMIN_ALWAYS & set(words(tag)) for tag in tags):
         return "admin"
     if looks:
@@ -56,12 +59,15 @@ def guess(method: str, path: str, name: str, tags: Iterable[str] = ()) -> Harm:
     return "write"
 
 
-def _only_looks(method: str, said: list[str], everything: set[str]) -> bool:
-    """Whether nothing speaks for a change: for a GET no verb of change comes first, for others a question does."""
+def _only_looks(method: str, path: str, said: list[str], everything: set[str]) -> bool:
+    """Whether nothing speaks for a change: a GET whose name does not begin with a verb of change and whose path does
+    not end with one, or a POST that asks a question by its first word.
+    """
+    first, rest = said[:1], said[1:2]
     if method in ("GET", "HEAD", "OPTIONS"):
-        verbs = [word for word in said if word not in ("get", "head", "options")][:1]
-        return not set(verbs) & (_CHANGING | _FOR_GOOD)
+        last = words(path.rpartition("/")[2])[:1] if "{" not in path.rpartition("/")[2] else []
+        return not set(first) & (_CHANGING | _FOR_GOOD) and not set(last) & _CLEARLY
     if method != "POST" or everything & (_CHANGING | _FOR_GOOD):
         return False
-    verbs = [word for word in said if word not in ("post", "batch", "bulk")][:1]
+    verbs = rest if first and first[0] in ("post", "batch", "bulk") else first
     return bool(set(verbs) & _ASKING)

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rules.documents import ROOT
-from rules.openapi.sampling import arguments
+from rules.documents import BadSchema, Library
 from rules.openapi.yamltext import comment, lines
+from rules.problems import NO_EXAMPLE
+from rules.schema import Contract
 
 MOST_TRIED: Final = 40
 """Tools of one effect that are looked at for an example."""
@@ -31,7 +32,7 @@ def starter(name: str, tools: Mapping[str, Mapping[str, Any]], schemas: Mapping[
     head = comment(
         [
             f"Starter rules for {name}. Whatever no rule allows is refused.",
-            f"Give your agents the roles {roles.reader} and {roles.writer} (`api_keys` in toolwall.yaml), or write your own.",
+            f"Give agents the role {roles.reader} or {roles.writer} (`api_keys` in toolwall.yaml), or write your own.",
         ]
     )
     return (
@@ -89,12 +90,12 @@ def _examples(
     roles: Roles,
 ) -> Iterator[str]:
     """One example that its rule decides for each effect, and one caller who has no role for it."""
-    documents = {ROOT + path: schema for path, schema in schemas.items()}
+    library = Library(None, schemas)
     found: list[dict[str, Any]] = []
     for effect in (one for one in _EXPECTED if one in by_effect):
         role = roles.reader if effect == "read" else roles.writer
         for full in sorted(by_effect[effect], key=lambda one: _needs(tools[one.partition(".")[2]]))[:MOST_TRIED]:
-            args = arguments(contract(tools[full.partition(".")[2]]), documents)
+            args = _arguments(tools[full.partition(".")[2]], library)
             if args is not None:
                 found += _pair(full, args, role, _EXPECTED[effect])
                 break
@@ -102,6 +103,15 @@ def _examples(
         yield "examples:"
         yield from comment(["`toolwall test` runs these; write one for each rule of your own."], 2)
         yield from lines(found, 2)
+
+
+def _arguments(tool: Mapping[str, Any], library: Library) -> dict[str, Any] | None:
+    """Arguments that the contract of a tool allows, or None where none were found."""
+    try:
+        made = Contract(contract(tool), library).example()
+    except BadSchema:
+        return None
+    return None if made is NO_EXAMPLE else made
 
 
 def _pair(full: str, args: dict[str, Any], role: str, expect: str) -> Iterator[dict[str, Any]]:

@@ -107,7 +107,7 @@ class Maker:
             rules["args"] = self._settled({name: _short(args, name) for name in args.properties})
         if places := _places(operation.method, args, body):
             rules["in"] = places
-        if body and body.types != [bodies.JSON]:
+        if body and (body.types != [bodies.JSON] or body.whole is not None):
             rules["body"] = body.types
         rules["effect"] = guess(operation.method, found.path, made.name, operation.tags)
         rules["guessed"] = True

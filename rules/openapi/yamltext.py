@@ -15,7 +15,10 @@ WIDTH: Final = 110
 _BARE: Final = re.compile(r"[A-Za-z_/.$*+(<=>~^0-9-][A-Za-z0-9_/.$*+()<=>~^;@ -]*")
 """Text that may stand without quotes where it reads as text (yaml.org/spec/1.2.2, 7.3.3), in flow style too."""
 
-_FLOW_WIDTH: Final = 80
+_BLOCK: Final = re.compile(r"[A-Za-z_/.$*+(<=>~^0-9-](?:[A-Za-z0-9_/.$*+()<=>~^;@{}?&=,'!% -]|:(?! |$))*")
+"""The same outside of `{}` and `[]`."""
+
+_FLOW_WIDTH: Final = 90
 
 
 def lines(value: Any, indent: int = 0) -> Iterator[str]:
@@ -34,7 +37,7 @@ def _member(start: str, value: Any, indent: int) -> Iterator[str]:
         yield f"{start} >-"
         yield from _wrapped(value, indent + 2)
     elif not isinstance(value, dict | list) or not value or _fits(value, len(start)):
-        yield f"{start} {flow(value)}"
+        yield f"{start} {text(value, _BLOCK) if isinstance(value, str) else flow(value)}"
     else:
         yield start
         yield from lines(value, indent + 2)
@@ -43,7 +46,7 @@ def _member(start: str, value: Any, indent: int) -> Iterator[str]:
 def _item(value: Any, indent: int) -> Iterator[str]:
     pad = " " * indent
     if not isinstance(value, dict | list) or not value or _fits(value, indent + 2):
-        yield f"{pad}- {flow(value)}"
+        yield f"{pad}- {text(value, _BLOCK) if isinstance(value, str) else flow(value)}"
         return
     below = list(lines(value, indent + 2))
     yield f"{pad}- {below[0].lstrip()}"
@@ -68,9 +71,9 @@ def flow(value: Any) -> str:
     return text(value) if isinstance(value, str) else repr(value)
 
 
-def text(value: str) -> str:
+def text(value: str, pattern: re.Pattern[str] = _BARE) -> str:
     """A text as a scalar, in quotes where it would read as something else."""
-    bare = _BARE.fullmatch(value) and not value.endswith(" ") and isinstance(scalar(value), str)
+    bare = pattern.fullmatch(value) and not value.endswith(" ") and isinstance(scalar(value), str)
     if bare and not re.match(r"[-?](?![A-Za-z0-9_])|[*<>~=]|---|\.\.\.", value):
         return value
     return '"' + "".join(map(_escaped, value)) + '"'
