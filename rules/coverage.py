@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rules.decide import Ruleset
 from rules.examples import Outcome
 from rules.rule import Effect, Rule
+from rules.when import Asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +25,25 @@ class Coverage:
 
 
 def coverage(ruleset: Ruleset, outcomes: Iterable[Outcome]) -> Coverage:
-    """A rule that allows is exercised where it grants a call, one that denies where it stops one.
+    """A rule that allows is exercised where it grants a call, one that denies where it stops one, alone or with others.
 
     Only examples that came out as expected count: the others say nothing of what the author meant.
     """
-    decisions = [one.decision for one in outcomes if one.passed and one.decision]
-    done = {(decision.effect, rule) for decision in decisions for rule in decision.rules}
-    missing = [rule for rule in ruleset.rules if (rule.effect, rule.id) not in done]
+    done = {rule.id for one in outcomes if one.passed for rule in _exercised(ruleset, one)}
+    missing = [rule for rule in ruleset.rules if rule.id not in done]
     return Coverage(len(ruleset.rules), tuple(sorted(missing, key=lambda rule: (rule.file, rule.line))))
+
+
+def _exercised(ruleset: Ruleset, outcome: Outcome) -> list[Rule]:
+    """The rules that brought an outcome about. Of a tool that no rule allows a deny says no as well."""
+    facts, decision = outcome.facts, outcome.decision
+    if facts is None or decision is None or decision.code == "schema_violation":
+        return []
+    plan = ruleset.plans[facts.tool.name]
+    if not decision.denied:
+        return [rule for rule in plan.allows if rule.id in decision.rules]
+    asking = Asking(facts, plan.uses)
+    return [rule for rule in plan.denies if rule.matches(facts.principal, asking) is not False]
 
 
 def wanted(rule: Rule) -> str:

@@ -20,14 +20,15 @@ _SAME = {"approval_pending": "approval"}
 class Outcome:
     """What came of one example. `got` is `allow`, `approval` or a refusal code; `decision` is None for no tool.
 
-    `decided` tells whether that was expected. `returned` is what came of its reply, where it has one and the call
-    was not refused.
+    `decided` tells whether that was expected. `facts` are what was judged, None for no tool. `returned` is what came
+    of its reply, where it has one and the call was not refused.
     """
 
     example: Example
     got: str
     decided: bool
     decision: Decision | None
+    facts: Facts | None = None
     returned: Returned | None = None
 
     @property
@@ -88,12 +89,13 @@ def judge(ruleset: Ruleset, example: Example, now: datetime) -> Outcome:
     if tool is None:
         return Outcome(example, "unknown_tool", example.expect in ("unknown_tool", "deny"), None)
     run = Run("example", example.step)
-    decision = ruleset.decide(Facts(tool, example.args, example.principal, run, example.at or now, example.peer))
+    facts = Facts(tool, example.args, example.principal, run, example.at or now, example.peer)
+    decision = ruleset.decide(facts)
     got = outcome_of(decision)
     wanted = _SAME.get(example.expect, example.expect)
     decided = wanted == got or (wanted == "deny" and decision.denied)
     back = None if decision.denied or example.reply is None else returned(tool, example.reply)
-    return Outcome(example, got, decided, decision, back)
+    return Outcome(example, got, decided, decision, facts, back)
 
 
 def outcome_of(decision: Decision) -> str:

@@ -61,6 +61,17 @@ def test_a_call_that_another_reason_stops_covers_no_deny(tmp_path):
     assert missing(found) == ["read", "pay", "not-x", "not-guests"]
 
 
+def test_a_deny_of_what_no_rule_allows_is_exercised_too(tmp_path):
+    found = covered(tmp_path, "as: {roles: [guest]}, call: crm.wipe, expect: unknown_tool")
+    assert missing(found) == ["read", "pay", "not-x"]
+    assert "not-guests" in missing(covered(tmp_path, "as: {roles: [s]}, call: crm.wipe, expect: unknown_tool"))
+
+
+def test_of_two_rules_that_deny_a_call_both_are_exercised(tmp_path):
+    found = covered(tmp_path, "as: {roles: [s, guest]}, call: crm.search, args: {q: x}, expect: deny")
+    assert missing(found) == ["read", "pay"]
+
+
 def test_a_failed_example_covers_nothing(tmp_path):
     found = covered(tmp_path, f"as: {{roles: [t]}}, {SEARCH}, expect: denied")
     assert "read" in missing(found)
