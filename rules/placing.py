@@ -62,7 +62,7 @@ def place(node: Node, method: str, segments: Iterable[Segment], contract: Contra
             placed.body_params.append(param)
         else:
             placed.params.append(param)
-    _settle_body(placed, told, whole)
+    _settle_body(placed, told, whole, node.get("body") is not None)
     placed.problems += [*_wrong_params(node, placed, slots), *_wrong_body(node, placed)]
     return placed
 
@@ -122,11 +122,12 @@ def _flag(options: Node, key: str) -> bool:
     return bool(said and said.value)
 
 
-def _settle_body(placed: Placed, told: Node | None, whole: Kind) -> None:
-    """An argument `body` that is alone in the body is the body itself, unless `in` says that it is a member. As a form
-    it is an object of fields then.
+def _settle_body(placed: Placed, told: Node | None, whole: Kind, said: bool) -> None:
+    """An argument `body` that is alone in the body is the body itself, unless `in` says that it is a member. An object
+    is, where the media types are said: else it could as well be a member. As a form it is an object of fields.
     """
-    placed.whole_body = list(placed.body_wire) == ["body"] and not (told and told.get("body"))
+    alone = list(placed.body_wire) == ["body"] and not (told and told.get("body"))
+    placed.whole_body = alone and (said or whole.member("body").types != {"object"})
     if not any(one in (FORM_TYPE, MULTIPART_TYPE) or one.endswith("*") for one in placed.body_types):
         placed.body_params = []
         return

@@ -62,6 +62,12 @@ def test_every_argument_has_its_place_and_its_name_there(tmp_path, call, rest, e
     [
         ("args: {body: {type: array, items: {type: integer}}}", True),
         (f"args: {{body: {S}}}", True),
+        ("args: {body: {}}", True),
+        ("args: {body: {type: [object, string]}}", True),
+        ("args: {body: {type: object}}", False),
+        ("args: {body: {properties: {a: {}}}}", False),
+        ("args: {body: {type: object}}\n            body: application/json", True),
+        (f"args: {{body: {{type: object}}}}{IN}{{body: body}}\n            body: application/json", False),
         (f"args: {{body: {S}}}{IN}{{body: body}}", False),
         (f"args: {{body: {S}, other: {S}}}", False),
         (f"args: {{other: {S}}}", False),
