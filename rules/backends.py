@@ -92,7 +92,7 @@ def parse_url(text: str) -> Url:
 
 
 def _check_base(path: str) -> None:
-    if any(segment.name for segment in parse(path)):
+    if any(segment.names for segment in parse(path)):
         raise ValueError("must not hold {parameters}")
 
 
@@ -287,7 +287,7 @@ def clashes(tools: Iterable[Tool]) -> Iterator[tuple[Tool, Tool]]:
     """Pairs of tools that the same request could mean."""
     seen: dict[Any, Tool] = {}
     for tool in tools:
-        shape = (tool.backend, tool.method, tuple(segment.shape for segment in parse(tool.path)))
+        shape = (tool.backend, tool.method, tuple((segment.texts, bool(segment.names)) for segment in parse(tool.path)))
         if shape in seen:
             yield seen[shape], tool
         seen.setdefault(shape, tool)

@@ -51,7 +51,7 @@ def place(node: Node, method: str, segments: Iterable[Segment], contract: Contra
     told = node.get("in")
     names = contract.names
     whole = kinds(contract.guide)
-    in_path = [segment.name for segment in segments if segment.name]
+    in_path = [name for segment in segments for name in segment.names]
     placed = Placed(problems=list(_misplaced(node, told, names, in_path)), body_types=_body_types(node))
     for name in sorted(names, key=lambda one: (in_path.index(one) if one in in_path else len(in_path), one)):
         where = _place_of(name, method, in_path, told)

@@ -188,14 +188,14 @@ def _grow(node: _Node, tool: Tool) -> None:
 
 
 def _child(node: _Node, segment: Segment) -> _Node:
-    if not segment.name:
-        return node.literals.setdefault(segment.prefix, _Node())
+    if not segment.names:
+        return node.literals.setdefault(segment.texts[0], _Node())
     for known, below in node.params:
-        if known.shape == segment.shape:
+        if known.texts == segment.texts:
             return below
     below = _Node()
     node.params.append((segment, below))
-    node.params.sort(key=lambda pair: (-len(pair[0].prefix + pair[0].suffix), -len(pair[0].prefix), pair[0].shape))
+    node.params.sort(key=lambda pair: pair[0].weight)
     return below
 
 
@@ -208,9 +208,9 @@ def _walk(node: _Node, segments: Sequence[str], index: int, values: list[str]) -
     if below is not None and (tool := _walk(below, segments, index + 1, values)) is not None:
         return tool
     for segment, below in node.params:
-        if (value := segment.value(text)) is not None:
-            values.append(value)
+        if (found := segment.values(text)) is not None:
+            values.extend(found)
             if (tool := _walk(below, segments, index + 1, values)) is not None:
                 return tool
-            values.pop()
+            del values[-len(found) :]
     return None

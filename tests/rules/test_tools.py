@@ -9,7 +9,7 @@ from rules.tools import Backend, Catalog, Param, Reply, Tool, Url
 
 def tool(short, call, backend="crm"):
     method, path = call.split()
-    params = tuple(Param(one.name, one.name, "path") for one in parse(path) if one.name)
+    params = tuple(Param(name, name, "path") for one in parse(path) for name in one.names)
     contract = Contract({})
     return Tool(f"{backend}.{short}", short, backend, "", method, path, params, {}, contract, "read", 1.0, Reply(), "")
 
