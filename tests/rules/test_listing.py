@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from rules.decide import Ruleset
@@ -25,6 +28,9 @@ from rules.listing import (
     rendered,
     visible,
 )
+from rules.load import load
+from rules.openapi import Document, contracts, files
+from rules.rule import Effect, Rule
 from tests.rules.helpers import CRM, ruleset
 
 POLICY = """
@@ -80,7 +86,7 @@ def test_a_deny_that_cannot_tell_hides_as_it_denies(tmp_path: Path) -> None:
         ("refund", '{id: a, allow: crm.refund, waive: {approval: "small"}}', "never"),
         (
             "refund",
-            '{id: a, allow: crm.refund}, {id: b, allow: crm.refund, waive: {approval: s}, when: args.order_id < 5}',
+            "{id: a, allow: crm.refund}, {id: b, allow: crm.refund, waive: {approval: s}, when: args.order_id < 5}",
             "always",
         ),
         (
@@ -253,3 +259,48 @@ def test_a_schema_that_no_model_would_read_is_shortened(tmp_path: Path) -> None:
         assert len(json.dumps(entry)) < MOST_SCHEMA
         assert entry[word]["properties"] == {"thing": {"type": "object"}, "name": {"type": "string"}}
         assert entry[word]["required"] == ["name"]
+
+
+def imported(path: Path) -> dict[str, str]:
+    """The contracts that the importer writes for a specification, by their path in the folder."""
+    data = path.read_bytes()
+    document = Document(path.name.removesuffix(".gz"), gzip.decompress(data) if path.suffix == ".gz" else data)
+    return {
+        name.removeprefix("rules/"): text for name, text in files(contracts(document)).items() if ".policy." not in name
+    }
+
+
+@pytest.mark.full
+def test_listings_of_real_apis_stand_alone(tmp_path: Path) -> None:
+    """Every schema of every real specification: an object at the top, no way out, no looser than needed to be read."""
+    root = os.environ.get("TOOLWALL_CORPORA")
+    if not root:
+        pytest.skip("TOOLWALL_CORPORA names no folder with the real-world corpora")
+    for number, path in enumerate(sorted((Path(root) / "openapi" / "specs").iterdir())):
+        folder = tmp_path / str(number)
+        for name, text in imported(path).items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        catalog = load(folder).catalog
+        rules = Ruleset("r", catalog, [Rule("all", Effect.ALLOW, ("*",))])
+        tools = listed(rules, who())
+        assert len(tools) == len(catalog.tools)
+        assert len(set(functions(rules.catalog).values())) == len(tools)
+        for each in tools:
+            check(each)
+
+
+def check(each: Listed) -> None:
+    (entry,) = rendered([each], "anthropic")["tools"]
+    shape = entry["input_schema"]
+    assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", entry["name"])
+    assert 0 < len(entry["description"]) <= MOST_DESCRIPTION
+    assert shape["type"] == "object"
+    assert {"anyOf", "oneOf", "allOf", "not", "$ref", "enum"}.isdisjoint(shape), each.tool.name
+    jsonschema.Draft202012Validator.check_schema(shape)
+    refs = re.findall(r'"\$ref": "([^"]*)"', json.dumps(shape))
+    assert all(ref.startswith("#") for ref in refs), refs
+    validator = jsonschema.Draft202012Validator(shape)
+    for example in each.examples:
+        assert each.tool.contract.check(example) == ()
+        assert validator.is_valid(example), (each.tool.name, example)
