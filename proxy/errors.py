@@ -40,7 +40,8 @@ class Refusal(Exception):
 
     `code` is a key of CODES. `detail` and `suggestion` are written for a model to act on and carry no value of the
     request, no credential and nothing of the policy. `executed` tells whether the backend may have acted.
-    `errors` lists wrong arguments as `{path, problem, example?}`. `retry_after` is in seconds.
+    `errors` lists wrong arguments as `{path, in?, name?, problem, example?}`; `extra` are further members.
+    `retry_after` is in seconds.
     `headers` are extra reply headers. `note` is for the Record alone, never for the caller. `call_id` and `tool` are
     filled in when the Record is written.
     """
@@ -55,7 +56,7 @@ class Refusal(Exception):
         errors: tuple[dict[str, Any], ...] = (),
         retry_after: int | None = None,
         note: str = "",
-        extra: dict[str, str] | None = None,
+        extra: dict[str, Any] | None = None,
         headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         super().__init__(code)

@@ -11,6 +11,7 @@ from proxy.entry import Entries, Entry
 from proxy.errors import Refusal
 from proxy.identity import Identify
 from proxy.model import Ask, Call, Guard, Result, Send
+from proxy.repeats import Repeats
 from proxy.runs import Runs
 from rules.decide import Decision, Ruleset
 from rules.problems import NO_EXAMPLE, Problem
@@ -50,6 +51,7 @@ class Firewall:
         self.regime = regime
         self.entries = entries
         self._runs = Runs(entries.check_name)
+        self.repeats = Repeats()
 
     async def handle(self, ask: Ask, identify: Identify) -> Result:
         """The answer to one request. Raises Refusal; either way its Record is written."""
@@ -66,13 +68,24 @@ class Firewall:
                 entry.found(tool)
                 call = await ask.call(entry.record.call, tool, principal, run)
                 entry.decided(call, decision := rules.decide(call.facts()))
-                if decision.denied:
-                    raise refusal(decision)
-                send = regime.send
-                for guard in reversed(guards := regime.guards(call, decision)):
-                    send = partial(guard, send=send)
-                entry.expect([guard.__name__ for guard in guards])
-                return await entry.follow(await send(call, entry))
+                self.repeats.check(call, entry.record, monotonic())
+                try:
+                    result = await _answer(regime, call, decision, entry)
+                except Refusal as no:
+                    self.repeats.refused(call, entry.record, no, monotonic())
+                    raise
+                self.repeats.answered(call, entry.record, result, monotonic())
+                return result
+
+
+async def _answer(regime: Regime, call: Call, decision: Decision, entry: Entry) -> Result:
+    if decision.denied:
+        raise refusal(decision, call.tool)
+    send = regime.send
+    for guard in reversed(guards := regime.guards(call, decision)):
+        send = partial(guard, send=send)
+    entry.expect([guard.__name__ for guard in guards])
+    return await entry.follow(await send(call, entry))
 
 
 def unknown_tool(entry: Entry, tool: Tool | None) -> Refusal:
@@ -85,14 +98,18 @@ def unknown_tool(entry: Entry, tool: Tool | None) -> Refusal:
     )
 
 
-def refusal(decision: Decision) -> Refusal:
+def refusal(decision: Decision, tool: Tool) -> Refusal:
     """A denied decision in words that teach the caller and leak nothing of the policy."""
     if decision.code == "schema_violation":
+        example = tool.contract.example()
+        shown = {"example": example} if example and example is not NO_EXAMPLE else {}
         return Refusal(
             "schema_violation",
             "One or more arguments do not fit the tool's contract.",
-            suggestion="Correct the listed arguments and call again.",
-            errors=tuple(_said(problem) for problem in decision.problems),
+            suggestion="Correct the listed arguments and call again."
+            + " `example` shows a call that fits." * len(shown),
+            errors=tuple(_said(problem, tool) for problem in decision.problems),
+            extra=shown,
         )
     if decision.code == "denied":
         return Refusal(
@@ -103,6 +120,14 @@ def refusal(decision: Decision) -> Refusal:
     return Refusal(decision.code, "No tool of this name is available to you.")
 
 
-def _said(problem: Problem) -> dict[str, Any]:
-    said = {"path": problem.path, "problem": problem.problem}
+def _said(problem: Problem, tool: Tool) -> dict[str, Any]:
+    """One wrong argument: where it is, how it travels where that is not plain, what is wrong, and what would fit."""
+    said: dict[str, Any] = {"path": problem.path}
+    name = problem.path[1:].partition("/")[0].replace("~1", "/").replace("~0", "~")
+    place, wire = tool.travels(name)
+    if place and (place, wire) != ("body", name):
+        said["in"] = place
+    if wire != name:
+        said["name"] = wire
+    said["problem"] = problem.problem
     return said if problem.example is NO_EXAMPLE else {**said, "example": problem.example}

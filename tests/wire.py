@@ -15,6 +15,7 @@ import uvloop
 from proxy.app import Running, running
 from proxy.config import load_config
 from proxy.ledger.segments import segments_in
+from proxy.repeats import Repeats
 
 POLICY = """
 rules:
@@ -295,8 +296,9 @@ class Stage:
     wall: Wall
 
     def run(self, play: Callable[[Wall], Coroutine[Any, Any, None]]) -> None:
-        """One play. The backend answers as at the beginning again, whatever the play before it made of it."""
+        """One play. The backend answers as at the beginning again, and the failures of plays before are forgotten."""
         self.wall.backend.answer = always_ok
+        self.wall.sidecar.firewall.repeats = Repeats()
         self.runner.run(play(self.wall))
 
 
