@@ -13,7 +13,7 @@ from rules.facts import Facts, Principal
 from rules.obligations import Approval
 from rules.rule import Effect, Rule
 from rules.schema import Problem
-from rules.whatif import arguments_in, shown, turns
+from rules.whatif import arguments_in, bare, shown, turns
 from rules.when import Asking, When
 
 UNKNOWN: Final = "depends on the arguments, which are not known"
@@ -163,7 +163,7 @@ def _values(when: When, facts: Facts) -> Iterator[str]:
     """The values of what a condition names."""
     for name in arguments_in(when.text):
         yield f"args.{name} = {shown(facts.args[name])}" if name in facts.args else f"args.{name} missing"
-    for part, name, time in dict.fromkeys(_FIELD.findall(when.text)):
+    for part, name, time in dict.fromkeys(_FIELD.findall(bare(when.text))):
         if (part or time) in when.uses:
             yield f"{part}.{name} = {shown(_LOOK[part](facts, name))}" if part else f"time = {_LOOK[time](facts, '')}"
 

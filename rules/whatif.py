@@ -28,6 +28,7 @@ MOST_SHOWN = 80
 _TEXT: Final = re.compile(r"""r?(?:"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)')""")
 _NUMBER: Final = re.compile(r"(?<![\w.])-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,9})?(?![\w.])", re.ASCII)
 _ARGUMENT: Final = re.compile(r"""\bargs(?:\.([A-Za-z_]\w*)|\[(?:"([^"\\]+)"|'([^'\\]+)')\])""", re.ASCII)
+_MEMBER: Final = re.compile(r"[\w\])]\[\Z")
 _SOMEBODY_ELSE: Final = "\x00"
 """No agent, user or principal of any rule is called so."""
 
@@ -41,9 +42,14 @@ class Edit(NamedTuple):
     make: Callable[[Facts], Facts]
 
 
+def bare(condition: str) -> str:
+    """A condition without its texts, except those that name a member, as in `args["x"]`."""
+    return _TEXT.sub(lambda text: text[0] if _MEMBER.search(condition, 0, text.start()) else '""', condition)
+
+
 def arguments_in(condition: str) -> list[str]:
     """The arguments that a condition names, in order, each once."""
-    return list(dict.fromkeys(next(filter(None, found)) for found in _ARGUMENT.findall(condition)))
+    return list(dict.fromkeys(next(filter(None, found)) for found in _ARGUMENT.findall(bare(condition))))
 
 
 def shown(value: Any) -> str:

@@ -134,6 +134,11 @@ def test_a_word_inside_of_a_text_is_no_fact(tmp_path):
     rules = ruleset(tmp_path, """rules: [{id: a, allow: crm.search, when: 'args.q == "principal.id or time"'}]""")
     (reason,) = explain(rules, facts(rules, "crm.search", {"q": "x"})).reasons
     assert reason.why == '`args.q == "principal.id or time"` is false with args.q = "x"'
+    rules = ruleset(
+        tmp_path, """rules: [{id: a, allow: crm.search, when: 'principal.id != "principal.none args.no"'}]"""
+    )
+    (reason,) = explain(rules, facts(rules, "crm.search", {"q": "x"})).reasons
+    assert reason.why.endswith('is true with principal.id = "p1"')
 
 
 def test_a_hidden_tool_says_so_and_shows_what_else_is_wrong(tmp_path):

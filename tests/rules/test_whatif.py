@@ -171,6 +171,7 @@ def test_whatever_the_call_an_edit_of_a_number_that_is_told_turns_it(tmp_path_fa
 
 def test_the_arguments_that_a_condition_names():
     assert arguments_in("args.a.b > 1 && args['x-y'] == args[\"z\"] || has(args.a)") == ["a", "x-y", "z"]
+    assert arguments_in("args.a == 'args.b' && args.c in ['args.d', 'args.e']") == ["a", "c"]
     assert arguments_in("kwargs.a > 1 && args['a\\'b'] == 1") == []
 
 
