@@ -21,7 +21,7 @@ from rules.schema import Contract
 from rules.shape import duration, size
 from rules.source import LoadProblem, Node
 from rules.template import parse
-from rules.tools import DEFAULT_REPLY_BYTES, Backend, Network, Reply, Tool, Url
+from rules.tools import CHOICE, DEFAULT_REPLY_BYTES, Backend, Network, Pick, Reply, Tool, Url
 from rules.wire import Slot
 
 DEFAULT_TIMEOUT_S: Final = 30.0
@@ -144,10 +144,28 @@ def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Folder) ->
     placed = place(node, method, segments, contract, loaded.credentials)
     loaded.problems += placed.problems
     loaded.documents.update(contract.documents)
+    pick = _pick(loaded, node.get("picked_by"), placed)
     if len(loaded.problems) > before:
         return None
     made = _make(root, short, node, (method, path), contract, placed, effect, reply)
-    return replace(made, replies=replies, credentials=loaded.credentials)
+    return replace(made, replies=replies, credentials=loaded.credentials, picked_by=pick)
+
+
+def _pick(loaded: Loaded, node: Node | None, placed: Placed) -> Pick | None:
+    """What tells the tool from others with the same call. It has to reach the backend, where it means the same."""
+    if node is None:
+        return None
+    [(place, table)] = node.items()
+    if len(table.value) != 1:
+        loaded.problems.append(table.problem("must name exactly one", "such as {X-Target: Orders.Get}"))
+        return None
+    [(said, value)] = table.items()
+    name = said.lower() if place == "header" else said
+    declared = {one.wire.lower() if place == "header" else one.wire for one in placed.params if one.place == place}
+    if name not in declared and (place, name) != ("header", CHOICE):
+        hint = "declare it under args, with this value as its const"
+        loaded.problems.append(table.key_problem(said, f"is no argument in the {place}", hint))
+    return Pick(place, name, value.value)  # type: ignore[arg-type]
 
 
 def _make(
@@ -287,7 +305,12 @@ def clashes(tools: Iterable[Tool]) -> Iterator[tuple[Tool, Tool]]:
     """Pairs of tools that the same request could mean."""
     seen: dict[Any, Tool] = {}
     for tool in tools:
-        shape = (tool.backend, tool.method, tuple((segment.texts, bool(segment.names)) for segment in parse(tool.path)))
+        shape = (
+            tool.backend,
+            tool.method,
+            tuple((segment.texts, bool(segment.names)) for segment in parse(tool.path)),
+            tool.picked_by,
+        )
         if shape in seen:
             yield seen[shape], tool
         seen.setdefault(shape, tool)

@@ -102,6 +102,17 @@ TOOL: Final = Form(
     {
         "says": _Says,
         "call": Key(Text(CALL, "METHOD /path, such as GET /customers/{id}"), "Method and path.", required=True),
+        "picked_by": Key(
+            Form(
+                {
+                    "header": Key(Table(Text(), like="a header's name"), "A header and its value."),
+                    "query": Key(Table(Text(), like="a name in the query"), "A name in the query and its value."),
+                },
+                one_of=("header", "query"),
+            ),
+            "What tells this tool from others with the same call: one value that is sent, in an argument of its own. "
+            "The header Toolwall-Tool needs no argument: with it an agent names the tool that it means.",
+        ),
         "args": Key(
             Table(JsonSchema(optional=True), like="an argument's name"),
             "The arguments, each with its JSON Schema; all are required unless `optional: true`.",

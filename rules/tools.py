@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
@@ -53,6 +53,22 @@ class Backend:
     says: str = ""
 
 
+CHOICE = "toolwall-tool"
+"""The header by which an agent names the tool that it means, where nothing that the backend sees tells it."""
+
+Sent = Callable[[str, str], Sequence[str]]
+"""The values that a request has under a name, in its `header` (in lower case) or `query`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """What tells a tool from others with the same call: a header (in lower case) or query name with this value."""
+
+    place: Literal["header", "query"]
+    name: str
+    value: str
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """How an answer is treated: the kinds of findings that are taken out (none: the answer is not scanned), what
@@ -76,7 +92,8 @@ class Tool:
     media types (or ranges such as `image/*`, in lower case) that a body may have, `body_params` the arguments of
     one that is a form, and `body_rest` what its other names hold. `credentials` are where the caller's own credential
     travels. `guessed`: nobody has looked at the effect yet. `hash` names the exact contract. `file` and `line` say
-    where it was written. `replies` is what answers look like, where that is declared.
+    where it was written. `replies` is what answers look like, where that is declared. `picked_by` tells it from
+    other tools with the same call.
     """
 
     name: str
@@ -102,6 +119,7 @@ class Tool:
     file: str = ""
     line: int = 0
     replies: Replies | None = field(default=None, compare=False)
+    picked_by: Pick | None = None
     headers: frozenset[str] = field(init=False)
     """The headers that are arguments, in lower case."""
 
@@ -148,19 +166,25 @@ class Catalog:
         for tool in self.tools.values():
             _grow(self._roots.setdefault((tool.backend, tool.method), _Node()), tool)
 
-    def match(self, backend: str, method: str, path: str) -> tuple[Tool, dict[str, str]] | None:
+    def match(
+        self, backend: str, method: str, path: str, sent: Sent = lambda place, name: ()
+    ) -> tuple[Tool, dict[str, str]] | None:
         """The tool that a request means, with its path arguments as raw (percent-encoded) text, or None.
 
         `path` is the raw path inside the backend and begins with `/`. Literals are compared byte for byte, a
         parameter takes one segment that is not empty. From left to right a literal beats a parameter, and a
         parameter with more literal text around it beats one with less. Each node of the tree is visited at most
-        once, so the work is bounded by the number of declared tools.
+        once, so the work is bounded by the number of declared tools. Where several tools have the same call, `sent`
+        is asked for what tells them apart: a value that none of them has means no tool.
         """
         root = self._roots.get((backend, method))
         if root is None or path.count("/") > MOST_SEGMENTS or not path.startswith("/"):
             return None
         values: list[str] = []
-        tool = _walk(root, path.split("/"), 1, values)
+        tools = _walk(root, path.split("/"), 1, values)
+        if tools is None:
+            return None
+        tool = tools[0] if len(tools) == 1 and tools[0].picked_by is None else _picked(tools, sent)
         if tool is None:
             return None
         names = [param.name for param in tool.params if param.place == "path"]
@@ -173,18 +197,30 @@ class Catalog:
 class _Node:
     """One place in the tree of templates of a backend and method."""
 
-    __slots__ = ("literals", "params", "tool")
+    __slots__ = ("literals", "params", "tools")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
         self.params: list[tuple[Segment, _Node]] = []
-        self.tool: Tool | None = None
+        self.tools: list[Tool] | None = None
 
 
 def _grow(node: _Node, tool: Tool) -> None:
     for segment in parse(tool.path):
         node = _child(node, segment)
-    node.tool = tool
+    node.tools = [*(node.tools or ()), tool]
+
+
+def _picked(tools: Sequence[Tool], sent: Sent) -> Tool | None:
+    """Of tools with the same call the one that the request means; None where it is in doubt."""
+    picks = [(tool, tool.picked_by) for tool in tools if tool.picked_by]
+    values = {(pick.place, pick.name): list(sent(pick.place, pick.name)) for _, pick in picks}
+    meant = [tool for tool, pick in picks if values[pick.place, pick.name] == [pick.value]]
+    if len(meant) == 1:
+        return meant[0]
+    if meant or any(values.values()):
+        return None
+    return next((tool for tool in tools if tool.picked_by is None), None)
 
 
 def _child(node: _Node, segment: Segment) -> _Node:
@@ -199,18 +235,18 @@ def _child(node: _Node, segment: Segment) -> _Node:
     return below
 
 
-def _walk(node: _Node, segments: Sequence[str], index: int, values: list[str]) -> Tool | None:
-    """The tool at the end of the segments; `values` collects what the parameters took."""
+def _walk(node: _Node, segments: Sequence[str], index: int, values: list[str]) -> list[Tool] | None:
+    """The tools at the end of the segments; `values` collects what the parameters took."""
     if index == len(segments):
-        return node.tool
+        return node.tools
     text = segments[index]
     below = node.literals.get(text)
-    if below is not None and (tool := _walk(below, segments, index + 1, values)) is not None:
-        return tool
+    if below is not None and (tools := _walk(below, segments, index + 1, values)) is not None:
+        return tools
     for segment, below in node.params:
         if (found := segment.values(text)) is not None:
             values.extend(found)
-            if (tool := _walk(below, segments, index + 1, values)) is not None:
-                return tool
+            if (tools := _walk(below, segments, index + 1, values)) is not None:
+                return tools
             del values[-len(found) :]
     return None

@@ -126,11 +126,16 @@ class RestAsk:
             backend, slash, rest = path[1:].partition("/")
             self._base, path = f"/{backend}", slash + rest
         self._path = path or "/"
-        matched = catalog.match(backend, self._method, self._path)
+        matched = catalog.match(backend, self._method, self._path, self._sent)
         if matched is None:
             return None
         tool, self._segments = matched
         return tool
+
+    def _sent(self, place: str, name: str) -> list[str]:
+        """What the request has under a name, for tools that nothing else tells apart."""
+        pairs = self._headers if place == "header" else target.pairs(self._query)
+        return [value for known, value in pairs if known == name]
 
     async def call(self, call_id: str, tool: Tool, principal: Principal, run: Run) -> Call:
         jar = head.cookies(self._head["cookie"]) if "cookie" in self._head else {}

@@ -22,8 +22,8 @@ _CHANGING: Final = word_set(
     unlock unsubscribe update upload upsert write"""
 )
 _FOR_GOOD: Final = word_set(
-    """ban cancel capture charge charges delete deletes destroy drop erase expire pay payout payouts purge refund refunds
-    revoke send terminate transfer transfers void wipe withdraw"""
+    """ban cancel capture charge charges delete deletes destroy drop erase expire pay payout payouts purge refund
+    refunds revoke send terminate transfer transfers void wipe withdraw"""
 )
 """Nothing takes these back: data is gone, money or a message is out."""
 

@@ -171,3 +171,42 @@ def test_problems_of_a_contract_have_their_place(tmp_path, rest, path, says):
 
 def test_a_digest_does_not_depend_on_the_order_of_keys():
     assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1}) != digest({"a": 1, "b": [2, 1]})
+
+
+@pytest.mark.parametrize(
+    ("picked_by", "path", "says"),
+    [
+        ("{header: {X-T: a}}", "tools.one.picked_by.header.X-T", "is no argument in the header"),
+        ("{query: {x-q: a}}", "tools.one.picked_by.query.x-q", "is no argument in the query"),
+        ("{query: {Toolwall-Tool: crm.one}}", "tools.one.picked_by.query.Toolwall-Tool", "is no argument in the query"),
+        ("{header: {X-Q: a, Toolwall-Tool: b}}", "tools.one.picked_by.header", "must name exactly one"),
+        ("{query: {q: a}, header: {X-Q: a}}", "tools.one.picked_by", "exactly one of the keys header, query"),
+        ("{cookie: {q: a}}", "tools.one.picked_by.cookie", "is an unknown key"),
+    ],
+)
+def test_what_tells_tools_apart_has_to_reach_the_backend(tmp_path, picked_by, path, says):
+    found = problems(
+        tmp_path,
+        crm=f"""
+        backend: crm
+        url: https://crm.test
+        tools:
+          one:
+            call: GET /x
+            picked_by: {picked_by}
+            args: {{q: {{type: string}}, X-Q: {{type: string}}}}
+            in: {{X-Q: header}}
+        """,
+    )
+    assert any(one.path == path and says in one.message for one in found), found
+
+
+def test_tools_with_one_call_need_different_values(tmp_path):
+    def tool(value):
+        return f"{{call: GET /x, args: {{q: {{type: string}}}}, picked_by: {{query: {{q: {value}}}}}}}"
+
+    crm = "{{backend: crm, url: https://crm.test, tools: {{one: {}, two: {}}}}}"
+    (found,) = problems(tmp_path, crm=crm.format(tool("a"), tool("a")))
+    assert found.message == "crm.two and crm.one have the same call"
+    write(tmp_path, crm=crm.format(tool("a"), tool("b")))
+    assert {one.picked_by.value for one in load(tmp_path).catalog.tools.values()} == {"a", "b"}

@@ -33,6 +33,7 @@ FULL = """
       find:
         says: Find orders.
         call: GET /orders
+        picked_by: {query: {state: open}}
         args:
           state: {enum: [open, closed]}
           page: {type: integer, minimum: 1, maximum: 99, optional: true}
@@ -51,6 +52,8 @@ FULL = """
           4XX: {}
       put_file:
         call: PUT /files/{name}
+        picked_by:
+          header: {Toolwall-Tool: shop.put_file}
         input:
           type: object
           properties:

@@ -1,10 +1,11 @@
 import timeit
+from dataclasses import replace
 
 import pytest
 
 from rules.schema import Contract
 from rules.template import MOST_SEGMENTS, parse
-from rules.tools import Backend, Catalog, Param, Reply, Tool, Url
+from rules.tools import Backend, Catalog, Param, Pick, Reply, Tool, Url
 
 
 def tool(short, call, backend="crm"):
@@ -117,3 +118,38 @@ def test_the_authority_is_what_the_host_header_says(url, authority, text):
 
 def test_a_backend_lies_in_no_private_network_unless_it_says_so():
     assert Backend("crm", Url("http", "x", 80, "")).addresses == ()
+
+
+def picked(short, *pick):
+    return replace(tool(short, "POST /x/{id}"), picked_by=Pick(*pick) if pick else None)
+
+
+@pytest.mark.parametrize(
+    ("sent", "short"),
+    [
+        ({}, "plain"),
+        ({("header", "x-t"): ["a"]}, "a"),
+        ({("header", "x-t"): ["b"]}, "b"),
+        ({("query", "t"): ["a"]}, "q"),
+        ({("header", "x-t"): ["c"]}, None),
+        ({("header", "x-t"): ["a", "a"]}, None),
+        ({("header", "x-t"): ["a", "b"]}, None),
+        ({("header", "x-t"): ["a"], ("query", "t"): ["a"]}, None),
+    ],
+)
+def test_of_tools_with_the_same_call_one_value_picks_one(sent, short):
+    tools = [
+        picked("a", "header", "x-t", "a"),
+        picked("b", "header", "x-t", "b"),
+        picked("plain"),
+        picked("q", "query", "t", "a"),
+    ]
+    for order in (tools, tools[::-1]):
+        found = Catalog(tools=order).match("crm", "POST", "/x/7", lambda place, name: sent.get((place, name), []))
+        assert (found and found[0].short) == short
+        assert found is None or found[1] == {"id": "7"}
+
+
+def test_a_lone_tool_with_a_pick_is_nothing_without_its_value():
+    catalog = Catalog(tools=[picked("a", "header", "x-t", "a")])
+    assert catalog.match("crm", "POST", "/x/7") is None
