@@ -95,8 +95,8 @@ def _wire(name: str, where: str, names: Iterable[str]) -> str:
 
 
 def _param(name: str, wire: str, where: Any, kind: Kind, told: Node | None) -> Param:
-    """One argument with what `in` says of it. Without a word about it, a member of a form that is an object is JSON
-    text (OpenAPI 3.1, 4.8.15.1.1), and everything else has the usual style of its place.
+    """One argument with what `in` says of it. Without a word about it everything has the usual style of its place; an
+    object in a form is JSON text then (OpenAPI 3.1, 4.8.15.1.1), or is written with brackets like arrays, as many do.
     """
     said = told.get(name) if told else None
     options = (said.get(where) if said else None) or _NOTHING
@@ -113,6 +113,7 @@ def _param(name: str, wire: str, where: Any, kind: Kind, told: Node | None) -> P
         kind=kind,
         style=style,
         explode=bool(explode.value) if explode else usual,
+        brackets=where == "body" and (kind.is_map or kind.is_list) and not options.value.keys() - {"name"},
         encoded_slash=_flag(options, "encoded_slash"),
     )
 

@@ -23,8 +23,9 @@ MULTIPART_TYPE = "multipart/form-data"
 class Param:
     """An argument with a name of its own on the wire. `name` is the argument's name, `wire` that on the wire.
 
-    `kind` says what its text can stand for; `style` and `explode` how arrays and objects are written.
-    `encoded_slash` allows `%2f` in a path value. `is_plain`: its text is its value, whatever the style.
+    `kind` says what its text can stand for; `style` and `explode` how arrays and objects are written. `brackets`:
+    names such as `name[key]` are read as well. `encoded_slash` allows `%2f` in a path value. `is_plain`: its text is
+    its value, whatever the style.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Param:
     kind: Kind = field(default=TEXT, compare=False)
     style: Style = "form"
     explode: bool = True
+    brackets: bool = False
     encoded_slash: bool = False
     is_plain: bool = field(init=False, compare=False)
 
@@ -72,7 +74,7 @@ def fields(params: Iterable[Param]) -> Fields:
     params = list(params)
     spread = [param for param in params if param.is_spread]
     own = {param.wire: param for param in params if not param.is_spread or param.kind.is_scalar}
-    deep = {param.wire: param for param in params if param.style == "deepObject"}
+    deep = {param.wire: param for param in params if param.style == "deepObject" or param.brackets}
     members = {name: param for param in spread for name in param.kind.names if name not in own}
     rest = [param for param in spread if param.kind.is_open]
     is_simple = not spread and all(param.is_plain or param.is_repeated for param in params)

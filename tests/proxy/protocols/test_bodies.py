@@ -60,6 +60,18 @@ def test_a_form() -> None:
     }
 
 
+def test_brackets_are_read_in_a_form_where_no_style_is_said() -> None:
+    assert read(FIELDS, FORM, b"meta[on]=true&tags[]=a&tags[]=b").arguments == {
+        "meta": {"on": True},
+        "tags": ["a", "b"],
+    }
+    assert read(FIELDS, PARTS, parts('"meta[on]"\r\n\r\ntrue')).arguments == {"meta": {"on": True}}
+    assert len(read(FIELDS, FORM, b"list[]=1").problems) == 1
+    for body in (b"tags[]=a&tags=b", b"meta={}&meta[on]=true", b"tags[1]=a"):
+        with pytest.raises(Refusal, match="bad_request"):
+            read(FIELDS, FORM, body)
+
+
 def test_parts() -> None:
     body = parts(
         "n\r\n\r\n7",
