@@ -48,6 +48,11 @@ class Regimes:
         self._put(new, self._upstream)
         self._before.append(before)
         firewall.regime = self.regime
+        if gc.get_freeze_count():
+            # As at the start, what lives long is put out of the collector's sight, without a look through all of it.
+            # Rules that go hold no cycles: they need no collector.
+            gc.collect(1)
+            gc.freeze()
 
     def _put(self, new: Ready, former: Upstream | None) -> None:
         backends = new.rules.catalog.backends
@@ -63,11 +68,6 @@ class Regimes:
             return
         self._before = [each for each in self._before if each not in over]
         await self._close(over)
-        if gc.get_freeze_count():
-            # What was made at start is out of the collector's sight, and with it what rules that are gone left behind.
-            gc.unfreeze()
-            gc.collect()
-            gc.freeze()
 
     async def _close(self, over: list[tuple[Regime, Upstream]]) -> None:
         used = [self._upstream, *(upstream for _, upstream in self._before)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 from pathlib import Path
 
 import pytest
@@ -115,17 +116,23 @@ def test_what_could_not_be_made_is_not_put_in_force(tmp_path: Path) -> None:
     asyncio.run(play())
 
 
-def test_what_was_frozen_at_start_is_collected_with_its_regime(tmp_path: Path) -> None:
+def test_rules_that_go_need_no_collector(tmp_path: Path) -> None:
     async def play() -> None:
         scans = Scans()
         regimes = Regimes(made(tmp_path), scans, UpstreamBounds())
         wall = firewall(regimes)
+        gc.collect()
         gc.freeze()
+        gc.disable()
         try:
-            regimes.enact(made(tmp_path, CRM.replace(":9", ":8")), wall)
-            await regimes.tend()
+            for turn in range(5):
+                old = weakref.ref(wall.regime.rules)
+                regimes.enact(made(tmp_path, CRM.replace(":9", f":{turn + 1}")), wall)
+                await regimes.tend()
+                assert old() is None
             assert gc.get_freeze_count() > 0
         finally:
+            gc.enable()
             gc.unfreeze()
         await regimes.close()
         scans.close()

@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import shutil
+import sys
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -459,5 +460,26 @@ def test_calls_go_on_while_the_rules_are_read(tmp_path: Path) -> None:
             may_end.set()
             await until(lambda: len(w.records("rules")) == 1)
             assert (await w.call("GET", "/crm/things/700")).status == 200
+
+    perform(play())
+
+
+def test_reading_leaves_the_interpreter_as_it_was(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with still(tmp_path) as w:
+            before, during = (sys.getswitchinterval(), gc.get_threshold()), []
+            prepare = w.sidecar.reloader._prepare
+
+            def watched() -> Any:
+                during.append((sys.getswitchinterval(), gc.get_threshold()))
+                return prepare()
+
+            w.sidecar.reloader._prepare = watched
+            for text in (BROKEN, HIGH):
+                put(w, text)
+                await look(w)
+            assert len(during) == 2
+            assert all(one != before for one in during)
+            assert (sys.getswitchinterval(), gc.get_threshold()) == before
 
     perform(play())
