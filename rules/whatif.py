@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from rules.decide import Decision, Ruleset, violations
 from rules.examples import outcome_of
 from rules.facts import Facts, Principal
-from rules.problems import NO_EXAMPLE, Problem
+from rules.problems import NO_EXAMPLE
 from rules.rule import Effect, Rule
 
 MOST_TRIED = 500
@@ -115,23 +115,18 @@ def _edits(facts: Facts, rules: Iterable[Rule], denied: bool) -> Iterator[Edit]:
 
 
 def _mended(facts: Facts) -> Iterator[Edit]:
-    """The arguments as the contract wants them, with its own examples where they are wrong."""
-    problems = violations(facts)
-    names = facts.tool.contract.names
-    if not problems:
+    """The arguments as the contract wants them: what is wrong taken from its example, or the whole example."""
+    contract, problems = facts.tool.contract, violations(facts)
+    example = contract.example() if problems else NO_EXAMPLE
+    if not isinstance(example, dict):
         return
-    args = {name: value for name, value in facts.args.items() if facts.tool.contract.is_open or name in names}
-    for problem in problems:
-        args = _put(args, problem)
-    yield Edit("args", f"with the arguments {shown(args)}", 0, _with_args(args))
-
-
-def _put(args: dict[str, Any], problem: Problem) -> dict[str, Any]:
-    """The arguments with a problem's example in its place, where both are plain: a name at the top."""
-    name = problem.path.removeprefix("/").replace("~1", "/").replace("~0", "~")
-    if problem.example is NO_EXAMPLE or not problem.path or "/" in problem.path[1:]:
-        return args
-    return {**args, name: problem.example}
+    wrong = {problem.path[1:].partition("/")[0].replace("~1", "/").replace("~0", "~") for problem in problems}
+    right = {name: value for name, value in facts.args.items() if name not in wrong}
+    if not contract.is_open:
+        right = {name: value for name, value in right.items() if name in contract.names}
+    shown_for_wrong = {name: value for name, value in example.items() if name in wrong}
+    for near, args in enumerate(({**right, **shown_for_wrong}, example)):
+        yield Edit("args", f"with the arguments {shown(args)}", near, _with_args(args))
 
 
 def _with_args(args: Mapping[str, Any]) -> Callable[[Facts], Facts]:

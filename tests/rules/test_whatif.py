@@ -1,5 +1,7 @@
 """Edits that are told were tried, and are the nearest. The expected ones are worked out from the rules by hand."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -116,6 +118,15 @@ def test_arguments_off_their_contract_are_mended_from_its_examples(tmp_path):
     assert told(tmp_path, policy, "crm.refund", wrong) == (
         'with the arguments {"order_id": 2, "amount_cents": 4999}: approval',
     )
+
+
+def test_an_argument_that_is_missing_comes_from_an_example_of_the_whole_contract(tmp_path):
+    rules = ruleset(tmp_path, "rules: [{id: a, allow: crm.refund}]")
+    asked = facts(rules, "crm.refund", {"amount_cents": 7})
+    (edit,) = turns(rules, asked, rules.decide(asked))
+    args = json.loads(edit.removeprefix("with the arguments ").removesuffix(": approval"))
+    assert args["amount_cents"] == 7
+    assert rules.catalog.tools["crm.refund"].contract.check(args) == ()
 
 
 def test_two_edits_are_tried_where_one_is_not_enough(tmp_path):
