@@ -83,6 +83,8 @@ def _recorded(rules: Ruleset, config: Path, call_id: str) -> None:
     then = _then(record)
     if then and not blind and then != explanation.outcome:
         say(f"Then it was {then}, by the rules of today it is {explanation.outcome}.")
+        if record.get("revision") == rules.revision:
+            say("The rules are the same: what the ledger holds redacted, or not at all, made the difference.")
 
 
 def _record(config: Path, call_id: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from proxy.ledger import Ledger
 from proxy.state import LEDGER_HEAD, load_key, state_folder
 from rules.load import load
 from tests.proxy.rulescli import rules_folder, toolwall
+from tests.wire import perform, wall
 
 AS_SUPPORT = ("--as", '{"roles": ["support"]}')
 
@@ -208,3 +209,56 @@ def test_no_record_moves_what_a_terminal_shows(rules: Path) -> None:
     assert code == 0
     assert all(line.isprintable() for line in (out + err).split("\n"))
     assert "\\x1b[2J" in out
+
+
+TOOLS = """
+  get: {call: GET /get, args: {q: {type: string}}}
+  pay: {call: POST /pay, args: {cents: {type: integer}}, effect: irreversible}
+  hide: {call: GET /hide}
+"""
+RULES = """
+rules:
+  - {id: mine, allow: [crm.get, crm.pay], to: {roles: [support]}, when: run.step < 9}
+  - {id: not-x, deny: crm.get, when: args.q == 'x' || args.q.contains('@')}
+"""
+
+
+def test_records_that_a_real_sidecar_wrote(tmp_path: Path) -> None:
+    calls: dict[str, str] = {}
+
+    async def play() -> None:
+        async with wall(tmp_path, TOOLS, RULES, config="ledger: {arguments: redacted}\n") as w:
+            for name, request in {
+                "good": ("GET", "/crm/get?q=y"),
+                "denied": ("GET", "/crm/get?q=x"),
+                "wrong": ("GET", "/crm/get?q=y&p=1"),
+                "hidden": ("GET", "/crm/hide"),
+                "none": ("GET", "/crm/nowhere"),
+                "mail": ("GET", "/crm/get?q=ann@mail.example"),
+            }.items():
+                calls[name] = (await w.tell(*request)).record["call"]
+            calls["pay"] = (await w.tell("POST", "/crm/pay", b'{"cents": 7}')).record["call"]
+
+    perform(play())
+    config = ("-c", str(tmp_path / "toolwall.yaml"))
+
+    def told(name: str) -> tuple[int, str]:
+        code, out, err = toolwall("explain", calls[name], *config)
+        assert "Then it was" not in out, out
+        assert "The rules have changed" not in out
+        return code, out + err
+
+    for name, outcome in {"good": "allow", "denied": "denied", "hidden": "unknown_tool", "pay": "approval"}.items():
+        code, out = told(name)
+        assert code == 0
+        assert f" as bot; roles support: {outcome}\n" in out, out
+    assert "policy.yaml:4: not-x (deny) matches" in told("denied")[1]
+    assert "run.step = 1" in told("good")[1]
+    assert "It named no tool" in told("none")[1]
+    wrong = toolwall("explain", calls["wrong"], *config)[1].splitlines()
+    assert wrong[-2] == "Then it was schema_violation, by the rules of today it is allow."
+    assert wrong[-1].startswith("The rules are the same: what the ledger holds redacted, or not at all")
+    mail = toolwall("explain", calls["mail"], *config)[1]
+    assert "Then it was denied, by the rules of today it is allow.\nThe rules are the same" in mail
+    assert "ann@" not in mail
+    assert "Arguments are redacted in the ledger" in mail
