@@ -187,7 +187,7 @@ class Reloader:
             words = await self._aside(lambda: changes(old, new.rules))
             self._regimes.enact(new, self._firewall)
             took = (monotonic() - started) * 1000
-            said = "; ".join(words) or "nothing that matters"
+            said = "; ".join(words) or "no tool and no rule means anything else"
             _log.info("rules reloaded in %.0f ms: %s -> %s: %s", took, old.revision, new.rules.revision, said)
             if not new.rules.rules:
                 _log.warning("there are no rules in %s any more, so every call is refused", self._folder)

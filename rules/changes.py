@@ -51,8 +51,9 @@ def _backend(backend: Backend) -> Backend:
     return replace(backend, tools=())
 
 
-def _tool(tool: Tool) -> Tool:
-    return replace(tool, file="", line=0)
+def _tool(tool: Tool) -> tuple[Any, ...]:
+    """`hash` stands for the contract of the arguments and the tool's own text, but not for files about replies."""
+    return replace(tool, file="", line=0), tool.replies and tool.replies.documents()
 
 
 def _rule(rule: Rule) -> tuple[Any, ...]:

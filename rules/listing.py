@@ -143,15 +143,22 @@ def _cut(name: str, digits: str) -> str:
 
 
 def _examples(ruleset: Ruleset, principal: Principal, tool: Tool) -> Iterator[Mapping[str, Any]]:
-    """Arguments that fit: those of the authors' examples for callers with no more roles than this one, else made."""
+    """Arguments that fit: those of the authors' examples that speak of such a caller, else made."""
     found: list[Mapping[str, Any]] = []
     for each in ruleset.examples:
-        mine = each.tool == tool.name and each.expect in ("allow", "approval") and not each.principal.agent
-        if mine and not each.principal.user and each.principal.roles <= principal.roles and each.args not in found:
+        good = each.tool == tool.name and each.expect in ("allow", "approval")
+        if good and _speaks_of(each.principal, principal) and each.args not in found:
             found.append(each.args)
     if not found and isinstance(made := tool.contract.example(), dict):
         found.append(made)
     yield from found[:MOST_EXAMPLES]
+
+
+def _speaks_of(imagined: Principal, principal: Principal) -> bool:
+    """Whether an example's caller could be this one: it has no role, id, agent or user that this one has not."""
+    who = (imagined.id, imagined.agent, imagined.user)
+    known = (("example", principal.id), ("", principal.agent), ("", principal.user))
+    return imagined.roles <= principal.roles and all(one in each for one, each in zip(who, known, strict=True))
 
 
 def rendered(tools: Iterable[Listed], form: Format) -> dict[str, Any]:
@@ -199,6 +206,8 @@ def _json(each: Listed) -> dict[str, Any]:
     }
     if tool.body_wire:
         entry["body"] = list(tool.body_types)
+    if tool.credentials:
+        entry["credentials"] = [{"send": slot.send, "name": slot.name} for slot in tool.credentials]
     return entry if exact else entry | {"shortened": True}
 
 
@@ -215,7 +224,8 @@ def _places(tool: Tool) -> dict[str, Any]:
     places = {param.name: _place(param) for param in tool.params}
     if tool.whole_body:
         return places | {"body": {"in": "body"}}
-    return places | {name: {"in": "body", "name": wire} for name, wire in tool.body_wire.items()}
+    fields = {param.name: _place(param) for param in tool.body_params}
+    return places | {name: {"in": "body", "name": wire} for name, wire in tool.body_wire.items()} | fields
 
 
 def _place(param: Param) -> dict[str, Any]:

@@ -67,6 +67,15 @@ def test_a_contracts_file_counts_as_its_contract(tmp_path: Path) -> None:
     assert changes(old, load(tmp_path)) == ("tools changed: crm.find",)
 
 
+def test_a_file_about_replies_counts_as_well(tmp_path: Path) -> None:
+    crm = CRM.replace("args: {q: {type: string}}", "replies: {200: {application/json: {$ref: found.json}}}")
+    write(tmp_path, crm=crm, policy=POLICY)
+    (tmp_path / "found.json").write_text('{"type": "object"}')
+    old = load(tmp_path)
+    (tmp_path / "found.json").write_text('{"type": "array"}')
+    assert changes(old, load(tmp_path)) == ("tools changed: crm.find",)
+
+
 def test_what_came_and_what_went(tmp_path: Path) -> None:
     crm = CRM.replace("  get: ", "  fetch: ")
     policy = POLICY.replace("crm.get", "crm.fetch").replace("id: read", "id: fetch")

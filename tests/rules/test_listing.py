@@ -45,6 +45,7 @@ POLICY = """
       - {as: {roles: [support, boss]}, call: crm.search, args: {q: Boss}, expect: allow}
       - {as: {roles: [support]}, call: crm.search, args: {q: 7}, expect: deny}
       - {as: {roles: [support], user: ann}, call: crm.search, args: {q: Ann}, expect: allow}
+      - {as: {roles: [support], id: eve}, call: crm.search, args: {q: Eve}, expect: allow}
 """
 
 
@@ -172,10 +173,53 @@ def test_where_a_host_chose_the_backend_paths_are_its_own(tmp_path: Path) -> Non
     assert listed(rules, who("support"), "*", "kb") == ()
 
 
+def test_how_arrays_and_forms_travel(tmp_path: Path) -> None:
+    tools = """
+        backend: crm
+        url: https://crm.test
+        tools:
+          post:
+            call: POST /things/{id}
+            effect: write
+            body: application/x-www-form-urlencoded
+            args:
+              id: {type: integer}
+              ids: {type: array, items: {type: integer}}
+              tags: {type: array, items: {type: string}}
+            in:
+              ids: {query: {name: "ids[]", style: pipeDelimited, explode: false}}
+              tags: {body: {name: "tags[]"}}
+    """
+    rules = ruleset(tmp_path, "rules: [{id: a, allow: 'crm.*'}]", tools)
+    (tool,) = rendered(listed(rules, who()), "json")["tools"]
+    assert tool["arguments"] == {
+        "id": {"in": "path", "name": "id"},
+        "ids": {"in": "query", "name": "ids[]", "style": "pipeDelimited", "explode": False},
+        "tags": {"in": "body", "name": "tags[]", "style": "form", "explode": True},
+    }
+    assert tool["body"] == ["application/x-www-form-urlencoded"]
+
+
+def test_where_the_callers_own_credential_goes(tmp_path: Path) -> None:
+    tools = """
+        backend: crm
+        url: https://crm.test
+        credential: [{send: {header: X-Api-Key}, from: caller}, {send: bearer, from: caller}]
+        tools:
+          get: {call: GET /things}
+    """
+    rules = ruleset(tmp_path, "rules: [{id: a, allow: 'crm.*'}]", tools)
+    (tool,) = rendered(listed(rules, who()), "json")["tools"]
+    assert [slot["send"] for slot in tool["credentials"]] == ["header", "bearer"]
+    assert tool["credentials"][0]["name"].lower() == "x-api-key"
+
+
 def test_examples_of_others_are_not_shown(tmp_path: Path) -> None:
     rules = ruleset(tmp_path, POLICY)
     assert one(rules, "crm.search", "support").examples == ({"q": "Meier"},)
     assert one(rules, "crm.search", "support", "boss").examples == ({"q": "Meier"}, {"q": "Boss"})
+    (eve,) = listed(rules, Principal("eve", frozenset({"support"}), user="ann"), "crm.search")
+    assert [each["q"] for each in eve.examples] == ["Meier", "Ann", "Eve"]
     assert one(rules, "crm.rename", "support").examples  # made from the contract
     more = "".join(
         f"      - {{as: {{roles: [support]}}, call: crm.search, args: {{q: q{n}}}, expect: allow}}\n" for n in range(9)
