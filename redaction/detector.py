@@ -7,6 +7,7 @@ A family of patterns is one file `detectors/NAME.toml`, each pattern a block of 
     kind = "CREDIT_CARD"
     says = "A payment card number." # what it is, after which document
     regex = '\\b(4\\d{15})\\b'        # RE2 syntax; group 1, if there is one, is the finding
+    gate = '[0-9]'                  # optional: a simpler expression that stands inside whatever is found
     check = "card"                  # optional: a function of `redaction.checks`
     context = ["card", "visa"]      # optional: one of these words must stand close by, or end the key in JSON
     unless = ["version"]            # optional: none of these words may stand just before, or end the key
@@ -14,6 +15,9 @@ A family of patterns is one file `detectors/NAME.toml`, each pattern a block of 
     score = 0.9                     # optional, 0 to 1; which of two overlapping findings names the kind
     yes = ["{digit:4} ..."]         # found in each, no = found in none; `{alnum:36}` is filled with random characters
     no = ["..."]
+
+No pattern takes a quotation mark for a part of its finding, and all take it for the end of the text: so a finding in a
+string of a JSON text can also be seen where that string stands.
 """
 
 import tomllib
@@ -48,6 +52,7 @@ class Pattern:
     regex: str
     yes: tuple[str, ...]
     no: tuple[str, ...]
+    gate: str = ""
     check: str = ""
     context: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """What a scan reports: one place in a text, and what stands there."""
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 
@@ -20,6 +21,9 @@ class Finding(NamedTuple):
     pointer: str = ""
 
 
+_PLACE = itemgetter(Finding._fields.index("start"), Finding._fields.index("end"))
+
+
 def resolve(findings: Iterable[Finding]) -> list[Finding]:
     """The findings in order of place, overlapping ones merged.
 
@@ -27,7 +31,7 @@ def resolve(findings: Iterable[Finding]) -> list[Finding]:
     standing. It carries the kind of the strongest: the highest score, then the longest, then the first by name.
     """
     merged: list[Finding] = []
-    for finding in sorted(findings, key=lambda f: (f.start, f.end)):
+    for finding in sorted(findings, key=_PLACE):
         if merged and finding.start < merged[-1].end:
             merged[-1] = _union(merged[-1], finding)
         else:

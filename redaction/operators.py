@@ -1,6 +1,7 @@
 """Ways to rewrite a finding."""
 
 from collections.abc import Iterable
+from typing import AnyStr
 
 from redaction.finding import Finding
 
@@ -10,11 +11,12 @@ def kind(finding: Finding) -> str:
     return f"<{finding.kind}>"
 
 
-def splice(text: str, edits: Iterable[tuple[int, int, str]]) -> str:
+def splice(text: AnyStr, edits: Iterable[tuple[int, int, AnyStr]]) -> AnyStr:
     """`text` with each `(start, end, new)` put in place. The edits must be in order and must not overlap."""
-    pieces: list[str] = []
+    pieces: list[AnyStr] = []
     at = 0
     for start, end, new in edits:
         pieces += text[at:start], new
         at = end
-    return "".join([*pieces, text[at:]])
+    pieces.append(text[at:])
+    return text[:0].join(pieces)

@@ -6,6 +6,7 @@ from typing import Any
 from redaction import operators, walk
 from redaction.finding import Finding
 from redaction.scanner import Scanner
+from redaction.search import Hit
 from redaction.unwrap import JSON, unwrap
 
 
@@ -27,14 +28,14 @@ def findings_json(text: str, scanner: Scanner) -> list[dict[str, Any]]:
 
 def _pointed(text: str, scanner: Scanner) -> list[Finding]:
     hits = scanner.find_json(text)
-    names = {leaf.start: _cleaned_name(text, leaf, findings) for leaf, findings in hits if leaf.is_name}
-    where = walk.pointers(text, {leaf.start for leaf, _ in hits}, names)
-    return [finding._replace(pointer=where[leaf.start]) for leaf, findings in hits for finding in findings]
+    names = {hit.start: _cleaned_name(text, hit) for hit in hits if hit.is_name}
+    where = walk.pointers(text, {hit.start for hit in hits}, names)
+    return [finding._replace(pointer=where[hit.start]) for hit in hits for finding in hit.findings]
 
 
-def _cleaned_name(text: str, leaf: walk.Leaf, findings: list[Finding]) -> str:
-    edits = [(f.start - leaf.start, f.end - leaf.start, operators.kind(f)) for f in findings]
-    return unwrap(operators.splice(text[leaf.start : leaf.end], edits), JSON).text
+def _cleaned_name(text: str, hit: Hit) -> str:
+    edits = [(f.start - hit.start, f.end - hit.start, operators.kind(f)) for f in hit.findings]
+    return unwrap(operators.splice(text[hit.start : hit.end], edits), JSON).text
 
 
 def _in_bytes(text: str, found: Iterable[Finding]) -> Iterable[tuple[Finding, int, int]]:

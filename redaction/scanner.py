@@ -1,8 +1,8 @@
 """Texts in, cleaned texts out."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import orjson
@@ -11,6 +11,7 @@ from redaction import operators, profiles, walk
 from redaction.detector import Detector, all_patterns
 from redaction.engine import Engine, ScanError
 from redaction.finding import Finding, resolve
+from redaction.search import Hit, search, search_text
 from redaction.unwrap import FORM, MARKUP, PLAIN, Escaping, unwrap
 
 T = TypeVar("T")
@@ -84,13 +85,17 @@ class Scanner:
         except ScanError as error:
             raise Unreadable(str(error)) from None
 
-    def find_json(self, text: str) -> list[tuple[walk.Leaf, list[Finding]]]:
+    def find_json(self, text: str) -> list[Hit]:
         """Where a JSON text holds findings, with offsets in `text`. Raises Unreadable."""
         try:
             walk.check(text)
-            return walk.scan(text, self.find, None if self._others else self._engine.candidates)
         except walk.BadJson:
             raise Unreadable("the body is not JSON, or is nested too deep") from None
+        return walk.scan(text, self.find) if self._others else self._searched(search_text, text)
+
+    def _searched(self, way: Callable[[T, Engine], list[Hit]], text: T) -> list[Hit]:
+        try:
+            return way(text, self._engine)
         except ScanError as error:
             raise Unreadable(str(error)) from None
 
@@ -101,8 +106,7 @@ class Scanner:
     def clean_json(self, text: str) -> Cleaned[str]:
         """A JSON text, every character outside a finding as it was. A number with a finding becomes a string."""
         hits = self.find_json(text)
-        edits = [edit for leaf, findings in hits for edit in _edits(leaf, findings)]
-        return _cleaned(text, edits, (f for _, findings in hits for f in findings))
+        return Cleaned(operators.splice(text, _edits(hits)), _counted(hits))
 
     def clean_json_value(self, value: Any) -> tuple[Any, Counter[str]]:
         """A parsed JSON value with each finding replaced, and the findings by kind. Raises Unreadable."""
@@ -116,9 +120,7 @@ class Scanner:
         if self._others:
             return False
         try:
-            return not walk.scan(orjson.dumps(value).decode(), self.find, self._engine.candidates)
-        except ScanError as error:
-            raise Unreadable(str(error)) from None
+            return not self._searched(search, orjson.dumps(value))
         except TypeError:  # an integer beyond 64 bits, half a surrogate pair, a tuple's subclass
             return False
 
@@ -141,12 +143,14 @@ class Scanner:
             if encoding is None:
                 raise Unreadable("the charset of the body cannot be checked")
             way = _decoded(self._cleaner(media_type.lower()), encoding)
+            if encoding == "utf-8" and _is_json(media_type.lower()) and not self._others:
+                way = partial(self._clean_json_bytes, way)
             if len(self._ways) < MOST_KEPT:
                 self._ways[media_type, charset] = way
         return way
 
     def _cleaner(self, media_type: str) -> Callable[[str], Cleaned[str]]:
-        if media_type == "application/json" or media_type.endswith("+json") or media_type == "text/json":
+        if _is_json(media_type):
             return self._clean_document
         if media_type in _LINES:
             return self._clean_lines
@@ -155,6 +159,17 @@ class Scanner:
         escaping = _escaping(media_type)
         # JSON is often sent as text, and whoever reads it undoes its escapes.
         return lambda text: self.clean_json(text) if walk.is_document(text) else self._clean_escaped(text, escaping)
+
+    def _clean_json_bytes(self, otherwise: Callable[[bytes], Cleaned[bytes]], body: bytes) -> Cleaned[bytes]:
+        """What most bodies are, without decoding them."""
+        if not walk.is_common(body):
+            return otherwise(body)
+        hits = self._searched(search, body)
+        if not hits:
+            return Cleaned(body, Counter())
+        return Cleaned(
+            operators.splice(body, [(start, end, new.encode()) for start, end, new in _edits(hits)]), _counted(hits)
+        )
 
     def _clean_document(self, text: str) -> Cleaned[str]:
         mark = "\ufeff" if text.startswith("\ufeff") else ""  # RFC 8259, 8.1: a reader may ignore a byte order mark
@@ -168,8 +183,8 @@ class Scanner:
     def _clean_escaped(self, text: str, escaping: Escaping) -> Cleaned[str]:
         flat = unwrap(text, escaping)
         found = self.find(flat.text)
-        edits = [(flat.outer(f.start), flat.outer(f.end), escaping.write(operators.kind(f))) for f in found]
-        return _cleaned(text, edits, found)
+        edits = ((flat.outer(f.start), flat.outer(f.end), escaping.write(operators.kind(f))) for f in found)
+        return Cleaned(operators.splice(text, edits), Counter(f.kind for f in found))
 
     def _clean_value(self, value: Any, key: str, counts: Counter[str], depth: int) -> Any:
         if depth < 0:
@@ -226,6 +241,10 @@ def _detectors(kinds: frozenset[str]) -> tuple[Engine, list[Detector]]:
     return engine, [presidio.Recognizers(foreign)]
 
 
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or media_type.endswith("+json") or media_type == "text/json"
+
+
 def _escaping(media_type: str) -> Escaping:
     if media_type == "application/x-www-form-urlencoded":
         return FORM
@@ -258,11 +277,18 @@ def _text(body: bytes, encoding: str) -> str | None:
         return None
 
 
-def _edits(leaf: walk.Leaf, findings: list[Finding]) -> list[tuple[int, int, str]]:
-    if leaf.is_number:
-        return [(leaf.start, leaf.end, f'"{operators.kind(findings[0])}"')]
-    return [(f.start, f.end, operators.kind(f)) for f in findings]
+def _edits(hits: list[Hit]) -> Iterator[tuple[int, int, str]]:
+    for hit in hits:
+        if hit.is_number:
+            yield hit.start, hit.end, f'"{operators.kind(hit.findings[0])}"'
+        else:
+            for finding in hit.findings:
+                yield finding.start, finding.end, operators.kind(finding)
 
 
-def _cleaned(text: str, edits: list[tuple[int, int, str]], found: Iterable[Finding]) -> Cleaned[str]:
-    return Cleaned(operators.splice(text, edits), Counter(f.kind for f in found)) if edits else Cleaned(text, Counter())
+def _counted(hits: list[Hit]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for hit in hits:
+        for finding in hit.findings:
+            counts[finding.kind] += 1
+    return counts

@@ -10,10 +10,15 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import quote_plus, unquote
 
+T = TypeVar("T", bound=str | bytes)
+
 UNREADABLE = "�"
+HIDDEN = b"\x01"  # what a quotation mark in a string reads as, where it must not end it
+ESCAPES_KEPT = 1_000  # escapes of JSON whose reading is kept; a text uses the same few again and again
 _SIMPLE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _BYTE = "%[89ABab][0-9A-Fa-f]"  # a UTF-8 continuation byte
 
@@ -29,11 +34,11 @@ class Escaping:
     write: Callable[[str], str]
 
 
-class Unwrapped(NamedTuple):
+class Unwrapped(NamedTuple, Generic[T]):
     """Unescaped text. `ends` are the offsets in it just after each escape's character, `gains` how much longer the
     escaped text is up to there."""
 
-    text: str
+    text: T
     ends: list[int]
     gains: list[int]
 
@@ -43,7 +48,7 @@ class Unwrapped(NamedTuple):
         return offset + self.gains[at - 1] if at else offset
 
 
-def unwrap(text: str, escaping: Escaping) -> Unwrapped:
+def unwrap(text: str, escaping: Escaping) -> Unwrapped[str]:
     """`text` as it reads once unescaped."""
     if escaping.hint not in text:
         return Unwrapped(text, [], [])
@@ -62,6 +67,27 @@ def unwrap(text: str, escaping: Escaping) -> Unwrapped:
     return Unwrapped("".join(pieces), ends, gains)
 
 
+def unwrap_json(data: bytes) -> Unwrapped[bytes]:
+    """A whole JSON text in UTF-8 with the escapes in its strings undone, except that of quotation marks.
+
+    These read as a control character, so that those that are left are the ends of the strings.
+    """
+    pieces: list[bytes] = []
+    ends: list[int] = []
+    gains: list[int] = []
+    at = gain = 0
+    for match in _JSON_ESCAPE.finditer(data):
+        start, end = match.span()
+        read = _read_json_bytes(match[0])
+        pieces += data[at:start], read
+        at = end
+        gain += end - start - len(read)
+        ends.append(end - gain)
+        gains.append(gain)
+    pieces.append(data[at:])
+    return Unwrapped(b"".join(pieces), ends, gains)
+
+
 def _read_json(escape: str) -> str:
     if escape[1] != "u":
         return _SIMPLE.get(escape[1], escape[1])
@@ -69,6 +95,12 @@ def _read_json(escape: str) -> str:
     if len(escape) > 6:
         code = 0x10000 + ((code - 0xD800) << 10) + int(escape[8:], 16) - 0xDC00
     return UNREADABLE if 0xD800 <= code <= 0xDFFF else chr(code)
+
+
+@lru_cache(ESCAPES_KEPT)
+def _read_json_bytes(escape: bytes) -> bytes:
+    read = _read_json(escape.decode("utf-8", "replace"))
+    return HIDDEN if read == '"' else read.encode()
 
 
 def _read_form(escape: str) -> str:
@@ -85,9 +117,11 @@ def _read_markup(escape: str) -> str:
 
 
 PLAIN = Escaping("\ud800", re.compile("(?!)"), str, str)  # the hint stands in no decoded text
+_JSON = r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^u])"
+_JSON_ESCAPE = re.compile(_JSON.encode())
 JSON = Escaping(
     "\\",
-    re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^u])"),
+    re.compile(_JSON),
     _read_json,
     lambda plain: plain,
 )

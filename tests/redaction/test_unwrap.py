@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redaction.unwrap import FORM, JSON, MARKUP, PLAIN, UNREADABLE, unwrap
+from redaction.unwrap import FORM, HIDDEN, JSON, MARKUP, PLAIN, UNREADABLE, unwrap, unwrap_json
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -75,3 +75,19 @@ def test_every_stretch_is_found_again_in_the_escaped_text(before: str, middle: s
 
 def test_plain_text_is_itself() -> None:
     assert unwrap("a\\u0040%40&#64;", PLAIN).text == "a\\u0040%40&#64;"
+
+
+@pytest.mark.parametrize(
+    "text", [r'["\n\"\\\u00e9\ud83d\ude00\ud83dx\/", "é\\"]', '["nothing"]', r'["\"\"\"", "\\\\"]']
+)
+def test_a_whole_json_text_is_read_alike_except_for_its_quotation_marks(text: str) -> None:
+    whole = unwrap_json(text.encode())
+    assert whole.text.count(b'"') == text.replace(r"\\", "").replace(r"\"", "").count('"')
+    assert whole.text.replace(HIDDEN, b'"').decode() == unwrap(text, JSON).text
+
+
+def test_the_way_back_out_of_a_json_text() -> None:
+    data = r'["\u00e9é\ud83d\ude00\n\"x"]'.encode()
+    whole = unwrap_json(data)
+    assert data[whole.outer(whole.text.index(b"x")) :] == b'x"]'
+    assert data[whole.outer(whole.text.index("\U0001f600".encode())) :].startswith(rb"\ud83d\ude00\n")

@@ -6,11 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redaction.finding import Finding
-from redaction.walk import BadJson, check, is_document, leaves, near, pointers, scan
+from redaction.walk import BadJson, check, is_document, leaves, pointers, scan
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 DOCUMENTS = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=30)
-WHOLE = [(0, 1 << 30)]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +69,7 @@ def test_no_document(text: str) -> None:
 
 def test_leaves_are_strings_names_and_numbers_with_the_name_they_stand_under() -> None:
     text = r'{"a" : "x\"y", "b":[1,-2.5e3, "z"], "c":[{"d":null},[3]], "":true}'
-    found = [(text[leaf.start : leaf.end], leaf.key, leaf.is_name, leaf.is_number) for leaf in leaves(text, WHOLE)]
+    found = [(text[leaf.start : leaf.end], leaf.key, leaf.is_name, leaf.is_number) for leaf in leaves(text)]
     assert found == [
         ("a", "", True, False),
         (r"x\"y", "a", False, False),
@@ -83,12 +82,6 @@ def test_leaves_are_strings_names_and_numbers_with_the_name_they_stand_under() -
         ("3", "c", False, True),
         ("", "", True, False),
     ]
-
-
-def test_only_leaves_that_touch_a_mark_are_given() -> None:
-    text = '["aaa","bbb","ccc",4]'
-    assert [text[leaf.start : leaf.end] for leaf in leaves(text, [(8, 9), (19, 20)])] == ["bbb", "4"]
-    assert list(leaves(text, [])) == []
 
 
 def strings(value: Any) -> list[str]:
@@ -108,7 +101,7 @@ def test_every_string_and_name_is_looked_at_as_it_reads(document: Any, ascii_onl
             seen.append(text)
         return []
 
-    scan(json.dumps(document, ensure_ascii=ascii_only), find, None)
+    scan(json.dumps(document, ensure_ascii=ascii_only), find)
     assert seen == strings(document)
 
 
@@ -119,14 +112,15 @@ def test_findings_stand_where_their_escapes_stand() -> None:
         at = leaf.find("@\n")
         return [Finding("AT", at, at + 2, 1.0, "at")] if at >= 0 else []
 
-    [(leaf, [finding])] = scan(text, find, None)
+    [leaf] = scan(text, find)
+    [finding] = leaf.findings
     assert text[finding.start : finding.end] == r"\u0040\n"
     assert text[leaf.start : leaf.end] == r"x \u0040\n!"
 
 
 def test_pointers_name_every_leaf_as_rfc_6901_says() -> None:
     text = r'{"a/b":[1,{"m~n":"x"},[],[[2]]],"":"y","\u00e9":{"k":true,"l":3}}'
-    marks = {leaf.start: text[leaf.start : leaf.end] for leaf in leaves(text, WHOLE) if not leaf.is_name}
+    marks = {leaf.start: text[leaf.start : leaf.end] for leaf in leaves(text) if not leaf.is_name}
     found = pointers(text, set(marks), {})
     assert {marks[place]: pointer for place, pointer in found.items()} == {
         "1": "/a~1b/0",
@@ -149,42 +143,3 @@ def test_a_name_can_be_written_otherwise() -> None:
 
 def test_a_document_of_one_scalar_has_the_empty_pointer() -> None:
     assert pointers('"x"', {1}, {}) == {1: ""}
-
-
-@given(DOCUMENTS, st.data())
-def test_the_short_way_to_a_leaf_leads_to_the_same_leaf(document: Any, data: st.DataObject) -> None:
-    text = json.dumps(document, ensure_ascii=data.draw(st.booleans()), indent=data.draw(st.sampled_from((None, 1))))
-    inner = [leaf for leaf in leaves(text, WHOLE) if leaf.end > leaf.start]
-    chosen = data.draw(st.lists(st.sampled_from(inner), unique=True)) if inner else []
-    marks = sorted((leaf.start, data.draw(st.integers(leaf.start + 1, leaf.end))) for leaf in chosen)
-    found = near(text, marks)
-    assert found is None or found == list(leaves(text, marks))
-
-
-@pytest.mark.parametrize(
-    ("text", "word", "leaf"),
-    [
-        ('{"a": "find me"}', "me", ("find me", "a")),
-        ('{"a" : {"b\\"c":\n"x \\\\ me"}}', "me", ("x \\\\ me", 'b"c')),
-        ('{"find me": 1}', "me", ("find me", "")),
-    ],
-)
-def test_the_short_way_is_taken_where_a_name_stands_before(text: str, word: str, leaf: tuple[str, str]) -> None:
-    at = text.index(word)
-    found = near(text, [(at, at + len(word))])
-    assert found is not None
-    assert [(text[one.start : one.end], one.key) for one in found] == [leaf]
-
-
-@pytest.mark.parametrize(
-    ("text", "mark"),
-    [
-        ('["me"]', (2, 4)),
-        ('{"a": ["x", "me"]}', (13, 15)),
-        ('"me"', (1, 3)),
-        ('{"a": "m", "e": 1}', (7, 13)),
-        ('{"a": 12}', (6, 8)),
-    ],
-)
-def test_the_short_way_is_not_taken_where_it_could_mislead(text: str, mark: tuple[int, int]) -> None:
-    assert near(text, [mark]) is None

@@ -1,0 +1,72 @@
+"""What is found by the plain definition: each pattern searched in each string, name and number, without short cuts."""
+
+from collections.abc import Iterator
+from functools import cache
+
+import re2
+
+from redaction import checks
+from redaction.detector import Pattern, all_patterns
+from redaction.engine import CONTEXT_AFTER, CONTEXT_BEFORE, RETRY_BYTES, UNLESS_BEFORE
+from redaction.finding import Finding, resolve
+from redaction.search import Hit
+from redaction.walk import scan
+from redaction.words import Words
+
+
+def hits(text: str) -> list[Hit]:
+    """The leaves of a JSON text that hold findings."""
+    return scan(text, find)
+
+
+def find(text: str, key: str = "", number: bool = False) -> list[Finding]:
+    """The findings in a text that stands under `key`."""
+    data = text.encode("utf-8", "replace")
+    return resolve(
+        Finding(pattern.kind, _characters(data, start), _characters(data, end), pattern.score, pattern.name)
+        for pattern in all_of_them()
+        if pattern.numbers or not number
+        for start, end in _spans(pattern, data)
+        if _surroundings_fit(pattern, data, key, start, end)
+    )
+
+
+@cache
+def all_of_them() -> tuple[Pattern, ...]:
+    return tuple(all_patterns())
+
+
+def _spans(pattern: Pattern, data: bytes) -> Iterator[tuple[int, int]]:
+    regex, at = _compiled(pattern.regex), 0
+    while hit := regex.search(data, at) if at < len(data) else None:
+        group = min(1, regex.groups)
+        value = hit.group(group).decode("utf-8", "replace")
+        length = getattr(checks, pattern.check)(value) if pattern.check else len(value)
+        if length:
+            at = hit.start(group) + len(value[:length].encode())
+            yield hit.start(group), at
+        else:
+            at = hit.end() if hit.end() - hit.start() > RETRY_BYTES else hit.start() + 1
+
+
+def _surroundings_fit(pattern: Pattern, data: bytes, key: str, start: int, end: int) -> bool:
+    unless, context = _words(pattern.unless), _words(pattern.context)
+    if unless and (unless.end(key) or unless.stand_in(data[max(0, start - UNLESS_BEFORE) : start])):
+        return False
+    around = data[max(0, start - CONTEXT_BEFORE) : start] + b" | " + data[end : end + CONTEXT_AFTER]
+    # A word that the edge of what is around cuts off is none.
+    return context is None or context.end(key) or (context.stand_in(data) and context.stand_in(around))
+
+
+@cache
+def _compiled(regex: str) -> "re2._Regexp":
+    return re2.compile(regex.encode())
+
+
+@cache
+def _words(words: tuple[str, ...]) -> Words | None:
+    return Words(words) if words else None
+
+
+def _characters(data: bytes, offset: int) -> int:
+    return len(data[:offset].decode("utf-8", "replace"))

@@ -1,0 +1,80 @@
+import pytest
+
+from redaction.detector import Pattern, all_patterns
+from redaction.linear import ANYWHERE, Match, matcher
+from redaction.scout import Scout
+from tests.redaction.fill import fill
+
+PHONE = Pattern("phone", "P", "", r"(?:^|[^0-9])([0-9]{7})\b", (), (), gate="[0-9]", context=("phone", "cell phone"))
+SECRET = Pattern("secret", "S", "", r"[a-f]{8}", (), (), context=("key",))
+MAIL = Pattern("mail", "M", "", r"[a-z]+@[a-z]+", (), ())
+SCOUT = Scout([PHONE, SECRET, MAIL])
+
+
+def places(match: Match, text: str) -> list[str]:
+    found, at, data = [], 0, text.encode()
+    while True:
+        start, end = match(ANYWHERE, data, at, len(data))[0]
+        if start < 0:
+            return found
+        found.append(data[start:end].decode())
+        at = end
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"phone": 5551234}',
+        '{"phone" : "555"}',
+        '{"homePhone":["5551234"]}',
+        '{"phone_2":-5}',
+        '{"a": "my phone is 5551234"}',
+        '{"a": "5551234 is my phone"}',
+        '{"a": "5551234phone"}',
+        '{"cell - phone": 1}',
+        '{"key": "abcdefab"}',
+        '{"a": "key abcdefab"}',
+        '{"a": "x ana@example"}',
+        '{"ana@example": 1}',
+    ],
+)
+def test_it_points_where_something_may_be(text: str) -> None:
+    assert places(SCOUT.near, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 5551234}',
+        '{"phone": true, "a": 5551234}',
+        '{"phone": {"a": 5551234}}',
+        '{"a": "phone", "b": 5551234}',
+        '{"b": 5551234, "a": "phone"}',
+        '{"a": "abcdefab"}',
+        '{"microphone": 5551234}',
+        '{"a": "ana@"}',
+    ],
+)
+def test_and_not_where_nothing_can_be(text: str) -> None:
+    assert places(SCOUT.near, text) == []
+
+
+def test_a_place_in_a_name_reaches_to_what_is_named() -> None:
+    assert places(SCOUT.near, '{"phone_2": "5551234", "key" :[') == ['"phone_2": "', '"key" :[']
+
+
+def test_far_off_names_do_not_count() -> None:
+    assert places(SCOUT.far, '{"phone": "x", "a": [5551234, "abcdefab"]}') == ["[5551234", "abcdefab"]
+
+
+def test_without_patterns_it_points_nowhere() -> None:
+    assert places(Scout([]).near, '{"phone": "5551234"}') == places(Scout([]).far, "[1]") == []
+
+
+@pytest.mark.parametrize("pattern", [each for each in all_patterns() if each.gate], ids=lambda each: each.name)
+def test_a_gate_stands_in_whatever_its_pattern_finds(pattern: Pattern) -> None:
+    gate, regex = matcher(pattern.gate), matcher(pattern.regex)
+    for seed in range(20):
+        for example in (fill(each, seed).encode() for each in pattern.yes):
+            start, end = regex(ANYWHERE, example, 0, len(example))[-1]
+            assert gate(ANYWHERE, example[start:end], 0, end - start)[0] >= (0, 0)
