@@ -160,7 +160,7 @@ def _fitted(value: Any, types: list[str]) -> Any:
 
 
 def _counts(schema: Mapping[str, Any], said: Said) -> Iterator[tuple[str, Any]]:
-    for word in _COUNTS:
+    for word in _COUNTS if not schema.keys().isdisjoint(_COUNTS) else ():
         value = _number(schema.get(word))
         if value is not None and value >= 0 and value == int(value):
             yield word, int(value)
@@ -172,7 +172,7 @@ def _counts(schema: Mapping[str, Any], said: Said) -> Iterator[tuple[str, Any]]:
 
 def _bounds(schema: Mapping[str, Any], types: list[str], said: Said) -> Iterator[tuple[str, Any]]:
     """Bounds; those of drafts before 6 are exclusive by a boolean beside them."""
-    for word in _NUMBERS:
+    for word in _NUMBERS if not schema.keys().isdisjoint(_NUMBERS) else ():
         given = schema.get(word)
         if given is None or isinstance(given, bool):
             continue

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import orjson
+
 from rules.openapi import modern, swagger
 from rules.openapi.marks import mapping
 from rules.openapi.names import MOST_TOOL, Unique, backend_name, tool_name
@@ -186,4 +188,7 @@ def tool_lines(short: str, tool: dict[str, Any], notes: list[str]) -> list[str]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n"
+    except TypeError:  # a number beyond 64 bits, or half a surrogate pair
+        return json.dumps(value, indent=2) + "\n"

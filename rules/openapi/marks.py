@@ -19,7 +19,7 @@ class Marks:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._edges: dict[tuple[str, str], tuple[set[str], list[Spot]]] = {}
+        self._edges: dict[tuple[str, str], tuple[set[str], list[Spot], bool]] = {}
         self._known: dict[tuple[str, str, str], bool] = {}
 
     def hidden(self, schema: Any, file: str, side: Side, depth: int = 0) -> frozenset[str]:
@@ -57,11 +57,15 @@ class Marks:
             self._known[file, pointer, mark] = found
         return found
 
+    def refers(self, spot: Spot) -> bool:
+        """Whether a `$ref` stands in what is there."""
+        return self._edges_of(spot)[2]
+
     def _search(self, start: Spot, mark: str) -> tuple[bool, set[tuple[str, str]]]:
         seen = {(start.file, start.pointer)}
         todo = [start]
         while todo:
-            words, below = self._edges_of(todo.pop())
+            words, below, _ = self._edges_of(todo.pop())
             fresh = [one for one in below if (one.file, one.pointer) not in seen]
             if mark in words or any(self._known.get((one.file, one.pointer, mark)) for one in fresh):
                 return True, seen
@@ -69,20 +73,22 @@ class Marks:
             todo += fresh
         return False, seen
 
-    def _edges_of(self, spot: Spot) -> tuple[set[str], list[Spot]]:
-        """The marks that stand in a schema, and where its references lead."""
+    def _edges_of(self, spot: Spot) -> tuple[set[str], list[Spot], bool]:
+        """The marks that stand in a schema, where its references lead, and whether there are any."""
         key = (spot.file, spot.pointer)
         if key not in self._edges:
             words: set[str] = set()
             below: list[Spot] = []
+            refers = False
             for part in parts(spot.value):
                 words.update(word for word in _HIDDEN.values() if part.get(word) is True)
                 if "$ref" in part:
+                    refers = True
                     try:
                         below.append(self._document.find(part["$ref"], spot.file))
                     except BadReference:
                         continue
-            self._edges[key] = words, below
+            self._edges[key] = words, below, refers
         return self._edges[key]
 
 

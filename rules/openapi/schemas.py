@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+import orjson
+
 from rules.openapi.dialect import is_nullable, plain_part, usable_pattern, with_null
-from rules.openapi.marks import Marks, Side, mapping, parts, sequence
+from rules.openapi.marks import Marks, Side, mapping, sequence
 from rules.openapi.names import Unique, file_name
 from rules.openapi.references import BadReference, Document, Spot
 from rules.openapi.texts import MOST_DESCRIPTION, plain
@@ -56,7 +58,7 @@ class Schemas:
         self._warn = warn
         self._names = Unique()
         self._known: dict[tuple[str, str, str], str] = {}
-        self._by_content: dict[str, str] = {}
+        self._by_content: dict[bytes, str] = {}
         self._todo: list[tuple[str, Spot, Side]] = []
 
     def inline(self, schema: Any, file: str, side: Side, hint: str) -> Translated:
@@ -79,14 +81,14 @@ class Schemas:
             spot = self.document.follow(schema, file)
         except BadReference:
             return None
-        if not isinstance(spot.value, dict) or any("$ref" in part for part in parts(spot.value)):
+        if not isinstance(spot.value, dict) or self.marks.refers(spot):
             return None
         made = self.translate({**spot.value, **_beside(schema)}, spot.file, side)
         return made if is_small(made) else None
 
     def own_file(self, schema: dict[str, Any], hint: str) -> str:
         """A file for a translated schema; the same schema is written once."""
-        content = json.dumps(schema, sort_keys=True)
+        content = _canonical(schema)
         if content not in self._by_content:
             name = self._names.name(file_name(hint)) + ".json"
             self._by_content[content] = name
@@ -147,9 +149,9 @@ class Schemas:
         hidden = self.marks.hidden(schema, here.file, here.side)
         out.update(self._items(schema, here))
         out.update(self._members(schema, here, hidden))
-        for word in _ONE:
+        for word in sorted(schema.keys() & set(_ONE), key=_ONE.index):
             out.update(self._one(word, schema, here))
-        for word in _LISTS:
+        for word in sorted(schema.keys() & set(_LISTS), key=_LISTS.index):
             out.update(self._several(word, schema, here, hidden))
         here.said.extend(f"{word} is left out" for word in _LOST if word in schema)
         return out
@@ -202,7 +204,14 @@ class Schemas:
 
 def is_small(schema: Translated) -> bool:
     """Whether a schema stands well in a tool."""
-    return len(json.dumps(schema)) <= MOST_INLINE
+    return len(_canonical(schema)) <= MOST_INLINE
+
+
+def _canonical(schema: Translated) -> bytes:
+    try:
+        return orjson.dumps(schema, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # a number beyond 64 bits, or half a surrogate pair
+        return json.dumps(schema, sort_keys=True).encode()
 
 
 def _beside(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,6 +76,8 @@ def text(value: str, pattern: re.Pattern[str] = _BARE) -> str:
     bare = pattern.fullmatch(value) and not value.endswith(" ") and isinstance(scalar(value), str)
     if bare and not re.match(r"[-?](?![A-Za-z0-9_])|[*<>~=]|---|\.\.\.", value):
         return value
+    if value.isprintable() and '"' not in value and "\\" not in value:
+        return f'"{value}"'
     return '"' + "".join(map(_escaped, value)) + '"'
 
 
