@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 ROOMS = ("redaction", "rules", "proxy")
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Every module of the three rooms, by its dotted name; a package by its own."""
     found = {}
@@ -26,8 +27,13 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> tuple[str, ...]:
     """What a module imports when it is run: not what stands under TYPE_CHECKING."""
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
     typing_only = {
         id(node)
         for block in ast.walk(tree(path))
