@@ -19,6 +19,7 @@ from proxy.replyheaders import PASSED as REPLY_HEADERS  # noqa: E402
 from redaction.detector import all_patterns  # noqa: E402
 from redaction.profiles import PROFILES  # noqa: E402
 from rules.grammar import BACKEND, POLICY  # noqa: E402
+from rules.lint.kinds import KINDS, LEVELS  # noqa: E402
 from rules.shape import Choice, Either, Form, Many, Number, Shape, Size, Table, Text  # noqa: E402
 
 NOTE = "<!-- Made by `make docs` from the code; edits here are overwritten. -->\n"
@@ -27,6 +28,7 @@ NOTE = "<!-- Made by `make docs` from the code; edits here are overwritten. -->\
 def pages() -> dict[str, str]:
     """Each reference page by its name in docs/reference."""
     return {
+        "check.md": NOTE + check(),
         "commands.md": NOTE + commands(),
         "configuration.md": NOTE + configuration(),
         "headers.md": NOTE + headers(),
@@ -40,6 +42,20 @@ def refusals() -> str:
     lines = ["# Refusal codes", "", "What `code` can be when the answer is no, over every protocol.", ""]
     lines += ["| code | HTTP status | retry | title |", "|---|---|---|---|"]
     lines += [f"| `{name}` | {row.status} | {row.retry} | {row.title} |" for name, row in CODES.items()]
+    return "\n".join(lines) + "\n"
+
+
+def check() -> str:
+    lines = [
+        "# What `toolwall check` finds",
+        "",
+        "Each finding has a stable id. Only errors make the command end with 1.",
+    ]
+    for level in LEVELS:
+        lines += ["", f"## {level.capitalize()}s", "", "| id | what is found | why it matters | what mends it |"]
+        lines += ["|---|---|---|---|"]
+        rows = [(id, kind) for id, kind in sorted(KINDS.items(), key=lambda each: each[0]) if kind.level == level]
+        lines += [f"| `{id}` | {kind.title} | {kind.why} | {kind.edit} |".replace("\\", "\\\\") for id, kind in rows]
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,123 @@
+"""What a tool does, how long, for whom, and what becomes of its answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
+from typing import Final
+
+from rules.decide import Ruleset
+from rules.lint.findings import Finding, finding
+from rules.lint.places import Places
+from rules.lint.values import Schemas
+from rules.lint.vocabulary import CHOOSERS, FINAL, KEYS, MONEY, READS, SLOW, WRITES, words_of
+from rules.tools import Backend, Tool
+
+_WITHIN: Final = (
+    *(".internal", ".local", ".localhost", ".lan", ".home", ".corp", ".svc"),
+    *(".test", ".example", ".invalid"),
+)
+"""Endings of names that are not on the internet (RFC 2606, RFC 6761, RFC 6762, and custom)."""
+
+
+def about_tools(ruleset: Ruleset, places: Places) -> Iterator[Finding]:
+    """Findings about tools and backends, besides their words and arguments."""
+    for tool in ruleset.catalog.tools.values():
+        if ruleset.rules and not ruleset.plans[tool.name].allows:
+            yield finding("tool-unreachable", places.tool(tool), tool.name, "is allowed by no rule")
+        yield from _effect(tool, places)
+        yield from _chooser(tool, places)
+        yield from _time(tool, places)
+        yield from _key(tool, places)
+        yield from _reply(tool, places)
+    for backend in ruleset.catalog.backends.values():
+        yield from _backend(backend, ruleset.catalog.tools, places)
+
+
+def _effect(tool: Tool, places: Places) -> Iterator[Finding]:
+    place = places.tool(tool, "effect")
+    if tool.guessed:
+        words = f"has the effect {tool.effect}, which is a guess"
+        yield finding("effect-guessed", places.tool(tool, "guessed"), tool.name, words)
+        return
+    words = _milder(tool)
+    if words:
+        yield finding("effect-too-low", place, tool.name, words)
+    elif tool.effect == "read" and tool.method == "POST" and not READS & set(words_of(tool.short)):
+        words = "is a POST with the effect read"
+        yield finding("effect-too-low", place, tool.name, words, "make sure that it changes nothing", "note")
+
+
+def _milder(tool: Tool) -> str:
+    """How an effect is milder than name, method or path suggest; empty where it is not."""
+    words = words_of(tool.short)
+    verb = words[0] if words else ""
+    if tool.effect == "read" and tool.method in ("PUT", "PATCH", "DELETE"):
+        return f"is a {tool.method} with the effect read"
+    if tool.effect == "read" and (verb in WRITES | FINAL) and tool.method != "GET":
+        return f"has the effect read, but is called {tool.short}"
+    if tool.effect == "read" and verb in FINAL:
+        return f"has the effect read, but is called {tool.short}"
+    if tool.effect == "write" and (verb in FINAL or (verb in WRITES and tool.method == "POST" and words[-1] in MONEY)):
+        return f"has the effect write, but is called {tool.short}"
+    if tool.effect == "write" and "admin" in re.split(r"[/._-]", tool.path.lower()):
+        return "has the effect write, but its path is one for administrators"
+    return ""
+
+
+def _chooser(tool: Tool, places: Places) -> Iterator[Finding]:
+    """An argument such as action: [get, delete]."""
+    schemas = Schemas(tool.contract)
+    for name in schemas.root.names():
+        if name.lower() not in CHOOSERS:
+            continue
+        value, _ = schemas.member(schemas.root, name)
+        shown = sorted(one[1] for one in value.consts or () if one[0] == "string")
+        tiers = {
+            tier for each in shown for tier, known in enumerate((READS, WRITES, FINAL)) if known & {*words_of(each)}
+        }
+        if len(tiers) > 1:
+            what = f"does by its argument {name} what is of different effect: {', '.join(shown[:6])}"
+            yield finding("effect-by-argument", places.argument(tool, name), tool.name, what)
+
+
+def _time(tool: Tool, places: Places) -> Iterator[Finding]:
+    slow = [word for word in words_of(tool.short) if word in SLOW]
+    if slow and not places.chosen(tool, "timeout"):
+        words = f"is about {slow[0]} and has the general limit of {tool.timeout_s:g} s"
+        yield finding("no-timeout", places.tool(tool), tool.name, words)
+
+
+def _key(tool: Tool, places: Places) -> Iterator[Finding]:
+    if tool.effect == "read":
+        return
+    schemas = Schemas(tool.contract)
+    for name in schemas.root.names():
+        if "_".join(words_of(name)) in KEYS and schemas.member(schemas.root, name)[1] != "always":
+            yield finding("key-optional", places.argument(tool, name), tool.name, f"can be called without {name}")
+
+
+def _reply(tool: Tool, places: Places) -> Iterator[Finding]:
+    place = places.tool(tool, "reply")
+    if tool.reply.on_error == "pass":
+        yield finding("on-error-pass", place, tool.name, "passes answers that could not be checked")
+    elif not tool.reply.redact:
+        yield finding("redact-off", place, tool.name, "has answers that are not cleaned")
+    if tool.replies is not None and tool.reply.contract == "report":
+        yield finding("reply-reported", place, tool.name, "lets answers through that are off its contract")
+
+
+def _backend(backend: Backend, tools: Mapping[str, Tool], places: Places) -> Iterator[Finding]:
+    file = next((tools[name].file for name in backend.tools if name in tools), "")
+    if backend.url.scheme == "http" and not backend.addresses and is_public(backend.url.host):
+        words = f"is called by http:// at {backend.url.host}"
+        yield finding("plain-http", places.backend(file, "url"), backend.name, words)
+
+
+def is_public(host: str) -> bool:
+    """Whether a host is an address of the internet, or has a name that could be."""
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return "." in host and not f".{host}".endswith(_WITHIN) and ".svc." not in f"{host}."
