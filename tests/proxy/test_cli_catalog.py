@@ -38,20 +38,20 @@ def test_html_where_the_file_or_the_option_says_so(rules: Path, tmp_path: Path) 
     assert file.read_text() == toolwall("catalog")[1]
 
 
-@pytest.mark.parametrize("format", ["markdown", "html"])
-def test_the_same_rules_give_the_same_bytes_in_every_process(rules: Path, format: str) -> None:
+def test_the_same_rules_give_the_same_bytes_in_every_process(rules: Path) -> None:
     (rules / "more.yaml").write_text(
         "rules: [{id: all, allow: '*', to: {roles: [z, y, x, w], agents: [b, a], users: [d, c]}}]\n"
         "examples: [{as: {}, call: crm.get, expect: deny}]\n"
     )
-    command = [sys.executable, "-c", f"from proxy.cli import app; app(['catalog', '--format', '{format}'])"]
+    both = "".join(f"app(['catalog', '--format', '{each}'], standalone_mode=False);" for each in ("markdown", "html"))
+    command = [sys.executable, "-c", f"from proxy.cli import app; {both}"]
 
     def run(seed: str) -> bytes:
         env = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
         return subprocess.run(command, env=env, check=True, capture_output=True).stdout
 
     first, second = run("1"), run("2")
-    assert len(first) > 1000
+    assert len(first) > 5000
     assert first == second
 
 
