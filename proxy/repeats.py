@@ -47,7 +47,7 @@ class Repeats:
 
     def check(self, call: Call, record: Record, now: float) -> None:
         """Raise Refusal for a call that failed too often. `now` is in monotonic seconds."""
-        calls = self._runs.get(_run(call))
+        calls = self._runs.get(_run(call)) if self._runs else None
         failed = calls.get(_key(call, record)) if calls else None
         if failed and failed.count >= STOPPED_AT - 1 and now - failed.last <= IDLE_SECONDS:
             raise Refusal(
@@ -72,7 +72,7 @@ class Repeats:
             count = self._failed(call, record, now)
             if count >= ADVISED_AT:
                 result.headers.append(("toolwall-repeated", str(count)))
-        elif calls := self._runs.get(_run(call)):
+        elif self._runs and (calls := self._runs.get(_run(call))):
             calls.pop(_key(call, record), None)
 
     def _failed(self, call: Call, record: Record, now: float) -> int:

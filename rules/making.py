@@ -16,8 +16,8 @@ from rules.samples import FORMATS, Guide, Node, step
 ATTEMPTS: Final = 8
 """Ways that are tried: branches of `anyOf` and `oneOf`, with `if` and without, with the author's examples or not."""
 
-_MOST_NODES: Final = 2_000
-"""Places that one attempt may fill. Contracts of real APIs need some tens."""
+_MOST_NODES: Final = 1_000
+"""Places that all attempts together may fill, at some 20 us each. Contracts of real APIs need some tens."""
 
 _MOST_DEPTH: Final = 16
 _MOST_ITEMS: Final = 20
@@ -45,9 +45,10 @@ class _Cannot(Exception):
 
 def make(guide: Guide, fits: Callable[[Any], bool], path: Sequence[str | int] = ()) -> Any:
     """Arguments that fit and hold a value at `path`, or NO_EXAMPLE. `fits` is the contract's own answer."""
+    left = [_MOST_NODES]
     for number in range(ATTEMPTS):
         try:
-            made = _Attempt(guide, number).value(guide.root(), path, 0)
+            made = _Attempt(guide, number, left).value(guide.root(), path, 0)
         except (_Cannot, OverflowError):  # the latter of bounds that no double holds
             continue
         if fits(made) and at(made, path) is not NO_EXAMPLE:
@@ -66,17 +67,18 @@ def at(value: Any, path: Sequence[str | int]) -> Any:
 
 
 class _Attempt:
-    """One way to fill a schema. `number` says which branches are taken and which values are preferred."""
+    """One way to fill a schema. `number` says which branches are taken and which values are preferred; `left` is the
+    one budget of all attempts."""
 
-    def __init__(self, guide: Guide, number: int) -> None:
+    def __init__(self, guide: Guide, number: int, left: list[int]) -> None:
         self._guide = guide
         self._branch, self._otherwise = divmod(number, 2)
-        self._left = _MOST_NODES
+        self._left = left
 
     def value(self, places: Iterable[Node], path: Sequence[str | int], depth: int, variant: int = 0) -> Any:
         """A value for the place that these subschemas speak about. Raises _Cannot."""
-        self._left -= 1
-        if self._left < 0 or depth > _MOST_DEPTH:
+        self._left[0] -= 1
+        if self._left[0] < 0 or depth > _MOST_DEPTH:
             raise _Cannot
         nodes = self._all(places)
         words = [here for _, here in nodes]
@@ -120,8 +122,8 @@ class _Attempt:
             if path[0] not in declared and not any("additionalProperties" in here for here in words):
                 raise _Cannot  # another branch may speak of it
             wanted.setdefault(str(path[0]))
-        missing = max((here.get("minProperties", 0) for here in words), default=0) - len(wanted)
-        wanted.update(dict.fromkeys(islice((name for name in declared if name not in wanted), max(missing, 0))))
+        missing = max(_least(words, "minProperties") - len(wanted), 0)
+        wanted.update(dict.fromkeys(islice((name for name in declared if name not in wanted), missing)))
         order = [name for name in declared if name in wanted] + [name for name in wanted if name not in declared]
         return {
             name: self.value(_below(nodes, name), path[1:] if path[:1] == (name,) else (), depth + 1) for name in order
@@ -130,11 +132,11 @@ class _Attempt:
     def _array(
         self, nodes: list[Node], words: list[Mapping[str, Any]], path: Sequence[str | int], depth: int
     ) -> list[Any]:
-        least = max([here.get("minItems", 0) for here in words] + [int(any("contains" in here for here in words))])
+        least = max(_least(words, "minItems"), int(any("contains" in here for here in words)))
         # One item shows more than none; in a tree of arrays that would have no end.
         place = path[0] if path and isinstance(path[0], int) else -1
         count = max(least, place + 1, 1 if depth < 4 and not self._otherwise else 0)
-        count = min([count] + [here["maxItems"] for here in words if "maxItems" in here])
+        count = min(count, _most(words, "maxItems", count))
         if count > _MOST_ITEMS:
             raise _Cannot
         made = []
@@ -162,6 +164,15 @@ def _wanted(words: Iterable[Mapping[str, Any]]) -> dict[str, None]:
         ]
         wanted.update(dict.fromkeys(more))
     return wanted
+
+
+def _least(words: Iterable[Mapping[str, Any]], word: str) -> int:
+    """The strictest of lower bounds. JSON Schema takes 3.0 for a whole number."""
+    return max((int(here[word]) for here in words if word in here), default=0)
+
+
+def _most(words: Iterable[Mapping[str, Any]], word: str, otherwise: int) -> int:
+    return min((int(here[word]) for here in words if word in here), default=otherwise)
 
 
 def _names(value: Any) -> list[str]:
@@ -201,15 +212,19 @@ def _leaf(words: Sequence[Mapping[str, Any]], kind: str, variant: int) -> Any:
     if kind in ("boolean", "null"):
         return variant % 2 == 0 if kind == "boolean" else None
     made = _texts(words) if kind == "string" else _numbers(words, kind == "integer")
-    fitting = list(islice((value for value in made if all(_fits(here, value) for here in words)), variant + 1))
+    fitting: list[Any] = []
+    for value in made:
+        if value not in fitting and all(_fits(here, value) for here in words):
+            fitting.append(value)
+        if len(fitting) > variant:
+            break
     if not fitting:
         raise _Cannot
     return fitting[-1]
 
 
 def _texts(words: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    least = max((here.get("minLength", 0) for here in words), default=0)
-    most = min((here.get("maxLength", MOST_TEXT) for here in words), default=MOST_TEXT)
+    least, most = _least(words, "minLength"), _most(words, "maxLength", MOST_TEXT)
     patterns = [here["pattern"] for here in words if "pattern" in here]
     yield from (FORMATS[here["format"]] for here in words if here.get("format") in FORMATS)
     if least > MOST_TEXT:

@@ -30,7 +30,8 @@ class _NoText(Exception):
 
 
 def matching(pattern: str, more: int = 0) -> str:
-    """A text that should match, or an empty one; the caller checks it. Repeats come `more` times than they must."""
+    """A text that should match, or an empty one; the caller checks it. With `more`, repeats
+    come so many times more than they must, and other branches are taken."""
     try:
         with warnings.catch_warnings(action="ignore"):  # of what later Pythons may read differently
             text = _all(parser.parse(pattern), more)
@@ -91,7 +92,7 @@ _WAYS: Final[Mapping[Any, Callable[[Any, int], str]]] = {
     op.AT: lambda _, __: "",
     op.IN: _in,
     op.CATEGORY: lambda argument, _: _CATEGORIES.get(argument, "a"),
-    op.BRANCH: lambda argument, more: _all(argument[1][0], more),
+    op.BRANCH: lambda argument, more: _all(argument[1][min(more, len(argument[1]) - 1)], more),
     op.SUBPATTERN: lambda argument, more: _all(argument[3], more),
     op.MAX_REPEAT: _repeat,
     op.MIN_REPEAT: _repeat,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -56,19 +55,13 @@ UNDECLARED_TYPE: Final = Deviation("media type", "is not declared")
 
 
 class Shape:
-    """The schema of one answer. Compiled when it is first needed: of a large API few answers are ever seen, and a
-    compiled one takes half a megabyte. Safe to use from many threads.
-    """
+    """The schema of one answer, compiled once. Safe to use from many threads."""
 
     def __init__(self, schema: Any, folder: Folder = None) -> None:
         """Raises BadSchema with every flaw, those of referenced files included."""
         self.schema = schema
-        self._dialect, self.documents = gathered(schema, folder)
-        compiled(schema, self._dialect, self.documents)
-
-    @cached_property
-    def _validator(self) -> jsonschema_rs.Validator:
-        return compiled(self.schema, self._dialect, self.documents)
+        dialect, self.documents = gathered(schema, folder)
+        self._validator = compiled(schema, dialect, self.documents)
 
     def deviations(self, value: Any) -> tuple[Deviation, ...]:
         """Where a JSON value does not fit, at most MOST_DEVIATIONS places. Never raises."""

@@ -34,8 +34,8 @@ ones the first problem is told."""
 MOST_EXAMPLES = 256
 """Places of a contract whose examples are remembered: finding one can take milliseconds."""
 
-MOST_SHOWN_EXAMPLE = 2_000
-"""Characters of an example as JSON; a longer one would only fill a model's context."""
+MOST_SHOWN_EXAMPLE, MOST_SHOWN_PART = 2_000, 500
+"""Characters of a whole example and of one for a place, as JSON; longer ones would only fill a model's context."""
 
 MOST_ELEMENTS = 5_000
 """Items and members of arguments that get a second opinion, whose cost grows faster than its input."""
@@ -133,7 +133,8 @@ class Contract:
     def _example(self, place: Place) -> Any:
         found = at(make(self.guide, self._fits, place), place)
         found = self.guide.example(place) if found is NO_EXAMPLE else found
-        return NO_EXAMPLE if found is NO_EXAMPLE or len(json.dumps(found)) > MOST_SHOWN_EXAMPLE else found
+        most = MOST_SHOWN_EXAMPLE if not place else MOST_SHOWN_PART
+        return NO_EXAMPLE if found is NO_EXAMPLE or len(json.dumps(found)) > most else found
 
     def _fits(self, args: Any) -> bool:
         if not isinstance(args, dict) or elements_of(args) < 0:

@@ -13,6 +13,8 @@ from redaction.scanner import Unreadable
 from rules.decide import Decision
 from rules.replies import Deviation, Replies, is_own_error
 
+_UNCHECKED = "could not be checked"
+
 
 def applies(call: Call, decision: Decision) -> bool:
     """Whether the tool's answers have a contract that counts."""
@@ -52,9 +54,9 @@ class ReplyContract:
         try:
             return await self._judged(replies, result, raw, call.tool.reply.most_bytes)
         except (Unreadable, Undecodable) as why:
-            return (Deviation("body", f"could not be checked: {why}"),)
+            return (Deviation(_UNCHECKED, str(why)),)
         except TooLong:
-            return (Deviation("body", "is too large when decoded"),)
+            return (Deviation(_UNCHECKED, "it is too large when decoded"),)
 
     async def _judged(self, replies: Replies, result: Result, raw: bytes | None, most: int) -> tuple[Deviation, ...]:
         if raw and (coding := replyheaders.value(result.headers, "content-encoding")):
@@ -69,5 +71,7 @@ class ReplyContract:
 
 def _said(status: int, found: tuple[Deviation, ...]) -> str:
     """What of the answer is off: not where in its body, of which the agent sees nothing."""
+    if found[0].where == _UNCHECKED:
+        return f"The body of the backend's answer (status {status}) could not be checked against the tool's contract."
     what = found[0].where if found[0].where in ("status", "media type") else "body"
     return f"The {what} of the backend's answer (status {status}) is off the tool's contract."

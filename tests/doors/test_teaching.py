@@ -51,6 +51,12 @@ TOOLS = """
     body: application/x-www-form-urlencoded
     args: {count: {type: integer}, body_page: {type: integer, optional: true}, page: {type: integer, optional: true}}
     in: {page: query}
+  upload:
+    call: POST /upload
+    effect: write
+    body: multipart/form-data
+    args: {count: {type: integer}, picture: {type: string, maxLength: 8}}
+    in: {picture: {body: {name: file}}}
   open:
     call: GET /open
     input: {type: object, properties: {a: {type: integer}}, additionalProperties: {type: integer}}
@@ -149,6 +155,27 @@ def test_names_of_a_form_are_told_as_they_travel(house: Stage) -> None:
         {"path": "/count", "problem": "is a string, must be an integer", "example": 1},
     ]
     assert said["example"] == {"count": 1}
+
+
+def multipart(**parts: str) -> tuple[bytes, tuple[str, str]]:
+    lines = [f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{parts[name]}\r\n' for name in parts]
+    return ("".join(lines) + "--b--\r\n").encode(), ("Content-Type", "multipart/form-data; boundary=b")
+
+
+def test_parts_are_told_by_their_names(house: Stage) -> None:
+    body, kind = multipart(count="x", file=f"{CANARY} is too long")
+    end = send(house, "/crm/upload", body, kind)
+    assert end.reply.json["errors"] == [
+        {"path": "/count", "problem": "is a string, must be an integer", "example": 1},
+        {"path": "/picture", "in": "body", "name": "file", "problem": "must have at most 8 characters",
+         "example": "text"},
+    ]  # fmt: skip
+    assert end.reply.json["example"] == {"count": 1, "picture": "text"}
+    assert not leaks(end.reply)
+    body, kind = multipart(count="1", file="x", **{f"{CANARY}": CANARY})
+    end = send(house, "/crm/upload", body, kind)
+    assert end.reply.json["code"] == "schema_violation"
+    assert not leaks(end.reply)
 
 
 def test_a_name_of_the_callers_choice_is_no_part_of_an_example(house: Stage) -> None:
