@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from proxy import cli_catalog, cli_examples, cli_explain, cli_rules
+from proxy import cli_catalog, cli_examples, cli_explain, cli_import_diff, cli_rules
 from proxy.cli_common import USAGE, Config, fail, settings_of
 from proxy.cli_import import importing
 from proxy.cli_ledger import ledger
@@ -29,6 +29,7 @@ app.command("test")(cli_examples.run_examples)
 app.command("explain")(cli_explain.explain)
 app.command("catalog")(cli_catalog.catalog)
 app.command("schema")(cli_rules.schema)
+importing.command("diff")(cli_import_diff.diff)
 app.add_typer(importing, name="import")
 app.add_typer(ledger, name="ledger")
 app.add_typer(keys, name="keys")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from rules.compare.scalars import atoms, fulfils, listed
@@ -68,11 +69,13 @@ def patterns(nodes: Iterable[Here]) -> list[str]:
     return list(dict.fromkeys(one for _, node in dicts(nodes) for one in as_dict(node.get("patternProperties"))))
 
 
+@lru_cache(maxsize=4_096)
 def matches(pattern: str, name: str) -> bool:
     """Whether a name surely matches a pattern of names."""
     return fulfils(name, {"pattern": pattern})
 
 
+@lru_cache(maxsize=4_096)
 def may_match(pattern: str, name: str) -> bool:
     """Whether a name may match: also where the pattern cannot be read."""
     return not fulfils(name, {"not": {"pattern": pattern}})

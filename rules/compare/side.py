@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote, urldefrag, urljoin
 
@@ -19,6 +20,7 @@ MOST_SPREAD: Final = 500
 _NOTES: Final = """title description default examples $comment $defs definitions deprecated readOnly writeOnly
 contentMediaType contentEncoding contentSchema $schema"""
 NOTES: Final = frozenset(_NOTES.split())
+_ONLY_REF: Final = NOTES | {"$ref"}
 """Keywords that refuse no value under 2020-12 as it is asserted here."""
 
 
@@ -35,7 +37,7 @@ class Side:
 
     def follow(self, base: str, ref: str) -> Here | None:
         """Where a `$ref` leads: a JSON pointer (RFC 6901) into a known document. None where it leads nowhere."""
-        uri, fragment = urldefrag(urljoin(base, ref))
+        uri, fragment = _pointed(base, ref)
         here = self.schema if uri == ROOT else self.documents.get(uri)
         if fragment and not fragment.startswith("/"):
             return None
@@ -47,7 +49,7 @@ class Side:
         """The schema itself, or where it leads when it is nothing but a `$ref`."""
         for _ in range(MOST_SPREAD):
             base, node = here
-            if not isinstance(node, dict) or not isinstance(node.get("$ref"), str) or bare(node).keys() != {"$ref"}:
+            if not isinstance(node, dict) or not isinstance(node.get("$ref"), str) or not node.keys() <= _ONLY_REF:
                 break
             here = self.follow(base, node["$ref"]) or here
         return here
@@ -86,8 +88,8 @@ def can_be_read(side: Side) -> bool:
 def unchanged(old: Mapping[str, Any], new: Mapping[str, Any]) -> frozenset[str]:
     """The URIs of the documents that say the same on both sides, with all that they lead to."""
     alike = {uri for uri in old.keys() & new.keys() if same(old[uri], new[uri])}
-    leads = {uri: set(_leads(old[uri], uri)) for uri in alike}
-    while doubtful := {uri for uri in alike if not leads[uri] <= alike}:
+    targets = {uri: leads(old[uri], uri) for uri in alike}
+    while doubtful := {uri for uri in alike if not targets[uri] <= alike}:
         alike -= doubtful
     return frozenset(alike)
 
@@ -136,8 +138,16 @@ def as_dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _leads(document: Any, uri: str) -> Iterator[str]:
-    return (urldefrag(urljoin(uri, ref)).url for ref in refs(document))
+def leads(schema: Any, base: str) -> set[str]:
+    """The URIs of the documents to which a schema in the document `base` leads."""
+    return {_pointed(base, ref)[0] for ref in refs(schema)}
+
+
+@lru_cache(maxsize=65_536)
+def _pointed(base: str, ref: str) -> tuple[str, str]:
+    """The document and the fragment that a reference means."""
+    uri, fragment = urldefrag(urljoin(base, ref))
+    return uri, fragment
 
 
 def _member(here: Any, key: str) -> Any:

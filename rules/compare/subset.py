@@ -14,24 +14,33 @@ from typing import Any, Final
 from rules.compare.keywords import HANDLERS, TOGETHER, WITH_OTHERS, simple, unknown
 from rules.compare.places import CHOICES, Gap, Path, is_impossible, plain_of
 from rules.compare.scalars import FOLLOWS, SPEAKS_OF, atoms
-from rules.compare.side import NOTES, Here, Side, TooMuch, as_list, bare, can_be_read, refs, same, unchanged
+from rules.compare.side import NOTES, Here, Side, TooMuch, as_list, bare, can_be_read, leads, refs, same, unchanged
 from rules.documents import ROOT
 
 MOST_STEPS: Final = 20_000
 """Pairs of places that one comparison looks at: the largest operations known have some thousands."""
 
+Pair = tuple[int, ...]
+
 _DONE: Final = -1
+_NOTHING: Final = 1 << 60
+"""Further than any pair: nothing was taken as proved."""
+
 _LEFT_OUT: Final = ("$ref", "allOf", "unevaluatedProperties", "unevaluatedItems")
 """Keywords that were spread, and those whose meaning changes when a neighbour goes."""
 
 
-def gaps(wide: Side, narrow: Side) -> list[Gap]:
-    """Where `narrow` may allow more than `wide`; none means that it surely does not. Never raises."""
+def gaps(wide: Side, narrow: Side, alike: frozenset[str] | None = None) -> list[Gap]:
+    """Where `narrow` may allow more than `wide`; none means that it surely does not. Never raises.
+
+    `alike` are the files that are unchanged on both sides, where the caller knows them already.
+    """
     try:
-        run = Comparison(wide, narrow)
-        if ROOT in run.alike:
+        known = unchanged(wide.documents, narrow.documents) if alike is None else alike
+        if same(wide.schema, narrow.schema) and leads(wide.schema, ROOT) <= known | {ROOT}:
             return []
         if can_be_read(wide) and can_be_read(narrow):
+            run = Comparison(wide, narrow, known)
             found = list(run.gaps((ROOT, wide.schema), [(ROOT, narrow.schema)], ()))
             return list({(gap.path, gap.word): gap for gap in found}.values())
     except (TooMuch, RecursionError, TypeError, ValueError, AttributeError, KeyError):  # too large, or no schema
@@ -40,56 +49,89 @@ def gaps(wide: Side, narrow: Side) -> list[Gap]:
 
 
 class Comparison:
-    """One comparison: what is being compared already, and how many steps were taken."""
+    """One comparison: what is being compared already, what came out, and how many steps were taken."""
 
-    def __init__(self, wide: Side, narrow: Side) -> None:
-        self.wide, self.narrow = wide, narrow
-        self.alike = unchanged({**wide.documents, ROOT: wide.schema}, {**narrow.documents, ROOT: narrow.schema})
+    def __init__(self, wide: Side, narrow: Side, alike: frozenset[str]) -> None:
+        self.wide, self.narrow, self.alike = wide, narrow, alike
         self.steps = 0
-        # A pair of places by the identities of its schemas -> the depth at which it is being compared, or _DONE.
-        self._trail: dict[tuple[int, ...], int] = {}
+        # Pairs of places by the identities of their schemas. Those that are being compared, or were without an end of
+        # what they lean on: the depth (_DONE at the end), and the earliest pair that was taken as proved.
+        self._trail: dict[Pair, tuple[int, int]] = {}
+        self._leans = _NOTHING
+        self._proved: set[Pair] = set()
+        self._failed: set[Pair] = set()
         # Parts of schemas that were made here. They have to live as long as their identities count.
         self._made: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._equal: dict[tuple[int, int], bool] = {}
 
     def gaps(self, wide: Here, narrow: Sequence[Here], path: Path) -> Iterator[Gap]:
         """The gaps between a wide schema and narrow ones of which a value fulfils all. Raises TooMuch."""
+        if wide[1] is True or any(self.is_equal(wide, each) for each in narrow):
+            return
+        wide, narrow = self.wide.target(wide), [self.narrow.target(each) for each in narrow]
+        pair = _pair(wide, narrow)
+        if pair in self._proved:
+            return
+        if pair in self._trail:
+            depth, leans = self._trail[pair]
+            self._leans = min(self._leans, leans)
+            if depth >= len(path):
+                yield Gap(path, "$ref", sure=False)
+            return
+        yield from self._compared(pair, wide, narrow, path)
+
+    def _compared(self, pair: Pair, wide: Here, narrow: Sequence[Here], path: Path) -> Iterator[Gap]:
+        """Compare a pair that is met for the first time, and note what came out."""
         self.steps += 1
         if self.steps > MOST_STEPS:
             raise TooMuch
-        if wide[1] is True or any(self._is_shared(wide, each) for each in narrow):
-            return
-        wide, narrow = self.wide.target(wide), [self.narrow.target(each) for each in narrow]
-        pair = (id(wide[1]), *sorted({id(node) for _, node in narrow}))
-        if pair in self._trail:
-            if self._trail[pair] >= len(path):
-                yield Gap(path, "$ref", sure=False)
-            return
-        self._trail[pair] = len(path)
+        own, before, is_proved = len(self._trail), self._leans, True
+        self._trail[pair], self._leans = (len(path), own), _NOTHING
+        for gap in self._found(wide, narrow, path):
+            is_proved = False
+            yield gap
+        if is_proved and self._leans >= own:
+            self._forget(own, into=self._proved)
+        else:
+            self._trail[pair] = _DONE, min(own, self._leans)
+            before = min(before, self._leans)
+        self._leans = before
+
+    def _found(self, wide: Here, narrow: Sequence[Here], path: Path) -> Iterator[Gap]:
         nodes = self.narrow.spread(narrow)
         if not is_impossible(nodes):
             for each in self.wide.spread([wide]):
                 yield from self._gaps_of(each, nodes, path)
-        self._trail[pair] = _DONE
 
     def proved(self, wide: Here, narrow: Sequence[Here], path: Path) -> bool:
-        """Whether there is no gap. What an attempt that failed took as proved is forgotten."""
-        mark = len(self._trail)
+        """Whether there is no gap. What an attempt that failed took as proved is forgotten.
+
+        A gap stays one however much is taken as proved, so a pair that failed once is not tried again.
+        """
+        pair = _pair(wide, narrow)
+        if pair in self._failed:
+            return False
+        mark, leans = len(self._trail), self._leans
         if next(self.gaps(wide, narrow, path), None) is None:
             return True
         self._forget(mark)
+        self._leans = leans
+        self._failed.add(pair)
         return False
 
     def proved_turned(self, wide: Here, narrow: Here) -> bool:
         """The same with the sides changed: `wide` is of the narrow side."""
-        turned = Comparison(self.narrow, self.wide)
+        turned = Comparison(self.narrow, self.wide, self.alike)
         turned.steps = self.steps
         answer = turned.proved(wide, [narrow], ())
         self.steps = turned.steps
         return answer
 
-    def _forget(self, mark: int) -> None:
+    def _forget(self, mark: int, into: set[Pair] | None = None) -> None:
         while len(self._trail) > mark:
-            self._trail.popitem()
+            pair, _ = self._trail.popitem()
+            if into is not None:
+                into.add(pair)
 
     def is_same(self, wide: Here, word: str, narrow: Here) -> bool:
         """Whether a keyword stands on both sides with the same meaning."""
@@ -100,12 +142,18 @@ class Comparison:
         targets = [(self.wide.follow(wide[0], ref), self.narrow.follow(narrow[0], ref)) for ref in refs(below)]
         return all(old and new and old[0] == new[0] and old[0] in self.alike for old, new in targets)
 
-    def _is_shared(self, wide: Here, narrow: Here) -> bool:
-        """Whether both are the same reference to something that did not change."""
-        nodes = (wide[1], narrow[1])
-        if not all(isinstance(node, dict) and "$ref" in node for node in nodes) or bare(wide[1]).keys() != {"$ref"}:
+    def is_equal(self, wide: Here, narrow: Here) -> bool:
+        """Whether both are the same schema, and lead to nothing that changed."""
+        if not isinstance(wide[1], dict) or not isinstance(narrow[1], dict):
             return False
-        return self.is_same(wide, "$ref", narrow)
+        pair = (id(wide[1]), id(narrow[1]))
+        if pair not in self._equal:
+            self._equal[pair] = wide[0] == narrow[0] and self._says_the_same(wide, narrow[1])
+        return self._equal[pair]
+
+    def _says_the_same(self, wide: Here, other: Any) -> bool:
+        # The first comparison is the faster one, and takes 1 for true.
+        return bool(wide[1] == other) and same(wide[1], other) and leads(wide[1], wide[0]) <= self.alike
 
     def _gaps_of(self, wide: Here, nodes: list[Here], path: Path) -> Iterator[Gap]:
         """The gaps of one wide schema, without those of its `$ref` and `allOf`, which were spread."""
@@ -159,3 +207,7 @@ class Comparison:
             return node
         left = {word: value for word, value in node.items() if word not in (choice, *_LEFT_OUT)}
         return self._made.setdefault((id(node), None, choice), left)
+
+
+def _pair(wide: Here, narrow: Sequence[Here]) -> Pair:
+    return (id(wide[1]), *sorted({id(node) for _, node in narrow}))

@@ -45,7 +45,7 @@ def _said(gap: Gap, way: Way, old: Any, new: Any) -> str:
         return f"{'also allows' if loose else 'no longer allows'} the form {_listed(gap.narrow)}"
     if isinstance(old, dict | list) and isinstance(new, dict | list) and gap.word not in ("type", "enum"):
         return f"{gap.word} changed"
-    return f"{gap.word} was {_value(old)}, is now {_value(new)}"
+    return f"{gap.word} was {shown(old)}, is now {shown(new)}"
 
 
 def _named(gap: Gap, text: str) -> str:
@@ -53,11 +53,12 @@ def _named(gap: Gap, text: str) -> str:
 
 
 def _listed(values: list[Any]) -> str:
-    shown = ", ".join(_value(value) for value in values[:MOST_SHOWN])
-    return shown + (f" and {len(values) - MOST_SHOWN} more" if len(values) > MOST_SHOWN else "")
+    told = ", ".join(map(shown, values[:MOST_SHOWN]))
+    return told + (f" and {len(values) - MOST_SHOWN} more" if len(values) > MOST_SHOWN else "")
 
 
-def _value(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value of a contract on one line, cut where it is long."""
     if value is None:
         return _NONE
     if isinstance(value, list):
