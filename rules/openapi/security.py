@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rules.openapi.marks import mapping
-from rules.openapi.names import word_set
 from rules.openapi.operation import Operation, Parameter
 from rules.openapi.references import BadReference, Document
 from rules.placing import is_credential_name
 
-_LIKE_A_KEY: Final = word_set(
-    """token apitoken apikey xapikey accesstoken xaccesstoken authtoken xauthtoken xauth xauthkey authkey
-    bearertoken authorization xauthorization apisecret clientsecret secretkey xsecret sessiontoken xsessiontoken
-    xapitoken xamzsecuritytoken subscriptionkey ocpapimsubscriptionkey privatetoken jobtoken"""
+_KNOWN: Final = frozenset(
+    (
+        *("api-key", "apikey", "x-api-key", "x-apikey", "access-token", "accesstoken", "x-access-token"),
+        *("api-token", "x-api-token", "auth-token", "x-auth-token", "bearer-token", "session-token"),
+        *("private-token", "job-token", "subscription-key", "ocp-apim-subscription-key", "x-amz-security-token"),
+    )
 )
-"""Names of parameters that carry a credential, in small letters without marks between them."""
+"""Names that carry a credential and nothing else, small and with hyphens. A bare `token` is as often a page's."""
 
 _PLACES: Final = frozenset(("header", "query", "cookie"))
 
@@ -66,22 +66,23 @@ def slots(document: Document, operations: Iterable[Operation]) -> Slots:
             found.warnings.append(f"the security scheme {name} is left out: {error}")
             continue
         _add(found, name, scheme)
+    declared = bool(found.sends)
     for operation in operations:
         for parameter in operation.parameters:
             if looks_like_key(parameter) and not found.holds(parameter):
                 found.add({parameter.place: parameter.name})
                 told = f"{parameter.place} {parameter.name} carries a credential by its name, so it is no argument"
                 found.warnings.append(told)
+    if found.sends and not declared:
+        found.add({"header": "Authorization"})  # passes where there are no slots; a guess must not take it away
     return found
 
 
 def looks_like_key(parameter: Parameter) -> bool:
     """Whether a parameter's name says that it carries a credential."""
-    bare = re.sub(r"[^a-z0-9]", "", parameter.name.lower())
     return (
         parameter.place in _PLACES
-        and bare in _LIKE_A_KEY
-        and parameter.name.lower() != "authorization"
+        and parameter.name.lower().replace("_", "-") in _KNOWN
         and (parameter.place == "query" or is_credential_name(parameter.place, parameter.name))
     )
 
