@@ -46,8 +46,8 @@ class Fields:
 
 
 def media_type(text: str) -> str:
-    """A media type without parameters in lower case; empty where it is none."""
-    bare = text.partition(";")[0].strip().lower()
+    """A media type without parameters in lower case; empty where it is none. Of `*+json` a range is left."""
+    bare = text.partition(";")[0].strip().lower().replace("/*+json", "/*")
     return bare if _MEDIA_TYPE.fullmatch(bare) else ""
 
 
@@ -110,10 +110,8 @@ def _types(body: Body, first: str, schema: Any, fields: Fields) -> list[str]:
 
 
 def _own_type(kind: str) -> str:
-    """How a rules file says a media type: `*/*` and text/json mean JSON, and `*+json` any of its kind."""
-    if kind in ("*/*", "application/*", "text/json"):
-        return JSON
-    return "application/*" if kind == "application/*+json" else kind
+    """How a rules file says a media type: `*/*` and text/json mean JSON."""
+    return JSON if kind in ("*/*", "text/json") else kind
 
 
 _Members = tuple[dict[str, tuple[Any, str]], list[str]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
@@ -54,7 +55,8 @@ def tool_name(operation_id: str, method: str, path: str) -> str:
 
 def backend_name(title: str) -> str:
     """A backend's name from a title or a file name."""
-    name = _ODD.sub("_", title.lower()).strip("_")
+    bare = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
+    name = _ODD.sub("_", bare.lower()).strip("_")
     name = name if name[:1].isalpha() else f"api_{name}".rstrip("_")
     return _cut(name, MOST_NAME - MOST_TOOL)
 

@@ -18,7 +18,8 @@ _KNOWN: Final = frozenset(
         *("private-token", "job-token", "subscription-key", "ocp-apim-subscription-key", "x-amz-security-token"),
     )
 )
-"""Names that carry a credential and nothing else, small and with hyphens. A bare `token` is as often a page's."""
+"""Names that carry a credential and nothing else, small and with hyphens. A bare `token` is one in a header,
+elsewhere it is as often a page's."""
 
 _PLACES: Final = frozenset(("header", "query", "cookie"))
 
@@ -80,9 +81,10 @@ def slots(document: Document, operations: Iterable[Operation]) -> Slots:
 
 def looks_like_key(parameter: Parameter) -> bool:
     """Whether a parameter's name says that it carries a credential."""
+    name = parameter.name.lower().replace("_", "-")
     return (
         parameter.place in _PLACES
-        and parameter.name.lower().replace("_", "-") in _KNOWN
+        and (name in _KNOWN or (name == "token" and parameter.place == "header"))
         and (parameter.place == "query" or is_credential_name(parameter.place, parameter.name))
     )
 

@@ -41,11 +41,10 @@ def server(document: Document, name: str, given: str = "") -> Server:
     if usable:
         return Server(str(parse_url(usable[0])), [one for one in offered if one != usable[0]][:MOST_OTHERS])
     path = next((one for one in offered if one.startswith("/") and _is_url(f"https://a{one}")), "")
-    told = "it names no server" if not offered else f"its server {offered[0][:100]} says no host"
+    told = "it names no server" if not offered else "its server is no address that can be called"
     host = name.replace("_", "-").strip("-")
-    return Server(
-        f"https://{host}.invalid{path.rstrip('/')}", offered[:MOST_OTHERS], True, [f"{told}: say where the API is"]
-    )
+    warning = f"{told}: write where the API is under `url`, or import again with --url"
+    return Server(f"https://{host}.invalid{path.rstrip('/')}", offered[:MOST_OTHERS], True, [warning])
 
 
 def own(value: Any) -> list[str]:
@@ -54,13 +53,14 @@ def own(value: Any) -> list[str]:
 
 
 def _offered(root: Mapping[str, Any]) -> list[str]:
+    """The addresses of a document; one with a password in it is none."""
     found = own(root.get("servers"))
     if isinstance(root.get("host"), str):
         schemes = [str(one) for one in sequence(root.get("schemes"))] or ["https"]
         found += [f"{one}://{root['host']}{root.get('basePath') or ''}" for one in schemes]
     elif isinstance(root.get("basePath"), str):
         found.append(root["basePath"])
-    return list(dict.fromkeys(one for one in found if one))
+    return list(dict.fromkeys(one for one in found if one and "@" not in one))
 
 
 def _filled(said: Mapping[str, Any]) -> str:

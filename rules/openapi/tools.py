@@ -186,9 +186,7 @@ class Maker:
         found: dict[str, Translated] = {}
         for raw, schema in answer.content.items():
             kind = bodies.media_type(raw)
-            if kind == "application/*+json":
-                kind = "application/*"
-            if not kind or "*+" in kind:
+            if not kind:
                 made.warnings.append(f"the media type {raw[:60]} of the answer {status} is left out: it is none")
             elif kind not in found:
                 spoken = schema is not None and (bodies.is_json(kind) or kind == "text/plain")
