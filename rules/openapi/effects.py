@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
@@ -41,6 +42,12 @@ _ADMIN_PAIRS: Final = (("api", "key"), ("api", "keys"), ("access", "token"), ("a
 _ADMIN_ALWAYS: Final = word_set("admin admins administration administrator administrators sudo superuser")
 """Even to look is for administrators."""
 
+_CARRIERS: Final = frozenset(("batch", "$batch", "graphql", "jsonrpc", "json-rpc", "rpc"))
+"""Last segments of paths whose bodies hold calls of their own, deletions among them: no rule sees those."""
+
+_FRAMES: Final = re.compile(r"api|rest|v?\d+(\.\d+)*", re.IGNORECASE)
+"""Segments that may stand before one of these. `/orders/batch` is about orders; `/v1/batch` is about everything."""
+
 
 def guess(method: str, path: str, name: str, tags: Iterable[str] = ()) -> Harm:
     """The effect of an operation: read, write, irreversible or admin. Where names and method differ, the graver."""
@@ -50,6 +57,8 @@ def guess(method: str, path: str, name: str, tags: Iterable[str] = ()) -> Harm:
     looks = _only_looks(method, path, said, all_words)
     if all_words & _ADMIN_ALWAYS or any(_ADMIN_ALWAYS & set(words(tag)) for tag in tags):
         return "admin"
+    if method == "POST" and _carries_calls(path):
+        return "irreversible"
     if looks:
         return "read"
     if all_words & _ADMIN or any(pair in pairwise(said) for pair in _ADMIN_PAIRS):
@@ -57,6 +66,11 @@ def guess(method: str, path: str, name: str, tags: Iterable[str] = ()) -> Harm:
     if method == "DELETE" or all_words & _FOR_GOOD:
         return "irreversible"
     return "write"
+
+
+def _carries_calls(path: str) -> bool:
+    *before, last = path.strip("/").split("/")
+    return last.lower() in _CARRIERS and all(_FRAMES.fullmatch(one) for one in before)
 
 
 def _only_looks(method: str, path: str, said: list[str], everything: set[str]) -> bool:
