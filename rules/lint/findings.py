@@ -52,5 +52,6 @@ class Finding:
 def finding(
     id: str, place: tuple[str, int], about: str, what: str, edit: str = "", level: Level | None = None
 ) -> Finding:
-    """A finding of a kind, as grave as the kind is unless `level` says otherwise."""
+    """A finding of a kind, as grave as the kind is unless `level` says otherwise. Texts from files become one line."""
+    about, what, edit = (" ".join(text.splitlines()) for text in (about, what, edit))
     return Finding(*place, id, about, what, edit, level or KINDS[id].level)

@@ -12,7 +12,7 @@ from rules.lint.findings import Finding, finding
 from rules.lint.places import Places
 from rules.lint.regexes import explodes
 from rules.lint.values import JSON, Schemas, Value
-from rules.lint.vocabulary import CODE, MARKUP, PATHS, SECRET_PAIRS, SECRETS, URLS, words_of
+from rules.lint.vocabulary import CODE, MARKUP, PATHS, SECRET_PAIRS, SECRETS, SORTS, URLS, words_of
 from rules.tools import Tool
 
 MOST_PLACES: Final = 400
@@ -77,13 +77,13 @@ def _places(schemas: Schemas) -> Iterator[tuple[tuple[str, ...], Value]]:
         if key in seen or len(path) >= MOST_DEEP:
             continue
         seen.add(key)
-        todo += [((*path, name), schemas.member(value, name)[0]) for name in value.names()]
-        if "list" in value.kinds and value.shapes and path:
+        todo += [((*path, name), schemas.declared(value, name)) for name in value.names()]
+        if "list" in value.kinds and path and not _is_untyped(value):
             todo.append(((*path[:-1], f"{path[-1]}[]"), schemas.item(value)))
 
 
 def _kinds(path: tuple[str, ...], value: Value) -> Iterator[str]:
-    if value.kinds >= JSON and value.consts is None:
+    if _is_untyped(value):
         yield "untyped-argument"
         return
     if value.is_free:
@@ -92,6 +92,10 @@ def _kinds(path: tuple[str, ...], value: Value) -> Iterator[str]:
         yield "unbounded-array"
     if "string" in value.kinds and value.consts is None:
         yield from _texts(path, value)
+
+
+def _is_untyped(value: Value) -> bool:
+    return value.kinds >= JSON and value.consts is None
 
 
 def _texts(path: tuple[str, ...], value: Value) -> Iterator[str]:
@@ -105,7 +109,7 @@ def _texts(path: tuple[str, ...], value: Value) -> Iterator[str]:
     elif (words and words[-1] in URLS) or formats & _FORMAT_URLS:
         if not value.said("pattern"):
             yield "url-argument"
-    elif words and (words[-1] in PATHS or words[-2:] == ("file", "name")):
+    elif words and (words[-1] in PATHS or words[-2:] == ("file", "name")) and words[0] not in SORTS:
         if not value.said("pattern"):
             yield "path-argument"
     elif words and words[-1] in MARKUP:

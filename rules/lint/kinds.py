@@ -329,6 +329,12 @@ KINDS: Final[dict[str, Kind]] = {
         "Anybody on the way reads and changes the calls, their answers and the credential.",
         "use https://",
     ),
+    "credential-in-query": Kind(
+        "note",
+        "a credential travels in the query",
+        "URLs stand in the logs of servers and proxies on the way, and in browser histories.",
+        "use a header, where the API takes one",
+    ),
     "secret-in-rules": Kind(
         "warning",
         "a rules file seems to hold a secret",

@@ -40,7 +40,7 @@ def about_policy(ruleset: Ruleset, places: Places, now: datetime) -> Iterator[Fi
     yield from _examples(ruleset, places, now)
     for rule in ruleset.rules:
         tools = [tool for name, tool in ruleset.catalog.tools.items() if rule.covers(name)]
-        yield from _condition(rule, tools[:MOST_JUDGED], places)
+        yield from _condition(rule, tools, places)
         if rule.effect is Effect.ALLOW:
             yield from _shadow(rule, tools, ruleset, places)
             yield from _grant(rule, tools, places)
@@ -59,22 +59,23 @@ def _examples(ruleset: Ruleset, places: Places, now: datetime) -> Iterator[Findi
 def _condition(rule: Rule, tools: list[Tool], places: Places) -> Iterator[Finding]:
     if rule.when is None or not tools:
         return
-    answers = {tool.name: judge(rule.when, tool, rule.to) for tool in tools}
+    answers = {tool.name: judge(rule.when, tool, rule.to) for tool in tools[:MOST_JUDGED]}
+    whole = len(answers) == len(tools)
     place = places.rule(rule, "when")
     told: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name, answer in answers.items():
         for each in answer.told:
             told[each].append(name)
     mistaken = any(kind in _MISTAKES for kind, _ in told)
-    if _never(rule, answers) and not mistaken:
-        because = next((words for _, words in told), "its condition is never true")
-        yield finding("rule-never-matches", place, rule.id, f"can never match: it {because.removeprefix('it ')}")
+    if whole and _never(rule, answers) and not mistaken:
+        because = next((words for kind, words in told if kind == "when-decided"), "has a condition that is never true")
+        yield finding("rule-never-matches", place, rule.id, f"{because}: it never matches")
         return
     for (kind, words), names in told.items():
         everywhere = len(names) == len(tools)
         where = "" if everywhere or len(tools) == 1 else f" in {_some(names)}"
         yield finding(kind, place, rule.id, words + where, level=None if everywhere else "warning")
-    if all(answer.yes and not answer.no and not answer.doubt for answer in answers.values()) and not told:
+    if whole and all(answer.yes and not answer.no and not answer.doubt for answer in answers.values()) and not told:
         yield finding("when-always", place, rule.id, "has a condition that is always true")
 
 

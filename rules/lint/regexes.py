@@ -19,7 +19,7 @@ from typing import Any, Final
 MOST_POSITIONS: Final = 400
 """Characters and classes of a pattern, after its repeats are written out. A larger pattern is not looked at."""
 
-MOST_STEPS: Final = 200_000
+MOST_STEPS: Final = 1_000_000
 """Pairs of transitions that are followed for one pattern."""
 
 WRITTEN_OUT: Final = 6

@@ -21,13 +21,7 @@ SARIF: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-
 
 def of_problems(problems: Iterable[LoadProblem]) -> tuple[Finding, ...]:
     """What keeps rules from being loaded, as findings."""
-    return tuple(
-        finding("broken-file", (one.file, one.line), one.path, _words(one.message), one.hint) for one in problems
-    )
-
-
-def _words(text: str) -> str:
-    return text.replace("\n", " ")
+    return tuple(finding("broken-file", (one.file, one.line), one.path, one.message, one.hint) for one in problems)
 
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:

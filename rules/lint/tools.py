@@ -11,7 +11,8 @@ from rules.decide import Ruleset
 from rules.lint.findings import Finding, finding
 from rules.lint.places import Places
 from rules.lint.values import Schemas
-from rules.lint.vocabulary import CHOOSERS, FINAL, KEYS, MONEY, READS, SLOW, WRITES, words_of
+from rules.lint.vocabulary import CHOOSERS, FINAL, KEYS, MONEY, READS, SLOW, VERBS, WRITES, words_of
+from rules.rule import EVERYBODY
 from rules.tools import Backend, Tool
 
 _WITHIN: Final = (
@@ -24,7 +25,9 @@ _WITHIN: Final = (
 def about_tools(ruleset: Ruleset, places: Places) -> Iterator[Finding]:
     """Findings about tools and backends, besides their words and arguments."""
     for tool in ruleset.catalog.tools.values():
-        if ruleset.rules and not ruleset.plans[tool.name].allows:
+        plan = ruleset.plans[tool.name]
+        meant = any(rule.to == EVERYBODY and rule.when is None for rule in plan.denies)
+        if ruleset.rules and not plan.allows and not meant:
             yield finding("tool-unreachable", places.tool(tool), tool.name, "is allowed by no rule")
         yield from _effect(tool, places)
         yield from _chooser(tool, places)
@@ -83,10 +86,11 @@ def _chooser(tool: Tool, places: Places) -> Iterator[Finding]:
 
 
 def _time(tool: Tool, places: Places) -> Iterator[Finding]:
-    slow = [word for word in words_of(tool.short) if word in SLOW]
+    words = words_of(tool.short)
+    slow = [word for word in (*words[:1], *words[-1:]) if word in SLOW and (words[0] in SLOW or words[0] not in VERBS)]
     if slow and not places.chosen(tool, "timeout"):
-        words = f"is about {slow[0]} and has the general limit of {tool.timeout_s:g} s"
-        yield finding("no-timeout", places.tool(tool), tool.name, words)
+        what = f"is about {slow[0]} and has the general limit of {tool.timeout_s:g} s"
+        yield finding("no-timeout", places.tool(tool), tool.name, what)
 
 
 def _key(tool: Tool, places: Places) -> Iterator[Finding]:
@@ -104,8 +108,6 @@ def _reply(tool: Tool, places: Places) -> Iterator[Finding]:
         yield finding("on-error-pass", place, tool.name, "passes answers that could not be checked")
     elif not tool.reply.redact:
         yield finding("redact-off", place, tool.name, "has answers that are not cleaned")
-    if tool.replies is not None and tool.reply.contract == "report":
-        yield finding("reply-reported", place, tool.name, "lets answers through that are off its contract")
 
 
 def _backend(backend: Backend, tools: Mapping[str, Tool], places: Places) -> Iterator[Finding]:
@@ -113,6 +115,15 @@ def _backend(backend: Backend, tools: Mapping[str, Tool], places: Places) -> Ite
     if backend.url.scheme == "http" and not backend.addresses and is_public(backend.url.host):
         words = f"is called by http:// at {backend.url.host}"
         yield finding("plain-http", places.backend(file, "url"), backend.name, words)
+    own = [tools[name] for name in backend.tools if name in tools]
+    reported = [tool for tool in own if tool.replies is not None and tool.reply.contract == "report"]
+    if reported:
+        words = f"lets answers of {len(reported)} tool{'s' * (len(reported) > 1)} through that are off their contract"
+        yield finding("reply-reported", places.backend(file, "reply"), backend.name, words)
+    slots = sorted({slot.name for tool in own for slot in tool.credentials if slot.send == "query"})
+    if slots:
+        words = f"takes its credential in the query, as {', '.join(slots)}"
+        yield finding("credential-in-query", places.backend(file, "credential"), backend.name, words)
 
 
 def is_public(host: str) -> bool:

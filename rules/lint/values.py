@@ -247,6 +247,12 @@ class Schemas:
         always = all(presence == "always" for _, presence in found)
         return any_of(there), "always" if there and always else "maybe" if there else "never"
 
+    def declared(self, value: Value, name: str) -> Value:
+        """What an object holds under a name by those of its shapes that declare it."""
+        shapes = value.shapes_of("map")
+        those = [shape for shape in shapes if any(name in _mapped(one.get("properties")) for _, one in shape)]
+        return any_of(self._member(shape, name, value.path)[0] for shape in those)
+
     def _member(self, shape: tuple[Node, ...], name: str, path: tuple[str, ...]) -> tuple[Value, Presence]:
         declared = [(base, one["properties"][name]) for base, one in shape if name in _mapped(one.get("properties"))]
         required = any(name in _listed(one.get("required")) for _, one in shape)

@@ -32,6 +32,7 @@ FINAL: Final = _set("""
 """)
 """Verbs for what cannot be taken back: it is gone, paid, or read by somebody."""
 
+VERBS: Final = READS | WRITES | FINAL
 MONEY: Final = _set("charge donation payment payout purchase refund transfer withdrawal")
 """What is created by paying."""
 
@@ -44,6 +45,9 @@ KEYS: Final = _set("idempotency_key idempotency_token x_idempotency_key idempote
 CODE: Final = _set("sql script command cmd shell bash eval exec")
 URLS: Final = _set("url uri href link webhook callback endpoint website")
 PATHS: Final = _set("path filepath filename directory dir folder")
+SORTS: Final = _set("sort order sorting text")
+"""Before `dir`, with which it is a direction."""
+
 MARKUP: Final = _set("html markup template xml svg xslt")
 SECRETS: Final = _set("password passwd passphrase secret apikey credential credentials")
 SECRET_PAIRS: Final = frozenset(

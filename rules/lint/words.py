@@ -11,24 +11,33 @@ from typing import Any, Final
 from rules.lint.findings import Finding, finding
 from rules.lint.kinds import LONGEST_SAYS, SHORTEST_SAYS
 from rules.lint.places import Places
-from rules.lint.vocabulary import FINAL, READS, WRITES
+from rules.lint.vocabulary import READS, VERBS
 from rules.tools import Tool
 
 MOST_TEXTS: Final = 2_000
 """Titles and descriptions of one contract that are read."""
 
+MOST_READ: Final = 8_000
+"""Characters of one text that are searched for orders."""
+
+MOST_SENTENCE: Final = 300
+"""Characters of a first sentence that are searched for purposes."""
+
 _ORDERS: Final = re.compile(
-    r"\b(ignore|disregard|forget|override)\b.{0,30}\b(previous|prior|above|earlier|other|all|any|system)\b"
+    r"\b(ignore|disregard|forget|override)\b.{0,30}\b(instructions?|prompts?|guidelines|(other|all) tools)\b"
     r"|\b(do not|don't|never|without)\b.{0,20}\b(tell|telling|mention|inform|informing|reveal|show|notify)\w*\b.{0,20}"
     r"\b(user|anyone|human|operator|people)\b"
     r"|\b(before|after|whenever|each time)\b.{0,40}\b(using|calling|invoking)\b.{0,40}\b(other|any|every|this)\b"
     r".{0,20}\btools?\b"
-    r"|\b(you|assistant|model|agent|llm|ai)\b.{0,10}\b(must|shall|should|have to|are required to)\b"
+    r"|\b(assistant|language model|llm|ai agent|the (ai|model|agent))\b.{0,10}\b(must|shall|should|has to)\b"
+    r"|\b(must|should|always)\b.{0,10}\b(call|use|invoke|run) this tool\b|\bthis tool\b.{0,20}\bfirst\b"
     r"|\b(system prompt|previous instructions|these instructions)\b"
     r"|<\s*/?\s*(system|important|instructions?|secret|hidden)\s*>|\[/?(system|inst)\]",
     re.IGNORECASE | re.DOTALL,
 )
-_VERBS: Final = READS | WRITES | FINAL
+_ONE_PURPOSE: Final = (READS, frozenset({"create", "update", "replace", "upsert", "edit", "modify"}))
+"""Verbs that are joined for one purpose: "get or list", "create or update"."""
+
 _FIRST: Final = re.compile(r"[.;\n]")
 _WORD: Final = re.compile(r"[A-Za-z]+")
 _JOINED: Final = re.compile(r"\b([A-Za-z]+)(?:,\s*([A-Za-z]+))*,?\s*(?:and/or|and|or|/)\s*([A-Za-z]+)\b", re.IGNORECASE)
@@ -64,10 +73,10 @@ def _says(tool: Tool, places: Places) -> Iterator[Finding]:
         yield finding("says-long", place, tool.name, f"is described in {len(tool.says)} characters")
     if joined := purposes(tool.says):
         yield finding("several-purposes", place, tool.name, f"seems to do several things: {' and '.join(joined)}")
-    if _ORDERS.search(tool.says):
+    if _ORDERS.search(tool.says[:MOST_READ]):
         yield finding("says-instructs", place, tool.name, "has a description that gives orders")
     for name, text in texts(tool.contract.schema):
-        if name != "title" and _ORDERS.search(text):
+        if name != "title" and _ORDERS.search(text[:MOST_READ]):
             words = "has an argument whose description gives orders"
             yield finding("says-instructs", places.tool(tool, "input"), tool.name, words)
             break
@@ -75,12 +84,12 @@ def _says(tool: Tool, places: Places) -> Iterator[Finding]:
 
 def purposes(says: str) -> list[str]:
     """Verbs that the first sentence joins by "and" or "or", where they mean different things."""
-    sentence = _FIRST.split(says, maxsplit=1)[0]
+    sentence = _FIRST.split(says[:MOST_SENTENCE], maxsplit=1)[0]
     for found in _JOINED.finditer(sentence):
         words = [word.lower() for word in _WORD.findall(found[0]) if word.lower() not in ("and", "or")]
-        verbs = [word for word in words if word in _VERBS]
+        verbs = [word for word in words if word in VERBS]
         begins = found.start() == 0 or sentence[: found.start()].split()[-1].lower() in ("can", "to", "will")
-        if len(set(verbs)) > 1 and begins and not set(verbs) <= READS:
+        if len(set(verbs)) > 1 and begins and not any(set(verbs) <= one for one in _ONE_PURPOSE):
             return verbs
     return []
 

@@ -19,6 +19,11 @@ def test_a_finding_is_as_grave_as_its_kind_unless_it_says_otherwise():
     )
 
 
+def test_a_text_from_a_file_cannot_look_like_another_line():
+    one = finding("approval-waived", ("a.yaml", 3), "a", "waives approval: x\n1 backends: no errors", "do\r\nthis")
+    assert (one.what, one.advice) == ("waives approval: x 1 backends: no errors", "do this")
+
+
 GOOD = """
     backend: crm
     url: https://crm.test
