@@ -183,6 +183,7 @@ def named(at: Place, value: Json, schema: Json) -> list[tuple[str, str]]:
         return [("".join(map(str, keys)), encoded(one)) for keys, one in deep([name], value)]
     if not isinstance(value, list | dict):
         return [(name, encoded(value))]
+    typed(schema)
     if isinstance(value, dict) and at.where == "body" and not at.said:
         return [(name, encoded(json.dumps(full(value))))]
     if at.explode and isinstance(value, dict):
@@ -194,6 +195,12 @@ def named(at: Place, value: Json, schema: Json) -> list[tuple[str, str]]:
     if raw and any(raw in text(one) for one in flat):
         raise Unsendable
     return [(name, mark.join(encoded(one) for one in flat))]
+
+
+def typed(schema: Json) -> None:
+    """Where a schema says nothing there is no telling an array from a name that is given twice."""
+    if not any(word in schema for word in ("type", "properties", "items", "anyOf", "oneOf", "allOf", "enum", "const")):
+        raise Unsendable
 
 
 def spread(value: dict[str, Json], schema: Json) -> list[tuple[str, str]]:
@@ -255,6 +262,7 @@ def parts(name: str, value: Json, schema: Json) -> list[tuple[str, str, bytes]]:
     if re.search(r'[\x00-\x1f\x7f"\\]', name) or name == "":
         raise Unsendable
     if isinstance(value, list):
+        typed(schema)
         return [part for one in full(value) for part in parts(name, one, schema.get("items", {}))]
     if isinstance(value, str) and schema.get("contentEncoding") == "base64":
         return [(name, "a b.bin", bytes_of(value))]
