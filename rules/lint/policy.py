@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Final
@@ -16,6 +16,7 @@ from rules.lint.conditions import Answer, judge
 from rules.lint.findings import Finding, finding
 from rules.lint.kinds import MOST_TOOLS
 from rules.lint.places import Places
+from rules.listing import visible
 from rules.obligations import merge
 from rules.rule import EVERYBODY, Effect, Rule, To
 from rules.tools import Tool
@@ -156,7 +157,7 @@ def _grant(rule: Rule, tools: list[Tool], places: Places) -> Iterator[Finding]:
 
 def _crowds(ruleset: Ruleset) -> Iterator[Finding]:
     for words, principal in callers(ruleset):
-        seen = [tool for tool in ruleset.catalog.tools.values() if ruleset.visible(principal, tool)]
+        seen = visible(ruleset, principal)
         if len(seen) <= MOST_TOOLS:
             continue
         rule, count = _widest(ruleset, seen, principal)
@@ -164,7 +165,7 @@ def _crowds(ruleset: Ruleset) -> Iterator[Finding]:
         yield finding("many-tools", (rule.file, rule.line), words, f"sees {len(seen)} tools", edit)
 
 
-def _widest(ruleset: Ruleset, seen: list[Tool], principal: Principal) -> tuple[Rule, int]:
+def _widest(ruleset: Ruleset, seen: Sequence[Tool], principal: Principal) -> tuple[Rule, int]:
     """The rule that grants most of these tools, and how many."""
     allows = [rule for rule in ruleset.rules if rule.effect is Effect.ALLOW and rule.to.matches(principal)]
     return max(((rule, sum(rule.covers(tool.name) for tool in seen)) for rule in allows), key=lambda pair: pair[1])
