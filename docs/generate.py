@@ -76,6 +76,7 @@ def kinds() -> str:
 def headers() -> str:
     lines = ["# Headers", "", "Of a request, these reach the backend without being declared in a contract:", ""]
     lines += [", ".join(f"`{name}`" for name in sorted(REQUEST_HEADERS)) + ", `if-*`."]
+    lines += ["", "`authorization` only while the backend declares no `credential`: see [rules](../rules.md)."]
     lines += ["", "Toolwall sets `host`, `via`, `forwarded`, `accept-encoding` and `traceparent` itself."]
     lines += ["", "Of a reply, these reach the agent, scanned like text:", ""]
     lines += [", ".join(f"`{name}`" for name in sorted(REPLY_HEADERS)) + "."]
