@@ -19,7 +19,6 @@ from rules.wire import FORM_TYPE, MULTIPART_TYPE
 
 _JSON_TYPE = re.compile(r"application/(?:json|[a-z0-9.+-]+\+json)")
 _UTF8 = re.compile(r'charset="?utf-?8"?', re.IGNORECASE)
-_FORM = re.compile(r"[!$&'()*+,\-./0-9:=?@A-Z_a-z~%\[\]|]*")
 
 
 def read(placed: Placed, tool: Tool, content_type: str, body: bytes) -> tuple[bytes, str]:

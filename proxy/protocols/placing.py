@@ -90,7 +90,7 @@ def headers(placed: Placed, tool: Tool, pairs: list[tuple[str, str]], jar: Mappi
 
 def _header_value(placed: Placed, param: Param, values: list[str]) -> Any:
     """A list may come in several lines and with spaces around its commas (RFC 9110, 5.3 and 5.6.1)."""
-    if param.is_plain or not (param.kind.is_list or param.kind.is_map):
+    if param.style == "json" or not (param.kind.is_list or param.kind.is_map):
         text = gather(values, TEXT, param.name, placed.most_depth)
     else:
         text = ",".join(values)

@@ -157,6 +157,7 @@ class RestAsk:
             outgoing=self._outgoing(tool, jar, body, kind),
             base=self._base,
             peer=self._peer,
+            origin=f"http://{self._head['host']}",
         )
 
     def _outgoing(self, tool: Tool, jar: dict[str, str], body: bytes, kind: str) -> Outgoing:

@@ -65,7 +65,7 @@ def _bare(param: Param, text: str) -> str:
     if text == f";{param.wire}":
         return ""
     bare = text.removeprefix(f";{param.wire}=")
-    if bare == text and (param.kind.is_list or param.kind.is_map):
+    if (bare == text or ";" in bare) and (param.kind.is_list or param.kind.is_map):
         raise not_in_style(param)
     return bare
 

@@ -84,6 +84,8 @@ def test_json_text() -> None:
         (ARRAY, "matrix", False, "blue"),
         (ARRAY, "matrix", False, ";colour=blue"),
         (ARRAY, "matrix", False, "color=blue"),
+        (ARRAY, "matrix", False, ";color=blue;other=black"),
+        (OBJECT, "matrix", False, ";color=R,1;G=2"),
         (ARRAY, "matrix", True, ";color=blue;colour=black"),
         (ARRAY, "matrix", True, "blue;color=black"),
         (ARRAY, "matrix", True, "blue"),
