@@ -9,6 +9,7 @@ anywhere in the cycle is told where it is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rules.compare.keywords import HANDLERS, TOGETHER, WITH_OTHERS, simple, unknown
@@ -30,17 +31,34 @@ _LEFT_OUT: Final = ("$ref", "allOf", "unevaluatedProperties", "unevaluatedItems"
 """Keywords that were spread, and those whose meaning changes when a neighbour goes."""
 
 
-def gaps(wide: Side, narrow: Side, alike: frozenset[str] | None = None) -> list[Gap]:
+@dataclass(slots=True)
+class Memory:
+    """What comparisons of the same two sets of documents learn for each other.
+
+    Schemas are told apart by their identities, so `kept` holds all that was compared for as long as this lives.
+    """
+
+    proved: set[Pair] = field(default_factory=set)
+    failed: set[Pair] = field(default_factory=set)
+    equal: dict[tuple[int, int], bool] = field(default_factory=dict)
+    made: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
+    kept: list[Any] = field(default_factory=list)
+
+
+def gaps(wide: Side, narrow: Side, alike: frozenset[str] | None = None, memory: Memory | None = None) -> list[Gap]:
     """Where `narrow` may allow more than `wide`; none means that it surely does not. Never raises.
 
-    `alike` are the files that are unchanged on both sides, where the caller knows them already.
+    `alike` are the files that are unchanged on both sides, where the caller knows them already. With `memory`, all
+    comparisons have the same documents on each side.
     """
+    memory = memory or Memory()
+    memory.kept += [wide, narrow]
     try:
         known = unchanged(wide.documents, narrow.documents) if alike is None else alike
         if same(wide.schema, narrow.schema) and leads(wide.schema, ROOT) <= known | {ROOT}:
             return []
         if can_be_read(wide) and can_be_read(narrow):
-            run = Comparison(wide, narrow, known)
+            run = Comparison(wide, narrow, known, memory)
             found = list(run.gaps((ROOT, wide.schema), [(ROOT, narrow.schema)], ()))
             return list({(gap.path, gap.word): gap for gap in found}.values())
     except (TooMuch, RecursionError, TypeError, ValueError, AttributeError, KeyError):  # too large, or no schema
@@ -51,18 +69,14 @@ def gaps(wide: Side, narrow: Side, alike: frozenset[str] | None = None) -> list[
 class Comparison:
     """One comparison: what is being compared already, what came out, and how many steps were taken."""
 
-    def __init__(self, wide: Side, narrow: Side, alike: frozenset[str]) -> None:
+    def __init__(self, wide: Side, narrow: Side, alike: frozenset[str], memory: Memory) -> None:
         self.wide, self.narrow, self.alike = wide, narrow, alike
         self.steps = 0
+        self._memory = memory
         # Pairs of places by the identities of their schemas. Those that are being compared, or were without an end of
         # what they lean on: the depth (_DONE at the end), and the earliest pair that was taken as proved.
         self._trail: dict[Pair, tuple[int, int]] = {}
         self._leans = _NOTHING
-        self._proved: set[Pair] = set()
-        self._failed: set[Pair] = set()
-        # Parts of schemas that were made here. They have to live as long as their identities count.
-        self._made: dict[tuple[Any, ...], dict[str, Any]] = {}
-        self._equal: dict[tuple[int, int], bool] = {}
 
     def gaps(self, wide: Here, narrow: Sequence[Here], path: Path) -> Iterator[Gap]:
         """The gaps between a wide schema and narrow ones of which a value fulfils all. Raises TooMuch."""
@@ -70,7 +84,7 @@ class Comparison:
             return
         wide, narrow = self.wide.target(wide), [self.narrow.target(each) for each in narrow]
         pair = _pair(wide, narrow)
-        if pair in self._proved:
+        if pair in self._memory.proved:
             return
         if pair in self._trail:
             depth, leans = self._trail[pair]
@@ -91,7 +105,7 @@ class Comparison:
             is_proved = False
             yield gap
         if is_proved and self._leans >= own:
-            self._forget(own, into=self._proved)
+            self._forget(own, into=self._memory.proved)
         else:
             self._trail[pair] = _DONE, min(own, self._leans)
             before = min(before, self._leans)
@@ -109,19 +123,19 @@ class Comparison:
         A gap stays one however much is taken as proved, so a pair that failed once is not tried again.
         """
         pair = _pair(wide, narrow)
-        if pair in self._failed:
+        if pair in self._memory.failed:
             return False
         mark, leans = len(self._trail), self._leans
         if next(self.gaps(wide, narrow, path), None) is None:
             return True
         self._forget(mark)
         self._leans = leans
-        self._failed.add(pair)
+        self._memory.failed.add(pair)
         return False
 
     def proved_turned(self, wide: Here, narrow: Here) -> bool:
         """The same with the sides changed: `wide` is of the narrow side."""
-        turned = Comparison(self.narrow, self.wide, self.alike)
+        turned = Comparison(self.narrow, self.wide, self.alike, Memory())
         turned.steps = self.steps
         answer = turned.proved(wide, [narrow], ())
         self.steps = turned.steps
@@ -147,9 +161,9 @@ class Comparison:
         if not isinstance(wide[1], dict) or not isinstance(narrow[1], dict):
             return False
         pair = (id(wide[1]), id(narrow[1]))
-        if pair not in self._equal:
-            self._equal[pair] = wide[0] == narrow[0] and self._says_the_same(wide, narrow[1])
-        return self._equal[pair]
+        if pair not in self._memory.equal:
+            self._memory.equal[pair] = wide[0] == narrow[0] and self._says_the_same(wide, narrow[1])
+        return self._memory.equal[pair]
 
     def _says_the_same(self, wide: Here, other: Any) -> bool:
         # The first comparison is the faster one, and takes 1 for true.
@@ -200,13 +214,13 @@ class Comparison:
         return [(base, self._without(node, choice if node is here[1] else "")) for base, node in nodes]
 
     def _part_of(self, node: dict[str, Any], *words: str) -> dict[str, Any]:
-        return self._made.setdefault((id(node), *words), {word: node[word] for word in words if word in node})
+        return self._memory.made.setdefault((id(node), *words), {word: node[word] for word in words if word in node})
 
     def _without(self, node: Any, choice: str) -> Any:
         if not isinstance(node, dict):
             return node
         left = {word: value for word, value in node.items() if word not in (choice, *_LEFT_OUT)}
-        return self._made.setdefault((id(node), None, choice), left)
+        return self._memory.made.setdefault((id(node), None, choice), left)
 
 
 def _pair(wide: Here, narrow: Sequence[Here]) -> Pair:

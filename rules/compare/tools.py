@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from urllib.parse import urldefrag, urljoin
 
 from rules.compare.side import Side, as_dict, as_list, refs, unchanged
-from rules.compare.subset import gaps
+from rules.compare.subset import Memory, gaps
 from rules.compare.words import phrase, shown
 from rules.documents import ROOT
 from rules.grammar import EFFECTS
@@ -78,6 +78,7 @@ class _Changes:
         self._before = {ROOT + path: schema for path, schema in old.schemas.items()}
         self._after = {ROOT + path: schema for path, schema in new.schemas.items()}
         self._alike = unchanged(self._before, self._after)
+        self._loose, self._tight = Memory(), Memory()
 
     def backend(self) -> Change | None:
         """What changed about the backend itself."""
@@ -100,7 +101,8 @@ class _Changes:
         if old == new and all(uri in self._alike for uri in _leads(old)):
             return
         before, after = Side(old, _reached(old, self._before)), Side(new, _reached(new, self._after))
-        loose, tight = gaps(before, after, self._alike), gaps(after, before, self._alike)
+        loose = gaps(before, after, self._alike, self._loose)
+        tight = gaps(after, before, self._alike, self._tight)
         doubtful = {(gap.path, gap.word) for gap in loose if not gap.sure}
         for gap in loose:
             yield ("loosened" if gap.sure else "changed"), where + phrase(gap, "loosened")
@@ -108,7 +110,7 @@ class _Changes:
             if gap.sure or (gap.path, gap.word) not in doubtful:
                 yield ("tightened" if gap.sure else "changed"), where + phrase(gap, "tightened")
         if not loose and not tight:
-            yield "reworded", f"{where}names, descriptions or examples in its schema changed, and no value's fate"
+            yield "reworded", f"{where}descriptions or examples in its schema changed, and what it allows did not"
 
     def _replies(self, old: Tool, new: Tool) -> Iterator[Line]:
         before, after = as_dict(old.get("replies")), as_dict(new.get("replies"))
