@@ -22,3 +22,19 @@ def elements(value: Any) -> int:
             if isinstance(below, dict | list)
         ]
     return -1
+
+
+def holds_nul(value: Any) -> bool:
+    """Whether a text anywhere in a value, or a name, holds U+0000. Levels below MOST_DEPTH count as holding one."""
+    level = [value]
+    for _ in range(MOST_DEPTH + 2):
+        if not level:
+            return False
+        if any(isinstance(one, str) and "\0" in one for one in level):
+            return True
+        level = [below for one in level if isinstance(one, dict | list) for below in _parts(one)]
+    return True
+
+
+def _parts(value: dict[str, Any] | list[Any]) -> list[Any]:
+    return [*value, *value.values()] if isinstance(value, dict) else value

@@ -16,7 +16,7 @@ from typing import Any, Final
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_strings
 
-from rules.bulk import elements
+from rules.bulk import elements, holds_nul
 from rules.facts import Facts
 
 MOST_CHARACTERS = 2_000
@@ -85,7 +85,7 @@ def _of_number(answer: Callable[[Any], bool]) -> Quick:
 
 
 def _of_word(answer: Callable[[Any], bool]) -> Quick:
-    return lambda value: answer(value) if type(value) is str and value.isascii() else None
+    return lambda value: answer(value) if type(value) is str and value.isascii() and "\0" not in value else None
 
 
 _PARTS: Final[Mapping[str, Callable[[Facts], Any]]] = {
@@ -188,6 +188,9 @@ class Asking:
     def activation(self) -> Any:
         """What an expression is evaluated against; raises whatever the conversion raises."""
         if self._activation is None:
+            # cel-expr-python cuts a text at its first U+0000, so that "safe\0../.." would be equal to "safe".
+            if "args" in self._uses and holds_nul(self._facts.args):
+                raise ValueError("an argument holds a NUL character, behind which a condition could not see")
             self._activation = _env().Activation({name: _PARTS[name](self._facts) for name in self._uses})
         return self._activation
 

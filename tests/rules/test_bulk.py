@@ -1,6 +1,6 @@
 import pytest
 
-from rules.bulk import MOST_DEPTH, elements
+from rules.bulk import MOST_DEPTH, elements, holds_nul
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,16 @@ def test_what_is_nested_too_deep_has_no_number():
     assert elements(nested(MOST_DEPTH + 1)) == -1
     assert elements({"a": {"b": nested(MOST_DEPTH - 2)}}) == MOST_DEPTH
     assert elements({"a": {"b": nested(MOST_DEPTH - 1)}}) == -1
+
+
+@pytest.mark.parametrize("value", ["\0", ["a", "b\0"], {"a": {"b": ["c", {"d": "\0e"}]}}, {"a\0": 1}, {"x": {"\0": 1}}])
+def test_a_nul_is_seen_wherever_it_stands(value):
+    assert holds_nul(value)
+
+
+def test_what_holds_no_nul_and_what_is_too_deep_to_say():
+    assert not holds_nul({"a": [1, None, True, "b", {"c": 1.5}], "d": {}})
+    deep: list = []
+    for _ in range(MOST_DEPTH + 5):
+        deep = [deep]
+    assert holds_nul(deep)

@@ -246,3 +246,20 @@ def test_one_of_some_is_found_as_cel_finds_it(value, some):
 )
 def test_what_is_not_simple_is_left_to_cel(text):
     assert When(text)._simple is None
+
+
+@pytest.mark.parametrize(
+    ("text", "args"),
+    [
+        ("args.path == '/safe'", {"path": "/safe\0/../etc"}),
+        ("args.path != '/safe'", {"path": "/safe\0"}),
+        ("args.path in ['/safe', '/also']", {"path": "/also\0x"}),
+        ("args.path.startsWith('/safe') && !args.path.contains('..')", {"path": "/safe\0/../etc"}),
+        ("size(args.path) < 8", {"path": "a\0" + "b" * 100}),
+        ("args.list.all(x, x == 'a')", {"list": ["a", "a\0b"]}),
+        ("args.deep.there == 'a'", {"deep": {"there": "a", "else": ["\0"]}}),
+        ("'role' in args", {"role\0x": 1}),
+    ],
+)
+def test_behind_a_nul_nobody_can_tell(text, args):
+    assert ask(text, **args) is None
