@@ -37,7 +37,8 @@ class Outgoing(NamedTuple):
 class Call(NamedTuple):
     """One tool call that has been read and understood. Holds no envelope of the wire protocol.
 
-    `base` is the path under which the agent sees the backend ("/crm", or "" where the Host chose the backend).
+    `base` is the path under which the agent sees the backend ("/crm", or "" where the Host chose the backend), and
+    `origin` what stands before it ("http://127.0.0.1:8080").
     `problems` are faults that were found while placing arguments; they are judged with the contract.
     """
 
@@ -50,6 +51,7 @@ class Call(NamedTuple):
     outgoing: Outgoing
     base: str
     peer: str
+    origin: str
 
     def __repr__(self) -> str:
         return f"Call({self.id}, {self.tool.name})"

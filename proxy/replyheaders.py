@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
 
@@ -13,12 +14,20 @@ Headers = list[tuple[str, str]]
 # What an agent may need of a reply. Everything else ends here: it can carry data that nobody scans for meaning.
 PASSED = frozenset(
     {"accept-ranges", "allow", "content-disposition", "content-encoding", "content-language", "content-range",
-     "content-type", "deprecation", "etag", "last-modified", "location", "ratelimit", "ratelimit-limit",
-     "ratelimit-policy", "ratelimit-remaining", "ratelimit-reset", "retry-after", "set-cookie", "sunset", "vary",
-     "warning", "www-authenticate", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset",
+     "content-type", "deprecation", "etag", "last-modified", "link", "location", "next-page", "ratelimit",
+     "ratelimit-limit", "ratelimit-policy", "ratelimit-remaining", "ratelimit-reset", "retry-after", "set-cookie",
+     "sunset", "vary", "warning", "www-authenticate", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset",
      "x-request-id", "x-total-count"}
 )  # fmt: skip
-_SINGLE = frozenset({"content-type", "content-encoding", "content-length", "location", "transfer-encoding"})
+_PLACES = frozenset({"location", "next-page", "link"})
+_SINGLE = frozenset(
+    {"content-type", "content-encoding", "content-length", "location", "next-page", "transfer-encoding"}
+)
+# One link of a Link header (RFC 8288, 3) with its parameters.
+_LINK = re.compile(
+    r"""[ \t]*<([^<>"\s]*)>((?:[ \t]*;[ \t]*[!#$&+.^_`|~0-9A-Za-z-]+(?:=(?:[^\s;,"<>]*|"[^"\\<>]*"))?)*)[ \t]*(?:,|$)"""
+)
+_ANCHOR = re.compile(r";\s*anchor\b", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -64,32 +73,73 @@ def _parsed_type(header: str) -> tuple[str, str | None]:
     return media_type.strip().lower(), None
 
 
-def located(headers: Headers, url: Url, base: str, target: str) -> tuple[Headers, int]:
-    """Headers with `Location` and cookies as the agent must see them, and how many Locations were removed.
-
-    `base` is the path under which the agent sees the backend, `target` the path and query that was asked for.
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where a backend is, and where the agent sees it: at `origin` (such as http://127.0.0.1:8080) below the path
+    `base`. `target` is the path and query that was asked for.
     """
+
+    url: Url
+    base: str
+    target: str
+    origin: str = ""
+
+
+def located(headers: Headers, seat: Seat) -> tuple[Headers, int]:
+    """Headers that name places, and cookies, as the agent must see them, and how many places were removed."""
     rewritten: Headers = []
     removed = 0
     for name, value in headers:
         if name == "location":
-            inside = _inside(value, url, target)
-            if inside is None:
-                removed += 1
-                continue
-            value = base + inside
+            inside = _inside(value, seat)
+            value = "" if inside is None else seat.base + inside
+        elif name == "next-page":
+            value = _page(value, seat)
+        elif name == "link":
+            value, cut = _links(value, seat)
+            removed += cut and bool(value)
         elif name == "set-cookie":
-            value = _cookie(value, url, base)
-        rewritten.append((name, value))
+            value = _cookie(value, seat.url, seat.base)
+        if value or name not in _PLACES:
+            rewritten.append((name, value))
+        else:
+            removed += 1
     return rewritten, removed
 
 
-def _inside(location: str, url: Url, target: str) -> str | None:
+def _page(place: str, seat: Seat) -> str:
+    """A place inside of the backend at the door, or empty. It stays absolute where it was: clients that turn pages
+    often take it as it stands, without resolving it.
+    """
+    inside = _inside(place, seat)
+    if inside is None:
+        return ""
+    return (seat.origin if "://" in place else "") + seat.base + inside
+
+
+def _links(value: str, seat: Seat) -> tuple[str, bool]:
+    """A Link header with those links that stay inside, and whether others were cut. Empty where it cannot be read."""
+    kept, at, cut = [], 0, False
+    while at < len(value):
+        link = _LINK.match(value, at)
+        if link is None:
+            return "", True
+        place, parameters = link.groups()
+        if not _ANCHOR.search(parameters) and (page := _page(place, seat)):
+            kept.append(f"<{page}>{parameters}")
+        else:
+            cut = True
+        at = link.end()
+    return ", ".join(kept), cut
+
+
+def _inside(location: str, seat: Seat) -> str | None:
     """The path below the backend's url that a Location means, or None where it leads elsewhere."""
+    url = seat.url
     if "\\" in location:
         return None
     try:
-        parts = urlsplit(urljoin(f"{url}{target}", location))
+        parts = urlsplit(urljoin(f"{url}{seat.target}", location))
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     except ValueError:
         return None

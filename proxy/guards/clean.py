@@ -13,7 +13,7 @@ from proxy.decoding import Undecodable
 from proxy.entry import Entry
 from proxy.model import Call, Result, Send
 from proxy.outcomes import oversized, whole, withheld
-from proxy.replyheaders import BadHeaders, Headers
+from proxy.replyheaders import BadHeaders, Headers, Seat
 from proxy.scanning import Scans
 from redaction.scanner import Scanner, Unreadable
 from rules.tools import Backend
@@ -55,9 +55,9 @@ class Clean:
         except BadHeaders as bad:
             raise withheld(entry.record, "The head of the backend's reply is malformed.", note=str(bad)) from None
         url = self._backends[call.tool.backend].url
-        kept, removed = replyheaders.located(kept, url, call.base, call.outgoing.target)
+        kept, removed = replyheaders.located(kept, Seat(url, call.base, call.outgoing.target, call.origin))
         if removed:
-            entry.record.notes.append("a Location outside of the backend was removed")
+            entry.record.notes.append("a place outside of the backend was removed from the reply's head")
         return kept
 
     async def _cleaned(self, call: Call, entry: Entry, result: Result) -> Result:

@@ -69,6 +69,41 @@ def test_a_location_leads_to_the_door_or_nowhere(door: Stage, location: str, see
     door.run(play)
 
 
+PAGES = [
+    ("Next-Page", "http://{own}/api/things?page=2", "http://{door}/crm/things?page=2"),
+    ("Next-Page", "/api/things?page=2", "/crm/things?page=2"),
+    ("Next-Page", "http://evil.example/api/things", None),
+    ("Link", '<http://{own}/api/things?page=2>; rel="next"', '<http://{door}/crm/things?page=2>; rel="next"'),
+    ("Link", "</api/things?a=1,2;3>;rel=next", "</crm/things?a=1,2;3>;rel=next"),
+    (
+        "Link",
+        '<http://{own}/api/a>; rel="next"; results="true", <http://evil.example/api/a>; rel=last,<?p=1>; rel="first"',
+        '<http://{door}/crm/a>; rel="next"; results="true", </crm/things/7?p=1>; rel="first"',
+    ),
+    ("Link", '<https://{own}/api/a>; rel="next"', None),
+    ("Link", '<http://user@{own}/api/a>; rel="next"', None),
+    ("Link", '</api/a>; rel="next"; anchor="http://evil.example/"', None),
+    ("Link", '</api/a>; rel="next"; Anchor=x', None),
+    ("Link", '</api/a>; title="<http://evil.example>"', None),
+    ("Link", '</api/a>; rel="next" <http://evil.example>', None),
+    ("Link", '</api/a>; rel="next", evil', None),
+    ("Link", "/api/a; rel=next", None),
+    ("Link", '</api/a>; rel="next', None),
+]
+
+
+@pytest.mark.parametrize(("name", "sent", "seen"), PAGES)
+def test_pages_are_turned_at_the_door_or_not_at_all(door: Stage, name: str, sent: str, seen: str | None) -> None:
+    async def play(w: Wall) -> None:
+        w.backend.answer = answering(reply(b"{}", f"{name}: {sent}".replace("{own}", f"127.0.0.1:{w.backend.port}")))
+        told = await w.tell("GET", "/crm/things/7")
+        came = told.reply.headers.get(name.lower())
+        assert came == (seen.replace("{door}", w.host) if seen else None)
+        assert ("notes" in told.record) == (seen is None or "evil" in sent)
+
+    door.run(play)
+
+
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 305, 307, 308])
 def test_a_redirect_is_never_followed(door: Stage, status: int) -> None:
     async def play(w: Wall) -> None:

@@ -17,7 +17,7 @@ TOOL: Any = SimpleNamespace(name="crm.get")
 
 def call() -> Call:
     outgoing = Outgoing("GET", "/a", (("authorization", SECRET),), SECRET.encode())
-    return Call("c1", Run("r", 1), Principal("ann"), TOOL, {"a": SECRET}, (), outgoing, "/crm", "1.2.3.4")
+    return Call("c1", Run("r", 1), Principal("ann"), TOOL, {"a": SECRET}, (), outgoing, "/crm", "1.2.3.4", "http://d")
 
 
 def test_no_repr_shows_a_value() -> None:

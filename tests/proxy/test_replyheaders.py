@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.replyheaders import PASSED, BadHeaders, content_type, kept, located
+from proxy.replyheaders import PASSED, BadHeaders, Seat, content_type, kept, located
 from proxy.replyheaders import value as value_of
 from rules.tools import Url
 
@@ -42,7 +44,7 @@ def test_heads_that_no_honest_server_sends(headers: list[tuple[str, str]]) -> No
 
 @given(st.text(max_size=40))
 def test_whatever_a_location_says_it_stays_inside(place: str) -> None:
-    [*found], removed = located([("location", place)], URL, "/crm", "/things/7")
+    [*found], removed = located([("location", place)], Seat(URL, "/crm", "/things/7"))
     assert len(found) + removed == 1
     for _, value in found:
         assert value.startswith("/crm/")
@@ -51,7 +53,7 @@ def test_whatever_a_location_says_it_stays_inside(place: str) -> None:
 
 @given(st.text(max_size=40), st.sampled_from(["http://crm.internal/api", "/api", "//crm.internal/api/", "/api/"]))
 def test_where_no_prefix_stands_before_it_too(rest: str, begin: str) -> None:
-    [*found], _ = located([("location", begin + rest)], URL, "", "/things/7")
+    [*found], _ = located([("location", begin + rest)], Seat(URL, "", "/things/7"))
     for _, value in found:
         assert value.startswith("/")
         assert not value.startswith(("//", "/\\"))
@@ -59,7 +61,15 @@ def test_where_no_prefix_stands_before_it_too(rest: str, begin: str) -> None:
 
 def test_a_default_port_is_a_port() -> None:
     for place in ("http://crm.internal/api/a", "http://crm.internal:80/api/a", "http://CRM.internal:080/api/a"):
-        assert located([("location", place)], URL, "/crm", "/") == ([("location", "/crm/a")], 0)
+        assert located([("location", place)], Seat(URL, "/crm", "/")) == ([("location", "/crm/a")], 0)
+
+
+@given(st.text(alphabet='<>;,="\\ /:@ar.next', max_size=60))
+def test_whatever_a_link_says_it_stays_inside(value: str) -> None:
+    for end in ("", "<http://crm.internal/api/a>; rel=next"):
+        found, _ = located([("link", value + end)], Seat(URL, "/crm", "/things/7", "http://door"))
+        for _, link in found:
+            assert all(place.startswith(("/crm/", "http://door/crm/")) for place in re.findall("<([^>]*)>", link))
 
 
 def test_a_header_that_stands_twice_is_one_value() -> None:
