@@ -187,10 +187,11 @@ class _Connection(RequestHandler):
             method, keep, version = "", False, HttpVersion11
         else:
             method, keep, version = message.method, not message.should_close, message.version
-            ask = (ListingAsk if is_listing(message.path) else RestAsk)(
+            # The parser leaves None where CONNECT names nothing.
+            ask = (ListingAsk if is_listing(message.path or "") else RestAsk)(
                 greetings=self._greetings,
                 method=method,
-                raw_target=message.path,
+                raw_target=message.path or "",
                 version=version,
                 raw_headers=message.raw_headers,
                 read_body=partial(self._body, message, payload),
