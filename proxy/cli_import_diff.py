@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from rules.decide import Ruleset
     from rules.source import LoadProblem
 
+_STATE = ("backend", "tools", "schemas", "calls", "notes")
+_SCHEMA_FILE = r"schemas/[A-Za-z0-9_-]+/[^/\\\0]+\.json"
 MOST_BASE = 64 * 1024 * 1024
 """Bytes of the file that says what was generated."""
 
@@ -44,7 +47,7 @@ def diff(
     from rules.compare.report import needs_a_look, report
     from rules.compare.update import update
 
-    name, given, base = _base(folder, backend, spec)
+    name, given, base = _base(folder, backend)
     before = f"{name}: {given.get('title', '')} {given.get('version', '')}"
     theirs = _theirs(spec, name, given)
     rules = _load(folder)
@@ -66,7 +69,7 @@ def diff(
     raise typer.Exit(FINDINGS if needs_a_look(done, allowed) else 0)
 
 
-def _base(folder: Path, backend: str, spec: Path) -> tuple[str, dict[str, Any], Contracts]:
+def _base(folder: Path, backend: str) -> tuple[str, dict[str, Any], Contracts]:
     """The backend's name, all that the import noted, and what it generated."""
     from rules.compare.tools import Contracts
 
@@ -79,10 +82,18 @@ def _base(folder: Path, backend: str, spec: Path) -> tuple[str, dict[str, Any], 
     try:
         with found[0].open("rb") as stream:
             noted = json.loads(stream.read(MOST_BASE))
-        keys = ("backend", "tools", "schemas", "calls", "notes")
-        return found[0].stem, noted, Contracts(**{key: dict(noted.get(key, {})) for key in keys})
+        base = Contracts(**{key: dict(noted.get(key, {})) for key in _STATE})
+        if not _is_sound(base):
+            raise ValueError("it holds what no import writes")
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         fail(f"{found[0]} cannot be read ({error}): bring it back, or import anew into another folder.")
+    return found[0].stem, noted, base
+
+
+def _is_sound(base: Contracts) -> bool:
+    """Whether a base is one: its paths are read and deleted below the folder."""
+    tools = all(isinstance(tool, dict) and isinstance(tool.get("call"), str) for tool in base.tools.values())
+    return tools and all(re.fullmatch(_SCHEMA_FILE, path) for path in base.schemas)
 
 
 def _theirs(spec: Path, name: str, noted: dict[str, Any]) -> Contracts:
@@ -155,7 +166,7 @@ def _allowed(rules: Ruleset, name: str, done: Update) -> dict[str, list[str]]:
 
 def _write(folder: Path, name: str, done: Update, noted: dict[str, Any]) -> None:
 
-    state = {key: getattr(done.base, key) for key in ("backend", "tools", "schemas", "calls", "notes")}
+    state = {key: getattr(done.base, key) for key in _STATE}
     text = json.dumps({**noted, **state}, indent=2, ensure_ascii=False) + "\n"
     changed = {path: data for path, data in done.files.items() if data is not None}
     gone = {path: None for path, data in done.files.items() if data is None}
