@@ -84,6 +84,7 @@ class Library:
         self._folder = folder
         self._files = {ROOT + path: File(ROOT + path, value) for path, value in (known or {}).items()}
         self._sets: dict[frozenset[str], Documents] = {}
+        self._led: dict[tuple[int, frozenset[str]], Documents] = {}
 
     def file(self, path: tuple[str | int, ...], uri: str) -> File:
         """One file, to which the `$ref` at `path` leads. Raises BadSchema."""
@@ -93,8 +94,15 @@ class Library:
 
     def gather(self, schema: Any, dialect: Dialect) -> Documents:
         """Every file that the schema leads to. Raises BadSchema."""
-        found: dict[str, File] = {}
         todo = [(path, uri) for path, uri in _file_refs(schema, dialect, ROOT)]
+        key = (dialect.number, frozenset(uri for _, uri in todo))
+        if key not in self._led:
+            found = self._follow(todo, dialect)
+            self._led[key] = self._sets.setdefault(frozenset(found), Documents(found))
+        return self._led[key]
+
+    def _follow(self, todo: list[tuple[tuple[str | int, ...], str]], dialect: Dialect) -> dict[str, File]:
+        found: dict[str, File] = {}
         while todo:
             path, uri = todo.pop()
             if uri in found:
@@ -103,7 +111,7 @@ class Library:
                 raise BadSchema([Flaw(path, f"leads to more than {MOST_FILES} files")])
             found[uri] = file = self.file(path, uri)
             todo += [(path, one) for one in file.refs(dialect_of_file(uri, file.value, dialect)) if one not in found]
-        return self._sets.setdefault(frozenset(found), Documents(found))
+        return found
 
 
 Folder = Path | Library | None

@@ -28,15 +28,31 @@ def join(documents: Documents, dialect: Dialect) -> Any:
     keyword that names a document or a place.
     """
     about = ("joined", dialect.number)
-    members = {uri: file.once(about, _member, file, dialect) for uri, file in documents.files.items()}
-    if any(one is None for one in members.values()):
+    found = {uri: file.once(about, _member, file, dialect) for uri, file in documents.files.items()}
+    if any(one is None for one in found.values()):
         return None
-    return {_word(dialect): {_key(uri): member for uri, member in members.items()}}
+    return {_word(dialect): {_key(uri): member for uri, member in found.items()}}
 
 
 def into(schema: Any, dialect: Dialect) -> Any:
     """A schema whose references lead into the one document; None where it cannot be moved."""
     return None if _is_tied(schema, dialect) else _moved(schema, dialect, ROOT)
+
+
+def without_files(schema: Any, dialect: Dialect) -> tuple[Any, list[str]]:
+    """A schema that was moved, without its references into the one document; and these."""
+    made = copy.deepcopy(schema)
+    targets = []
+    for _, here in subschemas(made, dialect):
+        if isinstance(here, dict) and str(here.get("$ref", "")).startswith(URI):
+            targets.append(here.pop("$ref"))
+    return made, targets
+
+
+def members(documents: Documents, dialect: Dialect) -> Any:
+    """A schema that leads to every member of the one document."""
+    refs = [_target(uri, uri, _word(dialect)) for uri in documents]
+    return {"allOf": [{"$ref": ref} for ref in refs]}
 
 
 def _word(dialect: Dialect) -> str:

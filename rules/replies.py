@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +18,7 @@ from redaction.scanner import CHARSETS
 from rules.bulk import elements
 from rules.documents import Folder
 from rules.problems import pointer
-from rules.schema import MOST_EXPLAINED, BadSchema, compiled, gathered
+from rules.schema import MOST_EXPLAINED, BadSchema, compiled, gathered, refuse_broken
 from rules.source import LoadProblem, Node
 
 MOST_DEVIATIONS = 8
@@ -55,13 +56,18 @@ UNDECLARED_TYPE: Final = Deviation("media type", "is not declared")
 
 
 class Shape:
-    """The schema of one answer, compiled once. Safe to use from many threads."""
+    """The schema of one answer, compiled when it is first needed. Safe to use from many threads."""
 
     def __init__(self, schema: Any, folder: Folder = None) -> None:
         """Raises BadSchema with every flaw, those of referenced files included."""
         self.schema = schema
         dialect, self.documents = gathered(schema, folder)
-        self._validator = compiled(schema, dialect, self.documents)
+        refuse_broken(schema, dialect, self.documents)
+        self._dialect = dialect
+
+    @cached_property
+    def _validator(self) -> jsonschema_rs.Validator:
+        return compiled(self.schema, self._dialect, self.documents)
 
     def deviations(self, value: Any) -> tuple[Deviation, ...]:
         """Where a JSON value does not fit, at most MOST_DEVIATIONS places. Never raises."""

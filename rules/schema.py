@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Final
 
 import jsonschema_rs
@@ -17,7 +19,7 @@ from rules.bulk import MOST_DEPTH
 from rules.bulk import elements as elements_of
 from rules.dialects import Dialect, Flaw, dialect_of, flaws, subschemas
 from rules.documents import ROOT, BadSchema, Documents, File, Folder, as_documents, dialect_of_file, gather
-from rules.joined import URI, into, join
+from rules.joined import URI, into, join, members, without_files
 from rules.making import at, make
 from rules.problems import MOST_PROBLEMS, NO_EXAMPLE, Problem, closest, phrase, undeclared
 from rules.samples import Guide
@@ -59,7 +61,7 @@ class Contract:
     def __init__(self, schema: Mapping[str, Any], folder: Folder = None) -> None:
         self.schema = schema
         self.dialect, self.documents = gathered(schema, folder)
-        self._fast = compiled(schema, self.dialect, self.documents)
+        refuse_broken(schema, self.dialect, self.documents)
         self.guide = Guide(schema, self.dialect, self.documents)
         self.names = self.guide.names()
         others = self.guide.others()
@@ -69,6 +71,11 @@ class Contract:
             self._refuse_unreachable(self._closed)
         self._second = _second_opinion(schema, self.dialect, self.documents)
         self._examples: dict[Place, Any] = {}
+
+    @cached_property
+    def _fast(self) -> jsonschema_rs.Validator:
+        """Compiled when it is first needed: of the tools of a large API few are ever called."""
+        return compiled(self.schema, self.dialect, self.documents)
 
     def _refuse_unreachable(self, closed: frozenset[str]) -> None:
         """What the schema speaks of at a closed top level must be declared there."""
@@ -175,8 +182,41 @@ def gathered(schema: Any, folder: Folder) -> tuple[Dialect, Documents]:
 
 def compiled(schema: Any, dialect: Dialect, documents: Mapping[str, Any]) -> jsonschema_rs.Validator:
     """The fast validator: no network, patterns in linear time, formats asserted. Raises BadSchema."""
-    try:
-        schema, registry = _with_files(schema, dialect, as_documents(documents))
+    schema, registry = _with_files(schema, dialect, as_documents(documents))
+    return _compiled(schema, dialect, registry)
+
+
+def refuse_broken(schema: Any, dialect: Dialect, documents: Mapping[str, Any]) -> None:
+    """Raises BadSchema where a schema could not be compiled.
+
+    The files are compiled once for all schemas that lead to the same ones: each of a large API leads to most of them,
+    which takes tens of milliseconds and half a megabyte a schema.
+    """
+    documents = as_documents(documents)
+    moved, joint = _with_files(schema, dialect, documents)
+    if joint is None or joint is not documents.once(("joint", dialect.number), _registry, documents, dialect):
+        _compiled(moved, dialect, joint)
+        return
+    documents.once(("compiled", dialect.number), _compile_all, documents, dialect, joint)
+    bare, targets = without_files(moved, dialect)
+    for target in targets:
+        _refuse_nowhere(target, joint)
+    _compiled(bare, dialect, None)
+
+
+def _compile_all(documents: Documents, dialect: Dialect, joint: Any) -> None:
+    _compiled(members(documents, dialect), dialect, joint)
+
+
+def _refuse_nowhere(target: str, joint: Any) -> None:
+    with _as_flaws():
+        found = joint.resolver(ROOT).lookup(target).contents
+    if not isinstance(found, dict | bool):
+        raise BadSchema([Flaw((), f"refers to something that is no schema: {target.partition('#')[2]}")])
+
+
+def _compiled(schema: Any, dialect: Dialect, registry: Any) -> jsonschema_rs.Validator:
+    with _as_flaws():
         return dialect.fast(
             schema,
             validate_formats=True,
@@ -185,6 +225,13 @@ def compiled(schema: Any, dialect: Dialect, documents: Mapping[str, Any]) -> jso
             registry=registry,
             base_uri=ROOT,
         )
+
+
+@contextmanager
+def _as_flaws() -> Iterator[None]:
+    """What the validator says about a schema, as BadSchema."""
+    try:
+        yield
     except jsonschema_rs.ValidationError as error:
         raise BadSchema([_flaw(error)]) from None
     except (jsonschema_rs.ReferencingError, ValueError) as error:
@@ -197,13 +244,18 @@ def _with_files(schema: Any, dialect: Dialect, documents: Documents) -> tuple[An
         return schema, None
     joint, moved = documents.once(("joint", dialect.number), _registry, documents, dialect), into(schema, dialect)
     if joint is None or moved is None:
-        return schema, jsonschema_rs.Registry([*documents.items()], dialect.number, _never)
+        return schema, _as_registry([*documents.items()], dialect)
     return moved, joint
 
 
 def _registry(documents: Documents, dialect: Dialect) -> Any:
     joint = join(documents, dialect)
-    return joint if joint is None else jsonschema_rs.Registry([(URI, joint)], dialect.number, _never)
+    return joint if joint is None else _as_registry([(URI, joint)], dialect)
+
+
+def _as_registry(documents: list[tuple[str, Any]], dialect: Dialect) -> Any:
+    with _as_flaws():
+        return jsonschema_rs.Registry(documents, dialect.number, _never)
 
 
 def _never(uri: str) -> Any:

@@ -79,7 +79,7 @@ class Maker:
         reserved = frozenset({"body"} if body and body.whole is not None else ())
         found = template(operation.path, reserved)
         made.warnings += found.warnings
-        made.shape, made.marks = f"{operation.method} {found.shape}", found.marks
+        made.shape, made.marks = f"{operation.method} {found.shape}", {**found.query, **found.marks}
         args = _Arguments(
             Unique(taken=[*found.names.values(), *(("body",) if body and body.whole is not None else ())])
         )
@@ -88,6 +88,7 @@ class Maker:
             if parameter.place != "path":
                 self._parameter(made, args, parameter, found)
         for wire, value in found.query.items():
+            made.wires[wire] = "query"
             args.add(args.names.name(argument_name(wire)), {"const": value}, True, "query", {"name": wire})
         dependent = _add_body(args, body) if body else {}
         made.warnings += body.warnings if body else []

@@ -86,8 +86,12 @@ def test_names_that_collide_are_told_apart(tmp_path):
     }
     tool = loaded(found, tmp_path)["it"]
     assert sorted(tool.travels(name) for name in ("id", "query_id", "body_id", "body_id_2", "x")) == [
-        ("body", "$x"), ("body", "id"), ("path", "id"), ("query", "body_id"), ("query", "id"),
-    ]  # fmt: skip
+        ("body", "$x"),
+        ("body", "id"),
+        ("path", "id"),
+        ("query", "body_id"),
+        ("query", "id"),
+    ]
 
 
 @pytest.mark.parametrize(

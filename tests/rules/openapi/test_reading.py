@@ -15,9 +15,12 @@ def value(text):
         ("responses: {200: x, 4XX: y, 0x1F: z}", {"responses": {"200": "x", "4XX": "y", "0x1F": "z"}}),
         ("on: no\noff: yes\ny: n", {"on": "no", "off": "yes", "y": "n"}),
         ("null: ~\ntrue: false", {"null": None, "true": False}),
-        ("version: 2015-12-15\nat: 2001-12-14t21:59:43.10-05:00", {"version": "2015-12-15", "at": "2001-12-14t21:59:43.10-05:00"}),
-        ("a: 1_000\nb: 0o17\nc: 12:30:45\nd: .inf\ne: 0777", {"a": "1_000", "b": 15, "c": "12:30:45", "d": ".inf", "e": 777}),
-        ("a: &x {b: 1}\nc: *x\nd: {<<: *x, e: 2}\nf: {<<: [*x, {b: 9, g: 3}]}", {"a": {"b": 1}, "c": {"b": 1}, "d": {"b": 1, "e": 2}, "f": {"b": 1, "g": 3}}),
+        ("version: 2015-12-15", {"version": "2015-12-15"}),
+        ("at: 2001-12-14t21:59:43.10-05:00", {"at": "2001-12-14t21:59:43.10-05:00"}),
+        ("a: 1_000\nb: 0o17\nc: 12:30:45", {"a": "1_000", "b": 15, "c": "12:30:45"}),
+        ("d: .inf\ne: 0777", {"d": ".inf", "e": 777}),
+        ("a: &x {b: 1}\nc: *x\nd: {<<: *x, e: 2}", {"a": {"b": 1}, "c": {"b": 1}, "d": {"b": 1, "e": 2}}),
+        ("a: &x {b: 1}\nf: {<<: [*x, {b: 9, g: 3}]}", {"a": {"b": 1}, "f": {"b": 1, "g": 3}}),
         ("a: !!binary aGk=\nb: !own {c: 1}", {"a": "aGk=", "b": {"c": 1}}),
         ("a:\n\t- 1\n\t- 2\nb:\t3", {"a": [1, 2], "b": 3}),
         ("\ufeffa: 1", {"a": 1}),
@@ -27,7 +30,7 @@ def value(text):
         ('{"a": NaN, "b": -Infinity}', {"a": "NaN", "b": "-Infinity"}),
         ("", None),
     ],
-)  # fmt: skip
+)
 def test_documents_are_read_as_they_were_meant(text, expected):
     assert value(text) == expected
 
@@ -55,7 +58,7 @@ def test_of_a_key_that_stands_twice_the_last_counts_and_it_is_said(text):
     ],
 )
 def test_what_cannot_be_read_says_where(data, where):
-    with pytest.raises(BadDocument, match="^a.yaml") as caught:
+    with pytest.raises(BadDocument, match=r"^a\.yaml") as caught:
         parse("a.yaml", data)
     assert where in str(caught.value)
 

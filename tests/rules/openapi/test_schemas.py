@@ -107,14 +107,16 @@ def test_what_a_branch_hides_no_other_branch_requires():
         ({"properties": {}, "required": ["a", "a", 7]}, {"required": ["a"]}),
         ({"required": True}, {}),
         ({"required": [{"a": 1}]}, {}),
-        ({"properties": {"$ref": {"type": "string"}, "readOnly": {"type": "boolean"}}},
-         {"properties": {"$ref": {"type": "string"}, "readOnly": {"type": "boolean"}}}),
+        (
+            {"properties": {"$ref": {"type": "string"}, "readOnly": {"type": "boolean"}}},
+            {"properties": {"$ref": {"type": "string"}, "readOnly": {"type": "boolean"}}},
+        ),
         ({"patternProperties": {"^x-": True}}, {"patternProperties": {"^x-": True}}),
         ({"dependentRequired": {"a": ["b"]}}, {"dependentRequired": {"a": ["b"]}}),
         ({"if": {"required": ["a"]}, "then": False}, {"if": {"required": ["a"]}, "then": False}),
         (True, True),
     ],
-)  # fmt: skip
+)
 def test_subschemas(schema, expected):
     schemas, told = made({"A": {"type": "string"}})
     assert schemas.translate(schema, "a.json", "request") == expected

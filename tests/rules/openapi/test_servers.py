@@ -10,21 +10,21 @@ def found(given="", **said):
     return server(Document("a.json", json.dumps(said).encode()), "shop", given)
 
 
+VARIABLES = {"host": {"default": "a.test"}, "port": {"enum": [8443]}, "v": {"default": "x"}}
+
+
 @pytest.mark.parametrize(
     ("said", "url"),
     [
         ({"servers": [{"url": "https://a.test/v1/"}]}, "https://a.test/v1"),
         ({"servers": [{"url": "http://a.test"}, {"url": "https://b.test"}]}, "https://b.test"),
         ({"servers": [{"url": "/v1"}, {"url": "https://b.test"}]}, "https://b.test"),
-        (
-            {"servers": [{"url": "https://{host}:{port}/{v}", "variables": {"host": {"default": "a.test"}, "port": {"enum": [8443]}, "v": {"default": "x"}}}]},
-            "https://a.test:8443/x",
-        ),
+        ({"servers": [{"url": "https://{host}:{port}/{v}", "variables": VARIABLES}]}, "https://a.test:8443/x"),
         ({"host": "a.test", "basePath": "/v2", "schemes": ["http", "https"]}, "https://a.test/v2"),
         ({"host": "a.test:8080", "schemes": ["http"]}, "http://a.test:8080"),
         ({"host": "a.test"}, "https://a.test"),
     ],
-)  # fmt: skip
+)
 def test_the_documents_server(said, url):
     at = found(**said)
     assert (at.url, at.is_placeholder, at.warnings) == (url, False, [])
