@@ -11,9 +11,9 @@ import re2
 from redaction import checks
 from redaction.detector import Pattern
 from redaction.finding import Finding, resolve
-from redaction.linear import ANYWHERE, matcher, options
+from redaction.linear import ANYWHERE, Expression, options
 from redaction.scout import Scout
-from redaction.words import Words
+from redaction.words import KEYS_KEPT, Words
 
 # The automata are built while scanning, within this much memory each. At RE2's default of 8 MiB dense text flushes
 # the set's automaton again and again, which costs 25 times the speed; 32 MiB hold it.
@@ -25,8 +25,8 @@ RETRY_BYTES = 64
 CONTEXT_BEFORE = 64
 CONTEXT_AFTER = 24
 UNLESS_BEFORE = 12
-
-Span = tuple[int, int]
+# The longest name of a JSON object that is kept, in bytes.
+LONGEST_KEPT = 64
 
 
 class ScanError(Exception):
@@ -43,6 +43,7 @@ class Engine:
         ordered = sorted(patterns, key=lambda pattern: -pattern.score)
         self._matchers = [_Matcher(pattern) for pattern in ordered]
         self._gate = _gate(ordered)
+        self._bare_names: set[bytes] = set()
 
     def find(self, text: str, key: str = "", number: bool = False) -> list[Finding]:
         """The findings in `text`, overlaps merged. `number`: the text is a JSON number. Raises ScanError."""
@@ -68,6 +69,15 @@ class Engine:
             matcher.find(data, key, start, found)
         return resolve(found) if len(found) > 1 else found
 
+    def find_in_name(self, name: bytes, start: int) -> list[Finding]:
+        """The same in a name of a JSON object. Those in which nothing is are kept, for they come again and again."""
+        if name in self._bare_names:
+            return []
+        found = self.find_in(name, str, False, start)
+        if not found and len(name) <= LONGEST_KEPT and len(self._bare_names) < KEYS_KEPT:
+            self._bare_names.add(name)
+        return found
+
 
 def _covers(found: Sequence[Finding], size: int, score: float) -> bool:
     """Whether what was found is one finding of all the text, which less sure ones would not change."""
@@ -81,47 +91,39 @@ class _Matcher:
         self.numbers = pattern.numbers
         self.score = pattern.score
         self._kind, self._name = pattern.kind, pattern.name
-        self._search = matcher(pattern.regex)
+        self._regex = Expression(pattern.regex)
         self._group = min(1, re2.compile(pattern.regex).groups)
         self._check: Callable[[str], int] = getattr(checks, pattern.check) if pattern.check else len
         self._plain = not pattern.context and not pattern.unless
         self._context = Words(pattern.context) if pattern.context else None
         self._unless = Words(pattern.unless) if pattern.unless else None
 
-    def find(self, data: bytes, key: Callable[[], str], start: int, found: list[Finding]) -> None:
-        """Adds to `found` the hits that pass the check and whose surroundings fit. `data` begins at `start`."""
-        spans = self._checked(data) if self._plain else self._confirmed(data, key())
-        for at, end in spans:
-            found.append(Finding(self._kind, start + at, start + end, self.score, self._name))
-
-    def _confirmed(self, data: bytes, key: str) -> list[Span]:
-        if self._unless and self._unless.end(key):
-            return []
-        context = None if self._context and self._context.end(key) else self._context
-        if context and not context.stand_in(data):
-            return []
-        return [span for span in self._checked(data) if self._fits(data, span, context)]
-
-    def _checked(self, data: bytes) -> list[Span]:
-        """The hits that pass the check."""
-        spans: list[Span] = []
-        at, size, search, group = 0, len(data), self._search, self._group
+    def find(self, data: bytes, key: Callable[[], str], first: int, found: list[Finding]) -> None:
+        """Adds to `found` the hits that pass the check and whose surroundings fit. `data` begins at `first`."""
+        context = None
+        if not self._plain:
+            name = key()
+            if self._unless and self._unless.end(name):
+                return
+            context = None if self._context and self._context.end(name) else self._context
+            if context and not context.stand_in(data):
+                return
+        at, size, search, group = 0, len(data), self._regex.on(data), self._group
         while at < size:
             places = search(ANYWHERE, data, at, size)
             start, end = places[group]
             if start < 0:
-                break
+                return
             value = data[start:end].decode("utf-8", "replace")
             length = self._check(value)
             if not length:
                 at = _after(*places[0])
                 continue
             at = end if length == len(value) else start + len(value[:length].encode())
-            spans.append((start, at))
-        return spans
+            if self._plain or self._fits(data, start, at, context):
+                found.append(Finding(self._kind, first + start, first + at, self.score, self._name))
 
-    def _fits(self, data: bytes, span: Span, context: Words | None) -> bool:
-        start, end = span
+    def _fits(self, data: bytes, start: int, end: int, context: Words | None) -> bool:
         if start and self._unless and self._unless.stand_in(data[max(0, start - UNLESS_BEFORE) : start]):
             return False
         if context is None:

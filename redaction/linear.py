@@ -1,6 +1,8 @@
 """Regular expressions in time linear in the text (RE2, Cox 2010), over UTF-8."""
 
+import re
 from collections.abc import Callable
+from functools import cached_property
 
 import re2
 
@@ -9,6 +11,10 @@ Match = Callable[[int, bytes, int, int], list[tuple[int, int]]]
 ANYWHERE = re2._Anchor.UNANCHORED
 # The automata are built while matching, within a bound. RE2's own bound is enough for a single pattern.
 MEMORY = 8 << 20
+# An escape outside of brackets, or all that stands in a pair of them. Letters, numbers and marks.
+_CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+_UNICODE = re.compile(r"\\p([LNM])")
+_IN_ASCII = {"L": "A-Za-z", "N": "0-9", "M": r"\x{300}"}
 
 
 def matcher(expression: str, memory: int = MEMORY, capture: bool = True) -> Match:
@@ -21,6 +27,28 @@ def matcher(expression: str, memory: int = MEMORY, capture: bool = True) -> Matc
     limits.never_capture = not capture
     match: Match = re2.compile(expression.encode(), limits)._regexp.Match
     return match
+
+
+class Expression:
+    """An expression compiled twice: small for texts of ASCII alone, which most are, and as it is when another comes."""
+
+    def __init__(self, expression: str) -> None:
+        self._expression = expression
+        self._ascii = matcher(_for_ascii(expression))
+
+    def on(self, text: bytes) -> Match:
+        """What finds it in this text."""
+        return self._ascii if text.isascii() else self._any
+
+    @cached_property
+    def _any(self) -> Match:
+        small = _for_ascii(self._expression) == self._expression
+        return self._ascii if small else matcher(self._expression)
+
+
+def _for_ascii(expression: str) -> str:
+    """What matches the same in ASCII: of the classes of Unicode, thousands of instructions each, two are left."""
+    return _CLASS.sub(lambda found: _UNICODE.sub(lambda name: _IN_ASCII[name[1]], found[0]), expression)
 
 
 def options(memory: int) -> "re2.Options":

@@ -17,7 +17,7 @@ from redaction.words import NOTHING, beginning, within
 MEMORY = 64 << 20
 
 _SPACE = r"[ \t\r\n]*"
-_NAMES_A_VALUE = rf'[^"]*"{_SPACE}:{_SPACE}["\-0-9\[]'
+_NAMES = rf'[^"]*"{_SPACE}:{_SPACE}'  # the rest of a name
 
 
 class Scout:
@@ -43,10 +43,10 @@ def _with_words(patterns: Iterable[Pattern]) -> Iterator[str]:
         by_gate[pattern.gate] += pattern.context
     for gate, words in by_gate.items():
         if gate:
-            yield f'{beginning(words)}(?:{_NAMES_A_VALUE}|[^"]*?(?:{gate}))'
+            yield f'{beginning(words)}(?:{_NAMES}(?:[\\-0-9\\[]|"[^"]*?(?:{gate}))|[^"]*?(?:{gate}))'
             yield f'(?:{gate})[^"]*?{within(words)}'
         else:
-            yield f"{beginning(words)}(?:{_NAMES_A_VALUE})?"
+            yield f'{beginning(words)}(?:{_NAMES}["\\-0-9\\[])?'
 
 
 def _compiled(expressions: Iterable[str]) -> Match:

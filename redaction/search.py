@@ -7,7 +7,7 @@ from typing import NamedTuple
 from redaction.engine import Engine, encode, in_characters
 from redaction.finding import Finding
 from redaction.linear import ANYWHERE
-from redaction.unwrap import JSON, unwrap, unwrap_json
+from redaction.unwrap import HIDDEN, read_json, way_out_of_json
 
 # What begins a string or number; a number to its end; what stands between a name and what it names.
 _LEAF = re.compile(rb'["\-0-9]')
@@ -37,23 +37,11 @@ class Hit(NamedTuple):
 
 def search(data: bytes, engine: Engine) -> list[Hit]:
     """What is found in a valid JSON text in UTF-8, in order, with offsets in bytes. Raises ScanError."""
-    flat = unwrap_json(data) if b"\\" in data else None
-    text = flat.text if flat else data
-    outline: _Outline | None = None
-    find_place, at, size = engine.scout.near, 0, len(text)
-    while True:
-        start, end = find_place(ANYWHERE, text, at, size)[0]
-        if start < 0:
-            return outline.hits if outline else []
-        # What ends one place may begin the next.
-        at = end - 1 if end - 1 > start else start + 1
-        if flat:
-            start, end = flat.outer(start), flat.outer(end)
-        outline = outline or _Outline(data, engine)
-        if end > outline.done:
-            outline.look(start, end)
-            if outline.list_named:
-                find_place = engine.scout.far
+    if b"\\" not in data:
+        return _look_through(data, engine, False)
+    flat = read_json(data)
+    hits = _look_through(flat, engine, True)
+    return _placed(hits, flat, data) if hits else hits
 
 
 def search_text(text: str, engine: Engine) -> list[Hit]:
@@ -64,111 +52,135 @@ def search_text(text: str, engine: Engine) -> list[Hit]:
         return hits
     offsets = {offset for hit in hits for offset in (hit.start, hit.end)}
     offsets |= {offset for hit in hits for found in hit.findings for offset in (found.start, found.end)}
-    at = in_characters(data, offsets)
+    at = in_characters(data, offsets).__getitem__
+    return [_moved(hit, at(hit.start), at(hit.end), at) for hit in hits]
 
-    def moved(finding: Finding) -> Finding:
-        return finding._replace(start=at[finding.start], end=at[finding.end])
 
-    return [
-        Hit(at[start], at[end], is_name, is_number, [*map(moved, findings)])
-        for start, end, is_name, is_number, findings in hits
-    ]
+def _moved(hit: Hit, start: int, end: int, place: Callable[[int], int]) -> Hit:
+    found = [Finding(f.kind, place(f.start), place(f.end), f.score, f.detector) for f in hit.findings]
+    return Hit(start, end, hit.is_name, hit.is_number, found)
+
+
+def _look_through(text: bytes, engine: Engine, hidden: bool) -> list[Hit]:
+    """What is found in a JSON text without escapes. `hidden`: quotation marks in strings read as HIDDEN."""
+    outline: _Outline | None = None
+    find_place, at, size = engine.scout.near, 0, len(text)
+    while True:
+        start, end = find_place(ANYWHERE, text, at, size)[0]
+        if start < 0:
+            return outline.hits if outline else []
+        outline = outline or _Outline(text, engine, hidden)
+        # What ended one place may begin the next.
+        at = max(outline.look(start, end) - 1, start + 1)
+        if outline.list_named:
+            find_place = engine.scout.far
+
+
+def _placed(hits: list[Hit], flat: bytes, data: bytes) -> list[Hit]:
+    """What was found in a text as it reads, with its place under the escapes."""
+    bare = data.replace(rb"\\", b"..").replace(rb"\"", b"..")
+    quotes = re.finditer(b'"', bare)
+    placed: list[Hit] = []
+    counted = behind = 0
+    for hit in hits:
+        # There are as many ends of strings before it in both texts, and from the last on they are alike.
+        for _ in range(flat.count(_QUOTE, counted, hit.start)):
+            behind = next(quotes).end()
+        counted = hit.start
+        start = behind + hit.start - 1 - flat.rfind(_QUOTE, 0, hit.start)
+        end = start + hit.end - hit.start if hit.is_number else bare.find(_QUOTE, start)
+        placed.append(_moved(hit, start, end, _way_out(data[start:end], start, hit.start)))
+    return placed
+
+
+def _way_out(escaped: bytes, start: int, flat_start: int) -> Callable[[int], int]:
+    """Where an offset in the text as it reads lies for a string that stands there and here."""
+    outer = way_out_of_json(escaped)
+    return lambda offset: start + outer(offset - flat_start)
 
 
 class _Outline:
-    """A JSON text, of which as little is read as can be."""
+    """A JSON text without escapes, of which as little is read as can be."""
 
-    def __init__(self, data: bytes, engine: Engine) -> None:
+    def __init__(self, text: bytes, engine: Engine, hidden: bool) -> None:
         self.hits: list[Hit] = []
-        self.done = 0  # all up to here was looked at, and here is no string
+        self._done = 0  # all up to here was looked at, and here is no string
         self.list_named = False  # a name that was looked at is that of a list
-        self._data, self._engine = data, engine
-        # The same text, with every quotation mark that is left the end of a string.
-        self._bare = data.replace(rb"\\", b"..").replace(rb"\"", b"..") if b"\\" in data else data
+        self._text, self._engine, self._hidden = text, engine, hidden
         self._names: _Names | None = None
         self._at = 0
 
-    def look(self, start: int, end: int) -> None:
-        """Looks at all that a place touches, and where that is a name, at what it names.
+    def look(self, start: int, end: int) -> int:
+        """Looks at all that a place touches, and where that is a name, at what it names. Says how far it looked.
 
         Places must be asked for in order.
         """
-        bare, done = self._bare, self.done
+        text, done = self._text, self._done
         at = start if start > done else done
-        if bare.count(_QUOTE, done, at) & 1:
-            at, end = self._string(bare.rfind(_QUOTE, done, at) + 1, end)
-        while at < end and (leaf := _LEAF.search(bare, at, end)):
+        if text.count(_QUOTE, done, at) & 1:
+            at, end = self._string(text.rfind(_QUOTE, done, at) + 1, end)
+        while at < end and (leaf := _LEAF.search(text, at, end)):
             at = leaf.start()
-            if bare[at] == _QUOTE:
+            if text[at] == _QUOTE:
                 at, end = self._string(at + 1, end)
             else:
                 at = self._number(at)
-        self.done = at
+        self._done = at
+        return at if at > end else end
 
     def _string(self, left: int, end: int) -> tuple[int, int]:
         """Looks at the string from `left`. Says where it ends, and how far to look at least."""
-        bare = self._bare
-        right = bare.find(_QUOTE, left)
-        named = None if bare[right + 1 : right + 2] in _NO_NAME else _NAMES.match(bare, right + 1)
+        text = self._text
+        right = text.find(_QUOTE, left)
+        named = None if text[right + 1 : right + 2] in _NO_NAME else _NAMES.match(text, right + 1)
         if named is None:
             self._at = left - 1
-            self._find(left, right, self._key, False, False)
+            found = self._engine.find_in(self._read(left, right), self._key, False, left)
+        else:
+            found = self._engine.find_in_name(self._read(left, right), left)
+        if found:
+            self.hits.append(Hit(left, right, named is not None, False, found))
+        if named is None:
             return right + 1, end
-        self._find(left, right, str, True, False)
         value = named.end()
-        if bare[value] == _LIST:
+        if text[value] == _LIST:
             self.list_named = True
         return right + 1, max(end, value + 1)
 
     def _number(self, left: int) -> int:
         """Looks at the number around `left`. Says where it ends."""
-        while left > self.done and self._bare[left - 1] in _DIGITS:
+        while left > self._done and self._text[left - 1] in _DIGITS:
             left -= 1
-        right = next(_NUMBER.finditer(self._bare, left)).end()
+        right = next(_NUMBER.finditer(self._text, left)).end()
         self._at = left
-        self._find(left, right, self._key, False, True)
+        found = self._engine.find_in(self._text[left:right], self._key, True, left)
+        if found:
+            self.hits.append(Hit(left, right, False, True, found))
         return right
 
-    def _find(self, left: int, right: int, key: Callable[[], str], is_name: bool, is_number: bool) -> None:
-        raw = self._data[left:right]
-        if b"\\" in raw:
-            found = self._find_escaped(raw.decode(), key, left)
-        else:
-            found = self._engine.find_in(raw, key, is_number, left)
-        if found:
-            self.hits.append(Hit(left, right, is_name, is_number, found))
-
-    def _find_escaped(self, text: str, key: Callable[[], str], left: int) -> list[Finding]:
-        flat = unwrap(text, JSON)
-        found: list[Finding] = []
-        at = 0
-        for kind, start, end, score, detector, _ in self._engine.find(flat.text, key()):
-            start, end = flat.outer(start), flat.outer(end)
-            left += len(text[at:start].encode())
-            at, begun = end, left
-            left += len(text[start:end].encode())
-            found.append(Finding(kind, begun, left, score, detector))
-        return found
+    def _read(self, left: int, right: int) -> bytes:
+        text = self._text[left:right]
+        return text.replace(HIDDEN, b'"') if self._hidden else text
 
     def _key(self) -> str:
         """The name under which the value stands that is looked at."""
-        bare, colon = self._bare, self._at - 1
-        while colon >= 0 and bare[colon] in _SPACE:
+        text, colon = self._text, self._at - 1
+        while colon >= 0 and text[colon] in _SPACE:
             colon -= 1
-        if colon >= 0 and bare[colon] == _COLON:
-            right = bare.rfind(_QUOTE, 0, colon)
-            left = bare.rfind(_QUOTE, 0, right) + 1
+        if colon >= 0 and text[colon] == _COLON:
+            right = text.rfind(_QUOTE, 0, colon)
+            left = text.rfind(_QUOTE, 0, right) + 1
         else:
-            self._names = self._names or _Names(bare)
+            self._names = self._names or _Names(text)
             left, right = self._names.of_list(self._at)
-        return unwrap(self._data[left:right].decode(), JSON).text
+        return self._read(left, right).decode()
 
 
 class _Names:
     """The names of a JSON text, read from its beginning as far as was asked for."""
 
-    def __init__(self, bare: bytes) -> None:
-        self._tokens = _STRUCTURE.finditer(bare)
+    def __init__(self, text: bytes) -> None:
+        self._tokens = _STRUCTURE.finditer(text)
         self._token = next(self._tokens, None)
         self._name = (0, 0)
         self._outer: list[tuple[int, int]] = []

@@ -7,17 +7,21 @@ as U+FFFD, so that the rest of the text is still seen.
 import html
 import html.entities
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import quote_plus, unquote
+
+import orjson
 
 T = TypeVar("T", bound=str | bytes)
 
 UNREADABLE = "�"
 HIDDEN = b"\x01"  # what a quotation mark in a string reads as, where it must not end it
+_ESCAPED = rb"\u0001"
 ESCAPES_KEPT = 1_000  # escapes of JSON whose reading is kept; a text uses the same few again and again
 _SIMPLE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _BYTE = "%[89ABab][0-9A-Fa-f]"  # a UTF-8 continuation byte
@@ -68,9 +72,9 @@ def unwrap(text: str, escaping: Escaping) -> Unwrapped[str]:
 
 
 def unwrap_json(data: bytes) -> Unwrapped[bytes]:
-    """A whole JSON text in UTF-8 with the escapes in its strings undone, except that of quotation marks.
+    """JSON in UTF-8 with the escapes undone, except that escaped quotation marks read as HIDDEN.
 
-    These read as a control character, so that those that are left are the ends of the strings.
+    So in a whole JSON text those that are left are the ends of its strings.
     """
     pieces: list[bytes] = []
     ends: list[int] = []
@@ -86,6 +90,29 @@ def unwrap_json(data: bytes) -> Unwrapped[bytes]:
         gains.append(gain)
     pieces.append(data[at:])
     return Unwrapped(b"".join(pieces), ends, gains)
+
+
+def read_json(data: bytes) -> bytes:
+    """The text that `unwrap_json` gives for a whole JSON text, at a tenth of the price."""
+    # What is left between quotation marks once the text is made one string is what orjson reads.
+    text = data.replace(rb"\\", rb"\u005c").replace(rb"\"", _ESCAPED).replace(rb"\u0022", _ESCAPED)
+    for raw, escaped in ((b'"', rb"\""), (b"\n", rb"\n"), (b"\r", rb"\r"), (b"\t", rb"\t")):
+        text = text.replace(raw, escaped)
+    try:
+        read: str = orjson.loads(b'"' + text + b'"')
+    except orjson.JSONDecodeError:  # half a surrogate pair
+        return unwrap_json(data).text
+    return read.encode()
+
+
+def way_out_of_json(data: bytes) -> Callable[[int], int]:
+    """Where an offset in the text that `unwrap_json` gives lies in `data`."""
+    paired = data.replace(rb"\\", rb"\/")
+    if rb"\u" in paired:
+        return unwrap_json(data).outer
+    # Each of the others is two bytes for one.
+    begins = [*accumulate(map(len, paired.split(b"\\")))]
+    return lambda offset: offset + bisect_left(begins, offset)
 
 
 def _read_json(escape: str) -> str:

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from re2 import escape
 
-from redaction.linear import ANYWHERE, matcher
+from redaction.linear import ANYWHERE, Expression
 
 # Keys of replies whose answer is kept; an API has some hundred.
 KEYS_KEPT = 2_000
@@ -15,8 +15,7 @@ NOTHING = r"[^\x{0}-\x{10FFFF}]"  # matches no text
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NO_LETTER = re.compile(r"[\W_]+")
 _GAP = r"[^\pL\pN]{0,2}"  # what may stand for a space in a word: `secret key`, `secret_key`, `secretkey`
-_ASCII_GAP = "[^0-9A-Za-z]{0,2}"  # the same in a text of ASCII alone
-_WIDE_GAP = '[^0-9A-Za-z"]*'  # looser still: keys are read without what is neither letter nor digit
+_WIDE_GAP = '[^0-9A-Za-z"]*'  # the same, looser: keys are read without what is neither letter nor digit
 # What may follow the word in a key that names the value itself.
 _AND_SO_ON = "(?: (?:number|no|num|nr|value|text|[0-9]+)s?)*"
 
@@ -25,34 +24,19 @@ class Words:
     """Some words, each found whole, in any case, also in snake_case, and with a plural s."""
 
     def __init__(self, words: tuple[str, ...]) -> None:
-        self._words = words
-        self._ascii = _Places(words, _ASCII_GAP)
+        either = "|".join(_spaced(word, _GAP) for word in words) or NOTHING
+        self._whole = Expression(f"(?i)(?:^|[^a-z])(?:{either})s?(?:[^a-z]|$)")
+        self._last = Expression(f"(?i)(?:^|[^a-z])(?:{either})s?{_AND_SO_ON}$")
         self.end = lru_cache(KEYS_KEPT)(self._end)
-
-    @cached_property
-    def _any(self) -> "_Places":
-        # Thirty thousand instructions and some milliseconds for what most texts do not need.
-        return _Places(self._words, _GAP)
 
     def stand_in(self, text: bytes) -> bool:
         """Whether one of the words stands in the UTF-8 text."""
-        places = self._ascii if text.isascii() else self._any
-        return places.whole(ANYWHERE, text, 0, len(text))[0][0] >= 0
+        return self._whole.on(text)(ANYWHERE, text, 0, len(text))[0][0] >= 0
 
     def _end(self, key: str) -> bool:
         """Whether a key, also in camelCase, ends with one of the words: `phone_verified_at` holds no phone."""
         words = _NO_LETTER.sub(" ", _HUMP.sub(" ", key)).encode("utf-8", "replace")
-        places = self._ascii if words.isascii() else self._any
-        return places.last(ANYWHERE, words, 0, len(words))[0][0] >= 0
-
-
-class _Places:
-    """Expressions for some words anywhere, and at the end of a key."""
-
-    def __init__(self, words: tuple[str, ...], gap: str) -> None:
-        either = "|".join(_spaced(word, gap) for word in words) or NOTHING
-        self.whole = matcher(f"(?i)(?:^|[^a-z])(?:{either})s?(?:[^a-z]|$)")
-        self.last = matcher(f"(?i)(?:^|[^a-z])(?:{either})s?{_AND_SO_ON}$")
+        return self._last.on(words)(ANYWHERE, words, 0, len(words))[0][0] >= 0
 
 
 def beginning(words: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from redaction import walk
 from redaction.profiles import kinds_of
 from redaction.report import findings_json
 from redaction.scanner import Scanner
+from tests.redaction import plain
 
 CORPORA = Path(os.environ.get("TOOLWALL_CORPORA", "/nonexistent"))
 STANDARD = Scanner(kinds_of("standard"))
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.skipif(not CORPORA.is_dir(), reason="TOOLWALL_CORPORA n
 
 
 def records(name: str) -> Iterator[dict[str, Any]]:
-    for path in sorted((CORPORA / name).glob("*.jsonl.gz")):
+    for path in sorted(CORPORA.glob(f"{name}/*.jsonl.gz")):
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             yield from map(json.loads, lines)
 
@@ -60,3 +61,21 @@ def test_recall_in_sentences(kind: str, least: float) -> None:
             found += any(f.start < end and start < f.end for f in findings)
     assert total
     assert found >= least * total
+
+
+def texts_of(name: str, step: int) -> Iterator[str]:
+    for number, record in enumerate(records(name)):
+        if number % step == 0:
+            yield json.dumps(record)
+            yield from (value for value in record.values() if isinstance(value, str))
+
+
+@pytest.mark.parametrize("name", ["pii/*", "secrets/*", "benign/*"])
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.full), 60])
+def test_the_quick_way_finds_what_the_plain_definition_says(name: str, step: int) -> None:
+    texts = list(texts_of(name, step))
+    assert texts
+    for text in texts:
+        assert STANDARD.find(text) == plain.find(text)
+        if walk.is_document(text):
+            assert STANDARD.find_json(text) == plain.hits(text)

@@ -1,6 +1,8 @@
 import timeit
 
-from redaction.linear import ANYWHERE, matcher
+import pytest
+
+from redaction.linear import ANYWHERE, Expression, matcher
 
 
 def test_a_match_is_its_place_and_that_of_its_groups() -> None:
@@ -25,3 +27,13 @@ def test_a_small_bound_of_memory_costs_time_and_no_match() -> None:
     small = matcher("a.{40}x", memory=1 << 14)
     assert small(ANYWHERE, text, 0, len(text)) == matcher("a.{40}x")(ANYWHERE, text, 0, len(text))
     assert min(timeit.repeat(lambda: small(ANYWHERE, text, 0, len(text)), number=1, repeat=3)) < 1
+
+
+@pytest.mark.parametrize(
+    "expression", [r"[\pL_]+[^\pN\pM]", r"\pL[\pN]", r"\[\pL\]", r"[]\pL]", r"[^]\pN]x", r"[\pM]", "a"]
+)
+@pytest.mark.parametrize("text", ["", "a1", "[b]", "]", "_a-", "1x", "éa", "é", "٣x", "[é]", "a\u0301", "-x"])
+def test_an_expression_finds_the_same_in_ascii_as_in_all_text(expression: str, text: str) -> None:
+    data = text.encode()
+    found = Expression(expression).on(data)(ANYWHERE, data, 0, len(data))
+    assert found == matcher(expression)(ANYWHERE, data, 0, len(data))

@@ -47,6 +47,7 @@ def test_it_points_where_something_may_be(text: str) -> None:
     [
         '{"a": 5551234}',
         '{"phone": true, "a": 5551234}',
+        '{"phone": "none", "a": 5551234}',
         '{"phone": {"a": 5551234}}',
         '{"a": "phone", "b": 5551234}',
         '{"b": 5551234, "a": "phone"}',
@@ -60,7 +61,7 @@ def test_and_not_where_nothing_can_be(text: str) -> None:
 
 
 def test_a_place_in_a_name_reaches_to_what_is_named() -> None:
-    assert places(SCOUT.near, '{"phone_2": "5551234", "key" :[') == ['"phone_2": "', '"key" :[']
+    assert places(SCOUT.near, '{"phone_2": "5551234", "key" :[') == ['"phone_2": "5', '"key" :[']
 
 
 def test_far_off_names_do_not_count() -> None:

@@ -1,12 +1,24 @@
 import html
 import json
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redaction.unwrap import FORM, HIDDEN, JSON, MARKUP, PLAIN, UNREADABLE, unwrap, unwrap_json
+from redaction.unwrap import (
+    FORM,
+    HIDDEN,
+    JSON,
+    MARKUP,
+    PLAIN,
+    UNREADABLE,
+    read_json,
+    unwrap,
+    unwrap_json,
+    way_out_of_json,
+)
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -91,3 +103,26 @@ def test_the_way_back_out_of_a_json_text() -> None:
     whole = unwrap_json(data)
     assert data[whole.outer(whole.text.index(b"x")) :] == b'x"]'
     assert data[whole.outer(whole.text.index("\U0001f600".encode())) :].startswith(rb"\ud83d\ude00\n")
+
+
+@given(st.recursive(st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_the_cheap_way_to_read_a_json_text_reads_the_same(value: Any) -> None:
+    for text in (json.dumps(value, indent="\t"), json.dumps(value, ensure_ascii=False).replace("/", r"\/")):
+        data = text.encode("utf-8", "replace")
+        assert read_json(data) == unwrap_json(data).text
+
+
+@given(st.text(st.sampled_from('aé\\"\n/\U0001f600')), st.booleans())
+def test_the_cheap_way_back_leads_to_the_same_places(text: str, ascii_only: bool) -> None:
+    data = json.dumps(text, ensure_ascii=ascii_only)[1:-1].encode()
+    whole, outer = unwrap_json(data), way_out_of_json(data)
+    ends = (len(text[:count].encode()) for count in range(len(text) + 1))
+    assert all(outer(end) == whole.outer(end) for end in ends)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [r'["\u0022\\u0022\\\u0022\\\"", "\u005c\u005C\\", "\\\\"]', r'"\ud83d \u0022"', '{ "\\"" :\r\n"\\/"}', "[1]"],
+)
+def test_also_where_escapes_stand_for_what_makes_escapes(text: str) -> None:
+    assert read_json(text.encode()) == unwrap_json(text.encode()).text
