@@ -10,7 +10,7 @@ from typing import Any, Final
 from rules.openapi.marks import mapping, sequence
 from rules.openapi.names import word_set
 from rules.openapi.operation import Body
-from rules.openapi.references import BadReference
+from rules.openapi.references import BadReference, Spot
 from rules.openapi.schemas import Schemas, Translated
 
 FORM: Final = "application/x-www-form-urlencoded"
@@ -66,7 +66,7 @@ def read(body: Body, schemas: Schemas, hint: str) -> Fields:
         text = {"type": "string"} if first.startswith("text/") else {"type": "string", "contentEncoding": "base64"}
         fields.whole = text
         return fields
-    members = _members(schema, body.file, schemas, 0)
+    members = _members(schema, body.file, schemas)
     if members is None or not 0 < len(members[0]) <= MOST_FIELDS:
         fields.whole = schemas.inline(schema if schema is not None else {}, body.file, "request", f"{hint}.body")
         return fields
@@ -117,36 +117,39 @@ def _own_type(kind: str) -> str:
 _Members = tuple[dict[str, tuple[Any, str]], list[str]]
 
 
-def _members(schema: Any, file: str, schemas: Schemas, depth: int) -> _Members | None:
-    """The fields of an object with the file each stands in, and the required ones; None where it must stay whole."""
-    try:
-        spot = schemas.document.follow(schema, file)
-    except BadReference:
-        return None
-    said = spot.value
-    if not isinstance(said, dict) or depth > 8 or not _is_plain(said):
-        return None
-    hidden = schemas.marks.hidden(said, spot.file, "request")
+def _members(schema: Any, file: str, schemas: Schemas) -> _Members | None:
+    """The fields of an object with the file each stands in, and the required ones; None where it must stay whole.
+
+    The objects under `allOf` are parts of it; each is looked at once.
+    """
     found: dict[str, tuple[Any, str]] = {}
     required: list[str] = []
-    for branch in sequence(said.get("allOf")):
-        below = _members(branch, spot.file, schemas, depth + 1)
-        if below is None:
+    seen: set[int] = set()
+    todo = [(schema, file)]
+    while todo:
+        spot = _followed(schemas, *todo.pop(0))
+        if not isinstance(spot.value, dict) or not _is_plain(spot.value):
             return None
-        for name, one in below[0].items():
-            if name in found and found[name] != one:
+        if id(spot.value) in seen:
+            continue
+        seen.add(id(spot.value))
+        for name, one in mapping(spot.value.get("properties")).items():
+            if found.setdefault(name, (one, spot.file)) != (one, spot.file):
                 return None
-            found[name] = one
-        required += below[1]
-    for name, one in mapping(said.get("properties")).items():
-        if name in found and found[name] != (one, spot.file):
-            return None
-        found[name] = (one, spot.file)
-    required += [name for name in sequence(said.get("required")) if isinstance(name, str)]
+        required += [name for name in sequence(spot.value.get("required")) if isinstance(name, str)]
+        todo += [(branch, spot.file) for branch in sequence(spot.value.get("allOf"))]
+    hidden = schemas.marks.hidden(schema, file, "request")
     return (
         {name: one for name, one in found.items() if name not in hidden},
         [name for name in dict.fromkeys(required) if name not in hidden],
     )
+
+
+def _followed(schemas: Schemas, schema: Any, file: str) -> Spot:
+    try:
+        return schemas.document.follow(schema, file)
+    except BadReference:
+        return Spot(file, "", None)
 
 
 def _is_plain(said: Mapping[str, Any]) -> bool:

@@ -77,9 +77,11 @@ def contracts(document: Document, base_name: str = "", options: Options | None =
     title = plain(info.get("title"), 100) or document.name
     name = backend_name(base_name or title)
     operations = [read(document, *where) for where in modern.operations(document)]
+    unserved = [f"TRACE {one.path} is left out: no door serves TRACE" for one in operations if one.method == "TRACE"]
+    operations = [one for one in operations if one.method != "TRACE"]
     found = slots(document, operations)
     at = server(document, name, options.url)
-    warnings = [*found.warnings, *at.warnings]
+    warnings = [*unserved, *found.warnings, *at.warnings]
     schemas = Schemas(document, dialect.startswith("3.1"), lambda sentence: shared.append(sentence))
     shared: list[str] = []
     made = _make(Maker(schemas, found, f"schemas/{name}"), operations, shared, at.url)

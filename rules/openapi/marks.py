@@ -10,8 +10,6 @@ from rules.openapi.references import BadReference, Document, Spot
 Side = Literal["request", "reply"]
 
 _HIDDEN: Final[Mapping[Side, str]] = {"request": "readOnly", "reply": "writeOnly"}
-_MOST_BRANCHES: Final = 8
-"""Of `allOf` in `allOf`: as deep as members are looked for."""
 
 
 class Marks:
@@ -22,15 +20,19 @@ class Marks:
         self._edges: dict[tuple[str, str], tuple[set[str], list[Spot], bool]] = {}
         self._known: dict[tuple[str, str, str], bool] = {}
 
-    def hidden(self, schema: Any, file: str, side: Side, depth: int = 0) -> frozenset[str]:
+    def hidden(self, schema: Any, file: str, side: Side) -> frozenset[str]:
         """The members of an object that do not travel on this side, those of its `allOf` too."""
-        if not isinstance(schema, dict) or depth > _MOST_BRANCHES:
-            return frozenset()
-        members = mapping(schema.get("properties"))
-        found = {name for name, one in members.items() if self._is_hidden(one, file, side)}
-        for branch in sequence(schema.get("allOf")):
-            spot = self._follow(branch, file)
-            found |= self.hidden(spot.value, spot.file, side, depth + 1)
+        found: set[str] = set()
+        seen: set[int] = set()
+        todo = [self._follow(schema, file)]
+        while todo:
+            spot = todo.pop()
+            if not isinstance(spot.value, dict) or id(spot.value) in seen:
+                continue
+            seen.add(id(spot.value))
+            members = mapping(spot.value.get("properties")).items()
+            found.update(name for name, one in members if self._is_hidden(one, spot.file, side))
+            todo += [self._follow(branch, spot.file) for branch in sequence(spot.value.get("allOf"))]
         return frozenset(found)
 
     def _is_hidden(self, schema: Any, file: str, side: Side) -> bool:

@@ -23,14 +23,16 @@ class Unique:
     def __init__(self, most: int = MOST_NAME, taken: Iterable[str] = ()) -> None:
         self._most = most
         self._taken = {name.casefold() for name in taken}
+        self._counts: dict[str, int] = {}
 
     def name(self, wanted: str) -> str:
         """The wanted name, or the next free one."""
         name = _cut(wanted, self._most)
-        count = 2
+        count = self._counts.get(wanted.casefold(), 2)
         while name.casefold() in self._taken:
             name = f"{_cut(wanted, self._most - len(str(count)) - 1)}_{count}"
             count += 1
+        self._counts[wanted.casefold()] = count
         self._taken.add(name.casefold())
         return name
 

@@ -179,3 +179,13 @@ def test_a_media_type_is_read_without_its_parameters(text, kind):
 )
 def test_what_is_read_as_json(kind, expected):
     assert is_json(kind) is expected
+
+
+def test_branches_that_multiply_take_little_time(tmp_path):
+    """Each of 30 levels names the next one 30 times: followed one by one that would never end."""
+    name = "#/components/schemas/L{}".format
+    schemas = {f"L{n}": {"allOf": [{"$ref": name(n + 1)}] * 30, "properties": {f"p{n}": {}}} for n in range(30)}
+    schemas["L30"] = {"allOf": [{"$ref": name(0)}], "properties": {"id": {"readOnly": True}, "end": {}}}
+    found = posted(schema({"$ref": name(0)}), {"schemas": schemas}, required=True)
+    assert set(args(found)) == {*(f"p{n}" for n in range(30)), "end"}
+    loaded(found, tmp_path)

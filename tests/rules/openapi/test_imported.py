@@ -188,3 +188,9 @@ def test_a_large_document_takes_seconds(tmp_path):
     tools = loaded(imported(paths, components={"schemas": schemas}), tmp_path)
     assert len(tools) == 300
     assert time.process_time() - began < 20
+
+
+def test_trace_is_left_out_and_said(tmp_path):
+    found = imported({"/x": {"trace": {"operationId": "echo"}, "get": {}}})
+    assert list(loaded(found, tmp_path)) == ["get_x"]
+    assert "TRACE /x is left out" in found.warnings[0]
