@@ -18,8 +18,8 @@ from rules.openapi.policy import Roles, starter
 from rules.openapi.reading import BadDocument
 from rules.openapi.references import Document
 from rules.openapi.schemas import Schemas
-from rules.openapi.security import slots
-from rules.openapi.servers import own, server
+from rules.openapi.security import Slots, slots
+from rules.openapi.servers import Server, own, server
 from rules.openapi.texts import MOST_SAYS, plain
 from rules.openapi.tools import Made, Maker
 from rules.openapi.yamltext import comment, lines
@@ -87,21 +87,13 @@ def contracts(document: Document, base_name: str = "", options: Options | None =
     made = _make(Maker(schemas, found, f"schemas/{name}"), operations, shared, at.url)
     tell_apart(made, name)
     schemas.finish()
-    backend: dict[str, Any] = {"backend": name, "url": at.url}
-    if says := plain(info.get("description"), MOST_SAYS):
-        backend["says"] = f"{title}: {says}" if title.lower() not in says.lower() else says
-    else:
-        backend["says"] = title
-    if credential := found.as_rules():
-        backend["credential"] = credential
-    backend["reply"] = {"contract": "report"}
     return Imported(
         name=name,
         source=document.name,
         title=title,
         version=plain(str(info.get("version", "")), 40),
         dialect=dialect,
-        backend=backend,
+        backend=_backend(name, title, plain(info.get("description"), MOST_SAYS), at, found),
         tools={one.name: one.rules for one in made},
         schemas={f"schemas/{name}/{file}": schema for file, schema in sorted(schemas.files.items())},
         notes={one.name: list(dict.fromkeys(one.warnings)) for one in made if one.warnings},
@@ -110,6 +102,18 @@ def contracts(document: Document, base_name: str = "", options: Options | None =
         calls={one.name: f"{one.operation.method} {one.operation.path}" for one in made},
         given_url=options.url,
     )
+
+
+def _backend(name: str, title: str, says: str, at: Server, found: Slots) -> dict[str, Any]:
+    """What stands in the backend file besides the tools, in the order of the grammar."""
+    backend: dict[str, Any] = {"backend": name, "url": at.url}
+    backend["says"] = title if not says else says if title.lower() in says.lower() else f"{title}: {says}"
+    if at.addresses:
+        backend["addresses"] = at.addresses
+    if credential := found.as_rules():
+        backend["credential"] = credential
+    backend["reply"] = {"contract": "report"}
+    return backend
 
 
 def _version(document: Document) -> tuple[str, Callable[..., Operation]]:

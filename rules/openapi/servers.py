@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -20,12 +21,15 @@ _VARIABLE: Final = re.compile(r"\{([^{}]+)\}")
 
 @dataclass(slots=True)
 class Server:
-    """A backend's address. `others` are further ones that the document offers. `is_placeholder`: it names none."""
+    """A backend's address. `others` are further ones that the document offers. `is_placeholder`: it names none.
+    `addresses` are those of this machine or network that the operator named.
+    """
 
     url: str
     others: list[str] = field(default_factory=list)
     is_placeholder: bool = False
     warnings: list[str] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
 
 
 def server(document: Document, name: str, given: str = "") -> Server:
@@ -35,16 +39,31 @@ def server(document: Document, name: str, given: str = "") -> Server:
     """
     offered = _offered(document.root)
     if given:
-        return Server(str(parse_url(given)), [one for one in offered if one != given][:MOST_OTHERS])
+        url = parse_url(given)
+        others = [one for one in offered if one != given][:MOST_OTHERS]
+        return Server(str(url), others, addresses=_inside(url.host))
     usable = [one for one in offered if _is_url(one)]
     usable.sort(key=lambda one: not one.startswith("https://"))
     if usable:
-        return Server(str(parse_url(usable[0])), [one for one in offered if one != usable[0]][:MOST_OTHERS])
+        url = parse_url(usable[0])
+        others = [one for one in offered if one != usable[0]][:MOST_OTHERS]
+        told = f"{url.host} is not on the public internet: name its network under `addresses`, or give --url"
+        return Server(str(url), others, warnings=[told] if _inside(url.host) else [])
     path = next((one for one in offered if one.startswith("/") and _is_url(f"https://a{one}")), "")
     told = "it names no server" if not offered else "its server is no address that can be called"
     host = name.replace("_", "-").strip("-")
     warning = f"{told}: write where the API is under `url`, or import again with --url"
     return Server(f"https://{host}.invalid{path.rstrip('/')}", offered[:MOST_OTHERS], True, [warning])
+
+
+def _inside(host: str) -> list[str]:
+    """The addresses of a host that is not on the public internet, as far as its name says so."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return ["127.0.0.1", "::1"]
+    try:
+        return [] if ip_address(host).is_global else [host]
+    except ValueError:
+        return []
 
 
 def own(value: Any) -> list[str]:

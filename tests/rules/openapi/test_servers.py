@@ -61,6 +61,24 @@ def test_the_operators_word_counts_and_the_others_are_told():
         found("shop.test")
 
 
+@pytest.mark.parametrize(
+    ("url", "addresses"),
+    [
+        ("http://127.0.0.1:9", ["127.0.0.1"]),
+        ("http://localhost:9", ["127.0.0.1", "::1"]),
+        ("http://[::1]:9", ["::1"]),
+        ("http://10.1.2.3", ["10.1.2.3"]),
+        ("http://169.254.169.254", ["169.254.169.254"]),
+        ("https://shop.test", []),
+        ("https://9.9.9.9", []),
+    ],
+)
+def test_a_private_address_is_opened_by_the_operator_and_never_by_a_document(url, addresses):
+    assert (found(url).addresses, found(url).warnings) == (addresses, [])
+    at = found(servers=[{"url": url}])
+    assert (at.addresses, len(at.warnings)) == ([], bool(addresses))
+
+
 def test_servers_of_an_operation():
     assert own([{"url": "https://b.test"}, 7]) == ["https://b.test", ""]
     assert own(None) == []
