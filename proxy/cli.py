@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from proxy import cli_catalog, cli_examples, cli_explain, cli_import_diff, cli_rules
+from proxy import cli_catalog, cli_examples, cli_explain, cli_import_diff, cli_import_pydantic, cli_rules
 from proxy.cli_common import USAGE, Config, fail, settings_of
 from proxy.cli_import import importing
 from proxy.cli_ledger import ledger
@@ -30,6 +30,7 @@ app.command("explain")(cli_explain.explain)
 app.command("catalog")(cli_catalog.catalog)
 app.command("schema")(cli_rules.schema)
 importing.command("diff")(cli_import_diff.diff)
+importing.command("pydantic")(cli_import_pydantic.pydantic)
 app.add_typer(importing, name="import")
 app.add_typer(ledger, name="ledger")
 app.add_typer(keys, name="keys")
