@@ -118,13 +118,17 @@ def _reach(value: str, count: int) -> int:
     """How many characters of `value` hold its first `count` letters or digits."""
     if value.isalnum():
         return count
+    if value[-1].isalnum() and len(value) - value.count(" ") - value.count("-") == count:
+        return len(value)
     places = (place for place, character in enumerate(value, 1) if character.isalnum())
     return next(islice(places, count - 1, None))
 
 
 def iban(value: str) -> int:
     """An IBAN (ISO 13616): the length of its country, and 1 modulo 97 (ISO 7064)."""
-    number = (value if value.isalnum() else "".join(filter(str.isalnum, value))).upper()
+    number = value.replace(" ", "").replace("-", "").upper()
+    if not number.isalnum():
+        number = "".join(filter(str.isalnum, number))
     length = _IBAN_LENGTHS.get(number[:2], 0)
     if not 0 < length <= len(number):
         return 0

@@ -37,7 +37,7 @@ from rules.decide import Ruleset
 from rules.facts import Facts, Principal, Run
 from rules.load import load
 from tests.bench.processes import BenchError, free_port
-from tests.bench.replies import harmless, scenarios
+from tests.bench.replies import dense, harmless, scenarios
 from tests.bench.subjects import Setup, write_setup
 
 REPEATS = 5
@@ -125,6 +125,8 @@ def _plain(house: House) -> Iterator[Part]:
     yield _many("scan 1 KB, 2 findings", lambda: _scan(house.scanner, small))
     yield _many("scan 64 KB, no finding", lambda: _scan(house.scanner, bland_large))
     yield _many("scan 64 KB, 12 findings", lambda: _scan(house.scanner, large))
+    crowd, count = dense()
+    yield _many(f"scan 64 KB, {count:,} findings", lambda: _scan(house.scanner, crowd))
     yield _many("ledger append", lambda: house.ledger.append(_line(record)))
     yield _many("telemetry, not sampled", lambda: _told(house.telemetry, record))
 

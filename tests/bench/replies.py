@@ -65,6 +65,18 @@ def harmless() -> tuple[bytes, bytes]:
     return _customer(email="not given", phone="not given"), _tickets(planted=())
 
 
+def dense() -> tuple[bytes, int]:
+    """64 KB of contacts, and how many findings are in it: the worst that an honest reply comes to."""
+    contact = {
+        "mail": "ada.quill@example.org",
+        "note": "Call +1 202-555-0143 or (415) 555-0132,\nelse write to boris.marsh@mail.example.net.",
+        "server": "192.0.2.17",
+        "account": "GB82 WEST 1234 5698 7654 32",
+    }
+    count = LARGE // (len(_json(contact)) + 2)
+    return _json([contact] * count), 6 * count
+
+
 def _planted_counts() -> Counter[str]:
     return Counter(kind for kind, _ in _PLANTED)
 

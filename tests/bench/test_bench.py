@@ -16,12 +16,14 @@ from typing import Any
 import pytest
 
 from proxy.ledger import Ledger
+from redaction.profiles import kinds_of
+from redaction.scanner import Scanner
 from tests.bench import load, nginx, report
 from tests.bench.__main__ import Run, compare
 from tests.bench.evidence import CHECKS, Counts, LedgerTail, assert_forwarded, assert_recorded
 from tests.bench.micro import figures
 from tests.bench.processes import ROOT, BenchError, free_port, running, wait_for
-from tests.bench.replies import LARGE, SMALL, harmless, scenarios
+from tests.bench.replies import LARGE, SMALL, dense, harmless, scenarios
 from tests.bench.targets import START, targets
 
 FINDINGS = Counter(EMAIL_ADDRESS=1)
@@ -74,6 +76,9 @@ def test_replies_have_their_size_and_findings_only_where_planted() -> None:
     for text in harmless():
         assert b"@" not in text
         json.loads(text)
+    crowd, count = dense()
+    assert LARGE - 400 < len(crowd) <= LARGE
+    assert sum(Scanner(kinds_of("standard")).clean(crowd, "application/json", None).counts.values()) == count
 
 
 def record(**changes: Any) -> dict[str, Any]:
