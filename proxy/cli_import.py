@@ -157,7 +157,8 @@ def _warnings(imported: Imported) -> None:
     """What could not be taken over as it stands; each tool's is a comment beside it too."""
     told = [*imported.warnings, *(f"{tool}: {note}" for tool, notes in imported.notes.items() for note in notes)]
     if told:
-        say(f"{len(told)} things to look at; they stand as comments in {imported.name}.yaml:")
+        things = "1 thing" if len(told) == 1 else f"{len(told)} things"
+        say(f"{things} to look at, as comments in {imported.name}.yaml too:")
     for one in told[:MOST_SHOWN]:
         say(f"  {one}")
     if len(told) > MOST_SHOWN:
