@@ -180,7 +180,5 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_json_is_searched_in_linear_time(data: bytes) -> None:
-    half = data[: len(data) // 2]
-    assert half
+def test_hostile_json_of_100_kb_costs_less_than_400_ms(data: bytes) -> None:
     assert min(timeit.repeat(lambda: search(data, ENGINE), number=1, repeat=3)) < 0.4
