@@ -122,7 +122,7 @@ def replace_file(file: Path, data: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
-        Path(name).chmod(0o644)
+        Path(name).chmod(file.stat().st_mode & 0o777 if file.exists() else 0o644)
         Path(name).replace(file)
     except OSError:
         Path(name).unlink(missing_ok=True)

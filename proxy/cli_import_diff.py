@@ -36,7 +36,7 @@ def diff(
         bool, typer.Option("--write", help="Take over what does not conflict with edits by hand.")
     ] = False,
     keep_mine: Annotated[
-        bool, typer.Option("--keep-mine", help="Settle conflicts for the edits by hand: they are not told again.")
+        bool, typer.Option("--keep-mine", help="The same, and settle conflicts for the edits by hand.")
     ] = False,
 ) -> None:
     """Compare a newer document with an imported folder: what is new, removed, tightened, and above all loosened.
@@ -61,7 +61,7 @@ def diff(
         fail(f"{file}:{error.line}: {error}", FINDINGS)
     allowed = _allowed(_tried(folder, done), name, done)
     say(f"{before} -> {given['title']} {given['version']}\n")
-    say("\n".join(report(name, done, done.base.tools, allowed)))
+    say("\n".join(report(name, done, allowed)))
     if write or keep_mine:
         _write(folder, name, done, given)
     elif done.files:
@@ -144,7 +144,10 @@ def _tried(folder: Path, done: Update) -> Ruleset:
 
     with tempfile.TemporaryDirectory() as beside:
         copy = Path(beside) / "rules"
-        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(".*"))
+        try:
+            shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(".*"), ignore_dangling_symlinks=True)
+        except (OSError, shutil.Error) as error:
+            fail(f"Cannot read {folder}: {error}.")
         _write_files(copy, done.files)
         try:
             return load(copy)

@@ -18,6 +18,7 @@ from proxy.cli_common import FINDINGS, USAGE, fail, say
 if TYPE_CHECKING:
     from rules.typed import Typed
 
+_OURS = ("proxy", "redaction", "rules")
 _PLACEHOLDER = "https://api.invalid"
 """Stands for the address while a tool is tried out without one (RFC 2606)."""
 
@@ -64,7 +65,10 @@ def _thing(name: str) -> Any:
     module, _, path = name.partition(":")
     if not module or not path:
         fail(f"{name} is not module:Model or module:function.", USAGE)
-    sys.path.insert(0, str(Path.cwd()))
+    if module.partition(".")[0] in _OURS:
+        fail(f"{module} is a name that Toolwall has itself: give your module another one.", USAGE)
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
     try:
         with contextlib.redirect_stdout(sys.stderr):  # what the module prints is no part of the rules
             return reduce(getattr, path.split("."), importlib.import_module(module))
@@ -73,7 +77,7 @@ def _thing(name: str) -> Any:
     except (Exception, SystemExit) as error:  # whatever the module does when it is run
         fail(f"{module} cannot be imported: {type(error).__name__}: {error}.")
     finally:
-        sys.path.pop(0)
+        sys.path.remove(here)
 
 
 def _text(made: list[Typed], backend: str, url: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from rules.compare.tools import Change, Tool
+from rules.compare.tools import Change
 from rules.compare.update import Update
 
 _HEADS: Final = {
@@ -22,16 +22,14 @@ MOST_TOLD: Final = 500
 Rules = Sequence[str]
 
 
-def report(name: str, done: Update, tools: Mapping[str, Tool], allowed: Mapping[str, Rules]) -> Iterator[str]:
-    """The lines of a report about the backend `name`. `tools` are those of the newer document, `allowed` says which
-    rules allow a new one.
-    """
+def report(name: str, done: Update, allowed: Mapping[str, Rules]) -> Iterator[str]:
+    """The lines of a report about the backend `name`; `allowed` says which rules allow a new tool."""
     for kind, head in _HEADS.items():
         found = [change for change in done.changes if change.kind == kind]
         if found:
             yield head
             for change in found[:MOST_TOLD]:
-                yield from _change(name, change, tools.get(change.tool, {}), allowed.get(change.tool, ()))
+                yield from _change(name, change, allowed.get(change.tool, ()))
             yield from [f"  and {len(found) - MOST_TOLD} more"] if len(found) > MOST_TOLD else []
             yield ""
     if done.conflicts:
@@ -55,11 +53,10 @@ def needs_a_look(done: Update, allowed: Mapping[str, Rules]) -> bool:
     return any(change.kind in ("loosened", "changed") for change in done.changes) or bool(done.conflicts or allowed)
 
 
-def _change(name: str, change: Change, tool: Tool, allowed: Rules) -> Iterator[str]:
+def _change(name: str, change: Change, allowed: Rules) -> Iterator[str]:
     full = f"{name}.{change.tool}" if change.tool else f"the backend {name}"
     yield f"  {full} ({change.call})"
     if change.kind == "new":
-        effect = f"{tool.get('effect', 'read')}{', guessed' if tool.get('guessed') else ''}"
-        yield f"    {effect}; " + (f"ALLOWED by {', '.join(allowed)}" if allowed else "no rule allows it")
+        yield f"    {change.effect}; " + (f"ALLOWED by {', '.join(allowed)}" if allowed else "no rule allows it")
     for kind, line in change.lines:
         yield f"    {'' if kind == change.kind else f'{kind}: '}{line}"

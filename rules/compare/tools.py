@@ -43,12 +43,16 @@ class Contracts:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to one tool; its lines, the weightiest first. `kind` is `new`, `removed` or the weightiest."""
+    """What happened to one tool; its lines, the weightiest first. `kind` is `new`, `removed` or the weightiest.
+
+    `effect` is that of a new tool. The backend itself is the tool without a name.
+    """
 
     tool: str
     call: str
     kind: str
     lines: tuple[Line, ...] = ()
+    effect: str = ""
 
 
 def input_of(tool: Tool) -> Any:
@@ -64,8 +68,9 @@ def changes(old: Contracts, new: Contracts) -> list[Change]:
     """What the newer document changes, sorted by weight and name. Tools of the same name are the same tool."""
     found = _Changes(old, new)
     told = [found.backend(), *(found.tool(name) for name in old.tools.keys() & new.tools.keys())]
-    told += [Change(name, new.tools[name]["call"], "new") for name in new.tools.keys() - old.tools.keys()]
-    told += [Change(name, old.tools[name]["call"], "removed") for name in old.tools.keys() - new.tools.keys()]
+    added, gone = new.tools.keys() - old.tools.keys(), old.tools.keys() - new.tools.keys()
+    told += [Change(name, new.tools[name]["call"], "new", effect=_effect_of(new.tools[name])) for name in added]
+    told += [Change(name, old.tools[name]["call"], "removed") for name in gone]
     order = [WEIGHT[0], WEIGHT[1], "removed", "new", *WEIGHT[2:]]
     return sorted((one for one in told if one), key=lambda one: (order.index(one.kind), one.tool))
 
@@ -157,6 +162,10 @@ def _outside(old: Tool, new: Tool) -> Iterator[Line]:
     for key in sorted((old.keys() | new.keys()) - _TOLD):
         if old.get(key) != new.get(key):
             yield "changed", _was(key, old.get(key), new.get(key))
+
+
+def _effect_of(tool: Tool) -> str:
+    return f"{tool.get('effect', 'read')}{', guessed' if tool.get('guessed') else ''}"
 
 
 def _effect(old: str, new: str) -> Iterator[Line]:

@@ -63,8 +63,9 @@ def shown(value: Any) -> str:
         return _NONE
     if isinstance(value, list):
         return _listed(value)
-    return _short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return _short(value if isinstance(value, str) and value.isprintable() else json.dumps(value))
 
 
 def _short(text: str) -> str:
+    text = text if text.isprintable() else json.dumps(text)
     return text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 3] + "..."

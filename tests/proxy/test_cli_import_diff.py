@@ -191,3 +191,14 @@ def test_modes_of_files_stay_and_no_file_is_left_over(folder: Path) -> None:
     names = set(contents(folder))
     assert diff(changed((LIMIT, 500)), "--write")[0] == 1
     assert set(contents(folder)) == names
+    assert (folder / "shop.yaml").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_document_moves_no_text_on_the_terminal(folder: Path) -> None:
+    evil = "\x1b[2J\n\r\u202e"
+    schema = {"type": "string", "enum": ["open", "done", evil]}
+    new = {"name": f"new{evil}", "in": "query", "schema": {"type": "string"}}
+    parameters = [{"name": "state", "in": "query", "schema": schema}, new]
+    _, out, err = diff(changed(((*LIST, "parameters"), parameters), (SUMMARY, f"List{evil}LOOSENED")))
+    assert all(line.isprintable() for line in (out + err).split("\n"))
+    assert out.count("\nLOOSENED") == 1

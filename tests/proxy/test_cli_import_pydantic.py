@@ -92,6 +92,7 @@ def test_a_new_file_loads_and_none_is_overwritten(folder: Path) -> None:
         (["myshop:Order", "--call", "GET /a", "--effect", "none"], 2, "--effect is one of: read"),
         (["myshop:Order", "--call", "GET /a", "-o", "x.yaml"], 2, "needs --url"),
         (["myshop", "--call", "GET /a"], 2, "is not module:Model"),
+        (["rules:Order", "--call", "GET /a"], 2, "rules is a name that Toolwall has itself"),
         (["myshop:Gone", "--call", "GET /a"], 1, "has no Gone"),
         (["myshop:broken", "--call", "GET /a"], 1, "broken takes *args"),
         (["myshop:value", "--call", "GET /a"], 1, "neither a class nor a function"),

@@ -8,12 +8,11 @@ from rules.compare.update import Update
 from rules.source import LoadProblem
 
 LOOSE = Change("list", "GET /list", "loosened", (("loosened", "limit: maximum was 1, is now 2"), ("tightened", "x")))
-NEW = Change("wipe", "POST /wipe", "new")
-TOOLS = {"wipe": {"effect": "admin", "guessed": True}}
+NEW = Change("wipe", "POST /wipe", "new", effect="admin, guessed")
 
 
 def told(done: Update, **allowed: list[str]) -> list[str]:
-    return list(report("shop", done, TOOLS, allowed))
+    return list(report("shop", done, allowed))
 
 
 def test_what_was_loosened_comes_first() -> None:

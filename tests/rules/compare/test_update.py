@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +14,10 @@ import pytest
 from rules.compare.edit import NotEditable
 from rules.compare.tools import Contracts
 from rules.compare.update import Update, renamed, update
+from rules.openapi import Document, contracts, files
 from rules.source import LoadProblem, read
 from tests.rules.compare.shop import CREATE, LIST, SHOP, changed, state, texts
+from tests.rules.helpers import corpus
 
 LIMIT = (*LIST, "parameters", 0, "schema", "maximum")
 SCHEMAS = ("components", "schemas")
@@ -198,3 +204,49 @@ def test_a_file_in_braces_is_left_to_its_owner() -> None:
     assert FILE not in done.files
     with pytest.raises(NotEditable):
         update(state(), state(), FILE, {FILE: b"tools: [\n"}, {})
+
+
+def keywords(document: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """Places in a document whose change is a change of some contract, or of words."""
+    todo = [document]
+    while todo:
+        here = todo.pop()
+        if isinstance(here, dict):
+            yield from ((here, word) for word in ("maximum", "maxLength", "description") if word in here)
+            todo += here.values()
+        elif isinstance(here, list):
+            todo += here
+
+
+def takes_over(record: dict[str, Any], folder: Path) -> None:
+    """A real document, changed in some places: nothing is in the way, and the folder becomes a fresh import."""
+    file = folder / record["file"]
+    data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    name = file.name.removesuffix(".gz")
+    old, newer = contracts(Document(name, data)), Document(name, data)
+    for here, word in sorted(keywords(newer.root), key=lambda place: str(place))[::7]:
+        here[word] = here[word] + 1 if isinstance(here[word], int) else f"{here[word]} New."
+    new = contracts(newer, old.name)
+    base, theirs = (Contracts(one.backend, one.tools, one.schemas, one.calls, one.notes) for one in (old, new))
+    before, fresh = ({path: text.encode() for path, text in files(one).items()} for one in (old, new))
+    if old.tools:
+        assert update(base, base, f"{old.name}.yaml", before, {}).changes == []
+        done = update(base, theirs, f"{old.name}.yaml", before, {})
+        after = {path: data for path, data in {**before, **done.files}.items() if data is not None}
+        assert (done.conflicts, done.edited) == ([], [])
+        assert plain(after[f"{old.name}.yaml"]) == plain(fresh[f"{old.name}.yaml"])
+        assert not [
+            line for one in done.changes for _, line in one.lines if line.endswith("to compare (look yourself)")
+        ]
+
+
+def test_small_documents_are_taken_over() -> None:
+    for record in corpus("openapi/index.jsonl.gz"):
+        if record["operations"] <= 7:
+            takes_over(record, Path(os.environ["TOOLWALL_CORPORA"]) / "openapi")
+
+
+@pytest.mark.full
+def test_all_documents_are_taken_over() -> None:
+    for record in corpus("openapi/index.jsonl.gz"):
+        takes_over(record, Path(os.environ["TOOLWALL_CORPORA"]) / "openapi")
