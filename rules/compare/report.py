@@ -43,7 +43,7 @@ def summary(done: Update) -> str:
     """How many of each kind."""
     kinds = [change.kind for change in done.changes]
     told = [f"{kinds.count(kind)} {kind}" for kind in _HEADS if kind in kinds] or ["nothing changed"]
-    told += [f"{len(done.conflicts)} conflicts"] if done.conflicts else []
+    told += [f"{len(done.conflicts)} conflict{'s' * (len(done.conflicts) != 1)}"] if done.conflicts else []
     told += [f"{len(done.edited)} edited by hand"] if done.edited else []
     return ", ".join(told)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from proxy.cli import app
 from rules.load import load
 from tests.rules.compare.shop import LIST, SHOP, changed
 
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "import.md").read_text()
 LIMIT = (*LIST, "parameters", 0, "schema", "maximum")
 SUMMARY = (*LIST, "summary")
 CART = (("paths", "/carts"), {"post": {"operationId": "create_cart", "responses": {"201": {"description": "made"}}}})
@@ -47,6 +50,36 @@ def diff(value: dict[str, Any], *args: str) -> tuple[int, str, str]:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def shown(command: str) -> tuple[list[str], str]:
+    """The arguments and the output of a command in the documentation."""
+    line, _, out = PAGE[PAGE.index(f"$ toolwall {command}") :].partition("```")[0].partition("\n")
+    return shlex.split(line)[2:], out
+
+
+def test_what_the_documentation_shows_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    desk = json.loads((ROOT / "deploy" / "demo" / "openapi.json").read_text())
+    document(desk)
+    url = ("--name", "desk", "--url", "http://127.0.0.1:9000")
+    assert toolwall("import", "openapi", "shop.json", *url)[0] == 0
+    file = tmp_path / "rules" / "desk.yaml"
+    file.write_text(file.read_text().replace("maximum: 50", "maximum: 10", 1))
+    desk["info"]["version"] = "1.1.0"
+    for path in ("/customers", "/tickets"):
+        desk["paths"][path]["get"]["parameters"][1]["schema"]["maximum"] = 200
+    desk["paths"]["/customers/{customer_id}/export"] = {
+        "post": {
+            "operationId": "export_customer",
+            "parameters": desk["paths"]["/customers/{customer_id}"]["get"]["parameters"],
+            "responses": {"202": {"description": "Begun."}},
+        }
+    }
+    desk["components"]["schemas"]["Order"]["properties"]["item"]["maxLength"] = 100
+    (tmp_path / "newer.json").write_text(json.dumps(desk))
+    args, out = shown("import diff")
+    assert toolwall(*args) == (1, out, "")
 
 
 def test_nothing_changed(folder: Path) -> None:

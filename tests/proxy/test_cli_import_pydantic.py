@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     before = set(sys.modules)
     yield tmp_path
     for name in set(sys.modules) - before:
-        if name in ("myshop", "failing"):
+        if name in ("myshop", "failing", "shop"):
             del sys.modules[name]
 
 
@@ -113,3 +114,10 @@ def test_the_search_path_is_as_it_was() -> None:
     toolwall("myshop:Order", "--call", "GET /a")
     toolwall("nowhere:Order", "--call", "GET /a")
     assert sys.path == before
+
+
+def test_what_the_documentation_shows_is_true(folder: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "import.md").read_text()
+    (folder / "shop.py").write_text(page.partition("```python\n")[2].partition("```")[0])
+    line, _, out = page[page.index("$ toolwall import pydantic") :].partition("```")[0].partition("\n")
+    assert toolwall(*shlex.split(line)[4:]) == (0, out, "")
