@@ -93,7 +93,11 @@ def _schema(thing: Any, name: str, notes: list[str]) -> dict[str, Any]:
 def _refuse(thing: Any, name: str) -> None:
     """What is no model and no fully annotated function."""
     if inspect.isclass(thing):
-        if not (hasattr(thing, "model_json_schema") or dataclasses.is_dataclass(thing) or hasattr(thing, "__required_keys__")):
+        if not (
+            hasattr(thing, "model_json_schema")
+            or dataclasses.is_dataclass(thing)
+            or hasattr(thing, "__required_keys__")
+        ):
             raise NotTyped(f"{name} is a class that is no Pydantic model, dataclass or TypedDict")
         return
     if not inspect.isfunction(thing) and not inspect.ismethod(thing):
