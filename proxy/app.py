@@ -26,7 +26,7 @@ from proxy.regimes import Ready, Regimes, scanners_of
 from proxy.reload import Reloader, vetted
 from proxy.scanning import Scans
 from proxy.signature import TooMany, signature
-from proxy.state import ARGUMENTS_HASH, LEDGER_HEAD, StateError, load_key, state_folder
+from proxy.state import ARGUMENTS_HASH, LEDGER_HEAD, REWRITING, StateError, StateKey, load_key, state_folder
 from proxy.telemetry import Telemetry, TelemetrySettings
 from proxy.transports.http import HttpDoor
 from redaction.profiles import kinds_of
@@ -62,8 +62,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         raise CannotRun("aiohttp runs without its C parser, which alone is strict enough: unset AIOHTTP_NO_EXTENSIONS")
     async with AsyncExitStack() as stack:
         seen = _signature(settings.rules)
-        first = _first(settings)
-        ledger, hash_key = _ledger(settings)
+        key = _key(settings)
+        first = _first(settings, key.derive(REWRITING))
+        ledger = _ledger(settings, key)
         stack.callback(_close_ledger, ledger)
         telemetry = _telemetry(settings.telemetry)
         stack.push_async_callback(asyncio.to_thread, telemetry.close)
@@ -74,11 +75,13 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         stack.callback(scans.close)
         regimes = Regimes(first, scans, settings.upstream)
         stack.push_async_callback(regimes.close)
-        entries = Entries(ledger, telemetry, hash_key, Scanner(kinds_of("standard")), settings.arguments)
+        entries = Entries(
+            ledger, telemetry, key.derive(ARGUMENTS_HASH), Scanner(kinds_of("standard")), settings.arguments
+        )
         firewall = Firewall(regimes.regime, entries)
         telemetry.rules(first.rules.revision, first.rules.catalog.tools)
         del first  # or it would live as long as the sidecar
-        prepare = partial(_prepare, settings, lambda: regimes.scanners)
+        prepare = partial(_prepare, settings, key.derive(REWRITING), lambda: regimes.scanners)
         tell = partial(_tell, telemetry, ledger)
         reloader = Reloader(settings.rules, seen, prepare, regimes, firewall, tell)
         telemetry.gauge(
@@ -104,9 +107,9 @@ def _signature(folder: Path) -> bytes:
         return b""
 
 
-def _first(settings: Settings) -> Ready:
+def _first(settings: Settings, key: bytes) -> Ready:
     try:
-        first = _prepare(settings, dict)
+        first = _prepare(settings, key, dict)
     except RulesError as error:
         raise CannotRun(f"The rules cannot be used:\n{error}") from None
     if not first.rules.rules:
@@ -114,10 +117,11 @@ def _first(settings: Settings) -> Ready:
     return first
 
 
-def _prepare(settings: Settings, known: Callable[[], Scanners]) -> Ready:
+def _prepare(settings: Settings, key: bytes, known: Callable[[], Scanners]) -> Ready:
     """Read the rules, at the start and at each reload, in any thread. Raises RulesError.
 
-    Without rules nothing is allowed, so nothing else can be wrong: taking all of them away always works.
+    `key` rewrites findings. Without rules nothing is allowed, so nothing else can be wrong: taking all of them away
+    always works.
     """
     rules = vetted(settings.rules)
     unknown = {backend for each in settings.listeners for backend in each.hosts.values()} - set(rules.catalog.backends)
@@ -125,7 +129,7 @@ def _prepare(settings: Settings, known: Callable[[], Scanners]) -> Ready:
         missing = f"has no backend {', '.join(sorted(unknown))}"
         hint = "`hosts` in toolwall.yaml names it"
         raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", missing, hint)])
-    return Ready(rules, scanners_of(rules, known()))
+    return Ready(rules, scanners_of(rules, known(), key))
 
 
 def _tell(telemetry: Telemetry, ledger: Ledger, rules: Ruleset | None, words: tuple[str, ...]) -> None:
@@ -140,11 +144,16 @@ def _tell(telemetry: Telemetry, ledger: Ledger, rules: Ruleset | None, words: tu
         _log.error("the new revision of the rules could not be recorded: %s", error)
 
 
-def _ledger(settings: Settings) -> tuple[Ledger, bytes]:
+def _key(settings: Settings) -> StateKey:
     try:
-        folder = state_folder(settings.state)
-        key = load_key(settings.state_key, folder, os.environ, make=True)
-        return Ledger.open(folder / "ledger", key.derive(LEDGER_HEAD)), key.derive(ARGUMENTS_HASH)
+        return load_key(settings.state_key, state_folder(settings.state), os.environ, make=True)
+    except StateError as error:
+        raise CannotRun(str(error)) from None
+
+
+def _ledger(settings: Settings, key: StateKey) -> Ledger:
+    try:
+        return Ledger.open(state_folder(settings.state) / "ledger", key.derive(LEDGER_HEAD))
     except (StateError, LedgerError) as error:
         raise CannotRun(str(error)) from None
 

@@ -22,10 +22,13 @@ class Ready(NamedTuple):
     scanners: Scanners
 
 
-def scanners_of(rules: Ruleset, known: Scanners | None = None) -> Scanners:
-    """One scanner for each set of kinds that the contracts name, made anew where it is not `known`. In any thread."""
-    wanted = {tool.reply.redact for tool in rules.catalog.tools.values()}
-    return {kinds: (known or {}).get(kinds) or Scanner(kinds) for kinds in wanted if kinds}
+def scanners_of(rules: Ruleset, known: Scanners | None = None, key: bytes = b"") -> Scanners:
+    """One scanner for each way of cleaning that the contracts name, made anew where it is not `known`. In any thread.
+
+    `key` is what some ways to rewrite need.
+    """
+    wanted = {tool.reply.cleaning for tool in rules.catalog.tools.values() if tool.reply.redact}
+    return {each: (known or {}).get(each) or Scanner(*each, key) for each in wanted}
 
 
 class Regimes:

@@ -27,6 +27,7 @@ _GIVEN_FILE = 0o037  # Kubernetes mounts secrets readable by the pod's group
 
 LEDGER_HEAD = "ledger head"
 ARGUMENTS_HASH = "arguments hash"
+REWRITING = "rewritten findings"
 
 
 class StateError(Exception):

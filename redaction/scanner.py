@@ -1,7 +1,7 @@
 """Texts in, cleaned texts out."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -11,6 +11,7 @@ from redaction import operators, profiles, walk
 from redaction.detector import Detector, all_patterns
 from redaction.engine import Engine, ScanError
 from redaction.finding import Finding, resolve
+from redaction.rewriting import NO_WAYS, Rewriting, Ways
 from redaction.search import Hit, search, search_text
 from redaction.unwrap import FORM, MARKUP, PLAIN, Escaping, unwrap
 
@@ -62,11 +63,13 @@ class Scanner:
     """Finds and takes out the given kinds. Compiled once per set of kinds; safe to use from many threads.
 
     Raises `profiles.UnknownKind` for a kind that nothing installed can find. Presidio is loaded only for a kind that
-    our own patterns do not find.
+    our own patterns do not find. `ways` says how findings are rewritten where not by their kind; `key` is what some of
+    the ways need.
     """
 
-    def __init__(self, kinds: frozenset[str]) -> None:
+    def __init__(self, kinds: frozenset[str], ways: Ways = NO_WAYS, key: bytes = b"") -> None:
         self.kinds = kinds
+        self._rewriting = Rewriting(ways, key)
         self._engine, self._others = _detectors(kinds)
         self.needs_presidio = bool(self._others)
         self._ways: dict[tuple[str, str | None], Callable[[bytes], Cleaned[bytes]]] = {}
@@ -106,7 +109,7 @@ class Scanner:
     def clean_json(self, text: str) -> Cleaned[str]:
         """A JSON text, every character outside a finding as it was. A number with a finding becomes a string."""
         hits = self.find_json(text)
-        return Cleaned(operators.splice(text, _edits(hits)), _counted(hits))
+        return Cleaned(operators.splice(text, self._rewriting.edits(text, hits)), _counted(hits))
 
     def clean_json_value(self, value: Any) -> tuple[Any, Counter[str]]:
         """A parsed JSON value with each finding replaced, and the findings by kind. Raises Unreadable."""
@@ -143,7 +146,7 @@ class Scanner:
             if encoding is None:
                 raise Unreadable("the charset of the body cannot be checked")
             way = _decoded(self._cleaner(media_type.lower()), encoding)
-            if encoding == "utf-8" and _is_json(media_type.lower()) and not self._others:
+            if encoding == "utf-8" and _is_json(media_type.lower()) and not self._others and not self._rewriting.drops:
                 way = partial(self._clean_json_bytes, way)
             if len(self._ways) < MOST_KEPT:
                 self._ways[media_type, charset] = way
@@ -167,9 +170,7 @@ class Scanner:
         hits = self._searched(search, body)
         if not hits:
             return Cleaned(body, Counter())
-        return Cleaned(
-            operators.splice(body, [(start, end, new.encode()) for start, end, new in _edits(hits)]), _counted(hits)
-        )
+        return Cleaned(operators.splice(body, self._rewriting.edits_of_bytes(body, hits)), _counted(hits))
 
     def _clean_document(self, text: str) -> Cleaned[str]:
         mark = "\ufeff" if text.startswith("\ufeff") else ""  # RFC 8259, 8.1: a reader may ignore a byte order mark
@@ -183,7 +184,8 @@ class Scanner:
     def _clean_escaped(self, text: str, escaping: Escaping) -> Cleaned[str]:
         flat = unwrap(text, escaping)
         found = self.find(flat.text)
-        edits = ((flat.outer(f.start), flat.outer(f.end), escaping.write(operators.kind(f))) for f in found)
+        written = ((f, self._rewriting.text(f.kind, flat.text[f.start : f.end])) for f in found)
+        edits = ((flat.outer(f.start), flat.outer(f.end), escaping.write(new)) for f, new in written)
         return Cleaned(operators.splice(text, edits), Counter(f.kind for f in found))
 
     def _clean_value(self, value: Any, key: str, counts: Counter[str], depth: int) -> Any:
@@ -203,9 +205,10 @@ class Scanner:
         text = repr(value) if number else str(value)
         found = self.find(text, key, number)
         counts.update(f.kind for f in found)
+        way = self._rewriting
         if number:
-            return operators.kind(found[0]) if found else value
-        return operators.splice(text, ((f.start, f.end, operators.kind(f)) for f in found))
+            return way.number(found[0].kind, text) if found else value
+        return operators.splice(text, ((f.start, f.end, way.text(f.kind, text[f.start : f.end])) for f in found))
 
 
 class _Whole:
@@ -275,15 +278,6 @@ def _text(body: bytes, encoding: str) -> str | None:
         return body.decode(encoding)
     except UnicodeDecodeError:  # it holds the body, so nothing is raised from it
         return None
-
-
-def _edits(hits: list[Hit]) -> Iterator[tuple[int, int, str]]:
-    for hit in hits:
-        if hit.is_number:
-            yield hit.start, hit.end, f'"{operators.kind(hit.findings[0])}"'
-        else:
-            for finding in hit.findings:
-                yield finding.start, finding.end, operators.kind(finding)
 
 
 def _counted(hits: list[Hit]) -> Counter[str]:

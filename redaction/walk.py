@@ -105,6 +105,52 @@ def pointers(text: str, places: set[int], names: Mapping[int, str]) -> dict[int,
     return found
 
 
+def members(text: str, places: set[int]) -> list[tuple[int, int]]:
+    """What is to be taken out of a valid JSON text so that the members of objects whose values begin at `places` are
+    gone, in order; without a comma too much or too few. A value that is no member stays: it has no name to go with.
+    """
+    gone: list[tuple[int, int]] = []
+    objects: list[list[_Member] | None] = []
+    for match in _STRUCTURE.finditer(text):
+        at = match.start(1) if match[1] is not None else match.start()
+        inside = objects[-1] if objects else None
+        if match[2] and inside is not None:
+            inside.append(_Member(match.start()))
+        elif inside and not match[4] and not match[5]:
+            inside[-1].dropped |= at in places
+            inside[-1].end = match.end()
+        if match[3]:
+            objects.append([] if match[3] == "{" else None)
+        elif match[4]:
+            closed = objects.pop()
+            gone += _cut(closed) if closed else []
+            if objects and (outer := objects[-1]):
+                outer[-1].end = match.end()
+    return sorted(gone)
+
+
+class _Member:
+    """A member of an object, from its name to the end of its value."""
+
+    __slots__ = ("dropped", "end", "start")
+
+    def __init__(self, start: int) -> None:
+        self.start, self.end, self.dropped = start, start, False
+
+
+def _cut(found: list[_Member]) -> Iterator[tuple[int, int]]:
+    """Each dropped member goes with the comma before it; those before the first that stays, with the comma behind."""
+    first = next((index for index, each in enumerate(found) if not each.dropped), None)
+    if first is None:
+        yield found[0].start, found[-1].end
+        return
+    if first:
+        yield found[0].start, found[first].start
+    for before, each in zip(found[first:], found[first + 1 :], strict=False):
+        if each.dropped:
+            yield before.end, each.end
+
+
 def _step(path: list[str | int], match: re.Match[str], name: str | None) -> None:
     if match[3]:
         path.append(0 if match[3] == "[" else "")

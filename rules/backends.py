@@ -11,7 +11,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
+from redaction.operators import Way, is_missing
 from redaction.profiles import UnknownKind, kinds_of
+from redaction.rewriting import NO_WAYS, Ways
 from rules.dialects import Flaw
 from rules.documents import BadSchema, Documents, Folder
 from rules.placing import Placed, is_credential_name, place
@@ -259,15 +261,40 @@ def _reply(loaded: Loaded, default: Node | None, own: Node | None, declared: boo
 
     redact, on_error, most, contract = said("redact"), said("on_error"), said("most_bytes"), said("contract")
     mode: Any = contract.value if contract else "enforce"
+    kinds = _kinds(loaded, redact)
     if own and not declared and mode != "off" and own.get("contract"):
         hint = "say what answers look like"
         loaded.problems.append(own.at(("contract",), "needs the key replies beside `reply`", hint))
     return Reply(
-        redact=_kinds(loaded, redact),
+        redact=kinds,
         on_error=on_error.value if on_error else "refuse",
         most_bytes=size(most.value) if most else DEFAULT_REPLY_BYTES,
         contract=mode if declared else "off",
+        ways=_ways(loaded, default and default.get("operators"), own and own.get("operators"), kinds),
     )
+
+
+def _ways(loaded: Loaded, default: Node | None, own: Node | None, kinds: frozenset[str]) -> Ways:
+    """How findings are rewritten. A tool must not promise it for a kind that it does not take out."""
+    node = own or default
+    if node is None:
+        return NO_WAYS
+    for kind in node.value:
+        try:
+            kinds_of([kind])
+        except UnknownKind as error:
+            loaded.problems.append(node.key_problem(kind, str(error)))
+            continue
+        if own and kind not in kinds:
+            loaded.problems.append(own.key_problem(kind, "is not taken out here", "add it to `redact`"))
+        if is_missing(_way(node.value[kind]).name):
+            loaded.problems.append(node.key_problem(kind, "needs the package cryptography, which is not installed"))
+    return frozenset((kind, _way(below)) for kind, below in node.items())
+
+
+def _way(node: Node) -> Way:
+    mark = node.get("mask")
+    return Way("mask", mark.value) if mark else Way(node.value)
 
 
 def _kinds(loaded: Loaded, node: Node | None) -> frozenset[str]:

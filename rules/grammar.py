@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from redaction.operators import NAMES as OPERATOR_NAMES
 from rules.shape import (
     DURATION,
     Anything,
@@ -32,8 +33,20 @@ EFFECTS: Final = ("read", "write", "irreversible", "admin")
 CALL: Final = rf"^({'|'.join(METHODS)}) /\S*$"
 PATTERN: Final = r"^[A-Za-z0-9_.*-]+$"
 
+OPERATORS: Final = Table(
+    Either(
+        Choice(OPERATOR_NAMES),
+        Form({"mask": Key(Text(r"^[*#xX_.-]$", "one of the characters * # x X _ . -"), "The character.", True)}),
+    ),
+    like="a kind of findings",
+)
 REPLY: Final = Form(
     {
+        "operators": Key(
+            OPERATORS,
+            "How findings of a kind are rewritten where not by their kind: mask, keep_last_4, hash, encrypt, zero or "
+            "drop.",
+        ),
         "redact": Key(
             Many(Text(), or_one=True), "A profile (off, secrets, standard) or the kinds of findings to take out."
         ),

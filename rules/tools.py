@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
+from redaction.rewriting import NO_WAYS, Ways
 from rules.kinds import TEXT, Kind
 from rules.replies import Replies
 from rules.schema import Contract
@@ -69,17 +70,27 @@ class Pick:
     value: str
 
 
+Cleaning = tuple[frozenset[str], Ways]
+"""The kinds of findings that are taken out, and how they are rewritten."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """How an answer is treated: the kinds of findings that are taken out (none: the answer is not scanned), what
     happens when it cannot be checked, the most bytes (decoded) that are accepted, and what happens when it is off the
-    tool's `replies`.
+    tool's `replies`. `ways` says how findings are rewritten where not by their kind.
     """
 
     redact: frozenset[str] = frozenset()
     on_error: Literal["refuse", "pass"] = "refuse"
     most_bytes: int = DEFAULT_REPLY_BYTES
     contract: Literal["enforce", "report", "off"] = "off"
+    ways: Ways = NO_WAYS
+
+    @property
+    def cleaning(self) -> Cleaning:
+        """What a scanner for it is made of."""
+        return self.redact, self.ways
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from proxy.outcomes import oversized, whole, withheld
 from proxy.replyheaders import BadHeaders, Headers, Seat
 from proxy.scanning import Scans
 from redaction.scanner import Scanner, Unreadable
-from rules.tools import Backend
+from rules.tools import Backend, Cleaning
 
-Scanners = Mapping[frozenset[str], Scanner]
+Scanners = Mapping[Cleaning, Scanner]
 
 # What nearly every reply says of its form and time, in a grammar without free text: not worth a scan.
 _PLAIN = re.compile(
@@ -70,7 +70,7 @@ class Clean:
                 await result.body.close()
             result.body = Body.of(b"") if bare else _bounded(result.body, entry, reply.most_bytes)
             return result
-        scanner, started = self._scanners[reply.redact], perf_counter()
+        scanner, started = self._scanners[reply.cleaning], perf_counter()
         raw = b"" if bare else await whole(entry.record, result.body, reply.most_bytes)
         await result.body.close()
         try:

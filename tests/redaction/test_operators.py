@@ -1,5 +1,7 @@
+import pytest
+
 from redaction.finding import Finding
-from redaction.operators import kind, splice
+from redaction.operators import NAMES, is_missing, kind, splice
 
 
 def test_a_finding_is_replaced_by_its_kind_in_angle_brackets() -> None:
@@ -12,3 +14,9 @@ def test_splice_keeps_everything_between_the_edits() -> None:
 
 def test_splice_without_edits_gives_the_text() -> None:
     assert splice("abc", []) == "abc"
+
+
+def test_only_encrypting_may_lack_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not any(is_missing(name) for name in NAMES)
+    monkeypatch.setattr("redaction.operators.find_spec", lambda name: None)
+    assert [name for name in NAMES if is_missing(name)] == ["encrypt"]

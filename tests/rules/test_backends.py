@@ -2,6 +2,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from redaction.operators import Way
 from rules.backends import DEFAULT_TIMEOUT_S, digest, parse_url
 from rules.load import load
 from rules.tools import DEFAULT_REPLY_BYTES, Url
@@ -108,6 +109,28 @@ def test_a_tool_says_it_better_than_its_backend_key_by_key(tmp_path):
     assert (first.file, first.line, second.line) == ("crm.yaml", 7, 8)
 
 
+def test_operators_say_how_findings_are_rewritten_and_a_tool_says_it_better(tmp_path):
+    text = """
+        backend: c
+        url: https://c.test
+        reply: {operators: {CREDIT_CARD: keep_last_4, US_SSN: {mask: "#"}}}
+        tools:
+          a: {call: GET /a}
+          b: {call: GET /b, reply: {operators: {EMAIL_ADDRESS: hash}}}
+          c: {call: GET /c, reply: {redact: off}}
+    """
+    tools = load_crm(tmp_path, text).tools
+    assert dict(tools["c.a"].reply.ways) == {"CREDIT_CARD": Way("keep_last_4"), "US_SSN": Way("mask", "#")}
+    assert dict(tools["c.b"].reply.ways) == {"EMAIL_ADDRESS": Way("hash")}
+    assert not tools["c.c"].reply.redact
+
+
+def test_a_tool_promises_no_way_to_rewrite_what_it_does_not_take_out(tmp_path):
+    tool = "{call: GET /, reply: {redact: [US_SSN], operators: {EMAIL_ADDRESS: hash}}}"
+    (found,) = problems(tmp_path, c=f"{{backend: c, url: https://c.test, tools: {{t: {tool}}}}}")
+    assert (found.path, found.message) == ("tools.t.reply.operators.EMAIL_ADDRESS", "is not taken out here")
+
+
 def test_addresses_are_networks(tmp_path):
     text = "{backend: c, url: https://c.test, addresses: [10.0.0.0/8, 127.0.0.1, '::1'], tools: {t: {call: GET /}}}"
     networks = load_crm(tmp_path, text).backends["c"].addresses
@@ -137,6 +160,10 @@ def test_optional_arguments_are_said_to_be(tmp_path):
         ("url: https://c.test\naddresses: [intranet]", 3, "addresses[0]", "is not a network"),
         ("url: https://c.test\nreply: {redact: standart}", 3, "reply.redact", "standart"),
         ("url: https://c.test\nreply: {redact: [EMAIL_ADRESS]}", 3, "reply.redact", "EMAIL_ADRESS"),
+        ("url: https://c.test\nreply: {operators: {US_SSM: hash}}", 3, "reply.operators.US_SSM", "US_SSN"),
+        ("url: https://c.test\nreply: {operators: {US_SSN: hush}}", 3, "reply.operators.US_SSN", "did you mean hash?"),
+        ("url: https://c.test\nreply: {operators: {US_SSN: {mask: '<'}}}", 3, "reply.operators.US_SSN.mask", "* #"),
+        ("url: https://c.test\nreply: {operators: {US_SSN: {mask: '**'}}}", 3, "reply.operators.US_SSN.mask", "* #"),
     ],
 )
 def test_problems_of_a_backend_have_their_place(tmp_path, text, line, path, says):

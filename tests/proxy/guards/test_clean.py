@@ -68,3 +68,28 @@ def test_a_large_body_is_cleaned_whole(tmp_path: Path) -> None:
             assert told.record["redactions"] == {"EMAIL_ADDRESS": 5_000}
 
     perform(play())
+
+
+def test_findings_are_rewritten_as_the_rules_say(tmp_path: Path) -> None:
+    ways = "{CREDIT_CARD: keep_last_4, EMAIL_ADDRESS: hash, IBAN_CODE: drop, US_SSN: {mask: '#'}}"
+    tools = f"  get: {{says: Read., call: GET /x, reply: {{operators: {ways}}}}}"
+    card, iban = "4242424242424242", "DE89370400440532013000"
+    body = f'{{"card": "{card}", "mail": ["ann@example.com"], "iban": "{iban}", "note": "SSN 078-05-1121"}}'
+
+    async def play() -> None:
+        replies = []
+        for _ in range(2):  # a second start has the same key
+            async with wall(tmp_path, tools) as w:
+                w.backend.answer = answering(reply(body.encode()))
+                told = await w.tell("GET", "/crm/x")
+                replies.append(told.reply.json)
+                assert told.record["redactions"] == {"CREDIT_CARD": 1, "EMAIL_ADDRESS": 1, "IBAN_CODE": 1, "US_SSN": 1}
+                assert told.reply.headers["content-length"] == str(len(told.reply.body))
+        first, second = replies
+        assert first == second
+        assert first["card"] == "************4242"
+        assert first["mail"][0].startswith("<EMAIL_ADDRESS_")
+        assert first["note"] == "SSN ###########"
+        assert "iban" not in first
+
+    perform(play())
