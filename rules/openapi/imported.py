@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import ne
 from typing import Any, Final
 
 import orjson
 
 from rules.openapi import modern, swagger
 from rules.openapi.marks import mapping
-from rules.openapi.names import MOST_TOOL, Unique, backend_name, tool_name
+from rules.openapi.names import MOST_TOOL, Unique, backend_name, tool_name, without_call
 from rules.openapi.operation import Operation
 from rules.openapi.picking import tell_apart
 from rules.openapi.policy import Roles, starter
@@ -131,14 +133,26 @@ def _make(maker: Maker, operations: list[Operation], shared: list[str], url: str
     """All tools. What schemas had to leave out is noted with the tool that came to it first."""
     names = Unique(MOST_TOOL)
     made: list[Made] = []
-    for operation in operations:
-        one = maker.make(names.name(tool_name(operation.id, operation.method, operation.path)), operation)
+    for operation, wanted in zip(operations, _wanted(operations), strict=True):
+        one = maker.make(names.name(wanted), operation)
         one.warnings += shared
         shared.clear()
         if operation.servers and not any(url.startswith(each.rstrip("/")) for each in own(operation.servers) if each):
             one.warnings.append(f"the document has it at another address: {', '.join(own(operation.servers))[:200]}")
         made.append(one)
     return made
+
+
+def _wanted(operations: list[Operation]) -> list[str]:
+    """What each tool would like to be called: by its operation's id, or by the function's name within where a framework
+    wrote most ids and no other operation has the same.
+    """
+    ids = [one.id for one in operations]
+    short = [without_call(one.id, one.method, one.path) for one in operations]
+    if 2 * sum(map(ne, ids, short)) > len(ids):
+        often = Counter(short)
+        ids = [id if often[name] > 1 else name for id, name in zip(ids, short, strict=True)]
+    return [tool_name(id, one.method, one.path) for id, one in zip(ids, operations, strict=True)]
 
 
 def files(imported: Imported, roles: Roles | None = None) -> dict[str, str]:

@@ -46,6 +46,12 @@ def _cut(name: str, most: int) -> str:
     return (cut[:end] if end > most // 2 else cut).rstrip("_-.")
 
 
+def without_call(operation_id: str, method: str, path: str) -> str:
+    """An operation's id without the path and method that FastAPI writes behind the function's name."""
+    behind = re.sub(r"\W", "_", path) + f"_{method.lower()}"
+    return operation_id.removesuffix(behind) or operation_id
+
+
 def tool_name(operation_id: str, method: str, path: str) -> str:
     """A tool's name from the operation's own, else from method and path: `GET /pets/{id}` is `get_pets_id`."""
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", operation_id.strip())

@@ -194,3 +194,27 @@ def test_trace_is_left_out_and_said(tmp_path):
     found = imported({"/x": {"trace": {"operationId": "echo"}, "get": {}}})
     assert list(loaded(found, tmp_path)) == ["get_x"]
     assert "TRACE /x is left out" in found.warnings[0]
+
+
+def test_ids_that_a_framework_wrote_become_short_names():
+    paths = {
+        "/items/{id}": {
+            "get": {"operationId": "read_item_items__id__get"},
+            "put": {"operationId": "update_item_items__id__put"},
+        },
+        "/items": {"get": {"operationId": "history_items_get"}},
+        "/users": {"get": {"operationId": "history_users_get"}},
+        "/ping": {"get": {"operationId": "ping"}},
+    }
+    assert list(imported(paths).tools) == [
+        "read_item",
+        "update_item",
+        "history_items_get",
+        "history_users_get",
+        "ping",
+    ]
+
+
+def test_an_id_that_only_looks_so_stays():
+    paths = {"/users": {"get": {"operationId": "list_users_get"}}, "/x": {"get": {"operationId": "x"}}}
+    assert list(imported(paths).tools) == ["list_users_get", "x"]

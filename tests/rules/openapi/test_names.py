@@ -3,7 +3,7 @@ import re
 import pytest
 
 from rules.grammar import NAME
-from rules.openapi.names import Unique, argument_name, backend_name, file_name, tool_name, word_set, words
+from rules.openapi.names import Unique, argument_name, backend_name, file_name, tool_name, without_call, word_set, words
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,22 @@ def test_a_tool_is_called_by_its_id_or_by_its_call(operation_id, call, name):
     found = tool_name(operation_id, *call.split(" "))
     assert found == name
     assert re.fullmatch(NAME, found)
+
+
+@pytest.mark.parametrize(
+    ("operation_id", "call", "name"),
+    [
+        ("read_item_items__item_id__get", "GET /items/{item_id}", "read_item"),
+        ("_status_api_4_status_get", "GET /api/4/status", "_status"),
+        ("root__get", "GET /", "root"),
+        ("read_item_items__item_id__get", "PUT /items/{item_id}", "read_item_items__item_id__get"),
+        ("read_item_items__item_id__get", "GET /items/{id}", "read_item_items__item_id__get"),
+        ("_items_get", "GET /items", "_items_get"),
+        ("listPets", "GET /pets", "listPets"),
+    ],
+)
+def test_an_id_loses_the_call_that_a_framework_wrote_behind_it(operation_id, call, name):
+    assert without_call(operation_id, *call.split(" ")) == name
 
 
 @pytest.mark.parametrize(
