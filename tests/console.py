@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+MOST_S = 300.0
 PATIENCE_S = 30.0  # for what a page gives some seconds: a busy machine gets its time
 _BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _HEREDOC = re.compile(r"<<'(\w+)'")
@@ -97,9 +99,12 @@ def shell(folder: Path, **env: str) -> Iterator[Shell]:
     with subprocess.Popen(
         command, cwd=folder, env=settings, text=True, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT
     ) as process:
+        watch = threading.Timer(MOST_S, process.kill)  # then `run` says what it waited for
+        watch.start()
         try:
             yield Shell(process)
         finally:
+            watch.cancel()
             assert process.stdin is not None
             process.stdin.write("kill $(jobs -p) 2> /dev/null\nwait\nexit\n")
             process.stdin.close()

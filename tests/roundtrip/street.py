@@ -19,7 +19,7 @@ from tests.bench.processes import ROOT, Running, free_port, get, running, wait_f
 from tests.roundtrip.apart import environment
 
 PINS = Path(__file__).with_name("kinto.txt")
-DRIVER = Path(__file__).with_name("driver.py")
+DRIVER = Path(__file__).with_name("kinto_driver.py")
 USER = "admin:correct-horse-7"  # Kinto's default setup lets the account `admin` make buckets
 PAGE = "3"
 RELOAD_S = 20.0  # a change is in force after some 2 s; a busy machine gets its time

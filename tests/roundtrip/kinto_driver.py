@@ -1,6 +1,6 @@
 """Runs in Kinto's environment: calls its own client as told on standard input, and answers on standard output.
 
-    python driver.py SERVER USER:PASSWORD
+    python kinto_driver.py SERVER USER:PASSWORD
 
 A line in: `["get_record", {"id": "r1", ...}]`, where a name with dots leads through attributes and a list is what is
 given by position. A line out: `{"value": ...}`, or `{"status": ..., "body": ..., "headers": ...}` where the client
@@ -38,7 +38,7 @@ def answer(client, name, given):
 
 
 def main(server, user):
-    client = kinto_http.Client(server_url=server, auth=user)
+    client = kinto_http.Client(server_url=server, auth=user, timeout=60)
     for line in sys.stdin:
         print(json.dumps(answer(client, *json.loads(line)), default=dict), flush=True)
 
