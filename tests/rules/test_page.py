@@ -2,14 +2,16 @@
 
 import json
 import re
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from proxy.cli import app
 from rules.examples import run
-from rules.explain import explain
-from rules.facts import Facts, Principal, Run
+from rules.facts import Facts
 from rules.load import load
 from rules.when import VARIABLES, Asking, When
 from tests.rules.helpers import NOW, facts, problems
@@ -33,14 +35,12 @@ def test_the_first_files_load_and_their_examples_hold(shown):
     assert [one.passed for one in outcomes] == [True, True]
 
 
-def test_the_explanation_is_what_comes(shown):
-    rules = load(shown)
-    who = Principal("p", frozenset({"billing"}))
-    call = Facts(
-        rules.catalog.tools["crm.create_refund"], {"order_id": 7, "amount_cents": 60000}, who, Run("r", 1), NOW
-    )
-    text = explain(rules, call).as_text()
-    assert text.rpartition("\n")[0] == BLOCKS[-1][1].rstrip("\n")
+def test_the_explanation_is_what_comes(monkeypatch):
+    shown = next(text for _, text in BLOCKS if text.startswith("$ toolwall explain"))
+    command, _, printed = shown.partition("\n")
+    monkeypatch.chdir(Path(__file__).parents[2] / "deploy" / "demo")
+    came = CliRunner().invoke(app, shlex.split(command)[2:], env={"COLUMNS": "400"})
+    assert came.output.rstrip("\n") == printed.rstrip("\n")
 
 
 def test_the_errors_are_what_comes(tmp_path):
