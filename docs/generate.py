@@ -68,7 +68,9 @@ def kinds() -> str:
     for kind in sorted(says):
         within = ", ".join(f"`{name}`" for name, members in PROFILES.items() if kind in members)
         lines.append(f"| `{kind}` | {says[kind]} | {within} |")
-    lines += ["", "Profiles: " + ", ".join(f"`{name}`" for name in PROFILES) + "."]
+    lines += ["", "## Profiles", "", "| profile | kinds |", "|---|---|"]
+    for name, members in PROFILES.items():
+        lines.append(f"| `{name}` | {', '.join(f'`{kind}`' for kind in members) or 'none'} |")
     lines += ["", "Any entity name of an installed Presidio recognizer may be named as well."]
     return "\n".join(lines) + "\n"
 

@@ -1,22 +1,41 @@
 """Named sets of kinds, and the kinds that a rule's author may name."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from types import MappingProxyType
 
 from redaction.detector import FOLDER, all_patterns, load
 
-_PERSONAL = ("EMAIL_ADDRESS", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "IP_ADDRESS", "PHONE_NUMBER")
-_SECRETS = tuple(sorted({pattern.kind for pattern in load(FOLDER / "secrets.toml")}))
+# A checksum, a form or a name close by tells these from anything else: what agents work with stays whole.
+_PERSONAL = ("EMAIL_ADDRESS", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "PHONE_NUMBER")
+# What PCI DSS 4.0 calls account data, and accounts that money moves by.
+_PAYMENT = ("CREDIT_CARD", "IBAN_CODE", "ABA_ROUTING_NUMBER", "US_BANK_NUMBER", "CRYPTO")
+# The identifiers of 45 CFR 164.514(b)(2) that have a form, and the numbers of patients elsewhere.
+_MEDICAL = (
+    "US_MBI", "US_NPI", "MEDICAL_LICENSE", "US_HEALTH_INSURANCE_MEMBER_ID", "US_CLAIM_NUMBER", "US_PRESCRIPTION_NUMBER",
+    "US_PRIOR_AUTHORIZATION_NUMBER", "US_REFERRAL_NUMBER", "US_PROVIDER_TAX_ID", "US_DRIVER_LICENSE", "US_ITIN",
+    "US_BANK_NUMBER", "UK_NHS", "AU_MEDICARE", "CA_SIN", "MAC_ADDRESS", "IP_ADDRESS",
+)  # fmt: skip
 
-PROFILES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "off": (),
-        "secrets": _SECRETS,
-        "standard": _PERSONAL + _SECRETS,
-    }
-)
+
+def _family(prefix: str) -> frozenset[str]:
+    """The kinds of the files of detectors whose names begin so."""
+    return frozenset(pattern.kind for path in FOLDER.glob(f"{prefix}*.toml") for pattern in load(path))
+
+
+def _profiles() -> Iterator[tuple[str, tuple[str, ...]]]:
+    secrets, every = _family("secrets"), _family("")
+    standard = secrets | set(_PERSONAL)
+    yield "off", ()
+    yield "secrets", tuple(sorted(secrets))
+    yield "standard", tuple(sorted(standard))
+    yield "strict", tuple(sorted(every))
+    yield "medical", tuple(sorted(every & (standard | set(_MEDICAL))))
+    yield "payment", tuple(sorted(every & (secrets | set(_PAYMENT))))
+
+
+PROFILES: Mapping[str, tuple[str, ...]] = MappingProxyType(dict(_profiles()))
 
 
 class UnknownKind(ValueError):

@@ -29,14 +29,14 @@ _SENTENCES = (
 _PLANTED = (
     ("EMAIL_ADDRESS", "Please write to ada.quill@example.org instead."),
     ("PHONE_NUMBER", "You reach me on +1 202-555-0143 until noon."),
-    ("IP_ADDRESS", "Our server 192.0.2.17 gets no answer."),
+    ("CREDIT_CARD", "The card 4111 1111 1111 1111 was refused."),
     ("EMAIL_ADDRESS", "My colleague boris.marsh@mail.example.net knows more."),
     ("PHONE_NUMBER", "The office has +44 20 7946 0018."),
     ("EMAIL_ADDRESS", "The old address was quill77@example.com."),
     ("IBAN_CODE", "Pay it back to GB82 WEST 1234 5698 7654 32, please."),
     ("EMAIL_ADDRESS", "Send a copy to invoices@quill.example.org."),
     ("PHONE_NUMBER", "Call +1 202-555-0177 if it is urgent."),
-    ("IP_ADDRESS", "The requests come from 198.51.100.24."),
+    ("US_SSN", "My number is 078-05-1120, by the way."),
     ("EMAIL_ADDRESS", "Chidi (chidi.okoro@example.com) has the contract."),
     ("EMAIL_ADDRESS", "It went to dana.fenwick@example.org by mistake."),
 )
@@ -70,7 +70,7 @@ def dense() -> tuple[bytes, int]:
     contact = {
         "mail": "ada.quill@example.org",
         "note": "Call +1 202-555-0143 or (415) 555-0132,\nelse write to boris.marsh@mail.example.net.",
-        "server": "192.0.2.17",
+        "card": "4111 1111 1111 1111",
         "account": "GB82 WEST 1234 5698 7654 32",
     }
     count = LARGE // (len(_json(contact)) + 2)

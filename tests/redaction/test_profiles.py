@@ -3,16 +3,32 @@ import pytest
 from redaction.profiles import PROFILES, UnknownKind, kinds_of, own_kinds
 
 
-def test_off_is_nothing_and_standard_holds_secrets() -> None:
+def test_the_profiles_are_those_that_are_promised() -> None:
+    assert list(PROFILES) == ["off", "secrets", "standard", "strict", "medical", "payment"]
     assert kinds_of("off") == frozenset()
-    assert kinds_of("secrets") < kinds_of("standard")
-    assert {"EMAIL_ADDRESS", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "IP_ADDRESS", "PHONE_NUMBER"} <= kinds_of("standard")
     assert {"PRIVATE_KEY", "JWT", "GITHUB_TOKEN", "AWS_ACCESS_KEY_ID"} <= kinds_of("secrets")
+    assert kinds_of("strict") == own_kinds()
 
 
-def test_the_profiles_are_made_of_kinds_that_our_own_patterns_find() -> None:
+def test_standard_holds_what_can_be_told_and_not_what_agents_work_with() -> None:
+    assert {"EMAIL_ADDRESS", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "PHONE_NUMBER"} <= kinds_of("standard")
+    assert not {"IP_ADDRESS", "DATE_TIME", "URL", "US_DRIVER_LICENSE", "US_BANK_NUMBER"} & kinds_of("standard")
+
+
+def test_every_profile_but_off_holds_the_secrets_and_strict_holds_every_profile() -> None:
+    for name in set(PROFILES) - {"off"}:
+        assert kinds_of("secrets") <= kinds_of(name) <= kinds_of("strict")
+
+
+def test_medical_and_payment_hold_what_they_are_for() -> None:
+    assert kinds_of("standard") | {"IP_ADDRESS"} <= kinds_of("medical")
+    assert {"CREDIT_CARD", "IBAN_CODE"} <= kinds_of("payment")
+    assert "EMAIL_ADDRESS" not in kinds_of("payment")
+
+
+def test_a_profile_is_a_list_of_kinds_in_order_that_our_own_patterns_find() -> None:
     for kinds in PROFILES.values():
-        assert set(kinds) <= own_kinds()
+        assert list(kinds) == sorted(set(kinds) & own_kinds())
 
 
 def test_a_list_of_kinds_is_taken_as_it_is() -> None:
