@@ -5,10 +5,10 @@ from functools import cache
 
 import re2
 
-from redaction import checks
 from redaction.detector import Pattern, all_patterns
 from redaction.engine import CONTEXT_AFTER, CONTEXT_BEFORE, RETRY_BYTES, UNLESS_BEFORE
 from redaction.finding import Finding, resolve
+from redaction.judge import judge
 from redaction.search import Hit
 from redaction.walk import scan
 from redaction.words import Words
@@ -37,11 +37,11 @@ def all_of_them() -> tuple[Pattern, ...]:
 
 
 def _spans(pattern: Pattern, data: bytes) -> Iterator[tuple[int, int]]:
-    regex, at = _compiled(pattern.regex), 0
+    regex, check, at = _compiled(pattern.regex), judge(pattern), 0
     while hit := regex.search(data, at) if at < len(data) else None:
         group = min(1, regex.groups)
         value = hit.group(group).decode("utf-8", "replace")
-        length = getattr(checks, pattern.check)(value) if pattern.check else len(value)
+        length = check(value)
         if length:
             at = hit.start(group) + len(value[:length].encode())
             yield hit.start(group), at
@@ -55,7 +55,9 @@ def _surroundings_fit(pattern: Pattern, data: bytes, key: str, start: int, end: 
         return False
     around = data[max(0, start - CONTEXT_BEFORE) : start] + b" | " + data[end : end + CONTEXT_AFTER]
     # A word that the edge of what is around cuts off is none.
-    return context is None or context.end(key) or (context.stand_in(data) and context.stand_in(around))
+    if context is None or context.end(key):
+        return True
+    return not pattern.keyed and context.stand_in(data) and context.stand_in(around)
 
 
 @cache
