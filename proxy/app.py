@@ -20,6 +20,7 @@ from proxy.entry import Entries
 from proxy.firewall import Firewall
 from proxy.guards.clean import Scanners
 from proxy.identity import Identify, api_key, static
+from proxy.known import SecretsError, known_secrets
 from proxy.ledger import Ledger, LedgerError
 from proxy.protocols.head import Door
 from proxy.regimes import Ready, Regimes, scanners_of
@@ -29,6 +30,7 @@ from proxy.signature import TooMany, signature
 from proxy.state import ARGUMENTS_HASH, LEDGER_HEAD, REWRITING, StateError, StateKey, load_key, state_folder
 from proxy.telemetry import Telemetry, TelemetrySettings
 from proxy.transports.http import HttpDoor
+from redaction.known import Known
 from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
 from rules.decide import Ruleset
@@ -73,10 +75,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         )
         scans = Scans()
         stack.callback(scans.close)
-        regimes = Regimes(first, scans, settings.upstream)
+        known = _known(settings)
+        regimes = Regimes(first, scans, settings.upstream, known)
         stack.push_async_callback(regimes.close)
         entries = Entries(
-            ledger, telemetry, key.derive(ARGUMENTS_HASH), Scanner(kinds_of("standard")), settings.arguments
+            ledger, telemetry, key.derive(ARGUMENTS_HASH), Scanner(kinds_of("standard")), settings.arguments, known
         )
         firewall = Firewall(regimes.regime, entries)
         telemetry.rules(first.rules.revision, first.rules.catalog.tools)
@@ -155,6 +158,15 @@ def _ledger(settings: Settings, key: StateKey) -> Ledger:
     try:
         return Ledger.open(state_folder(settings.state) / "ledger", key.derive(LEDGER_HEAD))
     except (StateError, LedgerError) as error:
+        raise CannotRun(str(error)) from None
+
+
+def _known(settings: Settings) -> Known:
+    """Known secrets: those of the configuration, and what the sidecar itself sends to a collector."""
+    own = [value for value in settings.telemetry.headers.values() if value.startswith("env:")]
+    try:
+        return known_secrets([*settings.known_secrets, *own], os.environ)
+    except SecretsError as error:
         raise CannotRun(str(error)) from None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from types import TracebackType
 
-
 BODILESS = frozenset({204, 205, 304})
 """Statuses whose replies have no body (RFC 9110, 15)."""
 

@@ -8,6 +8,7 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from proxy.known import SOURCES
 from proxy.telemetry import TelemetrySettings
 from proxy.transports.http import HttpBounds
 from proxy.upstream import UpstreamBounds
@@ -115,6 +116,11 @@ CONFIG: Final = Form(
             Form({"arguments": Key(Choice(("off", "redacted")), "Whether Records hold redacted arguments. off")}),
             "What Records hold.",
         ),
+        "known_secrets": Key(
+            Many(Text(SOURCES, "env:NAME, file:PATH or lines:PATH")),
+            "Values that no answer may hold, however they are encoded: an environment variable, a file that is one "
+            "value, or a file with a value on each line. Paths are relative to this file.",
+        ),
         "telemetry": Key(
             Form(
                 {
@@ -169,6 +175,7 @@ class Settings:
     admin: tuple[str, int]
     admin_names: frozenset[str]
     arguments: Literal["off", "redacted"]
+    known_secrets: tuple[str, ...]
     telemetry: TelemetrySettings
     http: HttpBounds
     upstream: UpstreamBounds
@@ -206,11 +213,12 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
     settings = Settings(
         rules=folder / raw.get("rules", "rules"),
         state=folder / state.get("folder", ".toolwall"),
-        state_key=_state_key(state.get("key", ""), folder),
+        state_key=_located(state.get("key", ""), folder),
         listeners=tuple(_listener(each, taken, problems) for each in node.value["listeners"].each()),
         admin=_bind(admin, taken, problems) if admin else ADMIN,
         admin_names=frozenset(raw["admin"].get("names", ())) if admin else frozenset(),
         arguments=raw.get("ledger", {}).get("arguments", "off"),
+        known_secrets=tuple(_located(each, folder) for each in raw.get("known_secrets", ())),
         telemetry=_telemetry(raw.get("telemetry", {})),
         http=_http(bounds),
         upstream=_upstream(bounds),
@@ -221,8 +229,10 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
     return settings, problems
 
 
-def _state_key(spec: str, folder: Path) -> str:
-    return f"file:{folder / spec.removeprefix('file:')}" if spec.startswith("file:") else spec
+def _located(spec: str, folder: Path) -> str:
+    """A source of a secret; a path in it is relative to the folder."""
+    scheme, _, path = spec.partition(":")
+    return f"{scheme}:{folder / path}" if scheme in ("file", "lines") else spec
 
 
 def _bind(node: Node, taken: set[tuple[str, int]], problems: list[LoadProblem]) -> tuple[str, int]:

@@ -24,6 +24,7 @@ from proxy.model import Call, Hail, Result
 from proxy.outcomes import RETRY_SECONDS, withheld
 from proxy.record import Record
 from proxy.telemetry import Attempt, Telemetry, Trace
+from redaction.known import NOTHING, Known
 from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
 from rules.decide import Decision
@@ -40,7 +41,7 @@ class Entries:
     """Opens the Record of each call, and knows where it goes.
 
     `hash_key` keys the argument hashes, `scanner` cleans what the ledger may show, `arguments` says whether it shows
-    redacted arguments at all.
+    redacted arguments at all. `known` are secrets that nothing may show.
     """
 
     ledger: Ledger
@@ -48,10 +49,11 @@ class Entries:
     hash_key: bytes
     scanner: Scanner
     arguments: Literal["off", "redacted"] = "off"
+    known: Known = NOTHING
 
     def check_name(self, name: str) -> None:
         """Raise Refusal for a name that a caller chose and that looks like a credential: it would stand in Records."""
-        if any(finding.kind in _SECRETS for finding in self.scanner.find(name)):
+        if self.known.sees(name.encode()) or any(found.kind in _SECRETS for found in self.scanner.find(name)):
             raise Refusal(
                 "bad_request", "`Toolwall-Run` looks like a credential.", suggestion="Name runs by random ids."
             )
@@ -100,7 +102,7 @@ class Entry:
         record = self.record
         record.protocol = hail.protocol
         if hail.reason:
-            record.reason = self._entries.scanner.clean_text(hail.reason).value
+            record.reason = self._entries.scanner.clean_text(self._entries.known.text(hail.reason)).value
         self.trace = self._entries.telemetry.begin(hail.traceparent, hail.tracestate, record.started_ns)
         record.trace = self.trace.trace_id
 
@@ -136,7 +138,8 @@ class Entry:
         record.waived = dict(decision.waived)
         record.arguments_hash = self.keyed_hash(call.arguments)
         if self._entries.arguments == "redacted":
-            record.arguments = self._entries.scanner.clean_json_value(dict(call.arguments))[0]
+            shown = self._entries.known.value(dict(call.arguments))
+            record.arguments = self._entries.scanner.clean_json_value(shown)[0]
 
     def keyed_hash(self, value: Any) -> str:
         """Keyed BLAKE2b (RFC 7693) of a value's canonical JSON: equal for equal values, and not to be guessed back."""

@@ -8,9 +8,11 @@ from typing import NamedTuple
 from proxy.firewall import Firewall, Regime
 from proxy.guards import Guards
 from proxy.guards.clean import Clean, Scanners
+from proxy.guards.known import KnownSecrets
 from proxy.guards.replycontract import ReplyContract
 from proxy.scanning import Scans
 from proxy.upstream import Upstream, UpstreamBounds
+from redaction.known import NOTHING, Known
 from redaction.scanner import Scanner
 from rules.decide import Ruleset
 
@@ -34,8 +36,9 @@ def scanners_of(rules: Ruleset, known: Scanners | None = None, key: bytes = b"")
 class Regimes:
     """Puts rules in force, and lets go of those before them after their last call. Lives in one event loop."""
 
-    def __init__(self, first: Ready, scans: Scans, bounds: UpstreamBounds) -> None:
+    def __init__(self, first: Ready, scans: Scans, bounds: UpstreamBounds, known: Known = NOTHING) -> None:
         self._scans = scans
+        self._known = known
         self._bounds = bounds
         self._before: list[tuple[Regime, Upstream]] = []
         self._put(first, None)
@@ -61,7 +64,11 @@ class Regimes:
         backends = new.rules.catalog.backends
         self._ready = new
         self._upstream = Upstream(backends, self._bounds, former)
-        guards = Guards(Clean(backends, new.scanners, self._scans), ReplyContract(self._scans))
+        guards = Guards(
+            Clean(backends, new.scanners, self._scans),
+            KnownSecrets(self._known, self._scans),
+            ReplyContract(self._scans),
+        )
         self.regime = Regime(new.rules, guards, self._upstream.send)
 
     async def tend(self) -> None:

@@ -6,6 +6,7 @@ from proxy.guards import approval, intent, replycontract
 from proxy.guards.approval import approval as approval_guard
 from proxy.guards.clean import Clean
 from proxy.guards.intent import intent as intent_guard
+from proxy.guards.known import KnownSecrets
 from proxy.guards.replycontract import ReplyContract
 from proxy.guards.timeout import timeout
 from proxy.model import Call, Guard
@@ -15,12 +16,13 @@ from rules.decide import Decision
 class Guards:
     """The one list. Each guard has the shape `async (call, entry, send) -> Result` and a name for the Record."""
 
-    def __init__(self, clean: Clean, reply_contract: ReplyContract) -> None:
+    def __init__(self, clean: Clean, known: KnownSecrets, reply_contract: ReplyContract) -> None:
         self._order = (
             (approval_guard, approval.applies),
             (timeout, always),
             (intent_guard, intent.applies),
             (clean, always),
+            (known, always if known else never),
             (reply_contract, replycontract.applies),
         )
 
@@ -32,3 +34,8 @@ class Guards:
 def always(call: Call, decision: Decision) -> bool:
     """For guards that no call goes without."""
     return True
+
+
+def never(call: Call, decision: Decision) -> bool:
+    """For guards that have nothing to do in this sidecar."""
+    return False

@@ -66,6 +66,7 @@ class Clean:
         if not reply.redact:
             entry.unchecked("clean", "the contract turns cleaning off")
             result.headers.append(("toolwall-unchecked", "clean"))
+            _tell(entry, result, Counter())
             if bare:
                 await result.body.close()
             result.body = Body.of(b"") if bare else _bounded(result.body, entry, reply.most_bytes)
@@ -133,6 +134,7 @@ def _clean_headers(scanner: Scanner, headers: Headers) -> tuple[Headers, Counter
 
 
 def _tell(entry: Entry, result: Result, counts: Counter[str]) -> None:
+    counts = counts + Counter(entry.record.redactions)  # known secrets are out already
     if counts:
         entry.record.redactions = dict(sorted(counts.items()))
         said = ", ".join(f"{kind}={count}" for kind, count in entry.record.redactions.items())

@@ -97,6 +97,14 @@ class HttpDoor(web.Server):
         self._listings = Listings()
         self._calls = 0
 
+    def said(self, refusal: Refusal) -> tuple[int, list[tuple[str, str]], bytes]:
+        """The answer that says no. A contract's example may hold a known secret; the answer does not."""
+        status, headers, body = problem.reply(refusal, refusal.call_id, refusal.tool)
+        if known := self._firewall.entries.known:
+            headers = [(name, known.text(value)) for name, value in headers]
+            body = known.clean(body, problem.MEDIA_TYPE, None).value
+        return status, headers, body
+
     def __call__(self) -> RequestHandler:
         return _Connection(self, loop=self._loop, **self._kwargs)
 
@@ -199,7 +207,7 @@ class _Connection(RequestHandler):
         try:
             result = await self._server.answer(ask)
         except Refusal as refusal:
-            status, headers, body = problem.reply(refusal, refusal.call_id, refusal.tool)
+            status, headers, body = self._server.said(refusal)
             keep = keep and refusal.code not in _ENDING
             await self._send(method, status, headers, body, _connection(version, keep))
         else:

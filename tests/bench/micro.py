@@ -20,6 +20,7 @@ from proxy.entry import Entries, Entry
 from proxy.firewall import Firewall, Regime
 from proxy.guards import Guards
 from proxy.guards.clean import Clean
+from proxy.guards.known import KnownSecrets
 from proxy.guards.replycontract import ReplyContract
 from proxy.identity import static
 from proxy.ledger import Ledger
@@ -31,6 +32,7 @@ from proxy.record import Record
 from proxy.regimes import scanners_of
 from proxy.scanning import Scans
 from proxy.telemetry import Telemetry, TelemetrySettings
+from redaction.known import NOTHING
 from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
 from rules.decide import Ruleset
@@ -104,7 +106,7 @@ async def _house(folder: Path) -> AsyncIterator[House]:
     scans, scanners = Scans(), scanners_of(rules)
     scanner = Scanner(kinds_of("standard"))
     entries = Entries(ledger, telemetry, bytes(32), scanner)
-    guards = Guards(Clean(rules.catalog.backends, scanners, scans), ReplyContract(scans))
+    guards = Guards(Clean(rules.catalog.backends, scanners, scans), KnownSecrets(NOTHING, scans), ReplyContract(scans))
     try:
         yield House(rules, ledger, telemetry, scanner, Firewall(Regime(rules, guards, _answer_at_once), entries))
     finally:

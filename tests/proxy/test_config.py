@@ -45,6 +45,7 @@ telemetry:
   sample: 0.25
   service: wall
   headers: {{Authorization: env:TOKEN, X-Team: crm}}
+known_secrets: ['env:PASSWORD', 'file:one', 'lines:/run/many']
 bounds:
   most_connections: 1
   most_calls: 2
@@ -112,6 +113,7 @@ def test_everything_that_may_be_said(tmp_path: Path) -> None:
     assert settings.admin == ("127.0.0.1", 9000)
     assert settings.admin_names == {"metrics.internal"}
     assert settings.arguments == "redacted"
+    assert settings.known_secrets == ("env:PASSWORD", f"file:{tmp_path}/one", "lines:/run/many")
     assert (settings.telemetry.otlp, settings.telemetry.sample) == ("http://collector:4318/base", 0.25)
     assert settings.telemetry.service == "wall"
     assert settings.telemetry.headers == {"Authorization": "env:TOKEN", "X-Team": "crm"}

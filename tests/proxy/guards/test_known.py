@@ -1,0 +1,157 @@
+"""A canary in every encoding, sent by the backend through the real door: none comes out."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+
+import pytest
+
+from tests.redaction.test_known import TYPES, WAYS
+from tests.wire import Stage, Wall, answering, reply, staged
+
+CANARY = 'kQ7-31aZ/wU"9+é'
+PLAIN = "tok-8812aZqW"
+TOOLS = f"""
+  get: {{says: Read., call: GET /x, reply: {{redact: standard}}}}
+  raw: {{says: Read as it is., call: GET /raw, reply: {{redact: "off"}}}}
+  lax: {{says: Read., call: GET /lax, reply: {{redact: standard, on_error: pass}}}}
+  held: {{says: Read., call: GET /held, replies: {{200: {{application/json: {{type: object}}}}}}}}
+  put:
+    says: Write.
+    call: PUT /x
+    effect: write
+    input: {{type: object, properties: {{key: {{type: integer}}}}, examples: [{{key: 1}}, {{key: "{PLAIN}"}}]}}
+  typed:
+    says: Write.
+    call: POST /x
+    effect: write
+    args: {{key: {{type: string, enum: ["{PLAIN}"]}}}}
+"""
+PLACES = ["/crm/x", "/crm/raw", "/crm/lax"]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder = tmp_path_factory.mktemp("known")
+    (folder / "many").write_text(f"{CANARY}\n{PLAIN}\n")
+    config = "known_secrets: ['lines:many']\nledger: {arguments: redacted}\n"
+    with staged(folder, TOOLS, config=config) as made:
+        yield made
+
+
+def survivors(told: bytes) -> list[str]:
+    ways = {**WAYS, "raw": str}
+    return [way for way, write in ways.items() if write(CANARY).encode() in told]
+
+
+@pytest.mark.parametrize("path", PLACES)
+@pytest.mark.parametrize("media_type", TYPES)
+def test_no_answer_holds_it(stage: Stage, path: str, media_type: str) -> None:
+    async def play(w: Wall) -> None:
+        for write in WAYS.values():
+            body = TYPES[media_type](write(CANARY)).encode()
+            w.backend.answer = answering(reply(body, kind=media_type))
+            told = await w.tell("GET", path)
+            assert survivors(told.reply.raw) == []
+            if told.reply.status == 200:
+                assert told.record["redactions"]["KNOWN_SECRET"] >= 1
+                assert "KNOWN_SECRET=" in told.reply.headers["toolwall-redacted"]
+                assert "known_secrets" in told.record["checks"]
+            assert survivors(json.dumps(told.record, ensure_ascii=False).encode()) == []
+
+    stage.run(play)
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_headers_hold_it_neither(stage: Stage, path: str) -> None:
+    async def play(w: Wall) -> None:
+        for way, write in WAYS.items():
+            value = write(PLAIN)
+            w.backend.answer = answering(reply(b"{}", f"ETag: {value}", f"Link: </api/x?a={value}>; rel=next"))
+            told = await w.tell("GET", path)
+            assert value.encode() not in told.reply.raw, way
+
+    stage.run(play)
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_nor_does_what_is_compressed(stage: Stage, path: str) -> None:
+    async def play(w: Wall) -> None:
+        packed = gzip.compress(json.dumps({"a": CANARY, "b": 1}).encode())
+        w.backend.answer = answering(reply(packed, "Content-Encoding: gzip"))
+        told = await w.tell("GET", path)
+        assert told.reply.json == {"a": "<KNOWN_SECRET>", "b": 1}
+        assert "content-encoding" not in told.reply.headers
+
+    stage.run(play)
+
+
+@pytest.mark.parametrize("path", PLACES)
+@pytest.mark.parametrize("kind", ["image/png", "text/plain; charset=utf-16"])
+def test_where_it_cannot_be_taken_out_nothing_is_shown(stage: Stage, path: str, kind: str) -> None:
+    async def play(w: Wall) -> None:
+        w.backend.answer = answering(reply(b"\x89PNG\xff" + CANARY.encode(), kind=kind))
+        told = await w.tell("GET", path)
+        assert (told.reply.status, told.reply.json["code"]) == (502, "reply_refused")
+        assert survivors(told.reply.raw) == []
+
+    stage.run(play)
+
+
+def test_what_cannot_be_decoded_is_not_shown_even_where_rules_let_it_pass(stage: Stage) -> None:
+    async def play(w: Wall) -> None:
+        w.backend.answer = answering(reply(b"no gzip", "Content-Encoding: gzip"))
+        for path in PLACES:
+            assert (await w.tell("GET", path)).reply.json["code"] == "reply_refused"
+
+    stage.run(play)
+
+
+def test_other_answers_stay_byte_for_byte(stage: Stage) -> None:
+    async def play(w: Wall) -> None:
+        for body, kind in ((b'{ "n":1.10, "p":"50%25" }', "application/json"), (b"\x89PNG\xff\0", "image/png")):
+            w.backend.answer = answering(reply(body, kind=kind))
+            told = await w.tell("GET", "/crm/raw")
+            assert told.reply.body == body
+            assert "toolwall-redacted" not in told.reply.headers
+
+    stage.run(play)
+
+
+def test_a_contract_is_judged_before_and_a_refusal_holds_nothing(stage: Stage) -> None:
+    async def play(w: Wall) -> None:
+        w.backend.answer = answering(reply(json.dumps(["x", CANARY]).encode()))
+        told = await w.tell("GET", "/crm/held")
+        assert told.reply.json["code"] == "reply_refused"
+        assert survivors(told.reply.raw) == []
+
+    stage.run(play)
+
+
+def test_refusals_do_not_say_it(stage: Stage) -> None:
+    async def play(w: Wall) -> None:
+        for method, body in (("POST", b'{"key": "wrong"}'), ("PUT", b'{"key": "x"}'), ("POST", b"{}")):
+            told = await w.tell(method, "/crm/x", body)
+            assert told.reply.json["code"] == "schema_violation"
+            assert PLAIN.encode() not in told.reply.raw
+        told = await w.tell("POST", "/crm/x", b"{}")
+        assert told.reply.json["example"] == {"key": "<KNOWN_SECRET>"}
+
+    stage.run(play)
+
+
+def test_records_do_not_say_it(stage: Stage) -> None:
+    async def play(w: Wall) -> None:
+        for way in ("as it is", "hex", "base64"):
+            value = WAYS[way](PLAIN)
+            await w.tell("PUT", "/crm/x", json.dumps({"note": value}).encode(), [("Toolwall-Reason", f"use {value}")])
+            assert value.encode() not in w.ledger()
+        told = await w.tell("GET", "/crm/x", headers=[("Toolwall-Run", PLAIN)])
+        assert told.reply.json["code"] == "bad_request"
+        assert PLAIN.encode() not in w.ledger()
+        assert b64encode(PLAIN.encode()) not in w.ledger()
+
+    stage.run(play)
