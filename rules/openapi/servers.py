@@ -42,12 +42,12 @@ def server(document: Document, name: str, given: str = "") -> Server:
         url = parse_url(given)
         others = [one for one in offered if one != given][:MOST_OTHERS]
         return Server(str(url), others, addresses=_inside(url.host))
-    usable = [one for one in offered if _is_url(one)]
+    usable = [one for one in offered if _is_url(one) and not _is_nobodys(parse_url(one).host)]
     usable.sort(key=lambda one: not one.startswith("https://"))
     if usable:
         url = parse_url(usable[0])
         others = [one for one in offered if one != usable[0]][:MOST_OTHERS]
-        told = f"{url.host} is not on the public internet: name its network under `addresses`, or give --url"
+        told = f"{url.host} is not on the public internet, and calls will go there: look whether that is meant"
         return Server(str(url), others, warnings=[told] if _inside(url.host) else [])
     path = next((one for one in offered if one.startswith("/") and _is_url(f"https://a{one}")), "")
     told = "it names no server" if not offered else "its server is no address that can be called"
@@ -64,6 +64,15 @@ def _inside(host: str) -> list[str]:
         return [] if ip_address(host).is_global else [host]
     except ValueError:
         return []
+
+
+def _is_nobodys(host: str) -> bool:
+    """Whether no API can be meant: a link-local address (where clouds serve credentials), or one that is no host's."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved
 
 
 def own(value: Any) -> list[str]:

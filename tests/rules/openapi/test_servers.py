@@ -73,7 +73,7 @@ def test_the_operators_word_counts_and_the_others_are_told():
         ("https://9.9.9.9", []),
     ],
 )
-def test_a_private_address_is_opened_by_the_operator_and_never_by_a_document(url, addresses):
+def test_a_private_address_of_a_document_is_told_and_never_written_under_addresses(url, addresses):
     assert (found(url).addresses, found(url).warnings) == (addresses, [])
     at = found(servers=[{"url": url}])
     assert (at.addresses, len(at.warnings)) == ([], bool(addresses))
@@ -82,3 +82,11 @@ def test_a_private_address_is_opened_by_the_operator_and_never_by_a_document(url
 def test_servers_of_an_operation():
     assert own([{"url": "https://b.test"}, 7]) == ["https://b.test", ""]
     assert own(None) == []
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]", "0.0.0.0", "224.0.0.1", "240.0.0.1", "[::]"])
+def test_an_address_where_no_api_is_comes_from_no_document(host):
+    at = found(servers=[{"url": f"http://{host}/latest"}])
+    assert at.is_placeholder
+    assert at.url.endswith(".invalid")
+    assert found(servers=[{"url": f"http://{host}"}, {"url": "https://a.example"}]).url == "https://a.example"
