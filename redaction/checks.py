@@ -7,7 +7,6 @@ none, fewer than given where the pattern took too much.
 import base64
 import binascii
 import json
-import re
 from ipaddress import AddressValueError, IPv6Address
 from itertools import islice
 
@@ -55,19 +54,6 @@ _IBAN_LENGTHS = {
 
 _IBAN_DIGITS = {ord("A") + n: str(10 + n) for n in range(26)}
 
-# Country calling codes (ITU-T E.164, list of assigned codes) of two and three digits; 1 and 7 stand alone.
-_CALLING = (
-    "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86 90 "
-    "91 92 93 94 95 98 211 212 213 216 218 220 221 222 223 224 225 226 227 228 229 230 231 232 233 234 235 236 237 238 "
-    "239 240 241 242 243 244 245 246 247 248 249 250 251 252 253 254 255 256 257 258 260 261 262 263 264 265 266 267 "
-    "268 269 290 291 297 298 299 350 351 352 353 354 355 356 357 358 359 370 371 372 373 374 375 376 377 378 379 380 "
-    "381 382 383 385 386 387 389 420 421 423 500 501 502 503 504 505 506 507 508 509 590 591 592 593 594 595 596 597 "
-    "598 599 670 672 673 674 675 676 677 678 679 680 681 682 683 685 686 687 688 689 690 691 692 800 808 850 852 853 "
-    "855 856 870 878 880 881 882 883 886 888 960 961 962 963 964 965 966 967 968 970 971 972 973 974 975 976 977 979 "
-    "992 993 994 995 996 998"
-)
-_CALLING_CODES = frozenset(_CALLING.split())
-
 # Last labels that are file or unit endings and no top-level domain: `icon@2x.png`, `getty@tty1.service`.
 _ENDINGS = (
     "avif bmp bz css csv cfg conf device dll ejs exe gif gz html ico ini jar jpeg jpg js json jsx lock log mount path "
@@ -75,11 +61,6 @@ _ENDINGS = (
     "yml"
 )
 _NO_DOMAIN = frozenset(_ENDINGS.split())
-_EXTENSION = re.compile(r"[ ,]*(?:x|ext).*", re.IGNORECASE)
-_DATE = re.compile(
-    r"(?:19|20)\d\d([-/. ]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])"
-    r"|(?:0?[1-9]|[12]\d|3[01])[-/.]\d\d?[-/.](?:19|20)\d\d"
-)
 
 
 def digits(value: str) -> str:
@@ -176,31 +157,6 @@ def email(value: str) -> int:
     if len(domain) > 63 and max(map(len, domain.split("."))) > 63:
         return 0
     return len(value) if domain.rpartition(".")[2].lower() not in _NO_DOMAIN else 0
-
-
-def international(value: str) -> int:
-    """A telephone number in international form (ITU-T E.164): an assigned calling code and a length that it uses."""
-    number = digits(_without_extension(value))
-    if len(set(number)) < 3:
-        return 0
-    if number[0] == "1":  # North America (NANP): an area begins with 2 to 9
-        return len(value) if len(number) == 11 and number[1] > "1" else 0
-    if number[0] == "7":  # Russia and Kazakhstan
-        return len(value) if len(number) == 11 else 0
-    code = 2 if number[:2] in _CALLING_CODES else 3
-    return len(value) if number[:code] in _CALLING_CODES and 11 - code <= len(number) <= 15 else 0
-
-
-def national(value: str) -> int:
-    """A telephone number without its country: 7 to 15 digits that are no date."""
-    if ("19" in value or "20" in value) and _DATE.search(value):
-        return 0
-    number = digits(_without_extension(value))
-    return len(value) if 7 <= len(number) <= 15 and len(set(number)) > 2 else 0
-
-
-def _without_extension(value: str) -> str:
-    return _EXTENSION.sub("", value) if "x" in value.lower() else value
 
 
 def pem(value: str) -> int:

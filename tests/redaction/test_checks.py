@@ -122,23 +122,6 @@ def test_no_email(value: str) -> None:
     assert checks.email(value) == 0
 
 
-@pytest.mark.parametrize("value", ["+999 1234567", "+1", "+1111111111", "+49 30 12", "+49 1234567890123456"])
-def test_no_international_number(value: str) -> None:
-    assert checks.international(value) == 0
-
-
-def test_an_extension_is_no_part_of_the_number() -> None:
-    assert checks.international("+1 415 555 0132 ext. 99999") == len("+1 415 555 0132 ext. 99999")
-    assert checks.national("555-0132x4587") == len("555-0132x4587")
-
-
-@pytest.mark.parametrize(
-    "value", ["2024-05-01", "20240501", "01.05.2024", "2024-05-01 12 30", "123456", "1111111", "1" * 16]
-)
-def test_a_date_or_a_count_is_no_telephone_number(value: str) -> None:
-    assert checks.national(value) == 0
-
-
 def test_a_pem_block_needs_a_body() -> None:
     begin, end = "-----BEGIN " + "PRIVATE KEY-----", "-----END " + "PRIVATE KEY-----"
     whole = f"{begin}\n{'Ab1+' * 16}\n{end}"

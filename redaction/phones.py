@@ -1,0 +1,84 @@
+"""Telephone numbers: international ones as libphonenumber's metadata knows them, national ones by their length.
+
+`phones.json` holds the ranges of each calling code; `tests/redaction/phone_ranges.py` writes it.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import re2
+
+from redaction.checks import digits
+
+_EXTENSION = re.compile(r"[ ,]*(?:x|ext).*", re.IGNORECASE)
+_DATE = re.compile(
+    r"(?:19|20)\d\d([-/. ]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])"
+    r"|(?:0?[1-9]|[12]\d|3[01])[-/.]\d\d?[-/.](?:19|20)\d\d"
+)
+_RANGES: dict[str, tuple[str, list[int]]] = json.loads(Path(__file__).with_name("phones.json").read_text("utf-8"))[
+    "ranges"
+]
+# Within a country a zero stands in front, and is often left standing: +44 (0)20 ...
+_TRUNK = re.compile(r"\(0\)")
+# Groups as people write them; a form for which a number need not be in use, for many write those that never are.
+_GROUPS = re.compile(r"\d[ .\-/()]+\d")
+# As many digits behind a plus sign are nothing else, so that a range newer than the metadata is not passed over.
+_SURELY = 11
+
+
+def international(value: str) -> int:
+    """A telephone number in international form (ITU-T E.164).
+
+    One in use; one of a length that its country uses, if it is long; one of fitting length that is written in groups.
+    """
+    written = _without_extension(value)
+    number = digits(_TRUNK.sub("", written))
+    code = _calling_code(number)
+    if not code or len(set(number)) < 3:
+        return 0
+    rest = number[len(code) :]
+    if _in_use(code)(rest) or (len(number) >= _SURELY and len(rest) in _RANGES[code][1]):
+        return len(value)
+    return len(value) if _GROUPS.search(written) and _fits(code, number) else 0
+
+
+def _calling_code(number: str) -> str:
+    """The calling code that a number begins with, empty where none does. No code begins another (E.164)."""
+    return next((number[:size] for size in (1, 2, 3) if number[:size] in _RANGES), "")
+
+
+def _fits(code: str, number: str) -> bool:
+    if code in ("1", "7"):  # North America, Russia and Kazakhstan
+        return len(number) == 11
+    return 11 - len(code) <= len(number) <= 15
+
+
+@cache
+def _in_use(code: str) -> Callable[[str], object]:
+    """Whether a national significant number of this calling code is in use."""
+    fits: Callable[[str], object] = re2.compile(_RANGES[code][0]).fullmatch
+    return fits
+
+
+def national(value: str) -> int:
+    """A telephone number without its country: 7 to 15 digits that are no date."""
+    return _national(value, 7)
+
+
+def spoken(value: str) -> int:
+    """A telephone number in groups without its country: 6 to 13 digits that are no date."""
+    return _national(value, 6, 13)
+
+
+def _national(value: str, least: int, most: int = 15) -> int:
+    if ("19" in value or "20" in value) and _DATE.search(value):
+        return 0
+    number = digits(_without_extension(value))
+    return len(value) if least <= len(number) <= most and len(set(number)) > 2 else 0
+
+
+def _without_extension(value: str) -> str:
+    return _EXTENSION.sub("", value) if "x" in value.lower() else value
