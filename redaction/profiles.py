@@ -25,14 +25,16 @@ def _family(prefix: str) -> frozenset[str]:
 
 
 def _profiles() -> Iterator[tuple[str, tuple[str, ...]]]:
+    # What only the words before it tell is a guess: asked for by name, by `secrets` or by `strict`.
     secrets, every = _family("secrets"), _family("")
-    standard = secrets | set(_PERSONAL)
+    sure = secrets - _family("secrets_guessed")
+    standard = sure | set(_PERSONAL)
     yield "off", ()
     yield "secrets", tuple(sorted(secrets))
     yield "standard", tuple(sorted(standard))
     yield "strict", tuple(sorted(every))
     yield "medical", tuple(sorted(every & (standard | set(_MEDICAL))))
-    yield "payment", tuple(sorted(every & (secrets | set(_PAYMENT))))
+    yield "payment", tuple(sorted(every & (sure | set(_PAYMENT))))
 
 
 PROFILES: Mapping[str, tuple[str, ...]] = MappingProxyType(dict(_profiles()))
