@@ -1,5 +1,6 @@
 import pytest
 
+from redaction.detector import FOLDER, load
 from redaction.profiles import PROFILES, UnknownKind, kinds_of, own_kinds
 
 
@@ -15,9 +16,12 @@ def test_standard_holds_what_can_be_told_and_not_what_agents_work_with() -> None
     assert not {"IP_ADDRESS", "DATE_TIME", "URL", "US_DRIVER_LICENSE", "US_BANK_NUMBER"} & kinds_of("standard")
 
 
-def test_every_profile_but_off_holds_the_secrets_and_strict_holds_every_profile() -> None:
+def test_every_profile_but_off_holds_the_sure_secrets_and_strict_holds_every_profile() -> None:
+    guesses = {"GENERIC_SECRET", "GENERIC_PASSWORD"}
     for name in set(PROFILES) - {"off"}:
-        assert kinds_of("secrets") <= kinds_of(name) <= kinds_of("strict")
+        assert kinds_of("secrets") - guesses <= kinds_of(name) <= kinds_of("strict")
+    assert guesses <= kinds_of("secrets") & kinds_of("strict")
+    assert not guesses & kinds_of("standard")
 
 
 def test_medical_and_payment_hold_what_they_are_for() -> None:
@@ -58,5 +62,5 @@ def test_an_entity_of_presidio_is_known() -> None:
 
 
 def test_an_entity_that_needs_a_language_model_is_not() -> None:
-    with pytest.raises(UnknownKind, match="PERSON"):
-        kinds_of(["PERSON"])
+    with pytest.raises(UnknownKind, match="NRP"):
+        kinds_of(["NRP"])
