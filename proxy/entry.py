@@ -138,8 +138,18 @@ class Entry:
         record.waived = dict(decision.waived)
         record.arguments_hash = self.keyed_hash(call.arguments)
         if self._entries.arguments == "redacted":
-            shown = self._entries.known.value(dict(call.arguments))
-            record.arguments = self._entries.scanner.clean_json_value(shown)[0]
+            record.arguments = self._shown(call)
+
+    def masked(self, call: Call) -> None:
+        """The arguments are sent otherwise than they came: the Record tells of those that are sent."""
+        record = self.record
+        record.arguments_hash = self.keyed_hash(call.arguments)
+        record.notes.append("arguments were masked")
+        if self._entries.arguments == "redacted":
+            record.arguments = self._shown(call)
+
+    def _shown(self, call: Call) -> Any:
+        return self._entries.scanner.clean_json_value(self._entries.known.value(dict(call.arguments)))[0]
 
     def keyed_hash(self, value: Any) -> str:
         """Keyed BLAKE2b (RFC 7693) of a value's canonical JSON: equal for equal values, and not to be guessed back."""

@@ -25,6 +25,7 @@ CODES: dict[str, Code] = {
     "denied": Code(403, "never", "This call is not allowed."),
     "too_large": Code(413, "after_fix", "The request is larger than allowed."),
     "schema_violation": Code(422, "after_fix", "The arguments do not fit the tool's contract."),
+    "unsafe_argument": Code(422, "after_fix", "An argument holds what may not be sent."),
     "approval_pending": Code(428, "after_approval", "A human has to approve this call."),
     "limit_reached": Code(429, "after_delay", "Too many calls are under way."),
     "upstream_unreachable": Code(502, "after_delay", "The backend could not be reached."),

@@ -9,10 +9,13 @@ from proxy.firewall import Firewall, Regime
 from proxy.guards import Guards
 from proxy.guards.clean import Clean, Scanners
 from proxy.guards.known import KnownSecrets
+from proxy.guards.outgoing import Outgoing
 from proxy.guards.replycontract import ReplyContract
+from proxy.protocols.masking import masked
 from proxy.scanning import Scans
 from proxy.upstream import Upstream, UpstreamBounds
 from redaction.known import NOTHING, Known
+from redaction.rewriting import NO_WAYS
 from redaction.scanner import Scanner
 from rules.decide import Ruleset
 
@@ -29,7 +32,9 @@ def scanners_of(rules: Ruleset, known: Scanners | None = None, key: bytes = b"")
 
     `key` is what some ways to rewrite need.
     """
-    wanted = {tool.reply.cleaning for tool in rules.catalog.tools.values() if tool.reply.redact}
+    tools = rules.catalog.tools.values()
+    wanted = {tool.reply.cleaning for tool in tools if tool.reply.redact}
+    wanted |= {(tool.outgoing.kinds, NO_WAYS) for tool in tools if tool.outgoing.kinds}
     return {each: (known or {}).get(each) or Scanner(*each, key) for each in wanted}
 
 
@@ -68,6 +73,7 @@ class Regimes:
             Clean(backends, new.scanners, self._scans),
             KnownSecrets(self._known, self._scans),
             ReplyContract(self._scans),
+            Outgoing(new.scanners, self._known, masked, self._scans),
         )
         self.regime = Regime(new.rules, guards, self._upstream.send)
 

@@ -16,6 +16,8 @@ from redaction.profiles import UnknownKind, kinds_of
 from redaction.rewriting import NO_WAYS, Ways
 from rules.dialects import Flaw
 from rules.documents import BadSchema, Documents, Folder
+from rules.outgoing import DEFAULT as NOTHING_SAID
+from rules.outgoing import Outgoing, read_outgoing
 from rules.placing import Placed, is_credential_name, place
 from rules.problems import closest
 from rules.replies import Replies, Shape, read_replies
@@ -150,7 +152,16 @@ def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Folder) ->
     if len(loaded.problems) > before:
         return None
     made = _make(root, short, node, (method, path), contract, placed, effect, reply)
-    return replace(made, replies=replies, credentials=loaded.credentials, picked_by=pick)
+    outgoing = _outgoing(loaded, node.get("outgoing") or root.get("outgoing"))
+    return replace(made, replies=replies, credentials=loaded.credentials, picked_by=pick, outgoing=outgoing)
+
+
+def _outgoing(loaded: Loaded, node: Node | None) -> Outgoing:
+    if node is None:
+        return NOTHING_SAID
+    outgoing, problems = read_outgoing(node)
+    loaded.problems += [each for each in problems if each not in loaded.problems]  # each tool reads its backend's anew
+    return outgoing
 
 
 def _pick(loaded: Loaded, node: Node | None, placed: Placed) -> Pick | None:

@@ -61,6 +61,14 @@ REPLY: Final = Form(
     },
     later=frozenset({"keep", "most", "check"}),
 )
+_KINDS: Final = Many(Text(), or_one=True)
+OUTGOING: Final = Form(
+    {
+        "refuse": Key(_KINDS, "Profiles or kinds of findings for which a call is refused."),
+        "mask": Key(_KINDS, "Profiles or kinds that are replaced by their kind before the call is sent."),
+        "allow": Key(_KINDS, "Kinds that may be sent although a profile under refuse or mask has them."),
+    }
+)
 STATUS: Final = r"^([1-5][0-9]{2}|[1-5]XX|default)$"
 MEDIA_TYPE: Final = r"^[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}$|^[A-Za-z0-9-]{1,127}/\*$|^\*/\*$"
 REPLIES: Final = Table(
@@ -143,6 +151,7 @@ TOOL: Final = Form(
         "guessed": Key(Flag(), "The effect was guessed on import; delete this line when somebody looked at it."),
         "timeout": Key(_Duration, "How long the backend may take."),
         "reply": Key(REPLY, "How answers are checked and cleaned."),
+        "outgoing": Key(OUTGOING, "What its arguments may not hold."),
         "replies": Key(
             Table(REPLIES, STATUS, "a status such as 200, a class such as 4XX, or default"),
             "What answers look like: a JSON Schema by status and media type.",
@@ -162,6 +171,9 @@ BACKEND: Final = Form(
         "credential": Key(Many(CREDENTIAL, or_one=True), "Where the API wants the caller's credential."),
         "timeout": Key(_Duration, "How long this backend's tools may take, unless they say otherwise."),
         "reply": Key(REPLY, "How answers of this backend's tools are treated, unless they say otherwise."),
+        "outgoing": Key(
+            OUTGOING, "What the arguments of this backend's tools may not hold, unless they say otherwise."
+        ),
         "tools": Key(Table(TOOL, NAME, _NAME_LIKE), "The tools, by name.", required=True),
     },
     later=frozenset({"limit", "breaker", "retry", "cache", "proxy"}),

@@ -9,6 +9,8 @@ from typing import Literal
 
 from redaction.rewriting import NO_WAYS, Ways
 from rules.kinds import TEXT, Kind
+from rules.outgoing import DEFAULT as NOTHING_SAID
+from rules.outgoing import Outgoing
 from rules.replies import Replies
 from rules.schema import Contract
 from rules.template import MOST_SEGMENTS, Segment, parse
@@ -104,7 +106,7 @@ class Tool:
     one that is a form, and `body_rest` what its other names hold. `credentials` are where the caller's own credential
     travels. `guessed`: nobody has looked at the effect yet. `hash` names the exact contract. `file` and `line` say
     where it was written. `replies` is what answers look like, where that is declared. `picked_by` tells it from
-    other tools with the same call.
+    other tools with the same call. `outgoing` is what its arguments may not hold.
     """
 
     name: str
@@ -131,6 +133,7 @@ class Tool:
     line: int = 0
     replies: Replies | None = field(default=None, compare=False)
     picked_by: Pick | None = None
+    outgoing: Outgoing = NOTHING_SAID
     headers: frozenset[str] = field(init=False)
     """The headers that are arguments, in lower case."""
 

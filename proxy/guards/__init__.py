@@ -7,6 +7,7 @@ from proxy.guards.approval import approval as approval_guard
 from proxy.guards.clean import Clean
 from proxy.guards.intent import intent as intent_guard
 from proxy.guards.known import KnownSecrets
+from proxy.guards.outgoing import Outgoing
 from proxy.guards.replycontract import ReplyContract
 from proxy.guards.timeout import timeout
 from proxy.model import Call, Guard
@@ -16,8 +17,10 @@ from rules.decide import Decision
 class Guards:
     """The one list. Each guard has the shape `async (call, entry, send) -> Result` and a name for the Record."""
 
-    def __init__(self, clean: Clean, known: KnownSecrets, reply_contract: ReplyContract) -> None:
+    def __init__(self, clean: Clean, known: KnownSecrets, reply_contract: ReplyContract, outgoing: Outgoing) -> None:
         self._order = (
+            # Before an approval: what cannot be sent bothers nobody, and what is approved is what is sent.
+            (outgoing, outgoing.applies),
             (approval_guard, approval.applies),
             (timeout, always),
             (intent_guard, intent.applies),

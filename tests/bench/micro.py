@@ -21,12 +21,14 @@ from proxy.firewall import Firewall, Regime
 from proxy.guards import Guards
 from proxy.guards.clean import Clean
 from proxy.guards.known import KnownSecrets
+from proxy.guards.outgoing import Outgoing
 from proxy.guards.replycontract import ReplyContract
 from proxy.identity import static
 from proxy.ledger import Ledger
 from proxy.model import Call, Result
 from proxy.protocols import strictjson
 from proxy.protocols.head import Door
+from proxy.protocols.masking import masked
 from proxy.protocols.rest import Greetings, RestAsk
 from proxy.record import Record
 from proxy.regimes import scanners_of
@@ -106,7 +108,12 @@ async def _house(folder: Path) -> AsyncIterator[House]:
     scans, scanners = Scans(), scanners_of(rules)
     scanner = Scanner(kinds_of("standard"))
     entries = Entries(ledger, telemetry, bytes(32), scanner)
-    guards = Guards(Clean(rules.catalog.backends, scanners, scans), KnownSecrets(NOTHING, scans), ReplyContract(scans))
+    guards = Guards(
+        Clean(rules.catalog.backends, scanners, scans),
+        KnownSecrets(NOTHING, scans),
+        ReplyContract(scans),
+        Outgoing({}, NOTHING, masked, scans),
+    )
     try:
         yield House(rules, ledger, telemetry, scanner, Firewall(Regime(rules, guards, _answer_at_once), entries))
     finally:

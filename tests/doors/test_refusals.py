@@ -25,6 +25,7 @@ TABLE = {
     "schema_violation": (422, "after_fix"),
     "approval_pending": (428, "after_approval"),
     "limit_reached": (429, "after_delay"),
+    "unsafe_argument": (422, "after_fix"),
     "upstream_unreachable": (502, "after_delay"),
     "reply_refused": (502, "never"),
     "timeout": (504, "after_delay"),
