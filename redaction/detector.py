@@ -7,10 +7,13 @@ A family of patterns is one file `detectors/NAME.toml`, each pattern a block of 
     kind = "CREDIT_CARD"
     says = "A payment card number." # what it is, after which document
     regex = '\\b(4\\d{15})\\b'        # RE2 syntax; group 1, if there is one, is the finding
-    gate = '[0-9]'                  # optional: a simpler expression that stands inside whatever is found
+    gate = '[0-9]'                  # optional: a simpler expression that stands inside whatever the regex matches
     check = "card"                  # optional: a function of `redaction.checks`
     context = ["card", "visa"]      # optional: one of these words must stand close by, or end the key in JSON
     unless = ["version"]            # optional: none of these words may stand just before, or end the key
+    keyed = true                    # optional: only the key in JSON counts as context, not the words close by
+    entropy = 3.0                   # optional: the least of Shannon's entropy, in bits a character
+    stop = ["example"]              # optional: nothing that holds one of these, in any case, is a finding
     numbers = true                  # optional: also look at JSON numbers
     score = 0.9                     # optional, 0 to 1; which of two overlapping findings names the kind
     yes = ["{digit:4} ..."]         # found in each, no = found in none; `{alnum:36}` is filled with random characters
@@ -56,6 +59,9 @@ class Pattern:
     check: str = ""
     context: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
+    keyed: bool = False
+    entropy: float = 0.0
+    stop: tuple[str, ...] = ()
     numbers: bool = False
     score: float = 0.9
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import re2
 
-from redaction import checks
 from redaction.detector import Pattern
 from redaction.finding import Finding, resolve
+from redaction.judge import judge
 from redaction.linear import ANYWHERE, Expression, options
 from redaction.scout import Scout
 from redaction.words import KEYS_KEPT, Words
@@ -93,7 +93,8 @@ class _Matcher:
         self._kind, self._name = pattern.kind, pattern.name
         self._regex = Expression(pattern.regex)
         self._group = min(1, re2.compile(pattern.regex).groups)
-        self._check: Callable[[str], int] = getattr(checks, pattern.check) if pattern.check else len
+        self._check = judge(pattern)
+        self._keyed = pattern.keyed
         self._plain = not pattern.context and not pattern.unless
         self._context = Words(pattern.context) if pattern.context else None
         self._unless = Words(pattern.unless) if pattern.unless else None
@@ -106,7 +107,7 @@ class _Matcher:
             if self._unless and self._unless.end(name):
                 return
             context = None if self._context and self._context.end(name) else self._context
-            if context and not context.stand_in(data):
+            if context and (self._keyed or not context.stand_in(data)):
                 return
         at, size, search, group = 0, len(data), self._regex.on(data), self._group
         while at < size:

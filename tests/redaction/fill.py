@@ -8,6 +8,7 @@ SETS = {
     "alnum": string.ascii_letters + string.digits,
     "alpha": string.ascii_letters,
     "lower": string.ascii_lowercase,
+    "low": string.ascii_lowercase + string.digits,
     "upper": string.ascii_uppercase + string.digits,
     "digit": string.digits,
     "digit1": "123456789",

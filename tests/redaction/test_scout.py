@@ -73,9 +73,9 @@ def test_without_patterns_it_points_nowhere() -> None:
 
 
 @pytest.mark.parametrize("pattern", [each for each in all_patterns() if each.gate], ids=lambda each: each.name)
-def test_a_gate_stands_in_whatever_its_pattern_finds(pattern: Pattern) -> None:
+def test_a_gate_stands_in_whatever_its_pattern_matches(pattern: Pattern) -> None:
     gate, regex = matcher(pattern.gate), matcher(pattern.regex)
     for seed in range(20):
         for example in (fill(each, seed).encode() for each in pattern.yes):
-            start, end = regex(ANYWHERE, example, 0, len(example))[-1]
+            start, end = regex(ANYWHERE, example, 0, len(example))[0]
             assert gate(ANYWHERE, example[start:end], 0, end - start)[0] >= (0, 0)

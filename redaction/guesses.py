@@ -1,0 +1,85 @@
+"""Rules that tell a secret from what else stands behind `token =` or `password:`: templates, calls, names, examples."""
+
+import base64
+import binascii
+import re
+
+from redaction.entropy import entropy
+
+# Read from a variable, a template or a place-holder: `${TOKEN}`, `{{ token }}`, `<your key>`, `%(token)s`, `$TOKEN`.
+_TEMPLATE = re.compile(r"\$\{|\$\(|\{\{|\}\}|^\{|^<|^\$[A-Za-z_]|%[({%]|^%[A-Z_]+%$|%s|\[\[|^@[A-Za-z]|^#\{|^!(?:ref|env|secret)")
+# `os.getenv(`, `process.env.TOKEN`, `settings.password`, `get_token()`, `self->key`, `user['password']`.
+_CODE = re.compile(r"^[A-Za-z_]\w*(?:(?:\.|->|::)[A-Za-z_]\w*)+[;,]?$|^[A-Za-z_][\w.]*[(\[]|^(?:self|this|req|env|process)\.")
+_WORDS = (
+    "example", "placeholder", "changeme", "change_me", "your_", "your-", "yourpass", "redacted", "dummy", "xxxx", "****",
+    "....", "<password", "undefined", "fixme", "todo",
+)  # fmt: skip
+_NO_VALUE = frozenset(
+    "true false null none nil yes no on off string str bytes int integer number boolean bool optional required any "
+    "hidden secret password passwd pass pwd token key value text field default empty input type object unknown "
+    "enabled disabled basic bearer oauth ldap plain username user login name email confirm confirmation reset forgot "
+    "admin_password user_password new_password old_password".split()
+)
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_PATH = re.compile(r"^(?:[A-Za-z]:)?[./~\\]*(?:[\w.\-]+[/\\]){2,}|://|^[\w\-./]+\.(?:pem|key|crt|json|ya?ml|txt|py|js|ts|go|java|md|html|p12|jks)$")
+_VERSION = re.compile(r"^v?\d+(?:[.\-_:]\d+)+(?:[.\-+][A-Za-z0-9.]+)?$|^\d{4}-\d\d-\d\d")
+_WORDY = re.compile(r"^[A-Za-z]+(?:[-_.:][A-Za-z]+)*\d{0,2}$")
+_DIGIT = re.compile(r"\d")
+_RUN = re.compile(r"^(?:[a-z]{20,}|[A-Z]{20,})$")  # longer than words are
+_SHORT = 16
+
+
+def opaque(value: str) -> int:
+    """What looks made by chance: at least ten characters, letters with digits, no path, version, word or template."""
+    value_is_none = (
+        len(value) < 10
+        or _placeholder(value)
+        or _VERSION.search(value)
+        or (_PATH.search(value) and entropy(value) < 4.2)
+        or (_WORDY.search(value) and not _RUN.search(value))
+    )
+    if value_is_none or not (_DIGIT.search(value) or _RUN.search(value)) or entropy(value) < _least(value):
+        return 0
+    return len(value)
+
+
+def _least(value: str) -> float:
+    return 2.5 if len(value) < _SHORT else 3.0
+
+
+def random(value: str) -> int:
+    """The same, longer and surer, for where only a word stands before and no sign that it is assigned."""
+    if len(value) < _SHORT or not re.search("[A-Za-z]", value) or entropy(value) < 3.0:
+        return 0
+    return opaque(value)
+
+
+def password(value: str) -> int:
+    """What somebody chose: no template, no piece of code, no word that names the field instead of filling it."""
+    if _placeholder(value) or value.lower().strip("\"'`:;,.") in _NO_VALUE or len(set(value)) < 2:
+        return 0
+    return len(value)
+
+
+def password_in_address(value: str) -> int:
+    """The same where a whole address may be a template: braces stand for what is filled in."""
+    return 0 if _TEMPLATE.search(value) or value[0] in "{$<%*[" or not value.strip("*xX.") else len(value)
+
+
+def odd_password(value: str) -> int:
+    """A password that holds more than letters, for where prose may stand as well."""
+    return password(value) if re.search(r"[^A-Za-z.,:;!?'’\-]", value.rstrip(".,:;!?)")) else 0
+
+
+def basic(value: str) -> int:
+    """Credentials of HTTP Basic authentication (RFC 7617): base64 of a name, a colon and a password."""
+    try:
+        plain = base64.b64decode(value + "=" * (-len(value) % 4), validate=True).decode()
+    except (ValueError, binascii.Error):
+        return 0
+    return len(value) if ":" in plain.strip() and plain.isprintable() else 0
+
+
+def _placeholder(value: str) -> bool:
+    lower = value.lower()
+    return bool(_TEMPLATE.search(value) or _CODE.search(value)) or any(word in lower for word in _WORDS)
