@@ -14,6 +14,7 @@ from redaction.finding import Finding, resolve
 from redaction.rewriting import NO_WAYS, Rewriting, Ways
 from redaction.search import Hit, search, search_text
 from redaction.unwrap import FORM, MARKUP, PLAIN, Escaping, unwrap
+from redaction.window import Edit
 
 T = TypeVar("T")
 
@@ -187,6 +188,11 @@ class Scanner:
         written = ((f, self._rewriting.text(f.kind, flat.text[f.start : f.end])) for f in found)
         edits = ((flat.outer(f.start), flat.outer(f.end), escaping.write(new)) for f, new in written)
         return Cleaned(operators.splice(text, edits), Counter(f.kind for f in found))
+
+    def edits(self, text: str) -> list[Edit]:
+        """What is to be replaced in plain text, in order. Raises Unreadable."""
+        write = self._rewriting.text
+        return [Edit(f.start, f.end, write(f.kind, text[f.start : f.end]), f.kind) for f in self.find(text)]
 
     def _clean_value(self, value: Any, key: str, counts: Counter[str], depth: int) -> Any:
         if depth < 0:

@@ -1,0 +1,181 @@
+"""Messages of a stream, one JSON value or text each, where a longer text may be handed over in fragments.
+
+Language models send their answers so: `{"delta": {"content": "ana@"}}`, then `{"delta": {"content": "example.org"}}`.
+Such fragments are read as the one text that they make, and each message waits until its part of it is decided on.
+"""
+
+import re
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Literal, NamedTuple
+
+import orjson
+
+from redaction import walk
+from redaction.operators import splice
+from redaction.scanner import Scanner, Unreadable
+from redaction.unwrap import JSON, unwrap
+from redaction.window import Edit, Window
+
+When = Literal["flow", "pause", "close"]
+Write = Callable[[str | None], bytes]
+
+# Where fragments stand: the delta of OpenAI, Anthropic and Cohere, completions, Gemini, Ollama, TGI.
+_PLACE: Final = re.compile(
+    r"(?:.*/)?delta(?:/.*)?|/choices/\d+/text|/candidates/\d+/content/parts/\d+/text"
+    r"|/message/content|/response|/completion|/token/text"
+)
+_MAYBE: Final = re.compile(r'"(?:delta|choices|candidates|message|response|completion|token)"[ \t\r\n]*:')
+_LABELS: Final = frozenset({"type", "role", "stop_reason", "stop_sequence", "finish_reason", "id", "name", "object"})
+# What tells apart the texts of one stream, besides the place.
+_TELLING: Final = ("index", "output_index", "content_index", "item_id")
+_IN_JSON: Final = ("/arguments", "/partial_json")  # the fragments make a JSON text
+_MOST_TEXTS: Final = 64
+
+
+class _Text:
+    """A text that comes in fragments."""
+
+    def __init__(self, find: Callable[[str], list[Edit]]) -> None:
+        self.window = Window(find)
+        self.edits: list[Edit] = []
+
+    def decide(self, when: When) -> None:
+        self.edits += getattr(self.window, when)()[1]
+
+    def between(self, start: int, end: int) -> list[Edit]:
+        """The edits that touch a fragment; those before it are forgotten, for fragments are asked for in order."""
+        self.edits = [edit for edit in self.edits if edit.end > start]
+        return [edit for edit in self.edits if edit.start < end]
+
+
+class _Fragment(NamedTuple):
+    """A string of a message, by its place in the message, and its place in its text."""
+
+    start: int
+    end: int
+    text: _Text
+    first: int
+    last: int
+
+
+class _Message(NamedTuple):
+    data: str
+    write: Write
+    fragments: list[_Fragment]
+
+
+class Messages:
+    """Cleans messages in order. With `passes`, one that cannot be checked is given out as it is, and `faults` says why.
+    With `json`, each that is not blank must be JSON.
+
+    A message's `write` makes the bytes that go out, of the new data, or of None where it stays as it was.
+    """
+
+    def __init__(self, scanner: Scanner, passes: bool, json: bool = False) -> None:
+        self.counts: Counter[str] = Counter()
+        self.faults: list[str] = []
+        self.size = 0
+        """Characters that wait."""
+        self._scanner = scanner
+        self._passes = passes
+        self._json = json
+        self._queue: deque[_Message] = deque()
+        self._texts: dict[str, _Text] = {}
+
+    def put(self, data: str, write: Write) -> Iterator[bytes]:
+        """One more message; gives what is ready. Raises Unreadable."""
+        self._queue.append(_Message(data, write, self._fragments(data)))
+        self.size += len(data)
+        return self.give("flow")
+
+    def give(self, when: When) -> Iterator[bytes]:
+        """What is ready by now."""
+        for text in self._texts.values():
+            text.decide(when)
+        while self._queue and all(each.last <= each.text.window.done for each in self._queue[0].fragments):
+            message = self._queue.popleft()
+            self.size -= len(message.data)
+            yield message.write(self._cleaned(message))
+
+    def _cleaned(self, message: _Message) -> str | None:
+        try:
+            new = self._clean(splice(message.data, self._joined(message)))
+        except Unreadable as fault:
+            if not self._passes:
+                raise
+            self.faults.append(str(fault))
+            return None
+        return None if new == message.data else new
+
+    def _joined(self, message: _Message) -> Iterator[tuple[int, int, str]]:
+        for each in message.fragments:
+            edits = each.text.between(each.first, each.last)
+            if not edits:
+                continue
+            plain = unwrap(message.data[each.start : each.end], JSON).text
+            # What goes over several fragments is written into the first of them.
+            news = [(edit, edit.new if edit.start >= each.first else "") for edit in edits]
+            self.counts.update(edit.kind for edit in edits if edit.start >= each.first)
+            parts = [(max(0, e.start - each.first), min(len(plain), e.end - each.first), new) for e, new in news]
+            yield each.start, each.end, orjson.dumps(splice(plain, parts)).decode()[1:-1]
+
+    def _clean(self, data: str) -> str:
+        if (self._json and data.strip()) or _is_json(data):
+            cleaned = self._scanner.clean_json(data)
+        else:
+            cleaned = self._scanner.clean_text(data)
+        self.counts.update(cleaned.counts)
+        return cleaned.value
+
+    def _fragments(self, data: str) -> list[_Fragment]:
+        value = _object(data) if _MAYBE.search(data) else None
+        if value is None:
+            return []
+        telling = "|".join(f"{name}={value[name]}" for name in _TELLING if isinstance(value.get(name), str | int))
+        leaves = {leaf.start: leaf for leaf in walk.leaves(data) if not (leaf.is_name or leaf.is_number)}
+        found = []
+        for start, pointer in walk.pointers(data, set(leaves), {}).items():
+            if _PLACE.fullmatch(pointer) and pointer.rpartition("/")[2] not in _LABELS:
+                in_json = pointer.endswith(_IN_JSON) or "arguments" in str(value.get("type"))
+                text = self._text(f"{pointer}|{telling}", in_json)
+                found.append(_added(text, start, leaves[start].end, unwrap(data[start : leaves[start].end], JSON).text))
+        return found
+
+    def _text(self, name: str, in_json: bool) -> _Text:
+        text = self._texts.get(name)
+        if text is None:
+            if len(self._texts) >= _MOST_TEXTS:
+                self._texts.pop(next(iter(self._texts))).decide("close")
+            text = self._texts[name] = _Text(self._find_in_json if in_json else self._scanner.edits)
+        return text
+
+    def _find_in_json(self, text: str) -> list[Edit]:
+        flat = unwrap(text, JSON)
+        edits = self._scanner.edits(flat.text)
+        return [edit._replace(start=flat.outer(edit.start), end=flat.outer(edit.end)) for edit in edits]
+
+
+def _added(text: _Text, start: int, end: int, plain: str) -> _Fragment:
+    first = text.window.size
+    text.window.add(plain)
+    return _Fragment(start, end, text, first, text.window.size)
+
+
+def _is_json(data: str) -> bool:
+    """Whether a message is a JSON object, list or string: then its reader undoes escapes."""
+    if data.lstrip()[:1] not in ("{", "[", '"'):
+        return False
+    try:
+        walk.check(data)
+    except walk.BadJson:
+        return False
+    return True
+
+
+def _object(data: str) -> dict[str, Any] | None:
+    try:
+        value = orjson.loads(data)
+    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        return None
+    return value if isinstance(value, dict) else None
