@@ -22,6 +22,7 @@ from proxy.guards.clean import Scanners
 from proxy.identity import Identify, api_key, static
 from proxy.known import SecretsError, known_secrets
 from proxy.ledger import Ledger, LedgerError
+from proxy.presidio import Presidio
 from proxy.protocols.head import Door
 from proxy.regimes import Ready, Regimes, scanners_of
 from proxy.reload import Reloader, vetted
@@ -32,7 +33,7 @@ from proxy.telemetry import Telemetry, TelemetrySettings
 from proxy.transports.http import HttpDoor
 from redaction.known import Known
 from redaction.profiles import kinds_of
-from redaction.scanner import Scanner
+from redaction.scanner import Foreign, Scanner
 from rules.decide import Ruleset
 from rules.load import LoadProblem, RulesError
 
@@ -65,7 +66,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     async with AsyncExitStack() as stack:
         seen = _signature(settings.rules)
         key = _key(settings)
-        first = _first(settings, key.derive(REWRITING))
+        presidio = Presidio(settings.presidio)
+        stack.callback(presidio.close)
+        first = _first(settings, key.derive(REWRITING), presidio.detector)
         ledger = _ledger(settings, key)
         stack.callback(_close_ledger, ledger)
         telemetry = _telemetry(settings.telemetry)
@@ -73,7 +76,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         telemetry.gauge(
             "toolwall.ledger.healthy", "Whether the ledger can be written.", lambda: float(not ledger.trouble)
         )
-        scans = Scans()
+        scans = Scans(settings.scans)
         stack.callback(scans.close)
         known = _known(settings)
         regimes = Regimes(first, scans, settings.upstream, known)
@@ -84,7 +87,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         firewall = Firewall(regimes.regime, entries)
         telemetry.rules(first.rules.revision, first.rules.catalog.tools)
         del first  # or it would live as long as the sidecar
-        prepare = partial(_prepare, settings, key.derive(REWRITING), lambda: regimes.scanners)
+        prepare = partial(_prepare, settings, key.derive(REWRITING), presidio.detector, lambda: regimes.scanners)
         tell = partial(_tell, telemetry, ledger)
         reloader = Reloader(settings.rules, seen, prepare, regimes, firewall, tell)
         telemetry.gauge(
@@ -110,9 +113,9 @@ def _signature(folder: Path) -> bytes:
         return b""
 
 
-def _first(settings: Settings, key: bytes) -> Ready:
+def _first(settings: Settings, key: bytes, foreign: Foreign) -> Ready:
     try:
-        first = _prepare(settings, key, dict)
+        first = _prepare(settings, key, foreign, dict)
     except RulesError as error:
         raise CannotRun(f"The rules cannot be used:\n{error}") from None
     if not first.rules.rules:
@@ -120,11 +123,11 @@ def _first(settings: Settings, key: bytes) -> Ready:
     return first
 
 
-def _prepare(settings: Settings, key: bytes, known: Callable[[], Scanners]) -> Ready:
+def _prepare(settings: Settings, key: bytes, foreign: Foreign, known: Callable[[], Scanners]) -> Ready:
     """Read the rules, at the start and at each reload, in any thread. Raises RulesError.
 
-    `key` rewrites findings. Without rules nothing is allowed, so nothing else can be wrong: taking all of them away
-    always works.
+    `key` rewrites findings, `foreign` finds what our own patterns do not. Without rules nothing is allowed, so nothing
+    else can be wrong: taking all of them away always works.
     """
     rules = vetted(settings.rules)
     unknown = {backend for each in settings.listeners for backend in each.hosts.values()} - set(rules.catalog.backends)
@@ -132,7 +135,7 @@ def _prepare(settings: Settings, key: bytes, known: Callable[[], Scanners]) -> R
         missing = f"has no backend {', '.join(sorted(unknown))}"
         hint = "`hosts` in toolwall.yaml names it"
         raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", missing, hint)])
-    return Ready(rules, scanners_of(rules, known(), key))
+    return Ready(rules, scanners_of(rules, known(), key, foreign))
 
 
 def _tell(telemetry: Telemetry, ledger: Ledger, rules: Ruleset | None, words: tuple[str, ...]) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from proxy.known import SOURCES
+from proxy.presidio import PresidioBounds
+from proxy.scanning import ScanBounds
 from proxy.telemetry import TelemetrySettings
 from proxy.transports.http import HttpBounds
 from proxy.upstream import UpstreamBounds
@@ -67,8 +69,8 @@ LISTENER: Final = Form(
         "identity": Key(IDENTITY, "How callers are known.", required=True),
     }
 )
-_SIZES: Final = ("most_body", "most_line", "most_field", "upstream_header")
-_TIMES: Final = ("idle", "body", "connect", "upstream_idle", "drain")
+_SIZES: Final = ("most_body", "most_line", "most_field", "upstream_header", "most_scan")
+_TIMES: Final = ("idle", "body", "connect", "upstream_idle", "drain", "scan")
 BOUNDS: Final = Form(
     {
         "most_connections": Key(_Count, "Connections of agents at once, per listener. 1000"),
@@ -84,6 +86,9 @@ BOUNDS: Final = Form(
         "upstream_idle": Key(_Duration, "How long a backend may be silent within a reply. 30s"),
         "upstream_connections": Key(_Count, "Connections to one backend at once. 100"),
         "upstream_header": Key(Size(), "Bytes of a reply's first line or of one of its headers. 16KiB"),
+        "scan": Key(_Duration, "How long a look at one reply may take, waiting included. 10s"),
+        "most_scan": Key(Size(), "Bytes of a reply that are looked at. 64MiB"),
+        "most_scans": Key(_Count, "Looks at replies under way or waiting at once. 64"),
         "drain": Key(_Duration, "How long calls under way may take when the sidecar stops. 10s"),
     }
 )
@@ -135,6 +140,17 @@ CONFIG: Final = Form(
             ),
             "Spans and metrics.",
         ),
+        "presidio": Key(
+            Form(
+                {
+                    "workers": Key(Number(1, 64), "How many processes. 1"),
+                    "time": Key(_Duration, "How long one may look at one text; then it is ended. 2s"),
+                    "most_characters": Key(Number(1, 1_000_000), "How long such a text may be. 20000"),
+                    "memory": Key(Size(), "Bytes of data that one may hold. 2GiB"),
+                }
+            ),
+            "The processes in which Presidio's recognizers run, where rules name kinds that they find.",
+        ),
         "bounds": Key(BOUNDS, "Limits, each with its default."),
     }
 )
@@ -179,6 +195,8 @@ class Settings:
     telemetry: TelemetrySettings
     http: HttpBounds
     upstream: UpstreamBounds
+    scans: ScanBounds
+    presidio: PresidioBounds
     most_body: int
     most_depth: int
     drain_s: float
@@ -222,6 +240,8 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
         telemetry=_telemetry(raw.get("telemetry", {})),
         http=_http(bounds),
         upstream=_upstream(bounds),
+        scans=_scans(bounds),
+        presidio=_presidio(raw.get("presidio", {})),
         most_body=bounds.get("most_body", 1024 * 1024),
         most_depth=bounds.get("most_depth", 64),
         drain_s=bounds.get("drain", 10.0),
@@ -332,3 +352,18 @@ def _upstream(bounds: Mapping[str, Any]) -> UpstreamBounds:
         "upstream_header": "most_header_bytes",
     }
     return replace(UpstreamBounds(), **{named[name]: value for name, value in bounds.items() if name in named})
+
+
+def _scans(bounds: Mapping[str, Any]) -> ScanBounds:
+    named = {"scan": "scan_s", "most_scan": "most_scan", "most_scans": "most_scans"}
+    return replace(ScanBounds(), **{named[name]: value for name, value in bounds.items() if name in named})
+
+
+def _presidio(raw: Mapping[str, Any]) -> PresidioBounds:
+    bounds = PresidioBounds()
+    return PresidioBounds(
+        workers=raw.get("workers", bounds.workers),
+        text_s=duration(raw["time"]) if "time" in raw else bounds.text_s,
+        most_characters=raw.get("most_characters", bounds.most_characters),
+        memory=size(raw.get("memory", bounds.memory)),
+    )

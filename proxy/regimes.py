@@ -16,7 +16,7 @@ from proxy.scanning import Scans
 from proxy.upstream import Upstream, UpstreamBounds
 from redaction.known import NOTHING, Known
 from redaction.rewriting import NO_WAYS
-from redaction.scanner import Scanner
+from redaction.scanner import Foreign, Scanner
 from rules.decide import Ruleset
 
 
@@ -27,15 +27,17 @@ class Ready(NamedTuple):
     scanners: Scanners
 
 
-def scanners_of(rules: Ruleset, known: Scanners | None = None, key: bytes = b"") -> Scanners:
+def scanners_of(
+    rules: Ruleset, known: Scanners | None = None, key: bytes = b"", foreign: Foreign | None = None
+) -> Scanners:
     """One scanner for each way of cleaning that the contracts name, made anew where it is not `known`. In any thread.
 
-    `key` is what some ways to rewrite need.
+    `key` is what some ways to rewrite need; `foreign` makes what finds kinds that our own patterns do not.
     """
     tools = rules.catalog.tools.values()
     wanted = {tool.reply.cleaning for tool in tools if tool.reply.redact}
     wanted |= {(tool.outgoing.kinds, NO_WAYS) for tool in tools if tool.outgoing.kinds}
-    return {each: (known or {}).get(each) or Scanner(*each, key) for each in wanted}
+    return {each: (known or {}).get(each) or Scanner(*each, key, foreign) for each in wanted}
 
 
 class Regimes:

@@ -1,10 +1,14 @@
-"""Scans off the event loop: a bounded number of threads, a bounded queue, and a deadline for each scan."""
+"""Scans off the event loop: a bounded number of threads, a bounded queue, a size and a deadline for each scan."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
+from dataclasses import dataclass
+from math import inf
+from time import monotonic
 from typing import Any, TypeVar
 
 from redaction.scanner import Cleaned, Scanner, Unreadable
@@ -12,36 +16,55 @@ from redaction.scanner import Cleaned, Scanner, Unreadable
 T = TypeVar("T")
 
 THREADS = 2
-MOST_WAITING = 64
-"""Scans that wait for a thread; one more is refused rather than kept waiting."""
 
-DEADLINE_SECONDS = 10.0
 INLINE_BYTES = 64 * 1024
 """A body up to this size is scanned at once: the way to a thread and back costs more than the scan."""
+
+UNTIL: ContextVar[float] = ContextVar("UNTIL", default=inf)
+"""When the scan that runs in this thread must be done, on the monotonic clock. What waits for others within it waits
+no longer; infinite outside of scans."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanBounds:
+    """Of each scan: its time in seconds, waiting included, and its bytes; and how many may wait or run at once."""
+
+    scan_s: float = 10.0
+    most_scan: int = 64 << 20
+    most_scans: int = 64
 
 
 class Scans:
     """Where bodies are checked and cleaned."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: ScanBounds | None = None) -> None:
+        self._bounds = bounds or ScanBounds()
         self._pool = ThreadPoolExecutor(THREADS, "scan")
         self._waiting = 0
 
     async def clean(self, scanner: Scanner, body: bytes, media_type: str, charset: str | None) -> Cleaned[bytes]:
         """The cleaned body and how many findings of each kind went. Raises Unreadable where it could not be checked."""
+        if len(body) > self._bounds.most_scan:
+            raise Unreadable(f"it is larger than {self._bounds.most_scan} bytes, the most that is scanned")
         if len(body) <= INLINE_BYTES and not scanner.needs_presidio:
             return scanner.clean(body, media_type, charset)
         return await self.apart(scanner.clean, body, media_type, charset)
 
+    async def brief(self, scanner: Scanner, work: Callable[..., T], *arguments: Any) -> T:
+        """What `work` with this scanner gives, at once unless it asks Presidio, which takes its time."""
+        return await self.apart(work, *arguments) if scanner.needs_presidio else work(*arguments)
+
     async def apart(self, work: Callable[..., T], *arguments: Any) -> T:
         """What `work` gives, done in a thread. Raises Unreadable where no thread is free or it takes too long."""
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= self._bounds.most_scans:
             raise Unreadable("too many replies wait to be checked")
         self._waiting += 1
-        task = asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+        context, until = copy_context(), monotonic() + self._bounds.scan_s
+        context.run(UNTIL.set, until)
+        task = asyncio.get_running_loop().run_in_executor(self._pool, context.run, _in_time, work, *arguments)
         task.add_done_callback(self._done)
         try:
-            return await asyncio.wait_for(asyncio.shield(task), DEADLINE_SECONDS)
+            return await asyncio.wait_for(asyncio.shield(task), self._bounds.scan_s)
         except TimeoutError:
             raise Unreadable("the reply could not be checked in time") from None
 
@@ -53,3 +76,9 @@ class Scans:
     def close(self) -> None:
         """Let go of the threads; one that still scans ends with its scan."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _in_time(work: Callable[..., T], *arguments: Any) -> T:
+    if monotonic() > UNTIL.get():  # nobody waits for it any more
+        raise Unreadable("the reply could not be checked in time")
+    return work(*arguments)

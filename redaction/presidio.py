@@ -13,6 +13,7 @@ from typing import Any
 
 from redaction.engine import ScanError
 from redaction.finding import Finding, resolve
+from redaction.profiles import PRESIDIO
 
 # Recognizers are backtracking expressions, some of them quadratic; a longer text could hold the process for seconds.
 MOST_CHARACTERS = 20_000
@@ -25,15 +26,16 @@ _WORD = re.compile(r"\w+")
 
 
 class Recognizers:
-    """The recognizers that find `kinds`. A `Detector`.
+    """The recognizers that find `kinds`, each an entity's name, with or without `presidio:`. A `Detector`.
 
     Context words count as in Presidio with a tokenizer whose lemmas are the words in lower case.
     """
 
     def __init__(self, kinds: frozenset[str]) -> None:
         self.kinds = kinds
+        self._wanted = sorted({kind.removeprefix(PRESIDIO) for kind in kinds})
         by_kind = recognizers()
-        self._recognizers = list({id(r): r for kind in sorted(kinds) for r in by_kind[kind]}.values())
+        self._recognizers = list({id(r): r for kind in self._wanted for r in by_kind[kind]}.values())
         self._enhancer = _enhancer()
 
     def find(self, text: str, key: str = "") -> list[Finding]:
@@ -45,8 +47,7 @@ class Recognizers:
 
     def _results(self, text: str, context: list[str]) -> Sequence[Any]:
         artifacts = _artifacts(text)
-        wanted = sorted(self.kinds)
-        raw = [r for recognizer in self._recognizers for r in recognizer.analyze(text, wanted, artifacts) or ()]
+        raw = [r for recognizer in self._recognizers for r in recognizer.analyze(text, self._wanted, artifacts) or ()]
         if not raw:
             return raw
         enhanced: Sequence[Any] = self._enhancer.enhance_using_context(text, raw, artifacts, self._recognizers, context)

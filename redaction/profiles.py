@@ -40,6 +40,10 @@ def _profiles() -> Iterator[tuple[str, tuple[str, ...]]]:
 PROFILES: Mapping[str, tuple[str, ...]] = MappingProxyType(dict(_profiles()))
 
 
+PRESIDIO = "presidio:"
+"""Before the name of an entity: what Presidio's own recognizers say, also where our patterns find that kind."""
+
+
 class UnknownKind(ValueError):
     """A kind or profile by this name does not exist, or nothing installed can find it."""
 
@@ -66,10 +70,10 @@ def kinds_of(spec: str | Sequence[str]) -> frozenset[str]:
 
 
 def require(kinds: frozenset[str]) -> frozenset[str]:
-    """Those of `kinds` that only Presidio finds. Raises UnknownKind for one that nothing finds."""
+    """Those of `kinds` for Presidio: not ours, or `presidio:KIND`. Raises UnknownKind for what nothing finds."""
     foreign = kinds - own_kinds()
     known, missing = _presidio_kinds() if foreign else (frozenset(), "")
-    for kind in sorted(foreign - known):
+    for kind in sorted(kind for kind in foreign if kind.removeprefix(PRESIDIO) not in known):
         raise UnknownKind(f"nothing finds the kind {kind!r}{suggest(kind, own_kinds() | known)}{missing}")
     return foreign
 

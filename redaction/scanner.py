@@ -17,6 +17,7 @@ from redaction.unwrap import FORM, MARKUP, PLAIN, Escaping, unwrap
 from redaction.window import Edit
 
 T = TypeVar("T")
+Foreign = Callable[[frozenset[str]], Detector]  # makes what finds kinds that our own patterns do not
 
 # Sets of kinds whose compiled patterns are kept, and types of bodies; rules and backends name a handful.
 MOST_KEPT = 64
@@ -65,13 +66,16 @@ class Scanner:
 
     Raises `profiles.UnknownKind` for a kind that nothing installed can find. Presidio is loaded only for a kind that
     our own patterns do not find. `ways` says how findings are rewritten where not by their kind; `key` is what some of
-    the ways need.
+    the ways need. `foreign` makes what finds the kinds that our patterns do not, if not Presidio in this process.
     """
 
-    def __init__(self, kinds: frozenset[str], ways: Ways = NO_WAYS, key: bytes = b"") -> None:
+    def __init__(
+        self, kinds: frozenset[str], ways: Ways = NO_WAYS, key: bytes = b"", foreign: Foreign | None = None
+    ) -> None:
         self.kinds = kinds
         self._rewriting = Rewriting(ways, key)
-        self._engine, self._others = _detectors(kinds)
+        self._engine, others = _engine(kinds)
+        self._others = [(foreign or _presidio)(others)] if others else []
         self.needs_presidio = bool(self._others)
         self._ways: dict[tuple[str, str | None], Callable[[bytes], Cleaned[bytes]]] = {}
 
@@ -240,14 +244,17 @@ class _Whole:
 
 
 @lru_cache(MOST_KEPT)
-def _detectors(kinds: frozenset[str]) -> tuple[Engine, list[Detector]]:
-    foreign = profiles.require(kinds)
-    engine = Engine([pattern for pattern in all_patterns() if pattern.kind in kinds])
-    if not foreign:
-        return engine, []
+def _engine(kinds: frozenset[str]) -> tuple[Engine, frozenset[str]]:
+    """What finds those of the kinds that our own patterns find, and the others."""
+    others = profiles.require(kinds)
+    return Engine([pattern for pattern in all_patterns() if pattern.kind in kinds]), others
+
+
+@lru_cache(MOST_KEPT)
+def _presidio(kinds: frozenset[str]) -> Detector:
     from redaction import presidio
 
-    return engine, [presidio.Recognizers(foreign)]
+    return presidio.Recognizers(kinds)
 
 
 def _is_json(media_type: str) -> bool:

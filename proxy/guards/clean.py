@@ -75,7 +75,7 @@ class Clean:
         raw = b"" if bare else await whole(entry.record, result.body, reply.most_bytes)
         await result.body.close()
         try:
-            result.headers, counts = _clean_headers(scanner, result.headers)
+            result.headers, counts = await self._scans.brief(scanner, _clean_headers, scanner, result.headers)
             body = await self._scan(scanner, raw, result, reply.most_bytes, counts)
             entry.check("clean")
         except (Unreadable, Undecodable) as why:

@@ -13,6 +13,8 @@ import pytest
 import yaml
 
 from proxy.config import CONFIG, MOST_BYTES, ConfigError, Settings, is_loopback, load_config
+from proxy.presidio import PresidioBounds
+from proxy.scanning import ScanBounds
 from rules.facts import Principal
 from rules.shape import Either, Form, Many, Shape
 from rules.source import LoadProblem
@@ -61,6 +63,10 @@ bounds:
   upstream_connections: 12
   upstream_header: 13KiB
   drain: 1h
+  scan: 14s
+  most_scan: 15MiB
+  most_scans: 16
+presidio: {{workers: 2, time: 300ms, most_characters: 400, memory: 500MiB}}
 """
 LISTENER = "{bind: '127.0.0.1:0', identity: {static: {id: bot}}}"
 MINIMAL = f"listeners: [{LISTENER}]\n"
@@ -128,6 +134,8 @@ def test_bounds_are_bytes_and_seconds(tmp_path: Path) -> None:
     assert (upstream.connect_s, upstream.idle_s) == (0.5, 120.0)
     assert (upstream.most_connections, upstream.most_header_bytes) == (12, 13 * 1024)
     assert settings.drain_s == 3600.0
+    assert settings.scans == ScanBounds(14.0, 15 << 20, 16)
+    assert settings.presidio == PresidioBounds(2, 0.3, 400, 500 << 20)
 
 
 def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
+from math import inf
+from time import monotonic
 from typing import Any
 
 import pytest
 
-from proxy import scanning
-from proxy.scanning import INLINE_BYTES, Scans
+from proxy.scanning import INLINE_BYTES, THREADS, UNTIL, ScanBounds, Scans
 from redaction.profiles import kinds_of
 from redaction.scanner import Cleaned, Scanner, Unreadable
 
@@ -65,11 +66,46 @@ def test_what_cannot_be_read_is_said_so_from_a_thread_too() -> None:
             scanned(b"\xff" * filling)
 
 
-def test_one_more_than_may_wait_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanning, "MOST_WAITING", 4)
+def test_a_body_of_more_bytes_than_are_looked_at_is_refused() -> None:
+    async def play() -> None:
+        scans = Scans(ScanBounds(most_scan=10))
+        assert (await scans.clean(SCANNER, b"0123456789", "text/plain", None)).value == b"0123456789"
+        with pytest.raises(Unreadable, match="larger than 10 bytes"):
+            await scans.clean(SCANNER, b"0123456789a", "text/plain", None)
+        scans.close()
+
+    asyncio.run(play())
+
+
+def test_a_scan_knows_until_when_it_is_waited_for() -> None:
+    async def play() -> None:
+        scans = Scans(ScanBounds(scan_s=20))
+        left = await scans.apart(lambda: UNTIL.get() - monotonic())
+        assert 0 < left <= 20
+        assert UNTIL.get() == inf
+        scans.close()
+
+    asyncio.run(play())
+
+
+def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
+    begun: list[int] = []
 
     async def play() -> None:
-        scans, held = Scans(), Held()
+        scans, held = Scans(ScanBounds(scan_s=0.05)), Held()
+        works = [scans.clean(held, b"a", "text/plain", None) for _ in range(THREADS)]  # type: ignore[arg-type]
+        ended = await asyncio.gather(*works, scans.apart(begun.append, 1), return_exceptions=True)
+        assert [type(each) for each in ended] == [Unreadable] * (THREADS + 1)
+        held.go_on.set()
+        scans.close()
+
+    asyncio.run(play())
+    assert begun == []
+
+
+def test_one_more_than_may_wait_is_refused() -> None:
+    async def play() -> None:
+        scans, held = Scans(ScanBounds(most_scans=4)), Held()
         waiting = [asyncio.create_task(scans.clean(held, b"a", "text/plain", None)) for _ in range(4)]  # type: ignore[arg-type]
         await asyncio.sleep(0.02)
         with pytest.raises(Unreadable):
@@ -82,11 +118,9 @@ def test_one_more_than_may_wait_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     asyncio.run(play())
 
 
-def test_a_scan_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanning, "DEADLINE_SECONDS", 0.05)
-
+def test_a_scan_that_does_not_end_is_not_waited_for() -> None:
     async def play() -> None:
-        scans, held = Scans(), Held()
+        scans, held = Scans(ScanBounds(scan_s=0.05)), Held()
         with pytest.raises(Unreadable):
             await scans.clean(held, b"a", "text/plain", None)  # type: ignore[arg-type]
         held.go_on.set()

@@ -50,7 +50,7 @@ print([m for m in ("presidio_analyzer", "spacy", "tldextract", "phonenumbers", "
 def test_presidios_kinds_are_found_without_a_call_home(tmp_path: Path) -> None:
     code = f"""{NO_NETWORK}
 from redaction.scanner import Scanner
-scanner = Scanner(frozenset({{"US_PASSPORT", "UK_NHS", "CRYPTO", "EMAIL_ADDRESS"}}))
+scanner = Scanner(frozenset({{"presidio:US_PASSPORT", "presidio:UK_NHS", "presidio:CRYPTO", "EMAIL_ADDRESS"}}))
 print(scanner.needs_presidio)
 coin = "16Yeky6GMjeNkAiNcBY7ZhrLoMSgg1BoyZ"
 print(scanner.clean_text(f"passport 912803456, NHS 401-023-2137, {{coin}}, ana@example.com").value)
@@ -81,11 +81,11 @@ from redaction.scanner import Scanner
 print(Scanner(kinds_of(["JWT"])).needs_presidio)
 for make in (kinds_of, lambda kinds: Scanner(frozenset(kinds))):
     try:
-        make(["CRYPTO"])
+        make(["presidio:CRYPTO"])
     except UnknownKind as error:
         print(error)
 """
-    said = "nothing finds the kind 'CRYPTO'; Presidio, which may find it, is not installed"
+    said = "nothing finds the kind 'presidio:CRYPTO'; Presidio, which may find it, is not installed"
     assert run(code, tmp_path).splitlines() == ["False", said, said]
 
 
@@ -93,7 +93,7 @@ def test_what_presidio_cannot_check_in_time_or_size_is_refused(tmp_path: Path) -
     code = """
 from redaction import presidio
 from redaction.scanner import Scanner, Unreadable
-scanner = Scanner(frozenset({"URL"}))
+scanner = Scanner(frozenset({"presidio:URL"}))
 for text in ("a" * (presidio.MOST_CHARACTERS + 1), "http://" + "a." * 9_000):
     try:
         print(scanner.find(text))
