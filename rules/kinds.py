@@ -67,6 +67,11 @@ class Kind:
         said = [one["additionalProperties"] for _, one in self._places if "additionalProperties" in one]
         return not any(one is False for one in said) and (bool(said) or not self.names)
 
+    @property
+    def listed(self) -> frozenset[str]:
+        """The texts that the author lists, where only listed ones may stand there."""
+        return _words([one for _, one in self._places]) or frozenset()
+
     def item(self) -> Kind:
         """What the items of an array are."""
         return self._find(0)

@@ -83,6 +83,8 @@ def _base64(data: bytes) -> str:
 
 def _place(placed: Placed, tool: Tool, known: dict[str, Any], strange: dict[str, Any]) -> None:
     """The fields of a form. Names that nobody declared are left to the contract where it is open."""
+    if (tool.whole_body or tool.body_open) and any(fields.is_taken_for(name, tool.form) for name in strange):
+        raise bad("A field's name is one that some servers take for another's.", "Use the names of the contract.")
     if tool.whole_body:
         placed.arguments["body"] = {**strange, **known}
         return
@@ -143,5 +145,8 @@ def _value(part: Part, kind: Kind, most_depth: int) -> Any:
     """A file is base64 text. JSON may come with a filename, as browsers send it, where no text may stand."""
     is_json = _JSON_TYPE.fullmatch(part.media_type) is not None
     if is_json and (part.filename is None or not kind.is_scalar):
-        return json(_text(part.data, ""), most_depth)
+        value = json(_text(part.data, ""), most_depth)
+        if isinstance(value, str):  # most servers would read the quotes and escapes as well
+            raise bad("A part of the multipart body is JSON text.", "Send text as text/plain, without quotes.")
+        return value
     return scalar(_text(part.data, ""), kind, most_depth) if part.is_text else _base64(part.data)

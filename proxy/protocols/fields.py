@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -39,6 +40,14 @@ def collect(names: Fields, pairs: Pairs, decode: Decode, most_depth: int) -> tup
     return arguments, strange
 
 
+def is_taken_for(name: str, names: Fields) -> bool:
+    """Whether some servers would read an undeclared name as a declared one: PHP, Rails and `qs` read `a[]` as `a`, some
+    drop spaces or what follows a NUL, and some do not tell case apart.
+    """
+    bare = re.split(r"[\[\0]", name, maxsplit=1)[0].strip().casefold()
+    return bare in {known.casefold() for known in (*names.own, *names.deep, *names.members)}
+
+
 _Own = Iterable[tuple[Param, list[str]]]
 _Spread = Iterable[tuple[Param, dict[str, list[str]]]]
 _Nested = Iterable[tuple[Param, list[tuple[list[str], str]]]]
@@ -57,6 +66,8 @@ def _sorted(names: Fields, pairs: Pairs) -> tuple[_Own, _Spread, _Nested, Pairs]
         elif (keys := deep.split(name) if names.deep else None) and keys[0] in names.deep:
             nested.setdefault(keys[0], []).append((keys[1], raw))
         elif (param := names.members.get(name, names.rest)) is not None:
+            if name not in names.members and is_taken_for(name, names):
+                raise styles.not_in_style(param)
             params[param.name] = param
             spread.setdefault(param.name, {}).setdefault(name, []).append(raw)
         else:

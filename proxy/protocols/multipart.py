@@ -78,9 +78,23 @@ def _part(chunk: bytes) -> Part:
     if kind and (found is None or found[1].lower().startswith("multipart/")):
         raise _bad("A part of the multipart body has a Content-Type that is malformed or multipart itself.")
     part = Part(name, filename, kind, data)
+    _refuse_two_readings(part)
     if found and part.is_text and found[2] and not _UTF8.fullmatch(found[2]):
         raise _bad("Text in a multipart body is UTF-8.")
     return part
+
+
+def _refuse_two_readings(part: Part) -> None:
+    """Without a filename a part is a field for most servers, whatever its type, and a file for some; so is one with an
+    empty filename, which browsers send where no file was chosen. `_charset_` (RFC 7578, 4.6) changes how others read.
+    """
+    is_json = re.fullmatch(r"application/(?:[^/]+\+)?json", part.media_type)
+    if part.filename is None and not part.is_text and not is_json:
+        raise _bad("A part of the multipart body has a type that is no text, and no filename.")
+    if part.filename == "" and part.data:
+        raise _bad("A part of the multipart body is a file with an empty filename.")
+    if part.name == "_charset_" and part.data.lower() not in (b"utf-8", b"utf8"):
+        raise _bad("Text in a multipart body is UTF-8.")
 
 
 def _headers(head: bytes) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,8 @@ from rules.kinds import TEXT
 from rules.problems import Problem, undeclared
 from rules.tools import Tool
 from rules.wire import Param
+
+_COOKIE_CODE = re.compile(r'".*"$|.*%[0-9A-Fa-f]{2}')
 
 
 @dataclass(slots=True)
@@ -84,6 +87,10 @@ def headers(placed: Placed, tool: Tool, pairs: list[tuple[str, str]], jar: Mappi
                 placed.arguments[param.name] = _header_value(placed, param, found)
     if tool.cookies:
         crumbs = [(name, value) for name, value in jar.items() if name in tool.cookies]
+        if any(_COOKIE_CODE.match(value) for _, value in crumbs):
+            raise head.bad(
+                "A cookie that is an argument has quotes around it or a %-escape, which servers read differently."
+            )
         arguments, _ = fields.collect(tool.jar, crumbs, str, placed.most_depth)
         placed.arguments.update(arguments)
 
@@ -117,11 +124,12 @@ def body(placed: Placed, tool: Tool, value: Any) -> None:
 
 def others(placed: Placed, tool: Tool, strange: Mapping[str, Any]) -> None:
     """Members of a body that are not declared: arguments where the contract is open, unless they could be taken for
-    arguments that travel elsewhere.
+    arguments that travel elsewhere, or by a server that does not tell case apart for declared ones.
     """
     if not strange:
         return
-    taken = {param.name for param in tool.params} | tool.body_wire.keys()
-    free = {name: value for name, value in strange.items() if tool.body_open and name not in taken}
+    taken = {name.casefold() for name in (*(param.name for param in tool.params), *tool.body_wire.values())}
+    taken |= {name.casefold() for name in tool.body_wire}
+    free = {name: value for name, value in strange.items() if tool.body_open and name.casefold() not in taken}
     placed.arguments.update(free)
     placed.undeclared("body", [name for name in strange if name not in free], tool.body_wire.values())

@@ -1,7 +1,8 @@
 """The styles of OpenAPI (3.1.1, 4.8.12.2; RFC 6570): from the raw text of one place to a scalar, an array or an object.
 
-Text is split before it is decoded, so an encoded delimiter is part of a value. The delimiters of `spaceDelimited` and
-`pipeDelimited` cannot stand raw in a URL: there the encoded ones split.
+Text is split before it is decoded, as RFC 6570 has it, but many servers decode first. So a value with an encoded
+delimiter is refused, unless the contract lists that very value. The delimiters of `spaceDelimited` and `pipeDelimited`
+cannot stand raw in a URL: there the encoded ones split.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ def read(param: Param, text: str, decode: Decode, most_depth: int) -> Any:
     if not (kind.is_list or kind.is_map):
         return scalar(decode(_bare(param, text)), kind, most_depth)
     pieces = _pieces(param, text)
+    if "%" in text:
+        _refuse_encoded_delimiters(param, pieces, decode)
     if len(pieces) == 1 and kind.is_scalar:
         return scalar(decode(pieces[0]), kind, most_depth)
     if kind.is_list:
@@ -43,6 +46,17 @@ def _pieces(param: Param, text: str) -> list[str]:
     if param.style == "matrix" and param.explode:
         return _exploded_matrix(param, text)
     return _bare(param, text).split("." if param.style == "label" and param.explode else ",")
+
+
+def _refuse_encoded_delimiters(param: Param, pieces: list[str], decode: Decode) -> None:
+    """One server reads one value there, and another, which decodes first, two."""
+    if param.style in ("spaceDelimited", "pipeDelimited") or param.place in ("header", "cookie"):
+        return
+    code = {"label": "2[Ee]", "matrix": "3[Bb]"}.get(param.style, "2[Cc]") if param.explode else "2[Cc]"
+    both = f"%(?:{code}|3[Dd])" if param.explode and param.kind.is_map else f"%{code}"
+    listed = param.kind.listed | (param.kind.item().listed if param.kind.is_list else frozenset())
+    if any(re.search(both, piece) and decode(piece) not in listed for piece in pieces):
+        raise not_in_style(param)
 
 
 def _exploded_matrix(param: Param, text: str) -> list[str]:

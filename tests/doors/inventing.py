@@ -59,7 +59,7 @@ class Inventor:
             for one in schema["allOf"]:
                 rest = self._merged(rest, one, here)
             return self.value(rest, here, depth)
-        types = schema.get("type", "object" if "properties" in schema else None)
+        types = schema.get("type", "object" if "properties" in schema else "array" if "items" in schema else None)
         if types is None:
             return ANYTHING
         types = types if isinstance(types, list) else [types]

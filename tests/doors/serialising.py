@@ -106,6 +106,13 @@ def encoded(value: Json) -> str:
     return quote(text(value), safe="")
 
 
+def apart(value: Json, delimiters: str) -> str:
+    """Text without delimiters: a server that decodes before it splits would read two values."""
+    if any(one in text(value) for one in delimiters):
+        raise Unsendable
+    return text(value)
+
+
 def plain(value: str, delimiters: str) -> str:
     """Text where nothing is percent-encoded: it must not hold a delimiter, nor spaces at its ends."""
     if any(one in value for one in delimiters) or value != value.strip():
@@ -137,9 +144,9 @@ def in_path(at: Place, value: Json) -> str:
 
 def matrix(at: Place, value: Json, piece: Any) -> str:
     if isinstance(value, list) and at.explode:
-        return "".join(f";{at.wire}={piece(one)}" for one in full(value))
+        return "".join(f";{at.wire}={piece(apart(one, ';'))}" for one in full(value))
     if isinstance(value, dict) and at.explode:
-        return "".join(f";{piece(name)}={piece(one)}" for name, one in full(value).items())
+        return "".join(f";{piece(apart(name, ';='))}={piece(apart(one, ';='))}" for name, one in full(value).items())
     return f";{at.wire}={simple(at, value, piece)}"
 
 
@@ -155,9 +162,11 @@ def simple(at: Place, value: Json, piece: Any, delimiter: str = ",") -> str:
     if at.style == "json":
         return json.dumps(value)
     if isinstance(value, list):
-        return delimiter.join(piece(text(one)) for one in full(value))
+        return delimiter.join(piece(apart(one, delimiter)) for one in full(value))
     if isinstance(value, dict):
         between = "=" if at.explode else delimiter
+        for name, one in full(value).items():
+            apart(name, delimiter + between), apart(one, delimiter + between)
         return delimiter.join(f"{piece(text(name))}{between}{piece(text(one))}" for name, one in full(value).items())
     return str(piece(text(value)))
 
@@ -192,9 +201,7 @@ def named(at: Place, value: Json, schema: Json) -> list[tuple[str, str]]:
         return [(name, encoded(one)) for one in full(value)]
     mark, raw = DELIMITERS.get(at.style, (",", ""))
     flat = full(value) if isinstance(value, list) else [one for pair in full(value).items() for one in pair]
-    if raw and any(raw in text(one) for one in flat):
-        raise Unsendable
-    return [(name, mark.join(encoded(one) for one in flat))]
+    return [(name, mark.join(encoded(apart(one, raw or ",")) for one in flat))]
 
 
 def typed(schema: Json) -> None:

@@ -29,6 +29,14 @@ TOOLS = """
     args: {body: {type: string, maxLength: 16}}
     body: [image/png, application/octet-stream]
     effect: write
+  open:
+    call: POST /open
+    input: {type: object, properties: {role: {enum: [user]}}, additionalProperties: true}
+    body: [application/json, application/x-www-form-urlencoded, multipart/form-data]
+    effect: write
+  spread:
+    call: GET /spread
+    input: {type: object, properties: {role: {enum: [user]}, more: {type: object}}}
   plain: {call: POST /plain, args: {n: {type: integer}}, effect: write}
 """
 POST, PUT = "POST", "PUT"
@@ -101,6 +109,16 @@ REFUSED = [
     ("/send", PARTS, parts(('name="n"\r\nContent-Type: multipart/mixed; boundary=C', b"1")), 400),
     ("/send", PARTS, parts(('name="n"\r\nX: ' + "x" * 5_000, b"1")), 400),
     ("/send", PARTS, parts(*[('name="tags"', b"a")] * 1_001), 413),
+    ("/send", PARTS, parts(('name="n"', b"1"), ('name="q2"\r\nContent-Type: image/png', b"1")), 400),
+    ("/open", FORM, b"role=user&role[]=admin", 400),
+    ("/open", FORM, b"role%5B0%5D=admin", 400),
+    ("/open", FORM, b"ROLE=admin", 400),
+    ("/open", FORM, b"+role=admin", 400),
+    ("/open", FORM, b"role%00x=admin", 400),
+    ("/open", PARTS, parts(('name="role"', b"user"), ('name="role[]"', b"admin")), 400),
+    ("/open", PARTS, parts(('name="Role"; filename="a"', b"admin")), 400),
+    ("/open", "application/json", b'{"role":"user","Role":"admin"}', 422),
+    ("/open", "application/json", '{"role":"user","roLeſ":1,"ROLE":"admin"}'.encode(), 422),
     ("/send", "multipart/form-data", parts(('name="n"', b"1")), 400),
     ("/send", PARTS + "; boundary=C", parts(('name="n"', b"1")), 400),
 ]
@@ -112,6 +130,17 @@ def test_what_is_refused_reaches_nobody(typed: Stage, path: str, kind: str, body
         told = await tell(w, path, kind, body)
         assert (told.reply.status, told.reached) == (status, []), told.reply.body
         assert told.record["code"] == told.reply.json["code"]
+
+    typed.run(play)
+
+
+@pytest.mark.parametrize("query", ["role[]=admin", "role=user&ROLE=admin", "more=1&role%5B0%5D=admin"])
+def test_a_spread_object_takes_no_name_that_could_mean_an_argument(typed: Stage, query: str) -> None:
+    async def play(w: Wall) -> None:
+        told = await w.tell("GET", f"/crm/spread?{query}")
+        assert (told.reply.status, told.reached) == (400, [])
+        told = await w.tell("GET", "/crm/spread?role=user&roles[]=admin&other=1")
+        assert told.reply.status == 200, told.reply.body
 
     typed.run(play)
 

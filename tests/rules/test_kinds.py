@@ -65,6 +65,13 @@ def test_members_and_the_names_that_nobody_declared():
     assert kind({"type": "object"}).is_open
 
 
+def test_texts_that_the_author_lists():
+    assert kind({"enum": ["a", "b", 1]}).listed == {"a", "b"}
+    assert kind({"anyOf": [{"const": "a"}, {"enum": ["b"]}]}).listed == {"a", "b"}
+    assert kind({"anyOf": [{"const": "a"}, {"type": "string"}]}).listed == frozenset()
+    assert kind({"type": "string"}).listed == TEXT.listed == frozenset()
+
+
 def test_a_schema_that_loops_has_an_end(tmp_path):
     names = [f"n{number}" for number in range(40)]
     schema = {"type": "object", "properties": {name: {"$ref": "loop.json"} for name in names}}

@@ -56,11 +56,33 @@ def test_a_single_value(style: str, text: str) -> None:
         assert read(ARRAY, style, explode, text) == [BLUE]
 
 
-def test_an_encoded_delimiter_is_part_of_a_value() -> None:
-    assert read(ARRAY, "form", False, "a%2Cb,c") == ["a,b", "c"]
-    assert read(ARRAY, "simple", False, "a%2Cb") == ["a,b"]
-    assert read(OBJECT, "simple", True, "a%3Db=1") == {"a=b": 1}
+@pytest.mark.parametrize(
+    ("schema", "style", "explode", "text"),
+    [
+        (ARRAY, "form", False, "a%2Cb,c"),
+        (ARRAY, "simple", False, "a%2cb"),
+        (ARRAY, "simple", True, "a%2Cb"),
+        (ARRAY, "label", False, ".a%2Cb"),
+        (ARRAY, "label", True, ".a%2Eb"),
+        (ARRAY, "matrix", False, ";color=a%2Cb"),
+        (ARRAY, "matrix", True, ";color=a%3Bcolor%3Db"),
+        (OBJECT, "simple", True, "a%3Db=1"),
+        (OBJECT, "form", False, "R,1%2CG"),
+        ({"type": ["string", "array"]}, "form", False, "a%2Cb"),
+    ],
+)
+def test_an_encoded_delimiter_may_be_one_for_a_server_that_decodes_first(
+    schema: Any, style: str, explode: bool, text: str
+) -> None:
+    with pytest.raises(Refusal, match="bad_request"):
+        read(schema, style, explode, text)
+
+
+def test_a_delimiter_in_a_value_that_the_contract_lists() -> None:
+    listed = {"type": "array", "items": {"enum": ["a,b", "c"]}}
+    assert read(listed, "form", False, "a%2Cb,c") == ["a,b", "c"]
     assert read(ARRAY, "pipeDelimited", False, "a,b%7Cc%20d") == ["a,b", "c d"]
+    assert read(ARRAY, "form", False, "a.b%2E,c%3D") == ["a.b.", "c="]
 
 
 def test_items_are_typed_and_what_does_not_fit_stays_text() -> None:
