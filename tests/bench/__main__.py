@@ -83,6 +83,16 @@ def micro(lines: Path, seconds: float) -> None:
         report.add(lines, report.line(report.MICRO, name, **measured, cpu_us=round(figure.cpu_us, 2)))
 
 
+def scan(docs: bool) -> None:
+    """Measure how fast replies are scanned; into docs/performance.md where that is asked for."""
+    from tests.bench.scan import tables, write_docs
+
+    text = "\n\n".join(tables())
+    print(text)
+    if docs:
+        write_docs(text)
+
+
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round of one second each")
@@ -90,6 +100,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=3.0, help="seconds of one trial (3)")
     parser.add_argument("--subjects", default=",".join(default_names()), help=f"some of {', '.join(STARTERS)}")
     parser.add_argument("--micro", action="store_true", help="measure the parts of a call instead")
+    parser.add_argument("--scan", action="store_true", help="measure scanning beside Presidio instead")
     parser.add_argument("--docs", action="store_true", help="only write the tables into docs/performance.md")
     return parser
 
@@ -108,6 +119,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _ended)
     options = _options().parse_args()
     try:
+        if options.scan:
+            scan(options.docs)
+            return
         if options.docs:
             report.write_docs(report.read())
             return
