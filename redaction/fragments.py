@@ -7,13 +7,13 @@ Such fragments are read as the one text that they make, and each message waits u
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import orjson
 
 from redaction import walk
 from redaction.operators import splice
-from redaction.scanner import Scanner, Unreadable
+from redaction.scanner import Cleaned, Unreadable
 from redaction.unwrap import JSON, unwrap
 from redaction.window import Edit, Window
 
@@ -31,6 +31,24 @@ _LABELS: Final = frozenset({"type", "role", "stop_reason", "stop_sequence", "fin
 _TELLING: Final = ("index", "output_index", "content_index", "item_id")
 _IN_JSON: Final = ("/arguments", "/partial_json")  # the fragments make a JSON text
 _MOST_TEXTS: Final = 64
+
+
+class Cleaner(Protocol):
+    """What cleans a stream: a Scanner, or what is one for known secrets. Its methods may raise Unreadable."""
+
+    needs_presidio: bool
+
+    def edits(self, text: str) -> list[Edit]:
+        """What is to be replaced in plain text, in order."""
+
+    def clean_text(self, text: str) -> Cleaned[str]:
+        """Plain text without findings."""
+
+    def clean_json(self, text: str) -> Cleaned[str]:
+        """A JSON text without findings."""
+
+    def clean(self, body: bytes, media_type: str, charset: str | None) -> Cleaned[bytes]:
+        """A whole body without findings."""
 
 
 class _Text:
@@ -72,7 +90,7 @@ class Messages:
     A message's `write` makes the bytes that go out, of the new data, or of None where it stays as it was.
     """
 
-    def __init__(self, scanner: Scanner, passes: bool, json: bool = False) -> None:
+    def __init__(self, scanner: Cleaner, passes: bool, json: bool = False) -> None:
         self.counts: Counter[str] = Counter()
         self.faults: list[str] = []
         self.size = 0

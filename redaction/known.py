@@ -22,6 +22,7 @@ from redaction.finding import Finding, resolve
 from redaction.linear import ANYWHERE, Match, options
 from redaction.scanner import CHARSETS, Cleaned, Unreadable
 from redaction.unwrap import FORM, HIDDEN, JSON, MARKUP, PLAIN, Escaping, Unwrapped, read_json, unwrap
+from redaction.window import Edit
 
 KIND: Final = "KNOWN_SECRET"
 LEAST: Final = 8
@@ -93,9 +94,34 @@ class Known:
         """Whether any of them stands in UTF-8 text, or in any bytes, under whatever escapes."""
         return self._gate is not None and any(next(self._spans(view), None) for view in _views(data))
 
+    needs_presidio = False  # like a scanner, it cleans streams
+
+    def edits(self, text: str) -> list[Edit]:
+        """Where they stand in plain text, in order."""
+        return [Edit(found.start, found.end, f"<{KIND}>", KIND) for found in (self._find(text) if self else ())]
+
+    def clean_text(self, text: str) -> Cleaned[str]:
+        """Plain text without them. Raises Unreadable where one cannot be taken out."""
+        return self._checked(text, lambda text: self._cleaned_text(text, PLAIN))
+
+    def clean_json(self, text: str) -> Cleaned[str]:
+        """A JSON text without them, valid as it was. Raises Unreadable where one cannot be taken out."""
+        return self._checked(text, self._cleaned_json)
+
+    def _checked(self, text: str, way: Callable[[str], tuple[str, int]]) -> Cleaned[str]:
+        if not self.sees(_bytes(text)):
+            return Cleaned(text, Counter())
+        cleaned, count = way(text)
+        if not count or self.sees(_bytes(cleaned)):
+            raise Unreadable("it holds a known secret that cannot be taken out of it")
+        return Cleaned(cleaned, Counter({KIND: count}))
+
     def text(self, text: str) -> str:
-        """Plain text without them."""
-        return self._cleaned_text(text, PLAIN)[0] if self else text
+        """Plain text without them; nothing of it but the mark where one cannot be taken out."""
+        try:
+            return self.clean_text(text).value
+        except Unreadable:
+            return f"<{KIND}>"
 
     def value(self, value: Any, deep: int = walk.MOST_DEEP) -> Any:
         """A parsed JSON value without them, in names as in values. Raises Unreadable where it is nested too deep."""
@@ -122,12 +148,12 @@ class Known:
         text = _decoded(body, encoding or "")
         if text is None:
             return self._unreadable(body, charset)
-        if not self.sees(body if encoding == "utf-8" else text.encode()):
-            return Cleaned(body, Counter())
-        cleaned, count = self._way(media_type, text)(text)
-        if not count or self.sees(cleaned.encode()):
-            raise Unreadable("it holds a known secret that cannot be taken out of it")
-        return Cleaned(cleaned.encode(encoding or ""), Counter({KIND: count}))
+        cleaned = self._checked(text, lambda text: self._way(media_type, text)(text))
+        return (
+            Cleaned(cleaned.value.encode(encoding or ""), cleaned.counts)
+            if cleaned.counts
+            else Cleaned(body, Counter())
+        )
 
     def _unreadable(self, body: bytes, charset: str | None) -> Cleaned[bytes]:
         """What is no text that we read passes as long as nothing is seen in it."""

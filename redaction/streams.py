@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final, Protocol
 
-from redaction.fragments import Messages
+from redaction.fragments import Cleaner, Messages
 from redaction.operators import splice
-from redaction.scanner import CHARSETS, Scanner, Unreadable
+from redaction.scanner import CHARSETS, Unreadable
 from redaction.window import Edit, Window
 
 EVENTS: Final = "text/event-stream"
@@ -58,7 +58,7 @@ def flows(media_type: str) -> bool:
     return media_type == EVENTS or media_type in LINES or media_type in TEXTS
 
 
-def stage(scanner: Scanner, media_type: str, charset: str | None, passes: bool = False) -> Stage:
+def stage(scanner: Cleaner, media_type: str, charset: str | None, passes: bool = False) -> Stage:
     """A stage for a body of this type, in lower case. With `passes` it lets go what it cannot check.
 
     Raises Unreadable for a body that cannot be checked so.
@@ -119,7 +119,7 @@ class _Splitter:
 class _Lines:
     """JSON line by line (NDJSON, JSON Lines)."""
 
-    def __init__(self, scanner: Scanner, passes: bool) -> None:
+    def __init__(self, scanner: Cleaner, passes: bool) -> None:
         self._lines = _Splitter(cr=False)
         self._messages = Messages(scanner, passes, json=True)
         self._passes = passes
@@ -158,7 +158,7 @@ class _Lines:
 class _Events:
     """Server-sent events. Fields, comments and ends of lines stay as they are; comments between events do not wait."""
 
-    def __init__(self, scanner: Scanner, passes: bool) -> None:
+    def __init__(self, scanner: Cleaner, passes: bool) -> None:
         self._scanner = scanner
         self._passes = passes
         self._lines = _Splitter(cr=True)
@@ -270,7 +270,7 @@ def _decoded(data: bytes) -> str:
 class _Text:
     """Plain text; held to its end if it may be a JSON document, of which the first sign tells."""
 
-    def __init__(self, scanner: Scanner, media_type: str, charset: str | None, passes: bool) -> None:
+    def __init__(self, scanner: Cleaner, media_type: str, charset: str | None, passes: bool) -> None:
         self.counts: Counter[str] = Counter()
         self.faults: list[str] = []
         self._whole = partial(scanner.clean, media_type=media_type, charset=charset)

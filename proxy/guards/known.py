@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import AsyncGenerator
 
 from proxy import decoding, replyheaders
 from proxy.body import BODILESS, Body, TooLong
 from proxy.decoding import Undecodable
 from proxy.entry import Entry
+from proxy.errors import Refusal
 from proxy.model import Call, Result, Send
-from proxy.outcomes import whole, withheld
+from proxy.outcomes import oversized, whole, withheld
 from proxy.scanning import INLINE_BYTES, Scans
 from redaction.known import KIND, Known
 from redaction.scanner import Cleaned, Unreadable
+from redaction.streams import Stage, flows, stage
 
 
 class KnownSecrets:
@@ -28,36 +31,53 @@ class KnownSecrets:
         return bool(self._known)
 
     async def __call__(self, call: Call, entry: Entry, send: Send) -> Result:
-        """Let the call go on, and take the values out of what comes back; its body is whole and decoded then.
+        """Let the call go on, and take the values out of what comes back. The body is decoded then; it is whole, unless
+        its type is one that flows.
 
         What cannot be searched is withheld, also where the rules let unchecked answers pass.
         """
         result = await send(call, entry)
         try:
-            count = await self._hidden(call, entry, result)
-        except (Unreadable, Undecodable, TooLong) as why:
-            note = str(why) or "it is too large when decoded"
-            raise withheld(entry.record, f"It could not be searched for known secrets: {note}.", note=note) from None
-        finally:
+            if not await self._flowing(call, entry, result):
+                await self._search(call, entry, result)
+        except BaseException as error:
             await result.body.close()
-        if count:
-            entry.record.redactions = {KIND: count}
+            if isinstance(error, Unreadable | Undecodable | TooLong):
+                raise _unsearched(entry, error) from None
+            raise
         entry.check(self.__name__)
         return result
 
-    async def _hidden(self, call: Call, entry: Entry, result: Result) -> int:
-        headers = [(name, self._known.text(value)) for name, value in result.headers]
-        count = sum(old != new for old, new in zip(result.headers, headers, strict=True))
-        bare = call.outgoing.method == "HEAD" or result.status in BODILESS
+    async def _flowing(self, call: Call, entry: Entry, result: Result) -> bool:
+        """Clean a body while it comes, where it comes in pieces and is text. Whether it is one."""
+        media_type, charset = replyheaders.content_type(result.headers)
+        if result.body.whole is not None or not flows(media_type) or _is_bare(call, result):
+            return False
+        if replyheaders.value(result.headers, "content-encoding"):
+            return False
+        self._headers(entry, result)
+        made, body = stage(self._known, media_type, charset), result.body
+        result.body = Body(_pieces(made, body, entry, call.tool.reply.most_bytes), body.close)
+        return True
+
+    async def _search(self, call: Call, entry: Entry, result: Result) -> None:
+        self._headers(entry, result)
         most = call.tool.reply.most_bytes
-        raw = b"" if bare else await whole(entry.record, result.body, most)
-        coding = replyheaders.value(headers, "content-encoding")
+        raw = b"" if _is_bare(call, result) else await whole(entry.record, result.body, most)
+        await result.body.close()
+        coding = replyheaders.value(result.headers, "content-encoding")
         if raw and coding:
             raw = decoding.decode(raw, coding, most)
-            headers = [pair for pair in headers if pair[0].lower() != "content-encoding"]
-        cleaned = await self._cleaned(raw, *replyheaders.content_type(headers))
-        result.headers, result.body = headers, Body.of(cleaned.value)
-        return count + sum(cleaned.counts.values())
+            result.headers = [pair for pair in result.headers if pair[0].lower() != "content-encoding"]
+        cleaned = await self._cleaned(raw, *replyheaders.content_type(result.headers))
+        result.body = Body.of(cleaned.value)
+        _count(entry, cleaned.counts)
+
+    def _headers(self, entry: Entry, result: Result) -> None:
+        headers = [(name, self._known.text(value)) for name, value in result.headers]
+        changed = sum(old != new for old, new in zip(result.headers, headers, strict=True))
+        result.headers = headers
+        _count(entry, Counter({KIND: changed} if changed else ()))
 
     async def _cleaned(self, raw: bytes, media_type: str, charset: str | None) -> Cleaned[bytes]:
         if not raw:
@@ -65,3 +85,33 @@ class KnownSecrets:
         if len(raw) <= INLINE_BYTES:
             return self._known.clean(raw, media_type, charset)
         return await self._scans.apart(self._known.clean, raw, media_type, charset)
+
+
+async def _pieces(made: Stage, body: Body, entry: Entry, most: int) -> AsyncGenerator[bytes, None]:
+    """A body as its stage lets it go. Nothing but new pieces moves it on: what waits may be half of a value."""
+    try:
+        async for piece in body:
+            if made.size + len(piece) > most:
+                raise oversized(entry.record, most)
+            for ready in made.feed(piece):
+                yield ready
+        for ready in made.close():
+            yield ready
+    except Unreadable as why:
+        raise _unsearched(entry, why) from None
+    finally:
+        _count(entry, made.counts)
+
+
+def _is_bare(call: Call, result: Result) -> bool:
+    return call.outgoing.method == "HEAD" or result.status in BODILESS
+
+
+def _count(entry: Entry, counts: Counter[str]) -> None:
+    if counts:
+        entry.record.redactions = dict(Counter(entry.record.redactions) + counts)
+
+
+def _unsearched(entry: Entry, why: Exception) -> Refusal:
+    note = str(why) or "it is too large when decoded"
+    return withheld(entry.record, f"It could not be searched for known secrets: {note}.", note=note)

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import time
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from redaction.known import KIND, LEAST, MOST_VALUES, Known, trivial
 from redaction.scanner import Unreadable
+from redaction.streams import stage
 
 MARK = f"<{KIND}>"
 SECRETS = ['aX9/ke+Y z"q\\t&<7é!', "kq7-31aZ-wU", "38201749560", "-----KEY\nab/9+\nxY\n-----", "pass word: ß€😀1"]
@@ -227,3 +229,31 @@ def test_hostile_text_costs_little(hostile: bytes) -> None:
     began = time.perf_counter()
     known.clean(b'"' + hostile + b'"', "application/json", None)
     assert time.perf_counter() - began < 5  # some 0.1 s
+
+
+def _deltas(*pieces: str) -> str:
+    return "".join(f"data: {json.dumps({'delta': {'content': piece}})}\n\n" for piece in pieces)
+
+
+STREAMS = {
+    "text/event-stream": _deltas("so: kq7-", "31aZ-", "wU and ", "on")
+    + 'data: {"x": "Zt5!hGq0pR"}\n\nid: kq7-31aZ-wU\n\n',
+    "application/x-ndjson": '{"a": "kq7-31aZ-wU"}\n{"b": [1, "x Zt5!hGq0pR"]}\n',
+    "text/plain": "It is kq7-31aZ-wU, or Zt5!hGq0pR; " + "and so on " * 60 + "a3E3LTMxYVotd1U= " + "to the end " * 40,
+}
+
+
+@pytest.mark.parametrize("media_type", STREAMS)
+def test_streams_hold_none_wherever_they_are_cut(media_type: str) -> None:
+    known = Known(["kq7-31aZ-wU", "Zt5!hGq0pR"])
+    body = STREAMS[media_type].encode()
+    outputs = set()
+    for cut in range(len(body) + 1):
+        made = stage(known, media_type, None)
+        outputs.add(b"".join([*made.feed(body[:cut]), *made.feed(body[cut:]), *made.close()]))
+        assert made.counts[KIND] >= 2
+    (output,) = outputs
+    assert not known.sees(output)
+    joined = re.sub(rb'"\}\}\n\ndata: \{"delta": \{"content": "', b"", output)
+    assert not known.sees(joined)
+    assert joined.count(MARK.encode()) >= 2

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -153,5 +154,54 @@ def test_records_do_not_say_it(stage: Stage) -> None:
         assert told.reply.json["code"] == "bad_request"
         assert PLAIN.encode() not in w.ledger()
         assert b64encode(PLAIN.encode()) not in w.ledger()
+
+    stage.run(play)
+
+
+@pytest.mark.parametrize("path", ["/crm/x", "/crm/raw"])
+def test_a_stream_holds_none_however_it_is_cut(stage: Stage, path: str) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+    deltas = [json.dumps({"delta": {"content": each}}) for each in ("it is kQ7-", '31aZ/wU"', "9+é and ", "so on")]
+    body = "".join(f"data: {each}\n\n" for each in deltas).encode() + f"data: {PLAIN}\n\n".encode()
+
+    async def play(w: Wall) -> None:
+        for size in (1, 7, 30, len(body)):
+
+            async def answer(_: bytes, size: int = size) -> AsyncIterator[bytes]:
+                async def pieces() -> AsyncIterator[bytes]:
+                    yield head
+                    for at in range(0, len(body), size):
+                        yield body[at : at + size]
+                        await asyncio.sleep(0)
+
+                return pieces()
+
+            w.backend.answer = answer
+            told = await w.tell("GET", path)
+            texts = [
+                json.loads(line[6:])["delta"]["content"] for line in told.reply.body.split(b"\n") if b"delta" in line
+            ]
+            assert "".join(texts) == "it is <KNOWN_SECRET> and so on"
+            assert PLAIN.encode() not in told.reply.body
+            assert told.record["redactions"] == {"KNOWN_SECRET": 2}
+
+    stage.run(play)
+
+
+def test_what_cannot_be_searched_ends_a_stream(stage: Stage) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+
+    async def answer(_: bytes) -> AsyncIterator[bytes]:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield head + b"data: one\n\n"
+            yield b"data: \xff" + PLAIN.encode() + b"\n\n"
+
+        return pieces()
+
+    async def play(w: Wall) -> None:
+        w.backend.answer = answer
+        told = await w.tell("GET", "/crm/raw")
+        assert PLAIN.encode() not in told.reply.raw
+        assert told.record["code"] == "reply_refused"
 
     stage.run(play)
