@@ -8,7 +8,9 @@ from typing import AnyStr, Final, NamedTuple
 
 from redaction.finding import Finding
 
-NAMES: Final = ("kind", "mask", "keep_last_4", "hash", "encrypt", "zero", "drop")
+NAMES: Final = ("kind", "mask", "keep_last_4", "hash", "encrypt", "zero", "drop", "redact")
+"""The ways that need no text of their own; `replace` is the other one."""
+
 KEYED: Final = frozenset({"hash", "encrypt"})
 """The ways that need a key."""
 
@@ -20,7 +22,7 @@ _HASH_BYTES = 8  # among 10,000 values two share a token in one of 10^11 cases
 
 
 class Way(NamedTuple):
-    """How findings of a kind are rewritten: one of NAMES, and the character that `mask` writes.
+    """How findings of a kind are rewritten: one of NAMES or `replace`, and the character or text that is written.
 
     - `kind`: the kind in angle brackets, `<EMAIL_ADDRESS>`; what is done where nothing else is said.
     - `mask`: each character becomes `mark`, so the length stays.
@@ -28,6 +30,8 @@ class Way(NamedTuple):
     - `hash`: `<KIND_HEX>`, a keyed BLAKE2b (RFC 7693): the same for the same value under the same key.
     - `encrypt`: `<KIND:TEXT>`, AES-SIV (RFC 5297) in base64url: the same for the same value, and `decrypt` reads it.
     - `zero`: a JSON number becomes 0 and stays a number; elsewhere as `kind`.
+    - `redact`: nothing is left of it.
+    - `replace`: it becomes `mark`, which holds nothing that JSON escapes.
     - `drop`: the member of a JSON object that holds it is taken out; elsewhere as `kind`.
     """
 
@@ -53,6 +57,10 @@ def rewritten(way: Way, kind: str, value: str, key: bytes) -> str:
     match way.name:
         case "mask":
             return way.mark * len(value)
+        case "redact":
+            return ""
+        case "replace":
+            return way.mark
         case "keep_last_4":
             return _last_four(value)
         case "hash":

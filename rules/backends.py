@@ -304,8 +304,9 @@ def _ways(loaded: Loaded, default: Node | None, own: Node | None, kinds: frozens
 
 
 def _way(node: Node) -> Way:
-    mark = node.get("mask")
-    return Way("mask", mark.value) if mark else Way(node.value)
+    """One word, or `{mask: CHARACTER}` or `{replace: TEXT}`."""
+    pairs = node.items()
+    return Way(pairs[0][0], pairs[0][1].value) if pairs else Way(node.value)
 
 
 def _kinds(loaded: Loaded, node: Node | None) -> frozenset[str]:

@@ -36,7 +36,15 @@ PATTERN: Final = r"^[A-Za-z0-9_.*-]+$"
 OPERATORS: Final = Table(
     Either(
         Choice(OPERATOR_NAMES),
-        Form({"mask": Key(Text(r"^[*#xX_.-]$", "one of the characters * # x X _ . -"), "The character.", True)}),
+        Form(
+            {
+                "mask": Key(Text(r"^[*#xX_.-]$", "one of the characters * # x X _ . -"), "The character."),
+                "replace": Key(
+                    Text(r'^[^"\\<>&%+\x00-\x1f\x7f]{1,64}$', 'up to 64 characters without " \\ < > & % +'), "The text."
+                ),
+            },
+            one_of=("mask", "replace"),
+        ),
     ),
     like="a kind of findings",
 )
@@ -44,8 +52,8 @@ REPLY: Final = Form(
     {
         "operators": Key(
             OPERATORS,
-            "How findings of a kind are rewritten where not by their kind: mask, keep_last_4, hash, encrypt, zero or "
-            "drop.",
+            "How findings of a kind are rewritten where not by their kind: mask, keep_last_4, hash, encrypt, zero, "
+            "drop, redact or replace.",
         ),
         "redact": Key(
             Many(Text(), or_one=True), "A profile (off, secrets, standard) or the kinds of findings to take out."

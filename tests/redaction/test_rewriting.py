@@ -29,6 +29,13 @@ def test_each_kind_has_its_own_way_and_the_others_become_their_kind() -> None:
     assert cleaned == '{"mail": "to <EMAIL_ADDRESS>", "card": "************4242", "ssn": "SSN ###########"}'
 
 
+def test_a_text_of_the_authors_or_nothing() -> None:
+    body = f'{{"mail": "to {MAIL}.", "card": {CARD}}}'
+    assert clean(body, EMAIL_ADDRESS=Way("redact"), CREDIT_CARD=Way("replace", "a card é")) == (
+        '{"mail": "to .", "card": "a card é"}'
+    )
+
+
 def test_separators_of_a_card_stay_and_a_short_value_shows_nothing() -> None:
     assert clean('"4242 4242 4242 4242"', CREDIT_CARD=Way("keep_last_4")) == '"**** **** **** 4242"'
     assert operators.rewritten(Way("keep_last_4"), "PIN", "12345678", KEY) == "********"

@@ -113,14 +113,18 @@ def test_operators_say_how_findings_are_rewritten_and_a_tool_says_it_better(tmp_
     text = """
         backend: c
         url: https://c.test
-        reply: {operators: {CREDIT_CARD: keep_last_4, US_SSN: {mask: "#"}}}
+        reply: {operators: {CREDIT_CARD: keep_last_4, US_SSN: {mask: "#"}, IBAN_CODE: {replace: an account}}}
         tools:
           a: {call: GET /a}
           b: {call: GET /b, reply: {operators: {EMAIL_ADDRESS: hash}}}
           c: {call: GET /c, reply: {redact: off}}
     """
     tools = load_crm(tmp_path, text).tools
-    assert dict(tools["c.a"].reply.ways) == {"CREDIT_CARD": Way("keep_last_4"), "US_SSN": Way("mask", "#")}
+    assert dict(tools["c.a"].reply.ways) == {
+        "CREDIT_CARD": Way("keep_last_4"),
+        "US_SSN": Way("mask", "#"),
+        "IBAN_CODE": Way("replace", "an account"),
+    }
     assert dict(tools["c.b"].reply.ways) == {"EMAIL_ADDRESS": Way("hash")}
     assert not tools["c.c"].reply.redact
 
@@ -163,6 +167,18 @@ def test_optional_arguments_are_said_to_be(tmp_path):
         ("url: https://c.test\nreply: {operators: {US_SSM: hash}}", 3, "reply.operators.US_SSM", "US_SSN"),
         ("url: https://c.test\nreply: {operators: {US_SSN: hush}}", 3, "reply.operators.US_SSN", "did you mean hash?"),
         ("url: https://c.test\nreply: {operators: {US_SSN: {mask: '<'}}}", 3, "reply.operators.US_SSN.mask", "* #"),
+        (
+            "url: https://c.test\nreply: {operators: {US_SSN: {replace: 'a\"b'}}}",
+            3,
+            "reply.operators.US_SSN.replace",
+            "64",
+        ),
+        (
+            "url: https://c.test\nreply: {operators: {US_SSN: {mask: '#', replace: a}}}",
+            3,
+            "reply.operators.US_SSN",
+            "one",
+        ),
         ("url: https://c.test\nreply: {operators: {US_SSN: {mask: '**'}}}", 3, "reply.operators.US_SSN.mask", "* #"),
     ],
 )
