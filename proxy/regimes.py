@@ -37,7 +37,8 @@ def scanners_of(
     tools = rules.catalog.tools.values()
     wanted = {tool.reply.cleaning for tool in tools if tool.reply.redact}
     wanted |= {(tool.outgoing.kinds, NO_WAYS) for tool in tools if tool.outgoing.kinds}
-    return {each: (known or {}).get(each) or Scanner(*each, key, foreign) for each in wanted}
+    same = {each: scanner for each, scanner in (known or {}).items() if scanner.own == rules.detectors}
+    return {each: same.get(each) or Scanner(*each, key, foreign, rules.detectors) for each in wanted}
 
 
 class Regimes:

@@ -44,6 +44,9 @@ PRESIDIO = "presidio:"
 """Before the name of an entity: what Presidio's own recognizers say, also where our patterns find that kind."""
 
 
+NO_MORE: frozenset[str] = frozenset()
+
+
 class UnknownKind(ValueError):
     """A kind or profile by this name does not exist, or nothing installed can find it."""
 
@@ -54,8 +57,8 @@ def own_kinds() -> frozenset[str]:
     return frozenset(pattern.kind for pattern in all_patterns())
 
 
-def kinds_of(spec: str | Sequence[str]) -> frozenset[str]:
-    """The kinds of a profile's name, or of a list of kinds (ours or Presidio's entity names).
+def kinds_of(spec: str | Sequence[str], more: frozenset[str] = NO_MORE) -> frozenset[str]:
+    """The kinds of a profile's name, or of a list of kinds: ours, `more` that are known, or Presidio's entity names.
 
     Raises UnknownKind, with the closest name, for what nothing can find. Presidio is loaded only to look up a name
     that is none of ours.
@@ -65,16 +68,16 @@ def kinds_of(spec: str | Sequence[str]) -> frozenset[str]:
             raise UnknownKind(f"there is no profile {spec!r}{suggest(spec, PROFILES)}; kinds are given as a list")
         return frozenset(PROFILES[spec])
     kinds = frozenset(spec)
-    require(kinds)
+    require(kinds, more)
     return kinds
 
 
-def require(kinds: frozenset[str]) -> frozenset[str]:
+def require(kinds: frozenset[str], more: frozenset[str] = NO_MORE) -> frozenset[str]:
     """Those of `kinds` for Presidio: not ours, or `presidio:KIND`. Raises UnknownKind for what nothing finds."""
-    foreign = kinds - own_kinds()
+    foreign = kinds - own_kinds() - more
     known, missing = _presidio_kinds() if foreign else (frozenset(), "")
     for kind in sorted(kind for kind in foreign if kind.removeprefix(PRESIDIO) not in known):
-        raise UnknownKind(f"nothing finds the kind {kind!r}{suggest(kind, own_kinds() | known)}{missing}")
+        raise UnknownKind(f"nothing finds the kind {kind!r}{suggest(kind, own_kinds() | more | known)}{missing}")
     return foreign
 
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 import orjson
 
 from redaction import operators, profiles, walk
-from redaction.detector import Detector, all_patterns
+from redaction.detector import Detector, Pattern, all_patterns
 from redaction.engine import Engine, ScanError
 from redaction.finding import Finding, resolve
 from redaction.rewriting import NO_WAYS, Rewriting, Ways
@@ -66,15 +66,22 @@ class Scanner:
 
     Raises `profiles.UnknownKind` for a kind that nothing installed can find. Presidio is loaded only for a kind that
     our own patterns do not find. `ways` says how findings are rewritten where not by their kind; `key` is what some of
-    the ways need. `foreign` makes what finds the kinds that our patterns do not, if not Presidio in this process.
+    the ways need. `foreign` makes what finds the kinds that our patterns do not, if not Presidio in this process. `own`
+    are patterns of the author's.
     """
 
     def __init__(
-        self, kinds: frozenset[str], ways: Ways = NO_WAYS, key: bytes = b"", foreign: Foreign | None = None
+        self,
+        kinds: frozenset[str],
+        ways: Ways = NO_WAYS,
+        key: bytes = b"",
+        foreign: Foreign | None = None,
+        own: tuple[Pattern, ...] = (),
     ) -> None:
         self.kinds = kinds
         self._rewriting = Rewriting(ways, key)
-        self._engine, others = _engine(kinds)
+        self.own = own
+        self._engine, others = _engine(kinds, own)
         self._others = [(foreign or _presidio)(others)] if others else []
         self.needs_presidio = bool(self._others)
         self._ways: dict[tuple[str, str | None], Callable[[bytes], Cleaned[bytes]]] = {}
@@ -244,10 +251,10 @@ class _Whole:
 
 
 @lru_cache(MOST_KEPT)
-def _engine(kinds: frozenset[str]) -> tuple[Engine, frozenset[str]]:
-    """What finds those of the kinds that our own patterns find, and the others."""
-    others = profiles.require(kinds)
-    return Engine([pattern for pattern in all_patterns() if pattern.kind in kinds]), others
+def _engine(kinds: frozenset[str], own: tuple[Pattern, ...]) -> tuple[Engine, frozenset[str]]:
+    """What finds those of the kinds that our own patterns and the author's find, and the others."""
+    others = profiles.require(kinds, frozenset(pattern.kind for pattern in own))
+    return Engine([pattern for pattern in [*all_patterns(), *own] if pattern.kind in kinds]), others
 
 
 @lru_cache(MOST_KEPT)

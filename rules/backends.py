@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from redaction.operators import Way, is_missing
-from redaction.profiles import UnknownKind, kinds_of
+from redaction.profiles import NO_MORE, UnknownKind, kinds_of
 from redaction.rewriting import NO_WAYS, Ways
 from rules.dialects import Flaw
 from rules.documents import BadSchema, Documents, Folder
@@ -49,11 +49,12 @@ class Loaded:
     shapes: dict[str, Shape] = field(default_factory=dict)
     problems: list[LoadProblem] = field(default_factory=list)
     credentials: tuple[Slot, ...] = ()
+    own_kinds: frozenset[str] = NO_MORE
 
 
-def load_backend(root: Node, folder: Folder) -> Loaded:
-    """Read one backend file whose shape was checked. All problems are collected."""
-    loaded = Loaded(root)
+def load_backend(root: Node, folder: Folder, own: frozenset[str] = NO_MORE) -> Loaded:
+    """Read one backend file whose shape was checked. All problems are collected. `own` are kinds of the author's."""
+    loaded = Loaded(root, own_kinds=own)
     name = root.value["backend"].value
     urls = [_try(loaded, item, parse_url) for item in root.under("url")]
     networks = [_try(loaded, item, _network) for item in root.under("addresses")]
@@ -159,7 +160,7 @@ def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Folder) ->
 def _outgoing(loaded: Loaded, node: Node | None) -> Outgoing:
     if node is None:
         return NOTHING_SAID
-    outgoing, problems = read_outgoing(node)
+    outgoing, problems = read_outgoing(node, loaded.own_kinds)
     loaded.problems += [each for each in problems if each not in loaded.problems]  # each tool reads its backend's anew
     return outgoing
 
@@ -292,7 +293,7 @@ def _ways(loaded: Loaded, default: Node | None, own: Node | None, kinds: frozens
         return NO_WAYS
     for kind in node.value:
         try:
-            kinds_of([kind])
+            kinds_of([kind], loaded.own_kinds)
         except UnknownKind as error:
             loaded.problems.append(node.key_problem(kind, str(error)))
             continue
@@ -313,7 +314,7 @@ def _kinds(loaded: Loaded, node: Node | None) -> frozenset[str]:
     if node is None:
         return kinds_of(DEFAULT_PROFILE)
     try:
-        return kinds_of(node.plain())
+        return kinds_of(node.plain(), loaded.own_kinds)
     except UnknownKind as error:
         loaded.problems.append(node.problem(str(error)))
         return frozenset()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
+from redaction.detector import Pattern
 from rules.facts import Facts, Principal
 from rules.obligations import DEFAULT_APPROVAL_S, Approval, Obligation, merge
 from rules.rule import Effect, Example, Rule
@@ -71,16 +72,22 @@ class Standing:
 class Ruleset:
     """Everything that was loaded, ready to judge. Immutable; safe to use from many threads.
 
-    `revision` names the exact content of all files. Without rules every call is denied.
+    `revision` names the exact content of all files. Without rules every call is denied. `detectors` are the author's.
     """
 
     def __init__(
-        self, revision: str, catalog: Catalog, rules: Iterable[Rule] = (), examples: Iterable[Example] = ()
+        self,
+        revision: str,
+        catalog: Catalog,
+        rules: Iterable[Rule] = (),
+        examples: Iterable[Example] = (),
+        detectors: tuple[Pattern, ...] = (),
     ) -> None:
         self.revision = revision
         self.catalog = catalog
         self.rules = tuple(sorted(rules, key=lambda rule: rule.id))
         self.examples = tuple(examples)
+        self.detectors = detectors
         self.plans = {name: _plan(name, self.rules) for name in catalog.tools}
         self._standings: dict[tuple[str, Principal], Standing] = {}
 

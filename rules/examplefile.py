@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from redaction.profiles import UnknownKind, kinds_of
+from redaction.profiles import NO_MORE, UnknownKind, kinds_of
 from rules.facts import Principal
 from rules.problems import closest
 from rules.returned import Reply, Returned
@@ -18,10 +18,12 @@ _MAY_HAPPEN: Final = frozenset({"allow", "approval", "approval_pending"})
 _REFUSED: Final = Returned(refused="for whatever reason")
 
 
-def load_example(node: Node, names: Collection[str] | None) -> tuple[Example, list[LoadProblem]]:
+def load_example(
+    node: Node, names: Collection[str] | None, own: frozenset[str] = NO_MORE
+) -> tuple[Example, list[LoadProblem]]:
     """Read one example whose shape was checked. A tool that does not exist is fine where that is what it expects.
 
-    `names` are the full names of all tools, or None where nobody knows them.
+    `names` are the full names of all tools, or None where nobody knows them; `own` are kinds of the author's.
     """
     problems: list[LoadProblem] = []
     args, step = node.get("args"), node.get("step")
@@ -36,7 +38,7 @@ def load_example(node: Node, names: Collection[str] | None) -> tuple[Example, li
         peer=node.text("peer"),
         step=step.value if step else 1,
         reply=_reply(node.get("reply")),
-        returned=_returned(node.get("expect_reply"), problems),
+        returned=_returned(node.get("expect_reply"), own, problems),
     )
     if names is not None and example.tool not in names and example.expect not in ("unknown_tool", "deny"):
         problems.append(node.at(("call",), f"{example.tool} is no tool", meant(example.tool, names)))
@@ -87,18 +89,18 @@ def _reply(node: Node | None) -> Reply | None:
     return Reply(status.value if status else 200, node.text("type").lower() or media_type, data)
 
 
-def _returned(node: Node | None, problems: list[LoadProblem]) -> Returned | None:
+def _returned(node: Node | None, own: frozenset[str], problems: list[LoadProblem]) -> Returned | None:
     if node is None:
         return None
     redacted = node.get("redacted")
     if redacted is None:
         return _REFUSED if node.value == "refused" else Returned()
-    return Returned({place: _kinds(below, problems) for place, below in redacted.items()})
+    return Returned({place: _kinds(below, own, problems) for place, below in redacted.items()})
 
 
-def _kinds(node: Node, problems: list[LoadProblem]) -> frozenset[str]:
+def _kinds(node: Node, own: frozenset[str], problems: list[LoadProblem]) -> frozenset[str]:
     try:
-        return kinds_of([one.value for one in node.each()])
+        return kinds_of([one.value for one in node.each()], own)
     except UnknownKind as error:
         problems.append(node.problem(str(error)))
         return frozenset()

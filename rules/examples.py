@@ -94,7 +94,7 @@ def judge(ruleset: Ruleset, example: Example, now: datetime) -> Outcome:
     got = outcome_of(decision)
     wanted = _SAME.get(example.expect, example.expect)
     decided = wanted == got or (wanted == "deny" and decision.denied)
-    back = None if decision.denied or example.reply is None else returned(tool, example.reply)
+    back = None if decision.denied or example.reply is None else returned(tool, example.reply, ruleset.detectors)
     return Outcome(example, got, decided, decision, facts, back)
 
 

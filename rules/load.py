@@ -10,6 +10,7 @@ from typing import Any
 
 from rules.backends import Loaded, clashes, digest, load_backend
 from rules.decide import Ruleset
+from rules.detecting import read_detectors
 from rules.documents import Library
 from rules.examplefile import load_example
 from rules.grammar import form_of
@@ -45,7 +46,7 @@ class RulesError(Exception):
 
 
 def load(folder: Path) -> Ruleset:
-    """Read every *.yaml and *.yml under a folder. Raises RulesError with all problems of all files.
+    """Read every *.yaml and *.yml under a folder, and its detectors. Raises RulesError with all problems of all files.
 
     Names that begin with a dot are skipped at every level, so a mounted ConfigMap is read once. A folder without
     rules is not an error: it denies every call.
@@ -56,11 +57,15 @@ def load(folder: Path) -> Ruleset:
     names = None if problems and None in roots else frozenset(_names(roots))
     good = [prune(root, problems) for root in roots if root]
     library = Library(folder)
-    catalog = _catalog([load_backend(root, library) for root in good if root.get("backend")], hashes, problems)
-    rules, examples = _policies(good, catalog, names, problems)
+    own = read_detectors(folder)
+    hashes.update(own.hashes)
+    problems += own.problems
+    loads = [load_backend(root, library, own.kinds) for root in good if root.get("backend")]
+    catalog = _catalog(loads, hashes, problems)
+    rules, examples = _policies(good, catalog, names, own.kinds, problems)
     if problems:
         raise RulesError(problems)
-    return Ruleset(digest(hashes)[:REVISION_DIGITS], catalog, rules, examples)
+    return Ruleset(digest(hashes)[:REVISION_DIGITS], catalog, rules, examples, own.patterns)
 
 
 def prune(root: Node, problems: list[LoadProblem]) -> Node:
@@ -165,7 +170,11 @@ def _catalog(loads: list[Loaded], hashes: dict[str, Any], problems: list[LoadPro
 
 
 def _policies(
-    roots: list[Node], catalog: Catalog, names: Collection[str] | None, problems: list[LoadProblem]
+    roots: list[Node],
+    catalog: Catalog,
+    names: Collection[str] | None,
+    kinds: frozenset[str],
+    problems: list[LoadProblem],
 ) -> tuple[list[Rule], list[Example]]:
     rules: list[Rule] = []
     examples: list[Example] = []
@@ -175,7 +184,7 @@ def _policies(
             rules += [rule] if rule else []
             problems += found
         for node in root.under("examples"):
-            example, found = load_example(node, names)
+            example, found = load_example(node, names, kinds)
             examples.append(example)
             problems += found
     for first, second in duplicates(rules):

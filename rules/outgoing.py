@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from redaction.known import KIND as KNOWN
-from redaction.profiles import PROFILES, UnknownKind, kinds_of
+from redaction.profiles import NO_MORE, PROFILES, UnknownKind, kinds_of
 from rules.source import LoadProblem, Node
 
 WORDS: Final = ("refuse", "mask", "allow")
@@ -31,10 +31,11 @@ class Outgoing:
 DEFAULT: Final = Outgoing()
 
 
-def read_outgoing(node: Node) -> tuple[Outgoing, list[LoadProblem]]:
+def read_outgoing(node: Node, own: frozenset[str] = NO_MORE) -> tuple[Outgoing, list[LoadProblem]]:
     """The key `outgoing` of a backend or tool, whose form was checked, and what is wrong with it.
 
     A kind that is named itself counts as it is named there; of those that only profiles name the stricter counts.
+    `own` are kinds of the author's.
     """
     problems: list[LoadProblem] = []
     named: dict[str, set[str]] = {word: set() for word in WORDS}
@@ -44,7 +45,7 @@ def read_outgoing(node: Node) -> tuple[Outgoing, list[LoadProblem]]:
             if item.value in PROFILES:
                 wide[word] |= kinds_of(item.value)
             else:
-                named[word] |= {KNOWN} if item.value == KNOWN else kinds_of([item.value])
+                named[word] |= {KNOWN} if item.value == KNOWN else kinds_of([item.value], own)
         except UnknownKind as error:
             problems.append(item.problem(str(error)))
         if word == "allow" and item.value in PROFILES:

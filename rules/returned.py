@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from redaction.detector import Pattern
 from redaction.scanner import Scanner, Unreadable
 from rules.problems import pointer
 from rules.replies import Deviation, is_own_error
@@ -58,8 +59,8 @@ class Returned:
         return f"redacted {'; '.join(gone)}{notes}" if gone else f"unchanged{notes}"
 
 
-def returned(tool: Tool, reply: Reply) -> Returned:
-    """Treat an answer as the sidecar treats what the tool's backend sends."""
+def returned(tool: Tool, reply: Reply, own: tuple[Pattern, ...] = ()) -> Returned:
+    """Treat an answer as the sidecar treats what the tool's backend sends. `own` are detectors of the author's."""
     body = b"" if tool.method == "HEAD" or reply.status in BODILESS else reply.body
     if len(body) > tool.reply.most_bytes:
         return Returned(refused=f"it is larger than {tool.reply.most_bytes} bytes")
@@ -69,7 +70,7 @@ def returned(tool: Tool, reply: Reply) -> Returned:
     notes = (f"off its contract, which is only reported: {_listed(off)}",) if off else ()
     if not tool.reply.redact:
         return Returned(notes=(*notes, "the contract turns cleaning off"))
-    back = _cleaned(tool, reply, body)
+    back = _cleaned(tool, reply, body, own)
     return replace(back, notes=(*notes, *back.notes))
 
 
@@ -84,9 +85,9 @@ def _listed(off: tuple[Deviation, ...]) -> str:
     return ", ".join(f"{each.where} ({each.what})" for each in off)
 
 
-def _cleaned(tool: Tool, reply: Reply, body: bytes) -> Returned:
+def _cleaned(tool: Tool, reply: Reply, body: bytes, own: tuple[Pattern, ...]) -> Returned:
     try:
-        cleaned = Scanner(tool.reply.redact).clean(body, reply.media_type, None)
+        cleaned = Scanner(tool.reply.redact, own=own).clean(body, reply.media_type, None)
     except Unreadable as why:
         if tool.reply.on_error == "pass":
             return Returned(notes=(f"passed unchecked: {why}",))
