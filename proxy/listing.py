@@ -14,6 +14,7 @@ from proxy.firewall import Firewall
 from proxy.identity import Identify
 from proxy.model import Result
 from proxy.protocols.listing import ListingAsk, Wanted
+from redaction.known import Known
 from rules.decide import Ruleset
 from rules.facts import Principal, Run
 from rules.listing import listed, rendered
@@ -45,10 +46,13 @@ class Listings:
             record = entry.record
             record.method, record.decision, record.revision = "GET", "allow", rules.revision
             record.notes.append(f"the tool listing as {wanted.form}")
-            return await entry.follow(await self._answer(wanted, rules, principal))
+            return await entry.follow(await self._answer(wanted, rules, principal, firewall.entries.known))
 
-    async def _answer(self, wanted: Wanted, rules: Ruleset, principal: Principal) -> Result:
-        """The listing for one caller, or 304 where the caller has it already. Raises Refusal where it is too large."""
+    async def _answer(self, wanted: Wanted, rules: Ruleset, principal: Principal, known: Known) -> Result:
+        """The listing for one caller, or 304 where the caller has it already. Raises Refusal where it is too large.
+
+        A contract may hold a known secret, as in an example; the listing does not.
+        """
         tag = self._tag(wanted, rules, principal)
         quoted = f'"{tag}"'
         headers = [("Content-Type", "application/json"), ("ETag", quoted)]
@@ -56,7 +60,7 @@ class Listings:
             return Result(304, headers[1:], Body.of(b""))
         async with self._turn:
             if tag not in self._kept:
-                self._kept[tag] = await asyncio.to_thread(_made, wanted, rules, principal)
+                self._kept[tag] = await asyncio.to_thread(_made, wanted, rules, principal, known)
             self._kept.move_to_end(tag)
             if len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
@@ -69,7 +73,7 @@ class Listings:
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
 
-def _made(wanted: Wanted, rules: Ruleset, principal: Principal) -> bytes:
+def _made(wanted: Wanted, rules: Ruleset, principal: Principal, known: Known) -> bytes:
     tools = listed(rules, principal, wanted.pattern, wanted.hosted)
     pieces, size = [], 0
     for each in tools:
@@ -82,4 +86,4 @@ def _made(wanted: Wanted, rules: Ruleset, principal: Principal) -> bytes:
                 f"The listing of {len(tools)} tools is larger than {MOST_BYTES} bytes.",
                 suggestion="Ask for some of the tools, as in `&tools=crm.get_*`.",
             )
-    return b'{"tools":[' + b",".join(pieces) + b"]}\n"
+    return known.clean(b'{"tools":[' + b",".join(pieces) + b"]}\n", "application/json", None).value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -88,7 +89,7 @@ class _Looking:
 
     def _kinds(self, value: Any) -> frozenset[str]:
         kinds = {kind for scanner in self.scanners for kind in scanner.clean_json_value(value)[1]}
-        if self.known and self.known.value(value) != value:
+        if self.known and self.known.sees(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")):
             kinds.add(KNOWN)
         return frozenset(kinds)
 

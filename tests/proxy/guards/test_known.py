@@ -144,6 +144,17 @@ def test_refusals_do_not_say_it(stage: Stage) -> None:
     stage.run(play)
 
 
+def test_the_listing_does_not_say_it(stage: Stage) -> None:
+    async def play(w: Wall) -> None:
+        for form in ("openai", "json", "mcp"):
+            listing = await w.call("GET", f"/.toolwall/tools?format={form}")
+            assert listing.status == 200
+            assert b"KNOWN_SECRET" in listing.body
+            assert PLAIN.encode() not in listing.raw
+
+    stage.run(play)
+
+
 def test_records_do_not_say_it(stage: Stage) -> None:
     async def play(w: Wall) -> None:
         for way in ("as it is", "hex", "base64"):
