@@ -23,6 +23,8 @@ FULL = """
       on_error: refuse
       most_bytes: 1MiB
       contract: report
+      operators: {EMAIL_ADDRESS: {mask: x}}
+    outgoing: {refuse: secrets, mask: [US_SSN], allow: [JWT]}
     credential:
       - {send: bearer, from: caller}
       - {send: {header: X-Key}, from: caller}
@@ -66,7 +68,7 @@ FULL = """
         effect: write
         guessed: true
         timeout: 500ms
-        reply: {redact: standard}
+        reply: {redact: standard, operators: {EMAIL_ADDRESS: {replace: somebody}}}
 """
 POLICY = """
     rules:
