@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from types import TracebackType
+from typing import Literal, NamedTuple
 
 BODILESS = frozenset({204, 205, 304})
 """Statuses whose replies have no body (RFC 9110, 15)."""
@@ -13,13 +14,25 @@ class TooLong(Exception):
     """A body had more bytes than it may have."""
 
 
+Ending = Literal["event", "line", ""]
+
+
+class Flow(NamedTuple):
+    """Of a body that goes out while it comes: how a refusal in its middle is said, if it can be, and what can be said
+    only at its end."""
+
+    ending: Ending
+    trailers: Callable[[], list[tuple[str, str]]]
+
+
 class Body:
     """Pieces of bytes that arrive in time; `async with` closes whatever they come from, on every path."""
 
-    __slots__ = ("_close", "_pieces", "whole")
+    __slots__ = ("_close", "_pieces", "flow", "whole")
 
     def __init__(self, pieces: AsyncGenerator[bytes, None] | None, close: Callable[[], Awaitable[None]] | None) -> None:
         self.whole: bytes | None = None
+        self.flow: Flow | None = None
         self._pieces = pieces
         self._close = close
 

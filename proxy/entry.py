@@ -219,7 +219,9 @@ class Entry:
             self._gone()  # of a caller who left before the first piece, nothing else would tell
             await body.close()
 
-        return Body(self._held(body), close)
+        held = Body(self._held(body), close)
+        held.flow = body.flow
+        return held
 
     async def _held(self, body: Body) -> AsyncGenerator[bytes, None]:
         digest, held = hashlib.sha256(), b""
@@ -227,6 +229,9 @@ class Entry:
             async for piece in body:
                 digest.update(piece)
                 self.record.bytes_out += len(piece)
+                if body.flow:  # each piece counts for itself; that the body ended is said behind its Record
+                    yield piece
+                    continue
                 if held:
                     yield held
                 held = piece
@@ -234,7 +239,9 @@ class Entry:
             await self._write("ok")
             yield held
         except Exception as error:
-            raise await self._refused(error if isinstance(error, Refusal) else self._unforeseen(error)) from None
+            said = await self._refused(error if isinstance(error, Refusal) else self._unforeseen(error))
+            said.call_id, said.tool = self.record.call, self.record.tool
+            raise said from None
         finally:
             self._gone()
 

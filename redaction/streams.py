@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from redaction.fragments import Cleaner, Messages
 from redaction.operators import splice
-from redaction.scanner import CHARSETS, Unreadable
+from redaction.scanner import CHARSETS, Cleaned, Unreadable
 from redaction.window import Edit, Window
 
 EVENTS: Final = "text/event-stream"
@@ -66,8 +66,8 @@ def stage(scanner: Cleaner, media_type: str, charset: str | None, passes: bool =
     encoding = CHARSETS.get((charset or "utf-8").lower())
     if encoding is None:
         raise Unreadable("the charset of the body cannot be checked")
-    if scanner.needs_presidio:
-        raise Unreadable("it comes piece by piece, and some of the kinds can be found only in a whole text")
+    if scanner.needs_presidio and media_type in TEXTS:
+        raise Unreadable("some of the kinds can be found only in a whole text")
     if media_type in TEXTS:
         return _Text(scanner, media_type, charset, passes)
     if encoding not in ("utf-8", "ascii"):
@@ -77,6 +77,14 @@ def stage(scanner: Cleaner, media_type: str, charset: str | None, passes: bool =
     if media_type == EVENTS:
         return _Events(scanner, passes)
     raise Unreadable("the media type of the body cannot be checked while it comes")
+
+
+def clean(cleaner: Cleaner, body: bytes, media_type: str, charset: str | None) -> Cleaned[bytes]:
+    """A whole body at once, by a stage where only that can clean its type. Raises Unreadable."""
+    if media_type != EVENTS:
+        return cleaner.clean(body, media_type, charset)
+    way = stage(cleaner, media_type, charset)
+    return Cleaned(b"".join([*way.feed(body), *way.close()]), way.counts)
 
 
 class _Splitter:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from redaction import streams
 from redaction.detector import Pattern
 from redaction.scanner import Scanner, Unreadable
 from rules.problems import pointer
@@ -87,7 +88,7 @@ def _listed(off: tuple[Deviation, ...]) -> str:
 
 def _cleaned(tool: Tool, reply: Reply, body: bytes, own: tuple[Pattern, ...]) -> Returned:
     try:
-        cleaned = Scanner(tool.reply.redact, own=own).clean(body, reply.media_type, None)
+        cleaned = streams.clean(Scanner(tool.reply.redact, own=own), body, reply.media_type, None)
     except Unreadable as why:
         if tool.reply.on_error == "pass":
             return Returned(notes=(f"passed unchecked: {why}",))

@@ -212,6 +212,8 @@ def _unchunked(data: bytes) -> bytes:
     pieces = []
     while data:
         size, _, rest = data.partition(b"\r\n")
+        if not int(size, 16):  # trailers follow
+            break
         pieces.append(rest[: int(size, 16)])
         data = rest[int(size, 16) + 2 :]
     return b"".join(pieces)

@@ -11,11 +11,14 @@ from proxy import decoding, replyheaders
 from proxy.body import BODILESS, Body, TooLong
 from proxy.decoding import Undecodable
 from proxy.entry import Entry
+from proxy.flowing import Flowing
 from proxy.model import Call, Result, Send
 from proxy.outcomes import oversized, whole, withheld
 from proxy.replyheaders import BadHeaders, Headers, Seat
 from proxy.scanning import Scans
+from redaction import streams
 from redaction.scanner import Scanner, Unreadable
+from redaction.streams import EVENTS, Stage
 from rules.tools import Backend, Cleaning
 
 Scanners = Mapping[Cleaning, Scanner]
@@ -41,8 +44,9 @@ class Clean:
         """Let the call go on, and clean what comes back: headers by allowlist, then as text; the body by its type."""
         result = await send(call, entry)
         try:
+            sized = bool(replyheaders.value(result.headers, "content-length"))
             result.headers = self._allowed(call, entry, result)
-            return await self._cleaned(call, entry, result)
+            return await self._cleaned(call, entry, result, sized)
         except BaseException:
             await result.body.close()
             raise
@@ -60,7 +64,7 @@ class Clean:
             entry.record.notes.append("a place outside of the backend was removed from the reply's head")
         return kept
 
-    async def _cleaned(self, call: Call, entry: Entry, result: Result) -> Result:
+    async def _cleaned(self, call: Call, entry: Entry, result: Result, sized: bool) -> Result:
         reply = call.tool.reply
         bare = call.outgoing.method == "HEAD" or result.status in BODILESS
         if not reply.redact:
@@ -72,6 +76,8 @@ class Clean:
             result.body = Body.of(b"") if bare else _bounded(result.body, entry, reply.most_bytes)
             return result
         scanner, started = self._scanners[reply.cleaning], perf_counter()
+        if not (bare or sized) and (stage := _stage(scanner, result, reply.on_error == "pass")):
+            return self._flowing(call, entry, result, scanner, stage)
         raw = b"" if bare else await whole(entry.record, result.body, reply.most_bytes)
         await result.body.close()
         try:
@@ -89,6 +95,19 @@ class Clean:
         result.body = Body.of(body)
         return result
 
+    def _flowing(self, call: Call, entry: Entry, result: Result, scanner: Scanner, stage: Stage) -> Result:
+        """A reply without end in sight is cleaned while it comes."""
+        try:
+            result.headers, counts = _clean_headers(scanner, result.headers)
+        except Unreadable as why:
+            raise withheld(entry.record, f"Its head could not be checked: {why}.", note=str(why)) from None
+        _tell(entry, result, counts)
+        flowing = Flowing(result.body, stage, entry, call.tool.reply.most_bytes, call.tool.timeout_s)
+        media_type, _ = replyheaders.content_type(result.headers)
+        result.body = flowing.cleaned(media_type, self._scans, scanner.needs_presidio)
+        entry.check("clean")
+        return result
+
     async def _scan(self, scanner: Scanner, raw: bytes, result: Result, most: int, counts: Counter[str]) -> bytes:
         """The cleaned body, decoded; adds what was found to `counts`."""
         if not raw:
@@ -99,12 +118,26 @@ class Clean:
                 raw = decoding.decode(raw, coding, most)
             except TooLong:
                 raise Unreadable("it is too large when decoded") from None
-        body, found = await self._scans.clean(scanner, raw, media_type, charset)
+        if media_type == EVENTS:
+            body, found = await self._scans.apart(streams.clean, scanner, raw, media_type, charset)
+        else:
+            body, found = await self._scans.clean(scanner, raw, media_type, charset)
         if found:
             counts.update(found)
         if coding:
             result.headers = [pair for pair in result.headers if pair[0] != "content-encoding"]
         return body
+
+
+def _stage(scanner: Scanner, result: Result, passes: bool) -> Stage | None:
+    """What cleans a body of this type while it comes; None where it has to be whole first."""
+    media_type, charset = replyheaders.content_type(result.headers)
+    if not streams.flows(media_type) or replyheaders.value(result.headers, "content-encoding"):
+        return None
+    try:
+        return streams.stage(scanner, media_type, charset, passes)
+    except Unreadable:
+        return None
 
 
 def _bounded(body: Body, entry: Entry, most: int) -> Body:

@@ -41,3 +41,8 @@ def reply(refusal: Refusal, call_id: str, tool: str) -> tuple[int, list[tuple[st
     if refusal.retry_after is not None:
         headers.append(("Retry-After", str(refusal.retry_after)))
     return CODES[refusal.code].status, headers, body
+
+
+def ending(body: bytes, form: str) -> bytes:
+    """The body of a refusal as the last event (`event`) or line (`line`) of a reply whose head is out."""
+    return b"event: error\ndata: %b\n\n" % body.strip() if form == "event" else body.strip() + b"\n"

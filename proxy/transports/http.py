@@ -215,7 +215,7 @@ class _Connection(RequestHandler):
                 whole = result.body.whole
                 await self._send(method, result.status, result.headers, whole, _connection(version, keep))
             else:
-                keep = await self._stream(result, version, keep)
+                keep = await self._stream(message, result, version, keep)
         # The parser stops at the head of an upgrade, and every upgrade was refused.
         return keep and not self._upgraded and (payload.is_eof() or await self._drained(payload))
 
@@ -235,24 +235,37 @@ class _Connection(RequestHandler):
         except TimeoutError:
             self._abort()
 
-    async def _stream(self, result: Result, version: tuple[int, ...], keep: bool) -> bool:
+    async def _stream(self, message: Any, result: Result, version: tuple[int, ...], keep: bool) -> bool:
         """Send a body piece by piece. Whether the connection may carry another message."""
         chunked = version >= (1, 1)
         keep = keep and chunked
-        framing = "Transfer-Encoding: chunked\r\n" if chunked else ""
+        flow = result.body.flow
+        told = flow if flow and chunked and "trailers" in message.headers.get("TE", "").lower() else None
+        framing = ("Trailer: Toolwall-Redacted, Toolwall-Unchecked\r\n" if told else "") + _chunks(chunked)
         async with result.body as body:
             self._put(head(result.status, result.headers, framing + _connection(version, keep), int(time())))
             try:
                 async for piece in body:
                     if piece:
-                        self._put(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+                        self._put(_chunk(piece) if chunked else piece)
                         await self._patiently()
-                self._put(b"0\r\n\r\n" if chunked else b"")
-            except (Refusal, TimeoutError):
-                # The head is out, so the only way to say "this is not whole" is to break the framing.
+                self._put(_last_chunk(told.trailers() if told else []) if chunked else b"")
+            except Refusal as refusal:
+                return self._break_off(refusal, flow.ending if flow else "", chunked) and keep
+            except TimeoutError:
                 self._abort()
                 return False
         return keep
+
+    def _break_off(self, refusal: Refusal, form: str, chunked: bool) -> bool:
+        """End a reply whose head is out by a refusal. Whether it could be said."""
+        if not form:
+            # The only way to say "this is not whole" is to break the framing.
+            self._abort()
+            return False
+        last = problem.ending(self._server.said(refusal)[2], form)
+        self._put(_chunk(last) + _last_chunk([]) if chunked else last)
+        return True
 
     def _put(self, data: bytes) -> None:
         if self.transport is None:
@@ -305,6 +318,19 @@ def _connection(version: tuple[int, ...], keep: bool) -> str:
     if keep == (version >= (1, 1)):
         return ""
     return "Connection: keep-alive\r\n" if keep else "Connection: close\r\n"
+
+
+def _chunks(chunked: bool) -> str:
+    return "Transfer-Encoding: chunked\r\n" if chunked else ""
+
+
+def _chunk(piece: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(piece), piece)
+
+
+def _last_chunk(trailers: list[tuple[str, str]]) -> bytes:
+    """The end of a chunked body (RFC 9112, 7.1.2)."""
+    return b"0\r\n" + "".join(f"{name}: {value}\r\n" for name, value in trailers).encode() + b"\r\n"
 
 
 def _malformed(error: BaseException | None) -> Refusal:

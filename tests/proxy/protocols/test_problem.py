@@ -7,7 +7,7 @@ import json
 import pytest
 
 from proxy.errors import CODES, Refusal
-from proxy.protocols.problem import problem, reply
+from proxy.protocols.problem import ending, problem, reply
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -40,3 +40,12 @@ def test_what_a_refusal_brings_along() -> None:
 
 def test_a_note_is_never_said() -> None:
     assert b"SECRET" not in reply(Refusal("denied", note="SECRET"), "c", "")[2]
+
+
+def test_at_the_end_of_a_reply_that_has_begun() -> None:
+    body = reply(Refusal("reply_refused", "It is\ntoo large."), "id", "crm.x")[2]
+    event = ending(body, "event")
+    assert event.startswith(b"event: error\ndata: {")
+    assert event.endswith(b"}\n\n")
+    assert event.count(b"\n") == 3
+    assert json.loads(ending(body, "line")) == json.loads(body)

@@ -1,0 +1,120 @@
+"""Bodies that are cleaned while they come: a stage of `redaction.streams`, with a clock and limits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+
+from proxy.body import Body, Ending, Flow
+from proxy.entry import Entry
+from proxy.outcomes import oversized, withheld
+from proxy.scanning import INLINE_BYTES, Scans
+from redaction.scanner import Unreadable
+from redaction.streams import EVENTS, LINES, Stage
+
+GRACE_S = 0.25
+"""After so long a silence all goes out but what may be the beginning of a finding: longer than the pauses between the
+words of a language model, shorter than a person notices."""
+
+REST_S = 2.0
+"""After so long a silence the rest goes out too: what has no end by then is not waited for."""
+
+
+class Flowing:
+    """One body on its way: `most` bytes of it at most, and at most `idle_s` seconds between two pieces."""
+
+    def __init__(self, body: Body, stage: Stage, entry: Entry, most: int, idle_s: float) -> None:
+        self._body = body
+        self._stage = stage
+        self._entry = entry
+        self._most = most
+        self._idle_s = idle_s
+        self._size = 0
+        self._before = Counter(entry.record.redactions)
+
+    def cleaned(self, media_type: str, scans: Scans, apart: bool) -> Body:
+        """The body as the caller gets it. With `apart` every piece is scanned in a thread."""
+        ending: Ending = "event" if media_type == EVENTS else "line" if media_type in LINES else ""
+        body = Body(self._pieces(scans, apart), self._body.close)
+        body.flow = Flow(ending, self._trailers)
+        return body
+
+    async def _pieces(self, scans: Scans, apart: bool) -> AsyncGenerator[bytes, None]:
+        async for piece in self._turns():
+            size = INLINE_BYTES + 1 if apart else self._stage.size
+            given, fault = await self._taken(piece, scans, size)
+            self._tell()
+            if given:
+                yield given
+            if fault:
+                raise withheld(self._entry.record, f"It could not be checked: {fault}.", note=str(fault))
+
+    async def _taken(self, turn: Iterator[bytes], scans: Scans, size: int) -> tuple[bytes, Unreadable | None]:
+        if size <= INLINE_BYTES:
+            return _drawn(turn)
+        try:
+            return await scans.apart(_drawn, turn)
+        except Unreadable as busy:
+            return b"", busy
+
+    async def _turns(self) -> AsyncIterator[Iterator[bytes]]:
+        """What the stage is to do next: with a piece that came, or as none came."""
+        pieces, waiting, silent_s = aiter(self._body), None, 0.0
+        steps = {GRACE_S: self._stage.pause, REST_S: self._stage.rest}
+        try:
+            while True:
+                waiting = waiting or asyncio.ensure_future(_next(pieces))
+                until = next((step for step in (GRACE_S, REST_S) if silent_s < step < self._idle_s), self._idle_s)
+                await asyncio.wait({waiting}, timeout=until - silent_s)
+                if waiting.done():
+                    piece, waiting, silent_s = waiting.result(), None, 0.0
+                    if piece is None:
+                        break
+                    for part in self._parts(piece):
+                        yield self._stage.feed(part)
+                elif until >= self._idle_s:
+                    raise withheld(self._entry.record, "The backend's reply broke off.", note="it was silent for long")
+                else:
+                    silent_s = until
+                    yield steps[until]()
+            yield self._stage.close()
+        finally:
+            if waiting is not None:
+                waiting.cancel()
+                await asyncio.wait({waiting})
+
+    def _parts(self, piece: bytes) -> Iterator[bytes]:
+        taken = piece[: self._most - self._size]
+        self._size += len(piece)
+        yield from (taken[at : at + INLINE_BYTES] for at in range(0, len(taken), INLINE_BYTES))
+        if self._size > self._most:
+            raise oversized(self._entry.record, self._most)
+
+    def _tell(self) -> None:
+        """The Record says at any moment what was done so far, for the caller may leave at any moment."""
+        record = self._entry.record
+        if self._stage.counts:
+            record.redactions = dict(sorted((self._before + self._stage.counts).items()))
+        if self._stage.faults and "clean" not in record.passed_unchecked:
+            record.passed_unchecked.append("clean")
+            record.notes.append(f"clean: {self._stage.faults[0]}")
+
+    def _trailers(self) -> list[tuple[str, str]]:
+        unchecked = [("Toolwall-Unchecked", "clean")] if self._stage.faults else []
+        said = ", ".join(f"{kind}={count}" for kind, count in self._entry.record.redactions.items())
+        return [*unchecked, *([("Toolwall-Redacted", said)] if said else [])]
+
+
+async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(pieces, None)
+
+
+def _drawn(turn: Iterator[bytes]) -> tuple[bytes, Unreadable | None]:
+    """All that a turn gives, and the fault at its end."""
+    given: list[bytes] = []
+    try:
+        given.extend(turn)
+    except Unreadable as fault:
+        return b"".join(given), fault
+    return b"".join(given), None
