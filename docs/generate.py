@@ -17,6 +17,7 @@ from proxy.errors import CODES  # noqa: E402
 from proxy.protocols.rest import PASSED as REQUEST_HEADERS  # noqa: E402
 from proxy.replyheaders import PASSED as REPLY_HEADERS  # noqa: E402
 from redaction.detector import all_patterns  # noqa: E402
+from redaction.keys import families  # noqa: E402
 from redaction.profiles import PROFILES  # noqa: E402
 from rules.grammar import BACKEND, POLICY  # noqa: E402
 from rules.lint.kinds import KINDS, LEVELS  # noqa: E402
@@ -63,6 +64,8 @@ def kinds() -> str:
     says: dict[str, str] = {}
     for pattern in all_patterns():
         says.setdefault(pattern.kind, pattern.says)
+    for family in families():
+        says.setdefault(family.kind, f"{family.says} Told by names in JSON.")
     lines = ["# Kinds of findings", "", "What `reply: {redact: ...}` and `toolwall redact --profile` can name.", ""]
     lines += ["| kind | what it is | profiles |", "|---|---|---|"]
     for kind in sorted(says):

@@ -21,6 +21,20 @@ class Finding(NamedTuple):
     pointer: str = ""
 
 
+class Hit(NamedTuple):
+    """A string, name or number of a JSON text that holds findings.
+
+    `start` and `end` are its place in the text, without a string's quotation marks; the findings' offsets are of the
+    text too, escapes and all. `is_name`: it is a name in an object.
+    """
+
+    start: int
+    end: int
+    is_name: bool
+    is_number: bool
+    findings: list[Finding]
+
+
 _PLACE = itemgetter(Finding._fields.index("start"), Finding._fields.index("end"))
 
 

@@ -5,12 +5,13 @@ from difflib import get_close_matches
 from functools import cache
 from types import MappingProxyType
 
+from redaction import keys
 from redaction.detector import FOLDER, all_patterns, load
 
 # A checksum, a form or a name close by tells these from anything else: what agents work with stays whole.
 _PERSONAL = ("EMAIL_ADDRESS", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "PHONE_NUMBER")
 # What PCI DSS 4.0 calls account data, and accounts that money moves by.
-_PAYMENT = ("CREDIT_CARD", "IBAN_CODE", "ABA_ROUTING_NUMBER", "US_BANK_NUMBER", "CRYPTO")
+_PAYMENT = ("CREDIT_CARD", "IBAN_CODE", "ABA_ROUTING_NUMBER", "US_BANK_NUMBER", "CRYPTO", "BANK_ACCOUNT", "CVV", "PIN")
 # The identifiers of 45 CFR 164.514(b)(2) that have a form, and the numbers of patients elsewhere.
 _MEDICAL = (
     "US_MBI", "US_NPI", "MEDICAL_LICENSE", "US_HEALTH_INSURANCE_MEMBER_ID", "US_CLAIM_NUMBER", "US_PRESCRIPTION_NUMBER",
@@ -26,9 +27,9 @@ def _family(prefix: str) -> frozenset[str]:
 
 def _profiles() -> Iterator[tuple[str, tuple[str, ...]]]:
     # What only the words before it tell is a guess: asked for by name, by `secrets` or by `strict`.
-    secrets, every = _family("secrets"), _family("")
+    secrets, every = _family("secrets"), _family("") | keys.kinds()
     sure = secrets - _family("secrets_guessed")
-    standard = sure | set(_PERSONAL)
+    standard = sure | set(_PERSONAL) | keys.kinds()
     yield "off", ()
     yield "secrets", tuple(sorted(secrets))
     yield "standard", tuple(sorted(standard))
@@ -54,7 +55,7 @@ class UnknownKind(ValueError):
 @cache
 def own_kinds() -> frozenset[str]:
     """The kinds that our own patterns find."""
-    return frozenset(pattern.kind for pattern in all_patterns())
+    return frozenset(pattern.kind for pattern in all_patterns()) | keys.kinds()
 
 
 def kinds_of(spec: str | Sequence[str], more: frozenset[str] = NO_MORE) -> frozenset[str]:
@@ -89,9 +90,9 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 
 def _presidio_kinds() -> tuple[frozenset[str], str]:
-    from redaction import presidio
+    from redaction import presidio, presidio_names
 
     try:
-        return frozenset(presidio.recognizers()), ""
+        return frozenset(presidio.recognizers()) | presidio_names.KINDS, ""
     except ImportError:
         return frozenset(), "; Presidio, which may find it, is not installed"

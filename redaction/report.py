@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from redaction import operators, walk
-from redaction.finding import Finding
+from redaction.finding import Finding, Hit
 from redaction.scanner import Scanner
-from redaction.search import Hit
 from redaction.unwrap import JSON, unwrap
 
 

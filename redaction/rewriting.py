@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from redaction import operators, walk
+from redaction.finding import Hit
 from redaction.operators import PLAIN, Way
-from redaction.search import Hit
 from redaction.unwrap import JSON, unwrap
 
 Ways = frozenset[tuple[str, Way]]

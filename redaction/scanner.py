@@ -1,5 +1,6 @@
 """Texts in, cleaned texts out."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache, partial
@@ -10,9 +11,10 @@ import orjson
 from redaction import operators, profiles, walk
 from redaction.detector import Detector, Pattern, all_patterns
 from redaction.engine import Engine, ScanError
-from redaction.finding import Finding, resolve
+from redaction.finding import Finding, Hit, resolve
+from redaction.keys import Keys
 from redaction.rewriting import NO_WAYS, Rewriting, Ways
-from redaction.search import Hit, search, search_text
+from redaction.search import merged, search, search_text
 from redaction.unwrap import FORM, MARKUP, PLAIN, Escaping, unwrap
 from redaction.window import Edit
 
@@ -106,7 +108,13 @@ class Scanner:
             walk.check(text)
         except walk.BadJson:
             raise Unreadable("the body is not JSON, or is nested too deep") from None
-        return walk.scan(text, self.find) if self._others else self._searched(search_text, text)
+        hits = self._searched(search_text, text)
+        if not self._others:
+            return hits
+        return merged(hits, self._searched(lambda text, _: walk.scan(text, self._find_foreign), text))
+
+    def _find_foreign(self, text: str, key: str, number: bool) -> list[Finding]:
+        return [] if number else resolve(found for other in self._others for found in other.find(text, key))
 
     def _searched(self, way: Callable[[T, Engine], list[Hit]], text: T) -> list[Hit]:
         try:
@@ -125,10 +133,13 @@ class Scanner:
 
     def clean_json_value(self, value: Any) -> tuple[Any, Counter[str]]:
         """A parsed JSON value with each finding replaced, and the findings by kind. Raises Unreadable."""
-        counts: Counter[str] = Counter()
         if self._is_clean(value):
-            return value, counts
-        return self._clean_value(value, "", counts, walk.MOST_DEEP), counts
+            return value, Counter()
+        try:
+            cleaned = self.clean_json(json.dumps(value))
+        except RecursionError:
+            raise Unreadable("the value is nested too deep") from None
+        return (json.loads(cleaned.value), cleaned.counts) if cleaned.counts else (value, cleaned.counts)
 
     def _is_clean(self, value: Any) -> bool:
         """Whether one look at the whole value shows that nothing is in it. Most values are so."""
@@ -205,28 +216,6 @@ class Scanner:
         write = self._rewriting.text
         return [Edit(f.start, f.end, write(f.kind, text[f.start : f.end]), f.kind) for f in self.find(text)]
 
-    def _clean_value(self, value: Any, key: str, counts: Counter[str], depth: int) -> Any:
-        if depth < 0:
-            raise Unreadable("the value is nested too deep")
-        if isinstance(value, dict):
-            return {
-                self._clean_leaf(name, "", counts): self._clean_value(inner, name, counts, depth - 1)
-                for name, inner in value.items()
-            }
-        if isinstance(value, list):
-            return [self._clean_value(inner, key, counts, depth - 1) for inner in value]
-        return value if value is None or isinstance(value, bool) else self._clean_leaf(value, key, counts)
-
-    def _clean_leaf(self, value: str | int | float, key: str, counts: Counter[str]) -> str | int | float:
-        number = not isinstance(value, str)
-        text = repr(value) if number else str(value)
-        found = self.find(text, key, number)
-        counts.update(f.kind for f in found)
-        way = self._rewriting
-        if number:
-            return way.number(found[0].kind, text) if found else value
-        return operators.splice(text, ((f.start, f.end, way.text(f.kind, text[f.start : f.end])) for f in found))
-
 
 class _Whole:
     """Holds a body until it is complete, then cleans it."""
@@ -254,7 +243,7 @@ class _Whole:
 def _engine(kinds: frozenset[str], own: tuple[Pattern, ...]) -> tuple[Engine, frozenset[str]]:
     """What finds those of the kinds that our own patterns and the author's find, and the others."""
     others = profiles.require(kinds, frozenset(pattern.kind for pattern in own))
-    return Engine([pattern for pattern in [*all_patterns(), *own] if pattern.kind in kinds]), others
+    return Engine([pattern for pattern in [*all_patterns(), *own] if pattern.kind in kinds], Keys(kinds)), others
 
 
 @lru_cache(MOST_KEPT)

@@ -6,35 +6,72 @@ smaller. A pattern that needs a word close by counts only where such a word stan
 pattern's gate asks for, or in a name: dates and numbers are everywhere, and so are the words, but not together.
 """
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from redaction.detector import Pattern
-from redaction.linear import Match, matcher
-from redaction.words import NOTHING, beginning, within
+from redaction.linear import ANYWHERE, Match, matcher
+from redaction.words import beginning, within
 
 # The automaton is built while scanning, within this much memory.
 MEMORY = 64 << 20
+# The gate of most patterns that need a word close by.
+FIGURES = "[0-9]"
 
+_NOWHERE = (sys.maxsize, -1)
 _SPACE = r"[ \t\r\n]*"
 _NAMES = rf'[^"]*"{_SPACE}:{_SPACE}'  # the rest of a name
+
+
+class Places:
+    """The places in one text, which must be asked for in order."""
+
+    def __init__(self, matches: Sequence[Match], text: bytes) -> None:
+        self._matches, self._text = matches, text
+        self._next = [(-1, -1)] * len(matches)
+
+    def after(self, at: int) -> tuple[int, int]:
+        """The first place that begins at `at` or later; (-1, -1) for none."""
+        text, upcoming = self._text, self._next
+        size = len(text)
+        first = _NOWHERE
+        for index, place in enumerate(upcoming):
+            if place[0] < at:
+                place = self._matches[index](ANYWHERE, text, at, size)[0]
+                upcoming[index] = place = _NOWHERE if place[0] < 0 else place
+            if place < first:
+                first = place
+        return (-1, -1) if first is _NOWHERE else first
 
 
 class Scout:
     """Finds the next place in a JSON text that may have to do with a finding of some patterns.
 
     The text must be valid JSON with its escapes undone, except that quotation marks in strings must read otherwise.
-    `near` and `far` are called as `linear.Match`es are.
+    `names` are expressions for ends of names that matter by themselves.
 
-    `near`: wherever a finding is, one of the places touches its string or number, or the name that stands just before.
-    `far`: also where the name stands farther away, as in an array.
+    An automaton for expressions of different sorts has a state for each pair of theirs, and with a hundred patterns of
+    each it does not fit in its memory any more; so each sort has its own, and the text is read once for each.
     """
 
-    def __init__(self, patterns: Sequence[Pattern]) -> None:
-        plain = [pattern.gate or pattern.regex for pattern in patterns if not pattern.context]
-        wordy = [pattern for pattern in patterns if pattern.context]
-        self.near = _compiled([*plain, *_with_words(wordy)])
-        self.far = _compiled([*plain, *(pattern.regex for pattern in wordy)])
+    def __init__(self, patterns: Sequence[Pattern], names: Sequence[str] = ()) -> None:
+        plain = _compiled([pattern.gate or pattern.regex for pattern in patterns if not pattern.context])
+        figures = [pattern for pattern in patterns if pattern.context and pattern.gate == FIGURES]
+        wordy = [pattern for pattern in patterns if pattern.context and pattern.gate != FIGURES]
+        near = (plain, _compiled(_with_words(figures)), _compiled([*_with_words(wordy), *names]))
+        apart = ([pattern.regex for pattern in figures], [*(pattern.regex for pattern in wordy), *names])
+        far = (plain, *map(_compiled, apart))
+        self._near = [match for match in near if match]
+        self._far = [match for match in far if match]
+
+    def near(self, text: bytes) -> Places:
+        """Wherever a finding is, one of the places touches its string or number, or the name just before."""
+        return Places(self._near, text)
+
+    def far(self, text: bytes) -> Places:
+        """Also where the name stands farther away, as in an array."""
+        return Places(self._far, text)
 
 
 def _with_words(patterns: Iterable[Pattern]) -> Iterator[str]:
@@ -49,5 +86,6 @@ def _with_words(patterns: Iterable[Pattern]) -> Iterator[str]:
             yield f'{beginning(words)}(?:{_NAMES}["\\-0-9\\[])?'
 
 
-def _compiled(expressions: Iterable[str]) -> Match:
-    return matcher("|".join(f"(?:{expression})" for expression in expressions) or NOTHING, MEMORY, capture=False)
+def _compiled(expressions: Iterable[str]) -> Match | None:
+    either = "|".join(f"(?:{expression})" for expression in expressions)
+    return matcher(either, MEMORY, capture=False) if either else None

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
 from redaction.engine import Engine, encode, in_characters
-from redaction.finding import Finding
-from redaction.linear import ANYWHERE
+from redaction.finding import Finding, Hit, resolve
+from redaction.named import Note, named
 from redaction.unwrap import HIDDEN, read_json, way_out_of_json
 
 # What begins a string or number; a number to its end; what stands between a name and what it names.
@@ -19,20 +18,6 @@ _NAME, _OPENS, _CLOSES = 1, 2, 3
 _QUOTE, _COLON, _LIST = b'":['
 _NO_NAME = (b",", b"}", b"]", b"")  # after a string: it is no name
 _SPACE, _DIGITS = b" \t\r\n", b"0123456789.eE+-"
-
-
-class Hit(NamedTuple):
-    """A string, name or number of a JSON text that holds findings.
-
-    `start` and `end` are its place in the text, without a string's quotation marks; the findings' offsets are of the
-    text too, escapes and all. `is_name`: it is a name in an object.
-    """
-
-    start: int
-    end: int
-    is_name: bool
-    is_number: bool
-    findings: list[Finding]
 
 
 def search(data: bytes, engine: Engine) -> list[Hit]:
@@ -61,19 +46,30 @@ def _moved(hit: Hit, start: int, end: int, place: Callable[[int], int]) -> Hit:
     return Hit(start, end, hit.is_name, hit.is_number, found)
 
 
+def merged(some: list[Hit], others: list[Hit]) -> list[Hit]:
+    """The hits of both, in order; those of one place are one."""
+    if not some or not others:
+        return some or others
+    at = {hit.start: hit for hit in some}
+    for hit in others:
+        same = at.get(hit.start)
+        at[hit.start] = same._replace(findings=resolve([*same.findings, *hit.findings])) if same else hit
+    return [at[start] for start in sorted(at)]
+
+
 def _look_through(text: bytes, engine: Engine, hidden: bool) -> list[Hit]:
     """What is found in a JSON text without escapes. `hidden`: quotation marks in strings read as HIDDEN."""
     outline: _Outline | None = None
-    find_place, at, size = engine.scout.near, 0, len(text)
+    places, at, near = engine.scout.near(text), 0, True
     while True:
-        start, end = find_place(ANYWHERE, text, at, size)[0]
+        start, end = places.after(at)
         if start < 0:
-            return outline.hits if outline else []
+            return outline.all() if outline else []
         outline = outline or _Outline(text, engine, hidden)
         # What ended one place may begin the next.
         at = max(outline.look(start, end) - 1, start + 1)
-        if outline.list_named:
-            find_place = engine.scout.far
+        if near and outline.list_named:
+            places, near = engine.scout.far(text), False
 
 
 def _placed(hits: list[Hit], flat: bytes, data: bytes) -> list[Hit]:
@@ -108,7 +104,14 @@ class _Outline:
         self.list_named = False  # a name that was looked at is that of a list
         self._text, self._engine, self._hidden = text, engine, hidden
         self._names: _Names | None = None
+        self._notes: list[Note] = []
         self._at = 0
+
+    def all(self) -> list[Hit]:
+        """The hits, with those that names give away."""
+        if not self._notes:
+            return self.hits
+        return merged(self.hits, named(self._text, self._notes, self._engine.keys, self._hidden))
 
     def look(self, start: int, end: int) -> int:
         """Looks at all that a place touches, and where that is a name, at what it names. Says how far it looked.
@@ -132,17 +135,20 @@ class _Outline:
         """Looks at the string from `left`. Says where it ends, and how far to look at least."""
         text = self._text
         right = text.find(_QUOTE, left)
-        named = None if text[right + 1 : right + 2] in _NO_NAME else _NAMES.match(text, right + 1)
-        if named is None:
+        naming = None if text[right + 1 : right + 2] in _NO_NAME else _NAMES.match(text, right + 1)
+        name = self._read(left, right)
+        if naming is None:
             self._at = left - 1
-            found = self._engine.find_in(self._read(left, right), self._key, False, left)
+            found = self._engine.find_in(name, self._key, False, left)
         else:
-            found = self._engine.find_in_name(self._read(left, right), left)
+            found = self._engine.find_in_name(name, left)
         if found:
-            self.hits.append(Hit(left, right, named is not None, False, found))
-        if named is None:
+            self.hits.append(Hit(left, right, naming is not None, False, found))
+        if naming is None:
             return right + 1, end
-        value = named.end()
+        value = naming.end()
+        if self._engine.keys and (role := self._engine.keys.role(name.decode("utf-8", "replace"))):
+            self._notes.append(Note(left, right, value, role))
         if text[value] == _LIST:
             self.list_named = True
         return right + 1, max(end, value + 1)

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from redaction.finding import Finding
-from redaction.search import Hit
+from redaction.finding import Finding, Hit
 from redaction.unwrap import JSON, unwrap
 
 Find = Callable[[str, str, bool], list[Finding]]  # text, key, whether it is a number

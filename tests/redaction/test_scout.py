@@ -1,8 +1,10 @@
+from collections.abc import Callable
+
 import pytest
 
 from redaction.detector import Pattern, all_patterns
-from redaction.linear import ANYWHERE, Match, matcher
-from redaction.scout import Scout
+from redaction.linear import ANYWHERE, matcher
+from redaction.scout import Places, Scout
 from tests.redaction.fill import fill
 
 PHONE = Pattern("phone", "P", "", r"(?:^|[^0-9])([0-9]{7})\b", (), (), gate="[0-9]", context=("phone", "cell phone"))
@@ -11,10 +13,11 @@ MAIL = Pattern("mail", "M", "", r"[a-z]+@[a-z]+", (), ())
 SCOUT = Scout([PHONE, SECRET, MAIL])
 
 
-def places(match: Match, text: str) -> list[str]:
+def places(find: Callable[[bytes], Places], text: str) -> list[str]:
     found, at, data = [], 0, text.encode()
+    upcoming = find(data)
     while True:
-        start, end = match(ANYWHERE, data, at, len(data))[0]
+        start, end = upcoming.after(at)
         if start < 0:
             return found
         found.append(data[start:end].decode())

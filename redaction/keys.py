@@ -1,0 +1,181 @@
+"""Names that say what their value is, as `first_name`, `dateOfBirth`, `cvv`; their families are data, `keys.toml`."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from re2 import escape
+
+from redaction.linear import matcher
+
+FILE = Path(__file__).with_name("keys.toml")
+NAMES_KEPT = 4_000
+LONGEST_NAME = 100
+LONGEST_VALUE = 400
+SCORE = 0.6  # a pattern that is sure of what it saw names the kind
+DETECTOR = "key"
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)")
+_NO_LETTER = re.compile(r"[\W_]+")
+_ROOM = r'[^0-9A-Za-z"]{0,2}'
+_END = r'[^A-Za-z"\x{80}-\x{10FFFF}]{0,4}"[ \t\r\n]*:'
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One block of `keys.toml`; see there for the fields. `within` is the form of values in an object of the family."""
+
+    kind: str
+    says: str
+    value: str
+    yes: tuple[str, ...]
+    no: tuple[str, ...]
+    ends: tuple[str, ...] = ()
+    alone: bool = False
+    unless: str = ""
+    object: tuple[str, ...] = ()
+    within: str = ""
+    exact: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """Names that are signs of a person, beside a bare name or over it."""
+
+    beside: frozenset[str]
+    over: frozenset[str]
+
+
+class Role:
+    """What one name means: what judges its value, whether only near a sign, and which sign it is itself."""
+
+    __slots__ = ("alone", "beside", "judge", "over")
+
+    def __init__(self, judge: "Judge | None", beside: bool, over: bool) -> None:
+        self.judge, self.beside, self.over = judge, beside, over
+        self.alone = judge is not None and judge.alone
+
+
+class Keys:
+    """The families of some kinds. Safe to use from many threads."""
+
+    def __init__(self, kinds: frozenset[str]) -> None:
+        chosen = [family for family in families() if family.kind in kinds]
+        self._signs = signs()
+        self._judges = [Judge(family) for family in chosen]
+        self._exact = {words: judge for judge in reversed(self._judges) for words in judge.family.exact}
+        self._ends = {words: judge for judge in reversed(self._judges) for words in judge.family.ends}
+        bare = [words for judge in self._judges if judge.alone for words in judge.family.exact]
+        certain = [
+            words for judge in self._judges if not judge.alone for words in (*judge.family.exact, *judge.family.ends)
+        ]
+        self.find_bare = matcher(_expression(bare), capture=False) if bare else None
+        self.near = _near(certain, bare, self._signs)
+        self.words = lru_cache(NAMES_KEPT)(words_of)
+        self.role = lru_cache(NAMES_KEPT)(self._role)
+
+    def __bool__(self) -> bool:
+        return bool(self._judges)
+
+    def _role(self, name: str) -> Role | None:
+        """What a name means; None for most."""
+        words = words_of(name)
+        beside, over = words in self._signs.beside, words in self._signs.over or _singular(words) in self._signs.over
+        family = self._exact.get(words) or self._ending(words) or self._ending(_singular(words))
+        return Role(family, beside, over) if family or beside or over else None
+
+    def _ending(self, words: str) -> "Judge | None":
+        at = 0
+        while True:
+            if found := self._ends.get(words[at:]):
+                return found
+            at = words.find(" ", at) + 1
+            if not at:
+                shorter = re.sub(r" \d+$", "", words)
+                return self._ending(shorter) if shorter != words else None
+
+
+class Judge:
+    """Whether a value is of a family."""
+
+    def __init__(self, family: Family) -> None:
+        self.family, self.kind, self.alone = family, family.kind, family.alone
+        self.members = frozenset(family.object)
+        self._value = re.compile(_python(family.value), re.DOTALL)
+        self._within = re.compile(_python(family.within or family.value), re.DOTALL)
+        self._unless = re.compile(family.unless or r"(?!)", re.DOTALL)
+
+    def fits(self, value: str, name: str, inside: bool = False) -> bool:
+        """Whether a value under a name is of the family. `inside`: the name is one in an object of the family."""
+        if not value or len(value) > LONGEST_VALUE:
+            return False
+        value = value.strip()
+        form = self._within if inside else self._value
+        if not form.fullmatch(value) or self._unless.match(value):
+            return False
+        return len(value) > 2 * len(name) or words_of(value) != words_of(name)  # a label: "firstName": "First name"
+
+
+@cache
+def families() -> Sequence[Family]:
+    """All families, in the order of their file."""
+    return [_family(block) for block in _loaded()["family"]]
+
+
+@cache
+def signs() -> Signs:
+    """The signs of a person."""
+    block = _loaded()["signs"]
+    return Signs(frozenset(block["beside"]), frozenset(block["over"]))
+
+
+@cache
+def kinds() -> frozenset[str]:
+    """The kinds that names tell."""
+    return frozenset(family.kind for family in families())
+
+
+def words_of(name: str) -> str:
+    """The words of a name in snake_case, camelCase or any other, in lower case with a space between them."""
+    if len(name) > LONGEST_NAME:
+        return ""
+    return _NO_LETTER.sub(" ", _HUMP.sub(" ", name)).strip().lower()
+
+
+def _family(block: dict[str, Any]) -> Family:
+    named: dict[str, Any] = {"exact" if name == "is" else name: _frozen(value) for name, value in block.items()}
+    return Family(**named)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+@cache
+def _loaded() -> dict[str, Any]:
+    return tomllib.loads(FILE.read_text("utf-8"))
+
+
+def _singular(words: str) -> str:
+    return words.removesuffix("es") if words.endswith("sses") else words.removesuffix("s")
+
+
+def _expression(names: Iterable[str]) -> str:
+    """Matches, in JSON without escapes, the end of a name that ends with one of the names, up to its colon."""
+    either = "|".join(sorted({_ROOM.join(map(escape, name.split())) for name in names}))
+    return f"(?i:{either})(?:e?s)?{_END}" if either else ""
+
+
+def _near(certain: list[str], bare: list[str], signs: Signs) -> list[str]:
+    """What a scout looks for. A bare name counts by itself only over an object."""
+    if not bare:
+        return [_expression(certain)] if certain else []
+    return [_expression([*certain, *signs.beside, *signs.over]), _expression(bare) + r"[ \t\r\n]*\{"]
+
+
+def _python(expression: str) -> str:
+    return expression.replace(r"\x{7f}", r"\x7f")

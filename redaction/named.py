@@ -1,0 +1,160 @@
+"""The values of a JSON text that their names give away: in leaves, in lists, and in whole objects."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
+from typing import NamedTuple
+
+from redaction.finding import Finding, Hit
+from redaction.keys import DETECTOR, SCORE, Judge, Keys, Role
+from redaction.linear import ANYWHERE
+from redaction.unwrap import HIDDEN
+
+# A string (1), which is a name if a colon follows (2); an opening (3) or closing (4) bracket; a number (5).
+_TOKEN = re.compile(rb'"([^"]*+)"(?:[ \t\r\n]*+(:))?|([\[{])|([\]}])|(-?[0-9][0-9.eE+\-]*+)')
+_COLON, _OPEN, _CLOSE = 2, 3, 4
+_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:"[^"]*+"[^"\[\]{}]*+)*+([\[\]{}])')
+_NO_SPACE = re.compile(rb"[^ \t\r\n]")
+_LIST, _OBJECT = b"[{"
+_PLACE = itemgetter(0)
+
+
+class Note(NamedTuple):
+    """A name that means something: where it stands, without quotation marks, where its value begins, its meaning."""
+
+    start: int
+    end: int
+    value: int
+    role: Role
+
+
+class _Meaning(NamedTuple):
+    """What stands under a name is judged by this; `inside`: as a member of an object of the family."""
+
+    judge: Judge
+    name: str
+    inside: bool
+
+
+def named(text: bytes, notes: Iterable[Note], keys: Keys, hidden: bool) -> list[Hit]:
+    """The values that count, in order. `text` is as `search` has it: valid JSON, escapes undone."""
+    reader = _Reader(text, keys, hidden)
+    return reader.read({note.start: note for note in notes})
+
+
+class _Shape:
+    """Where the objects and lists of a text open and close, and which is in which."""
+
+    def __init__(self, text: bytes) -> None:
+        self.closes: dict[int, int] = {}
+        self.outer: dict[int, int] = {}
+        self._places, self._homes = [-1], [-1]
+        inside = [-1]
+        for match in _BRACKET.finditer(text):
+            at = match.start(1)
+            if text[at] in b"[{":
+                self.outer[at] = inside[-1]
+                inside.append(at)
+            else:
+                self.closes[inside.pop()] = at
+            self._places.append(at)
+            self._homes.append(inside[-1])
+
+    def home(self, place: int) -> int:
+        """Where the object or list opens that is next around a place."""
+        return self._homes[bisect_right(self._places, place) - 1]
+
+
+class _Reader:
+    def __init__(self, text: bytes, keys: Keys, hidden: bool) -> None:
+        self._text, self._keys, self._hidden = text, keys, hidden
+
+    def read(self, notes: dict[int, Note]) -> list[Hit]:
+        persons = self._persons([note for note in notes.values() if note.role.beside or note.role.over])
+        text, hits, covered = self._text, list[Hit](), 0
+        certain = (note for note in notes.values() if not note.role.alone or text[note.value] == _OBJECT)
+        for note in sorted([*certain, *persons], key=_PLACE):
+            judge = note.role.judge
+            if judge is None or note.value < covered:
+                continue
+            if text[note.value] not in b"[{":
+                hits += self._leaf(_TOKEN.match(text, note.value), _Meaning(judge, self._name(note), False))
+            elif judge.members or text[note.value] == _LIST:
+                covered = self._region(note, judge, hits)
+        return hits
+
+    def _name(self, note: Note) -> str:
+        return self._shown(self._text[note.start : note.end])
+
+    def _shown(self, text: bytes) -> str:
+        return (text.replace(HIDDEN, b'"') if self._hidden else text).decode("utf-8", "replace")
+
+    def _persons(self, signs: list[Note]) -> Iterator[Note]:
+        """The bare names that are a person's: beside or under a sign of one. They are looked for nowhere else."""
+        find, size = self._keys.find_bare, len(self._text)
+        if not signs or not find or find(ANYWHERE, self._text, 0, size)[0][0] < 0:
+            return
+        shape = _Shape(self._text)
+        around = {shape.home(sign.start) for sign in signs if sign.role.beside and sign.value not in shape.closes}
+        under = {sign.value for sign in signs if sign.role.over}
+        at = 0
+        for opening in sorted(around | (under & shape.closes.keys())):
+            closing = shape.closes.get(opening, 0)
+            for note in self._bare(max(at, opening), closing):
+                home = shape.home(note.start)
+                outer = shape.outer.get(home, -1)
+                if home in around or home in under or (outer in under and self._text[outer] == _LIST):
+                    yield note
+            at = max(at, closing)
+
+    def _bare(self, at: int, end: int) -> Iterator[Note]:
+        """The bare names in a part of the text."""
+        text, find = self._text, self._keys.find_bare
+        while find and at < end:
+            at = find(ANYWHERE, text, at, end)[0][1]
+            if at < 0:
+                return
+            right = text.rfind(b'"', 0, at)
+            left = text.rfind(b'"', 0, right) + 1
+            role = self._keys.role(self._shown(text[left:right]))
+            if role and role.alone:
+                value = _NO_SPACE.search(text, at)
+                if value and value[0] == b'"':
+                    yield Note(left, right, value.start(), role)
+
+    def _region(self, note: Note, judge: Judge, hits: list[Hit]) -> int:
+        """Reads a list or object under a name of a family, with all that is in it. Says where it ends."""
+        meaning: _Meaning | None = _Meaning(judge, self._name(note), False)
+        outer: list[tuple[bool, _Meaning | None]] = []
+        for match in _TOKEN.finditer(self._text, note.value):
+            group = match.lastindex
+            if group == _OPEN:
+                outer.append((match[3] == b"[", meaning))
+            elif group == _CLOSE:
+                outer.pop()
+                if not outer:
+                    return match.end()
+            elif group == _COLON:
+                meaning = self._member(self._shown(match[1]), outer[-1][1])
+                continue
+            else:
+                hits += self._leaf(match, meaning)
+            meaning = outer[-1][1] if outer[-1][0] else None
+        return len(self._text)
+
+    def _member(self, name: str, outer: _Meaning | None) -> _Meaning | None:
+        words = self._keys.words(name)
+        if outer and words in outer.judge.members:
+            return _Meaning(outer.judge, name, True)
+        role = self._keys.role(name)
+        return _Meaning(role.judge, name, False) if role and role.judge and not role.alone else None
+
+    def _leaf(self, match: re.Match[bytes] | None, meaning: _Meaning | None) -> Iterator[Hit]:
+        if match is None or meaning is None or match.lastindex == _COLON:
+            return
+        number = match[1] is None
+        start, end = match.span(0 if number else 1)
+        if meaning.judge.fits(self._shown(self._text[start:end]), meaning.name, meaning.inside):
+            found = Finding(meaning.judge.kind, start, end, SCORE, DETECTOR)
+            yield Hit(start, end, False, number, [found])

@@ -1,0 +1,136 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redaction.profiles import kinds_of
+from redaction.report import findings_json
+from redaction.scanner import Scanner
+
+STANDARD = Scanner(kinds_of("standard"))
+
+NAMES = ["first_name", "name", "email", "address", "zip", "cvv", "customer", "dob", "items", "id", "line1"]
+VALUES = [
+    "Ana",
+    "Ana Silva",
+    "828 River Road",
+    "85025",
+    "1998-12-02",
+    "x",
+    "",
+    516,
+    12,
+    True,
+    None,
+    1.5,
+    'a\\b"c',
+    "é\n",
+]
+DOCUMENTS = st.recursive(
+    st.sampled_from(VALUES),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5),
+    max_leaves=20,
+)
+
+
+def cleaned(document: Any) -> Any:
+    return json.loads(STANDARD.clean_json(json.dumps(document)).value)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"first_name": "Ana", "id": 7}, {"first_name": "<PERSON>", "id": 7}),
+        ({"cvv": 516}, {"cvv": "<CVV>"}),
+        ({"x": {"first_names": ["Ana", "Bo"]}}, {"x": {"first_names": ["<PERSON>", "<PERSON>"]}}),
+        ({"name": {"first": "Ana", "last": "Bo"}}, {"name": {"first": "<PERSON>", "last": "<PERSON>"}}),
+        (
+            {"address": {"line1": "1 High St", "city": "Leeds", "zip": "LS1 4AP"}},
+            {"address": {"line1": "<STREET_ADDRESS>", "city": "Leeds", "zip": "<ZIP_CODE>"}},
+        ),
+        (
+            {"addresses": [{"lines": ["Flat 2", "High St"]}, {"line1": "9 Low St", "id": 4}]},
+            {"addresses": [{"lines": ["<STREET_ADDRESS>"] * 2}, {"line1": "<STREET_ADDRESS>", "id": 4}]},
+        ),
+        (
+            {"name": "Ana Silva", "orders": [{"name": "Mouse"}], "dob": None},
+            {"name": "<PERSON>", "orders": [{"name": "Mouse"}], "dob": None},
+        ),
+        ({"passengers": [{"name": "Ana Silva"}]}, {"passengers": [{"name": "<PERSON>"}]}),
+        (
+            {"customer": {"pet": {"name": "Rex"}, "name": "Ana"}},
+            {"customer": {"pet": {"name": "Rex"}, "name": "<PERSON>"}},
+        ),
+    ],
+)  # fmt: skip
+def test_what_names_give_away_is_taken_out(before: Any, after: Any) -> None:
+    assert cleaned(before) == after
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"name": "Ana Silva"},
+        {"name": "left-pad", "version": "1.3.0", "author": {"url": "x"}},
+        {"first_name": {"type": "string"}, "address": {"type": "object", "properties": {"line1": {"type": "string"}}}},
+        {"first_name": True, "zip": None, "address": [], "cvv": {}},
+        {"address": {"ip": "10.0.0.1", "port": 80}, "addresses": ["10.0.0.1", "fe80::1"]},
+        {"firstName": "First name", "lastName": "Last name:", "zip": "lib.zip"},
+        {"metadata": {"name": "kube-proxy", "phone": {"name": "Pixel 8"}}},
+        {"text": '"first_name": "Ana"'},
+        {"note": "first_name: Ana, cvv: 516"},
+    ],
+)
+def test_what_is_no_person_s_stays(document: Any) -> None:
+    text = json.dumps(document)
+    assert STANDARD.clean_json(text).value == text
+
+
+@pytest.mark.parametrize(
+    "escaped", [r'{"first\u005fname": "Ana"}', r'{"first_name": "\u0041na"}', r'{"x\"first_name": "Ana"}']
+)
+def test_escapes_hide_nothing(escaped: str) -> None:
+    assert list(json.loads(STANDARD.clean_json(escaped).value).values()) == ["<PERSON>"]
+
+
+def test_a_value_behind_escapes_is_taken_out_as_a_whole() -> None:
+    text = '{"a": "\\"\\\\", "last_name": "O\\u2019Neil \\u00e9", "b": "\\"", "zip": 85025}'
+    after = '{"a": "\\"\\\\", "last_name": "<PERSON>", "b": "\\"", "zip": "<ZIP_CODE>"}'
+    assert STANDARD.clean_json(text).value == after
+    assert STANDARD.clean(text.encode(), "application/json", None).value == after.encode()
+
+
+def test_findings_say_where() -> None:
+    rows = findings_json('{"a": [{"first_name": "Ana"}]}', STANDARD)
+    assert [(row["kind"], row["pointer"], row["detector"]) for row in rows] == [("PERSON", "/a/0/first_name", "key")]
+
+
+def shape(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: shape(inner) for name, inner in value.items()}
+    return [shape(inner) for inner in value] if isinstance(value, list) else None
+
+
+@given(DOCUMENTS, st.booleans(), st.sampled_from([None, 2]))
+def test_a_cleaned_document_is_valid_and_of_the_same_shape(document: Any, ascii: bool, indent: int | None) -> None:
+    text = json.dumps(document, ensure_ascii=ascii, indent=indent)
+    result = STANDARD.clean_json(text)
+    assert shape(json.loads(result.value)) == shape(document)
+    assert result.counts or result.value == text
+    assert STANDARD.clean(text.encode(), "application/json", None).value == result.value.encode()
+    assert STANDARD.clean_json_value(document)[0] == json.loads(result.value)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        '{"address":' * 190 + "1" + "}" * 190,
+        '{"customer":' * 190 + '{"name":"Ana Silva"}' + "}" * 190,
+        '{"address":[' + "[" * 150 + "]" * 150 + "]}",
+        '{"email":' + '{"name":"a","email":' * 150 + "1" + "}" * 151,
+    ],
+)
+def test_nesting_is_read_once(hostile: str) -> None:
+    json.loads(STANDARD.clean_json(hostile).value)
