@@ -43,11 +43,12 @@ def openapi(
     document = document_of(spec)
     try:
         imported = contracts(document, name, Options(url, roles))
+        texts = files(imported, roles)
     except BadDocument as error:
         fail(str(error))
     except ValueError as error:
         fail(f"--url {error}.", USAGE)
-    written = write(out, files(imported, roles), force)
+    written = write(out, texts, force)
     _summary(imported, roles, out, written)
 
 

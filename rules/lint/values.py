@@ -23,6 +23,9 @@ ANY: Final = JSON | {"uint", "bytes", "timestamp", "duration", "type"}
 MOST_DEEP: Final = 24
 """References and applicators that are followed at one place; beyond, it may be anything."""
 
+MOST_STEPS: Final = 1_000
+"""Subschemas that are looked at for one place: branches that refer to each other multiply with every reference."""
+
 MOST_ALTERNATIVES: Final = 16
 """Shapes that an object at one place may have; beyond, its members may be anything."""
 
@@ -215,25 +218,31 @@ class Schemas:
     def __init__(self, contract: Contract) -> None:
         self._documents: dict[str, Any] = {**contract.documents, ROOT: contract.schema}
         self._closed = not contract.is_open
+        self._steps = 0
         self.root = replace(self.describe((ROOT, contract.schema)), path=("args",))
         """All arguments."""
 
-    def describe(self, node: Node, deep: int = MOST_DEEP) -> Value:
+    def describe(self, node: Node) -> Value:
         """What a schema allows."""
+        self._steps = 0
+        return self._describe(node, MOST_DEEP)
+
+    def _describe(self, node: Node, deep: int) -> Value:
         base, schema = node
         if schema is False:
             return NOTHING
-        if not isinstance(schema, dict) or deep <= 0:
+        self._steps += 1
+        if not isinstance(schema, dict) or deep <= 0 or self._steps > MOST_STEPS:
             return ANYTHING
         value = tidy(replace(_own(schema), shapes=((node,),)))
         target = self._follow(base, schema)
         if target:
-            value = meet(value, self.describe(target, deep - 1))
+            value = meet(value, self._describe(target, deep - 1))
         for one in _listed(schema.get("allOf")):
-            value = meet(value, self.describe((base, one), deep - 1))
+            value = meet(value, self._describe((base, one), deep - 1))
         for word in ("anyOf", "oneOf"):
             if branches := _listed(schema.get(word)):
-                value = meet(value, any_of(self.describe((base, one), deep - 1) for one in branches))
+                value = meet(value, any_of(self._describe((base, one), deep - 1) for one in branches))
         return value
 
     def member(self, value: Value, name: str) -> tuple[Value, Presence]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from rules import documents, load
 from rules.openapi import modern, swagger
 from rules.openapi.marks import mapping
 from rules.openapi.names import MOST_TOOL, Unique, backend_name, tool_name, without_call
@@ -156,10 +157,18 @@ def _wanted(operations: list[Operation]) -> list[str]:
 
 
 def files(imported: Imported, roles: Roles | None = None) -> dict[str, str]:
-    """The files of a rules folder with their texts, by path."""
+    """The files of a rules folder with their texts, by path.
+
+    Raises BadDocument where one of them would be larger than a rules folder may hold.
+    """
     found = {path: _json(schema) for path, schema in imported.schemas.items()}
     found[f"{imported.name}.yaml"] = backend_file(imported)
     found[f"{imported.name}.policy.yaml"] = starter(imported.name, imported.tools, imported.schemas, roles or Roles())
+    for path, text in found.items():
+        most = documents.MOST_BYTES if path in imported.schemas else load.MOST_BYTES
+        if len(text.encode()) > most:
+            told = f"{imported.source}: is too large: {path} would have more than {most} bytes"
+            raise BadDocument(f"{told} (import a part of the document, or split that schema)")
     found[f".import/{imported.name}.json"] = base(imported)
     return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ MOST_DEPTH: Final = 200
 
 MOST_VALUES: Final = 4_000_000
 """Values of one document after its aliases are written out, so that a small file cannot fill the memory."""
+
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 _QUOTED: Final = frozenset(("'", '"', "|", ">"))
 
@@ -65,9 +68,20 @@ def _json(text: str) -> tuple[Any, list[str]] | None:
 
     try:
         value = json.loads(text, object_pairs_hook=members, parse_constant=str)
+        if "\\ud" in text.lower():
+            value = _whole(value)
     except (ValueError, RecursionError):
         return None
     return value, [f"the key {name} stands twice; the last one counts" for name in sorted(set(twice))]
+
+
+def _whole(value: Any) -> Any:
+    """The value with a mark where half a surrogate pair stands, which no YAML and no UTF-8 can hold."""
+    if isinstance(value, dict):
+        return {_HALF.sub("\ufffd", key): _whole(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_whole(below) for below in value]
+    return _HALF.sub("\ufffd", value) if isinstance(value, str) else value
 
 
 def _yaml(name: str, text: str) -> tuple[Any, list[str]]:

@@ -15,6 +15,12 @@ def at(schema, *path, **top):
     return value, presence
 
 
+def test_branches_that_multiply_have_an_end():
+    names = {f"s{i}": {"anyOf": [{"$ref": f"#/$defs/s{i + 1}"}] * 10} for i in range(30)}
+    value, _ = at({"$ref": "#/$defs/s0"}, **{"$defs": {**names, "s30": {"type": "integer"}}})
+    assert value.kinds >= JSON
+
+
 @pytest.mark.parametrize(
     ("schema", "kinds"),
     [

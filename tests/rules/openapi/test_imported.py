@@ -190,6 +190,16 @@ def test_a_large_document_takes_seconds(tmp_path):
     assert time.process_time() - began < 20
 
 
+@pytest.mark.parametrize("where", ["components", "arguments"])
+def test_what_no_rules_folder_could_hold_is_said_before_it_is_written(where):
+    large = {"type": "string", "enum": ["x" * 1_100_000] if where == "components" else ["y" * 17_000_000]}
+    schema = {"$ref": "#/components/schemas/Large"} if where == "components" else large
+    query = {"name": "q", "in": "query", "schema": schema}
+    paths = {"/a": {"get": {"parameters": [query], "responses": {}}}}
+    with pytest.raises(BadDocument, match="too large"):
+        files(imported(paths, components={"schemas": {"Large": large}} if where == "components" else {}))
+
+
 def test_trace_is_left_out_and_said(tmp_path):
     found = imported({"/x": {"trace": {"operationId": "echo"}, "get": {}}})
     assert list(loaded(found, tmp_path)) == ["get_x"]

@@ -63,6 +63,11 @@ def test_what_cannot_be_read_says_where(data, where):
     assert where in str(caught.value)
 
 
+def test_half_a_surrogate_pair_becomes_a_mark():
+    value, _ = parse("a.json", rb'{"a\ud83d": ["\uDFFF\ud83d\ude00", {"b": 1}]}')
+    assert value == {"a\ufffd": ["\ufffd\U0001f600", {"b": 1}]}
+
+
 def test_aliases_do_not_grow_a_small_file_into_the_memory():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
