@@ -1,13 +1,18 @@
 """Rules for values whose form is loose: addresses of coins, devices and the web, documents, places on earth."""
 
 import re
+from functools import reduce
 from hashlib import sha256
+from operator import xor
 
 from redaction.checks import digits
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_PLACES = {sign: place for place, sign in enumerate(_BECH32)}
 _GENERATORS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+# What the five bits that are pushed out turn in the checksum.
+_TURNS = [reduce(xor, (g for bit, g in enumerate(_GENERATORS) if top >> bit & 1), 0) for top in range(32)]
 # Bech32 (BIP 173) for the first version of witness programs, Bech32m (BIP 350) for the others.
 _BECH32_ENDS = (1, 0x2BC830A3)
 _ICAO_BLANKS = re.compile(r"[\W_]+")
@@ -37,19 +42,15 @@ def bech32(value: str) -> int:
     if value not in (value.lower(), value.upper()):
         return 0
     prefix, _, data = value.lower().rpartition("1")
-    if any(sign not in _BECH32 for sign in data):
-        return 0
     values = [ord(sign) >> 5 for sign in prefix] + [0] + [ord(sign) & 31 for sign in prefix]
-    return len(value) if _polymod(values + [_BECH32.index(sign) for sign in data]) in _BECH32_ENDS else 0
+    places = [_PLACES.get(sign, -1) for sign in data]
+    return len(value) if -1 not in places and _polymod(values + places) in _BECH32_ENDS else 0
 
 
 def _polymod(values: list[int]) -> int:
     checksum = 1
     for value in values:
-        top = checksum >> 25
-        checksum = (checksum & 0x1FFFFFF) << 5 ^ value
-        for bit, generator in enumerate(_GENERATORS):
-            checksum ^= generator if top >> bit & 1 else 0
+        checksum = (checksum & 0x1FFFFFF) << 5 ^ value ^ _TURNS[checksum >> 25]
     return checksum
 
 
