@@ -8,17 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 import re2
 
+from redaction.apart import Gate
 from redaction.detector import Pattern
 from redaction.finding import Finding, resolve
 from redaction.judge import judge
-from redaction.keys import Keys
-from redaction.linear import ANYWHERE, Expression, options
+from redaction.linear import ANYWHERE, Expression
 from redaction.scout import Scout
 from redaction.words import KEYS_KEPT, Words
 
-# The automata are built while scanning, within this much memory each. At RE2's default of 8 MiB dense text flushes
-# the set's automaton again and again, which costs 25 times the speed; 32 MiB hold it.
-SET_MEMORY = 64 << 20
 # Where a hit fails its check, the search goes on one byte after the hit's start, so that a value behind a false start
 # is not missed; after a long hit it goes on behind it, which keeps the whole linear.
 RETRY_BYTES = 64
@@ -37,14 +34,13 @@ class ScanError(Exception):
 class Engine:
     """Finds a fixed set of patterns. A `Detector`; safe to use from many threads."""
 
-    def __init__(self, patterns: Sequence[Pattern], keys: Keys | None = None) -> None:
-        self.keys = Keys(frozenset()) if keys is None else keys
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
         self.kinds = frozenset(pattern.kind for pattern in patterns)
-        self.scout = Scout(patterns, self.keys.near)
+        self.scout = Scout(patterns)
         # The surest first.
         ordered = sorted(patterns, key=lambda pattern: -pattern.score)
         self._matchers = [_Matcher(pattern) for pattern in ordered]
-        self._gate = _gate(ordered)
+        self._gate = Gate([_gate(pattern) for pattern in ordered])
         self._bare_names: set[bytes] = set()
 
     def find(self, text: str, key: str = "", number: bool = False) -> list[Finding]:
@@ -64,7 +60,7 @@ class Engine:
         found: list[Finding] = []
         if len(hits) == 1:
             return found
-        for index in sorted(hits)[:-1]:
+        for index in hits[:-1]:
             matcher = self._matchers[index]
             if (number and not matcher.numbers) or _covers(found, len(data), matcher.score):
                 continue
@@ -135,18 +131,9 @@ class _Matcher:
         return context.stand_in(around)
 
 
-def _gate(patterns: Iterable[Pattern]) -> "re2.Set":
-    """The set of all patterns, and last one that fits every text: an empty answer then means failure, not absence.
-
-    It fits only at the end: RE2 notes a match at every byte where one is, which halves its speed.
-    """
-    gate = re2.Set.SearchSet(options(SET_MEMORY))
-    for pattern in patterns:
-        # The gate of a pattern that needs words is loose, for the words that make it tight are not in this set.
-        gate.Add((pattern.regex if pattern.context else pattern.gate or pattern.regex).encode())
-    gate.Add(rb"\z")
-    gate.Compile()
-    return gate
+def _gate(pattern: Pattern) -> str:
+    """The gate of a pattern that needs words is loose, for the words that make it tight are not in it."""
+    return pattern.regex if pattern.context else pattern.gate or pattern.regex
 
 
 def _after(start: int, end: int) -> int:
