@@ -12,6 +12,7 @@ from redaction.apart import Gate
 from redaction.detector import Pattern
 from redaction.finding import Finding, resolve
 from redaction.judge import judge
+from redaction.keys import Keys
 from redaction.linear import ANYWHERE, Expression
 from redaction.scout import Scout
 from redaction.words import KEYS_KEPT, Words
@@ -34,9 +35,10 @@ class ScanError(Exception):
 class Engine:
     """Finds a fixed set of patterns. A `Detector`; safe to use from many threads."""
 
-    def __init__(self, patterns: Sequence[Pattern]) -> None:
+    def __init__(self, patterns: Sequence[Pattern], keys: Keys | None = None) -> None:
+        self.keys = Keys(frozenset()) if keys is None else keys
         self.kinds = frozenset(pattern.kind for pattern in patterns)
-        self.scout = Scout(patterns)
+        self.scout = Scout(patterns, self.keys.near)
         # The surest first.
         ordered = sorted(patterns, key=lambda pattern: -pattern.score)
         self._matchers = [_Matcher(pattern) for pattern in ordered]
