@@ -7,21 +7,27 @@ import re
 from redaction.entropy import entropy
 
 # Read from a variable, a template or a place-holder: `${TOKEN}`, `{{ token }}`, `<your key>`, `%(token)s`, `$TOKEN`.
-_TEMPLATE = re.compile(r"\$\{|\$\(|\{\{|\}\}|^\{|^<|^\$[A-Za-z_]|%[({%]|^%[A-Z_]+%$|%s|\[\[|^@[A-Za-z]|^#\{|^!(?:ref|env|secret)")
+_TEMPLATE = re.compile(
+    r"\$\{|\$\(|\{\{|\}\}|^\{|^<|^\$[A-Za-z_]|%[({%]|^%[A-Z_]+%$|%s|\[\[|^@[A-Za-z]|^#\{|^!(?:ref|env|secret)"
+)
 # `os.getenv(`, `process.env.TOKEN`, `settings.password`, `get_token()`, `self->key`, `user['password']`.
-_CODE = re.compile(r"^[A-Za-z_]\w*(?:(?:\.|->|::)[A-Za-z_]\w*)+[;,]?$|^[A-Za-z_][\w.]*[(\[]|^(?:self|this|req|env|process)\.")
+_CODE = re.compile(
+    r"^[A-Za-z_]\w*(?:(?:\.|->|::)[A-Za-z_]\w*)+[;,]?$|^[A-Za-z_][\w.]*[(\[]|^(?:self|this|req|env|process)\."
+)
 _WORDS = (
-    "example", "placeholder", "changeme", "change_me", "your_", "your-", "yourpass", "redacted", "dummy", "xxxx", "****",
-    "....", "<password", "undefined", "fixme", "todo",
+    "example", "placeholder", "changeme", "change_me", "your_", "your-", "yourpass", "redacted", "dummy", "xxxx",
+    "****", "....", "<password", "undefined", "fixme", "todo",
 )  # fmt: skip
-_NO_VALUE = frozenset(
+_NO_VALUE = (
     "true false null none nil yes no on off string str bytes int integer number boolean bool optional required any "
     "hidden secret password passwd pass pwd token key value text field default empty input type object unknown "
     "enabled disabled basic bearer oauth ldap plain username user login name email confirm confirmation reset forgot "
-    "admin_password user_password new_password old_password".split()
+    "admin_password user_password new_password old_password"
 )
+_NO_VALUES = frozenset(_NO_VALUE.split())
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_PATH = re.compile(r"^(?:[A-Za-z]:)?[./~\\]*(?:[\w.\-]+[/\\]){2,}|://|^[\w\-./]+\.(?:pem|key|crt|json|ya?ml|txt|py|js|ts|go|java|md|html|p12|jks)$")
+_ENDING = "pem|key|crt|json|ya?ml|txt|py|js|ts|go|java|md|html|p12|jks"
+_PATH = re.compile(rf"^(?:[A-Za-z]:)?[./~\\]*(?:[\w.\-]+[/\\]){{2,}}|://|^[\w\-./]+\.(?:{_ENDING})$")
 _VERSION = re.compile(r"^v?\d+(?:[.\-_:]\d+)+(?:[.\-+][A-Za-z0-9.]+)?$|^\d{4}-\d\d-\d\d")
 _WORDY = re.compile(r"^[A-Za-z]+(?:[-_.:][A-Za-z]+)*\d{0,2}$")
 _DIGIT = re.compile(r"\d")
@@ -56,7 +62,7 @@ def random(value: str) -> int:
 
 def password(value: str) -> int:
     """What somebody chose: no template, no piece of code, no word that names the field instead of filling it."""
-    if _placeholder(value) or value.lower().strip("\"'`:;,.") in _NO_VALUE or len(set(value)) < 2:
+    if _placeholder(value) or value.lower().strip("\"'`:;,.") in _NO_VALUES or len(set(value)) < 2:
         return 0
     return len(value)
 

@@ -1,4 +1,4 @@
-"""Whether what a pattern matched is what it looks like: its check, its randomness, the words that tell a placeholder."""
+"""Whether what a pattern matched is what it looks like: its check, its entropy, and no word of a placeholder."""
 
 from collections.abc import Callable
 
