@@ -130,6 +130,8 @@ def _members(schema: Any, file: str, schemas: Schemas) -> _Members | None:
         spot = _followed(schemas, *todo.pop(0))
         if not isinstance(spot.value, dict) or not _is_plain(spot.value):
             return None
+        if "" in mapping(spot.value.get("properties")):
+            return None  # no argument travels without a name
         if id(spot.value) in seen:
             continue
         seen.add(id(spot.value))

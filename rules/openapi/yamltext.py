@@ -74,7 +74,7 @@ def flow(value: Any) -> str:
 def text(value: str, pattern: re.Pattern[str] = _BARE) -> str:
     """A text as a scalar, in quotes where it would read as something else."""
     bare = pattern.fullmatch(value) and not value.endswith(" ") and isinstance(scalar(value), str)
-    if bare and not re.match(r"[-?](?![A-Za-z0-9_])|[*<>~=]|---|\.\.\.", value):
+    if bare and not re.match(r"[-?](?![A-Za-z0-9_])|[*<>~=]|---|\.\.\.|[-+]?\.(?i:inf|nan)", value):
         return value
     if value.isprintable() and '"' not in value and "\\" not in value:
         return f'"{value}"'

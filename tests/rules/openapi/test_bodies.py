@@ -40,6 +40,7 @@ def test_fields_behind_references_and_branches_are_arguments():
         {**NAME, "additionalProperties": True},
         {"oneOf": [NAME, {"type": "array"}]},
         {**NAME, "minProperties": 1},
+        {"type": "object", "properties": {"": {"type": "string"}, "a": {}}},
         {**NAME, "nullable": True},
         {"allOf": [NAME, {"oneOf": [NAME]}]},
         {"allOf": [NAME, {"properties": {"name": {"type": "integer"}}}]},
