@@ -31,7 +31,7 @@ class Flowing:
         self._most = most
         self._idle_s = idle_s
         self._size = 0
-        self._before = Counter(entry.record.redactions)
+        self._told: Counter[str] = Counter()
 
     def cleaned(self, media_type: str, scans: Scans, apart: bool) -> Body:
         """The body as the caller gets it. With `apart` every piece is scanned in a thread."""
@@ -94,8 +94,9 @@ class Flowing:
     def _tell(self) -> None:
         """The Record says at any moment what was done so far, for the caller may leave at any moment."""
         record = self._entry.record
-        if self._stage.counts:
-            record.redactions = dict(sorted((self._before + self._stage.counts).items()))
+        if fresh := self._stage.counts - self._told:  # others may count as well
+            record.redactions = dict(sorted((Counter(record.redactions) + fresh).items()))
+            self._told += fresh
         if self._stage.faults and "clean" not in record.passed_unchecked:
             record.passed_unchecked.append("clean")
             record.notes.append(f"clean: {self._stage.faults[0]}")

@@ -80,8 +80,8 @@ def stage(scanner: Cleaner, media_type: str, charset: str | None, passes: bool =
 
 
 def clean(cleaner: Cleaner, body: bytes, media_type: str, charset: str | None) -> Cleaned[bytes]:
-    """A whole body at once, by a stage where only that can clean its type. Raises Unreadable."""
-    if media_type != EVENTS:
+    """A whole body at once, by a stage where messages may hold fragments of a text. Raises Unreadable."""
+    if media_type != EVENTS and (media_type not in LINES or charset not in (None, "utf-8")):
         return cleaner.clean(body, media_type, charset)
     way = stage(cleaner, media_type, charset)
     return Cleaned(b"".join([*way.feed(body), *way.close()]), way.counts)

@@ -18,7 +18,7 @@ from proxy.replyheaders import BadHeaders, Headers, Seat
 from proxy.scanning import Scans
 from redaction import streams
 from redaction.scanner import Scanner, Unreadable
-from redaction.streams import EVENTS, Stage
+from redaction.streams import EVENTS, LINES, Stage
 from rules.tools import Backend, Cleaning
 
 Scanners = Mapping[Cleaning, Scanner]
@@ -118,7 +118,7 @@ class Clean:
                 raw = decoding.decode(raw, coding, most)
             except TooLong:
                 raise Unreadable("it is too large when decoded") from None
-        if media_type == EVENTS:
+        if media_type == EVENTS or media_type in LINES:
             body, found = await self._scans.apart(streams.clean, scanner, raw, media_type, charset)
         else:
             body, found = await self._scans.clean(scanner, raw, media_type, charset)

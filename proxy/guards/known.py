@@ -13,6 +13,7 @@ from proxy.errors import Refusal
 from proxy.model import Call, Result, Send
 from proxy.outcomes import oversized, whole, withheld
 from proxy.scanning import INLINE_BYTES, Scans
+from redaction import streams
 from redaction.known import KIND, Known
 from redaction.scanner import Cleaned, Unreadable
 from redaction.streams import Stage, flows, stage
@@ -83,8 +84,8 @@ class KnownSecrets:
         if not raw:
             return Cleaned(raw, Counter())
         if len(raw) <= INLINE_BYTES:
-            return self._known.clean(raw, media_type, charset)
-        return await self._scans.apart(self._known.clean, raw, media_type, charset)
+            return _clean(self._known, raw, media_type, charset)
+        return await self._scans.apart(_clean, self._known, raw, media_type, charset)
 
 
 async def _pieces(made: Stage, body: Body, entry: Entry, most: int) -> AsyncGenerator[bytes, None]:
@@ -101,6 +102,15 @@ async def _pieces(made: Stage, body: Body, entry: Entry, most: int) -> AsyncGene
         raise _unsearched(entry, why) from None
     finally:
         _count(entry, made.counts)
+
+
+def _clean(known: Known, raw: bytes, media_type: str, charset: str | None) -> Cleaned[bytes]:
+    """A whole body, also searched across the fragments of its messages, if it has such."""
+    if media_type in streams.TEXTS or not flows(media_type):
+        return known.clean(raw, media_type, charset)
+    joined = streams.clean(known, raw, media_type, charset)
+    cleaned = known.clean(joined.value, media_type, charset)
+    return Cleaned(cleaned.value, joined.counts + cleaned.counts)
 
 
 def _is_bare(call: Call, result: Result) -> bool:

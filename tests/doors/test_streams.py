@@ -263,3 +263,20 @@ def test_many_lines_and_the_next_call_on_the_same_connection(tmp_path: Path) -> 
         assert [each["redactions"] for each in w.news()] == [{"EMAIL_ADDRESS": 5_000}] * 2
 
     played(tmp_path, play)
+
+
+def test_known_secrets_are_taken_out_of_streams_too(tmp_path: Path) -> None:
+    (tmp_path / "known").write_text("xK9 fresh-Orange-7")
+    text = f'data: {{"delta": "it is xK9 fresh-Orange-7, says {MAIL}"}}\n\ndata: end\n\n'
+    at = text.index("Orange")
+
+    async def play(w: Wall) -> None:
+        middle = b'"}\n\ndata: {"delta": "'
+        w.backend.answer = sending(EVENTS, [text[:at].encode(), middle, text[at:].encode()])
+        told = await w.tell("GET", "/crm/events", headers=[("TE", "trailers")])
+        assert told.record["redactions"] == {"EMAIL_ADDRESS": 1, "KNOWN_SECRET": 1}
+        assert b"Orange" not in told.reply.raw
+        assert b"xK9" not in told.reply.raw
+        assert b"KNOWN_SECRET=1" in told.reply.raw
+
+    played(tmp_path, play, config="known_secrets: ['file:known']\n")
