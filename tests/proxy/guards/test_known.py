@@ -199,6 +199,26 @@ def test_a_stream_holds_none_however_it_is_cut(stage: Stage, path: str) -> None:
     stage.run(play)
 
 
+def test_a_stream_tells_of_all_that_was_taken_out(stage: Stage) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+
+    async def answer(_: bytes) -> AsyncIterator[bytes]:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield head + b"data: ann@example.com\n\n"
+            yield f"data: {PLAIN}\n\n".encode()
+            yield f"data: bob@example.com {PLAIN}\n\n".encode()
+
+        return pieces()
+
+    async def play(w: Wall) -> None:
+        w.backend.answer = answer
+        told = await w.tell("GET", "/crm/x")
+        assert told.reply.body.startswith(b"data: <EMAIL_ADDRESS>\n\ndata: <KNOWN_SECRET>\n\n")
+        assert told.record["redactions"] == {"EMAIL_ADDRESS": 2, "KNOWN_SECRET": 2}
+
+    stage.run(play)
+
+
 def test_what_cannot_be_searched_ends_a_stream(stage: Stage) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 
