@@ -22,7 +22,7 @@ from proxy.guards.clean import Scanners
 from proxy.identity import Identify, api_key, static
 from proxy.known import SecretsError, known_secrets
 from proxy.ledger import Ledger, LedgerError
-from proxy.presidio import Presidio
+from proxy.presidio import Presidio, PresidioBounds
 from proxy.protocols.head import Door
 from proxy.regimes import Ready, Regimes, scanners_of
 from proxy.reload import Reloader, vetted
@@ -32,7 +32,7 @@ from proxy.state import ARGUMENTS_HASH, LEDGER_HEAD, REWRITING, StateError, Stat
 from proxy.telemetry import Telemetry, TelemetrySettings
 from proxy.transports.http import HttpDoor
 from redaction.known import Known
-from redaction.profiles import kinds_of
+from redaction.profiles import UnknownKind, kinds_of
 from redaction.scanner import Foreign, Scanner
 from rules.decide import Ruleset
 from rules.load import LoadProblem, RulesError
@@ -66,7 +66,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     async with AsyncExitStack() as stack:
         seen = _signature(settings.rules)
         key = _key(settings)
-        presidio = Presidio(settings.presidio)
+        presidio = _presidio(settings.presidio)
         stack.callback(presidio.close)
         first = _first(settings, key.derive(REWRITING), presidio.detector)
         ledger = _ledger(settings, key)
@@ -135,7 +135,10 @@ def _prepare(settings: Settings, key: bytes, foreign: Foreign, known: Callable[[
         missing = f"has no backend {', '.join(sorted(unknown))}"
         hint = "`hosts` in toolwall.yaml names it"
         raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", missing, hint)])
-    return Ready(rules, scanners_of(rules, known(), key, foreign))
+    try:
+        return Ready(rules, scanners_of(rules, known(), key, foreign))
+    except UnknownKind as error:
+        raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", str(error))]) from None
 
 
 def _tell(telemetry: Telemetry, ledger: Ledger, rules: Ruleset | None, words: tuple[str, ...]) -> None:
@@ -171,6 +174,12 @@ def _known(settings: Settings) -> Known:
         return known_secrets([*settings.known_secrets, *own], os.environ)
     except SecretsError as error:
         raise CannotRun(str(error)) from None
+
+
+def _presidio(bounds: PresidioBounds) -> Presidio:
+    if bounds.model and not (Path(bounds.model) / "meta.json").is_file():
+        raise CannotRun(f"{bounds.model} is not the folder of a spaCy model: it holds no meta.json.")
+    return Presidio(bounds)
 
 
 def _telemetry(settings: TelemetrySettings) -> Telemetry:

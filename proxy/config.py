@@ -147,6 +147,7 @@ CONFIG: Final = Form(
                     "time": Key(_Duration, "How long one may look at one text; then it is ended. 2s"),
                     "most_characters": Key(Number(1, 1_000_000), "How long such a text may be. 20000"),
                     "memory": Key(Size(), "Bytes of data that one may hold. 2GiB"),
+                    "model": Key(Text(), "Folder of a spaCy model that finds names, relative to this file."),
                 }
             ),
             "The processes in which Presidio's recognizers run, where rules name kinds that they find.",
@@ -241,7 +242,7 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
         http=_http(bounds),
         upstream=_upstream(bounds),
         scans=_scans(bounds),
-        presidio=_presidio(raw.get("presidio", {})),
+        presidio=_presidio(raw.get("presidio", {}), folder),
         most_body=bounds.get("most_body", 1024 * 1024),
         most_depth=bounds.get("most_depth", 64),
         drain_s=bounds.get("drain", 10.0),
@@ -359,11 +360,12 @@ def _scans(bounds: Mapping[str, Any]) -> ScanBounds:
     return replace(ScanBounds(), **{named[name]: value for name, value in bounds.items() if name in named})
 
 
-def _presidio(raw: Mapping[str, Any]) -> PresidioBounds:
+def _presidio(raw: Mapping[str, Any], folder: Path) -> PresidioBounds:
     bounds = PresidioBounds()
     return PresidioBounds(
         workers=raw.get("workers", bounds.workers),
         text_s=duration(raw["time"]) if "time" in raw else bounds.text_s,
         most_characters=raw.get("most_characters", bounds.most_characters),
         memory=size(raw.get("memory", bounds.memory)),
+        model=str((folder / raw["model"]).absolute()) if "model" in raw else "",
     )

@@ -17,9 +17,11 @@ from typing import Any
 
 from proxy import presidio_worker
 from proxy.scanning import UNTIL
+from redaction import presidio_names
 from redaction.detector import Detector
 from redaction.engine import ScanError
 from redaction.finding import Finding, resolve
+from redaction.profiles import PRESIDIO, UnknownKind
 
 START_SECONDS = 60.0
 """How long a process may take to load Presidio. Two seconds on an idle machine."""
@@ -31,17 +33,24 @@ _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
 }
-_SERVE = "import sys; sys.path[:] = {path!r}; from proxy.presidio_worker import serve; serve({descriptor}, {memory})"
+_SERVE = """
+import sys
+sys.path[:] = {path!r}
+from proxy.presidio_worker import serve
+serve({descriptor}, {memory}, {model!r})
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class PresidioBounds:
-    """Of the processes: how many, for how long each may look at one text, how long that may be, how large they grow."""
+    """Of the processes: how many, for how long each may look at one text, how long that may be, how large they grow;
+    and the folder of the model that finds names, where there is one."""
 
     workers: int = 1
     text_s: float = 2.0
     most_characters: int = 20_000
     memory: int = 2 << 30
+    model: str = ""
 
 
 class Presidio:
@@ -49,13 +58,18 @@ class Presidio:
 
     def __init__(self, bounds: PresidioBounds | None = None) -> None:
         self._bounds = bounds or PresidioBounds()
-        self._workers = [_Worker(self._bounds.memory) for _ in range(self._bounds.workers)]
+        self._workers = [_Worker(self._bounds) for _ in range(self._bounds.workers)]
         self._free: queue.LifoQueue[_Worker] = queue.LifoQueue()
         for worker in self._workers:
             self._free.put(worker)
 
     def detector(self, kinds: frozenset[str]) -> Detector:
-        """What finds `kinds`. The processes begin to load Presidio now, where they do not run yet."""
+        """What finds `kinds`. The processes begin to load Presidio now, where they do not run yet.
+
+        Raises UnknownKind for names of persons and places where there is no model.
+        """
+        if not self._bounds.model and (named := {kind.removeprefix(PRESIDIO) for kind in kinds} & presidio_names.KINDS):
+            raise UnknownKind(f"nothing finds {', '.join(sorted(named))} here: toolwall.yaml names no presidio: model")
         for worker in self._workers:
             worker.begin()
         return _Remote(self, kinds)
@@ -95,8 +109,8 @@ class _Remote:
 class _Worker:
     """One process, asked one thing at a time. It is started when it is needed, and anew after it ended."""
 
-    def __init__(self, memory: int) -> None:
-        self._memory = memory
+    def __init__(self, bounds: PresidioBounds) -> None:
+        self._bounds = bounds
         self._process: subprocess.Popen[bytes] | None = None
         self._peer: socket.socket | None = None
         self._ready = self._closed = False
@@ -146,7 +160,8 @@ class _Worker:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        code = _SERVE.format(path=sys.path, descriptor=theirs.fileno(), memory=self._memory)
+        how = {"memory": self._bounds.memory, "model": self._bounds.model}
+        code = _SERVE.format(path=sys.path, descriptor=theirs.fileno(), **how)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603  # our own code, and no shell
                 [sys.executable, "-W", "ignore", "-c", code],

@@ -28,41 +28,48 @@ MOST_KEPT = 64
 _NETWORK = frozenset({"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.bind", "socket.sendto"})
 
 
-def serve(descriptor: int, memory: int) -> None:
-    """Answer until the other end hangs up. `memory`: the most bytes that this process may come to hold."""
+def serve(descriptor: int, memory: int, model: str = "") -> None:
+    """Answer until the other end hangs up.
+
+    `memory`: the most bytes that this process may come to hold; `model`: the folder of what finds names.
+    """
     peer = socket.socket(fileno=descriptor)
     _confine(memory)
-    if trouble := _loaded():
+    if trouble := _loaded(model):
         write(peer, {"error": trouble})
         return
     write(peer, {"ready": True})
     kept: dict[tuple[str, ...], Any] = {}
     while (question := read(peer)) is not None:
         signal.setitimer(signal.ITIMER_REAL, question["seconds"])
-        answer = _answer(kept, question)
+        answer = _answer(kept, question, model)
         signal.setitimer(signal.ITIMER_REAL, 0)
         write(peer, answer)
 
 
-def _loaded() -> str:
+def _loaded(model: str) -> str:
     """Load Presidio; what hinders it is for the operator, and no text was seen yet."""
     try:
-        from redaction import presidio
+        from redaction import presidio, presidio_names
 
         presidio.recognizers()
+        if model:
+            presidio_names.names(model)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return ""
 
 
-def _answer(kept: dict[tuple[str, ...], Any], question: dict[str, Any]) -> dict[str, Any]:
+def _answer(kept: dict[tuple[str, ...], Any], question: dict[str, Any], model: str) -> dict[str, Any]:
     from redaction import presidio
 
     kinds = tuple(question["kinds"])
     try:
         if kinds not in kept and len(kept) >= MOST_KEPT:
             kept.clear()
-        found = kept.setdefault(kinds, presidio.Recognizers(frozenset(kinds))).find(question["text"], question["key"])
+        if kinds not in kept:
+            kept[kinds] = presidio.Recognizers(frozenset(kinds), model, MOST_MESSAGE)  # the sidecar measured the text
+        found = kept[kinds].find(question["text"], question["key"])
     except ScanError as error:
         return {"error": str(error)}
     except Exception as error:  # its message may hold the text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
@@ -19,6 +20,10 @@ THREADS = 2
 
 INLINE_BYTES = 64 * 1024
 """A body up to this size is scanned at once: the way to a thread and back costs more than the scan."""
+
+SWITCH_S = 0.0005
+"""How long a thread that scans may run in the interpreter while the event loop waits for its turn. Python's own 5 ms,
+for each of the threads, would be felt by every other call."""
 
 UNTIL: ContextVar[float] = ContextVar("UNTIL", default=inf)
 """When the scan that runs in this thread must be done, on the monotonic clock. What waits for others within it waits
@@ -41,6 +46,8 @@ class Scans:
         self._bounds = bounds or ScanBounds()
         self._pool = ThreadPoolExecutor(THREADS, "scan")
         self._waiting = 0
+        self._interval = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_S)
 
     async def clean(self, scanner: Scanner, body: bytes, media_type: str, charset: str | None) -> Cleaned[bytes]:
         """The cleaned body and how many findings of each kind went. Raises Unreadable where it could not be checked."""
@@ -76,6 +83,7 @@ class Scans:
     def close(self) -> None:
         """Let go of the threads; one that still scans ends with its scan."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        sys.setswitchinterval(self._interval)
 
 
 def _in_time(work: Callable[..., T], *arguments: Any) -> T:

@@ -11,6 +11,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+from redaction import presidio_names
 from redaction.engine import ScanError
 from redaction.finding import Finding, resolve
 from redaction.profiles import PRESIDIO
@@ -28,22 +29,34 @@ _WORD = re.compile(r"\w+")
 class Recognizers:
     """The recognizers that find `kinds`, each an entity's name, with or without `presidio:`. A `Detector`.
 
-    Context words count as in Presidio with a tokenizer whose lemmas are the words in lower case.
+    Context words count as in Presidio with a tokenizer whose lemmas are the words in lower case. `model` is the folder
+    of what finds names (`redaction.presidio_names`), `most` how many characters a text may have.
     """
 
-    def __init__(self, kinds: frozenset[str]) -> None:
+    def __init__(self, kinds: frozenset[str], model: str = "", most: int = MOST_CHARACTERS) -> None:
         self.kinds = kinds
+        self._most = most
+        self._model = model
         self._wanted = sorted({kind.removeprefix(PRESIDIO) for kind in kinds})
         by_kind = recognizers()
-        self._recognizers = list({id(r): r for kind in self._wanted for r in by_kind[kind]}.values())
+        self._recognizers = list({id(r): r for kind in self._wanted for r in by_kind.get(kind, ())}.values())
+        self._named = presidio_names.KINDS.intersection(self._wanted)
         self._enhancer = _enhancer()
 
     def find(self, text: str, key: str = "") -> list[Finding]:
         """The findings in `text` of at least `LEAST_SCORE`. Raises ScanError for a text that is too long."""
-        if len(text) > MOST_CHARACTERS:
-            raise ScanError(f"Presidio is not given texts of more than {MOST_CHARACTERS} characters")
+        if len(text) > self._most:
+            raise ScanError(f"Presidio is not given texts of more than {self._most} characters")
         results = self._results(text, [key.lower()] if key else [])
-        return resolve(_finding(result) for result in results if result.score >= LEAST_SCORE)
+        found = [_finding(result) for result in results if result.score >= LEAST_SCORE]
+        return resolve([*found, *self._names(text)])
+
+    def _names(self, text: str) -> list[Finding]:
+        if not self._named:
+            return []
+        if not self._model:
+            raise ScanError("there is no model that finds names")
+        return presidio_names.names(self._model).find(text, self._named)
 
     def _results(self, text: str, context: list[str]) -> Sequence[Any]:
         artifacts = _artifacts(text)

@@ -66,7 +66,7 @@ bounds:
   scan: 14s
   most_scan: 15MiB
   most_scans: 16
-presidio: {{workers: 2, time: 300ms, most_characters: 400, memory: 500MiB}}
+presidio: {{workers: 2, time: 300ms, most_characters: 400, memory: 500MiB, model: names}}
 """
 LISTENER = "{bind: '127.0.0.1:0', identity: {static: {id: bot}}}"
 MINIMAL = f"listeners: [{LISTENER}]\n"
@@ -135,7 +135,7 @@ def test_bounds_are_bytes_and_seconds(tmp_path: Path) -> None:
     assert (upstream.most_connections, upstream.most_header_bytes) == (12, 13 * 1024)
     assert settings.drain_s == 3600.0
     assert settings.scans == ScanBounds(14.0, 15 << 20, 16)
-    assert settings.presidio == PresidioBounds(2, 0.3, 400, 500 << 20)
+    assert settings.presidio == PresidioBounds(2, 0.3, 400, 500 << 20, str(tmp_path / "names"))
 
 
 def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:

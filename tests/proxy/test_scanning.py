@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections import Counter
 from math import inf
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from proxy.scanning import INLINE_BYTES, THREADS, UNTIL, ScanBounds, Scans
+from proxy.scanning import INLINE_BYTES, SWITCH_S, THREADS, UNTIL, ScanBounds, Scans
 from redaction.profiles import kinds_of
 from redaction.scanner import Cleaned, Scanner, Unreadable
 
@@ -127,3 +128,11 @@ def test_a_scan_that_does_not_end_is_not_waited_for() -> None:
         scans.close()
 
     asyncio.run(play())
+
+
+def test_while_there_are_scans_the_loop_gets_its_turn_soon() -> None:
+    before = sys.getswitchinterval()
+    scans = Scans()
+    assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
+    scans.close()
+    assert sys.getswitchinterval() == pytest.approx(before)
