@@ -348,4 +348,4 @@ class _Text:
     def _shown(self, text: str, edits: list[Edit]) -> bytes:
         first = self._window.done - len(text)
         self.counts.update(edit.kind for edit in edits)
-        return splice(text, ((e.start - first, e.end - first, e.new) for e in edits)).encode(self._encoding)
+        return splice(text, ((e.start - first, e.end - first, e.new) for e in edits)).encode(self._encoding, "replace")

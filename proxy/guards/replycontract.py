@@ -10,10 +10,13 @@ from proxy.model import Call, Result, Send
 from proxy.outcomes import whole, withheld
 from proxy.scanning import INLINE_BYTES, Scans
 from redaction.scanner import Unreadable
+from redaction.streams import EVENTS, LINES
 from rules.decide import Decision
 from rules.replies import Deviation, Replies, is_own_error
 
 _UNCHECKED = "could not be checked"
+_ANY = b" "
+"""Stands for a body of which no contract says more than its type."""
 
 
 def applies(call: Call, decision: Decision) -> bool:
@@ -47,6 +50,8 @@ class ReplyContract:
         replies = call.tool.replies
         if replies is None or result.status < 200 or result.status == 304:  # 304 says that the agent has the answer
             return ()
+        if _is_stream(result):
+            return replies.judge(result.status, *replyheaders.content_type(result.headers), _ANY)
         raw = None
         if call.outgoing.method != "HEAD" and result.status not in BODILESS:
             raw = await whole(entry.record, result.body, call.tool.reply.most_bytes)
@@ -67,6 +72,13 @@ class ReplyContract:
         if len(raw or b"") <= INLINE_BYTES:
             return replies.judge(result.status, media_type, charset, raw)
         return await self._scans.apart(replies.judge, result.status, media_type, charset, raw)
+
+
+def _is_stream(result: Result) -> bool:
+    """Whether the body goes on while it comes: nobody waits for its end to judge it."""
+    media_type, _ = replyheaders.content_type(result.headers)
+    sized = replyheaders.value(result.headers, "content-length")
+    return not sized and (media_type == EVENTS or media_type in LINES)
 
 
 def _said(status: int, found: tuple[Deviation, ...]) -> str:

@@ -17,6 +17,11 @@ from tests.wire import Answer, Reply, Wall, perform, wall
 TOOLS = """
   events: {says: Events., call: GET /events, timeout: 1s}
   lax: {says: Events at least., call: GET /lax, reply: {on_error: pass}}
+  kept:
+    says: Events that a contract declares.
+    call: GET /kept
+    replies: {200: {text/event-stream: {type: string}}}
+    reply: {contract: enforce}
   small: {says: Few events., call: GET /small, reply: {most_bytes: 1000}}
 """
 MAIL, CARD = "ana@mail.example", "4242 4242 4242 4242"
@@ -261,6 +266,23 @@ def test_many_lines_and_the_next_call_on_the_same_connection(tmp_path: Path) -> 
         assert came.count(b"HTTP/1.1 200 OK") == 2
         assert came.count(b'"<EMAIL_ADDRESS>"') == 10_000
         assert [each["redactions"] for each in w.news()] == [{"EMAIL_ADDRESS": 5_000}] * 2
+
+    played(tmp_path, play)
+
+
+def test_a_contract_judges_status_and_type_and_waits_for_nothing(tmp_path: Path) -> None:
+    async def play(w: Wall) -> None:
+        w.backend.answer = sending(EVENTS, [f"data: {MAIL}\n\n".encode(), 30.0])
+        reader, writer = await asyncio.open_connection(*w.address)
+        writer.write(w.raw("GET", "/crm/kept"))
+        async with asyncio.timeout(0.9):
+            await reader.readuntil(b"data: <EMAIL_ADDRESS>\n\n")
+        writer.close()
+        await one_more_record(w)
+        w.backend.answer = sending(LINES, [b"1\n"])
+        told = await w.tell("GET", "/crm/kept")
+        assert told.reply.status == 502
+        assert told.record["deviations"] == ["media type: is not declared"]
 
     played(tmp_path, play)
 
