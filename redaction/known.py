@@ -49,6 +49,8 @@ _LONGEST_WORD: Final = 14
 _PERCENT_BYTE: Final = re.compile(rb"%[0-9A-Fa-f]{2}")
 _PERCENT: Final = Escaping("%", re.compile(FORM.pattern.pattern.removeprefix(r"\+|")), FORM.read, FORM.write)
 _ESCAPINGS: Final = (JSON, _PERCENT, MARKUP)
+# NUL, of which UTF-16 and UTF-32 hold many, soft hyphens, characters without width, byte order marks, in UTF-8.
+_UNSEEN: Final = re.compile(rb"\0|\xc2\xad|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf")
 _ENTITY: Final = re.compile(rb"&#?[0-9A-Za-z]{2,32};")
 _MARKUP: Final = frozenset({"application/xml", "text/xml", "text/html"})
 _LINES: Final = frozenset(
@@ -157,8 +159,8 @@ class Known:
 
     def _unreadable(self, body: bytes, charset: str | None) -> Cleaned[bytes]:
         """What is no text that we read passes as long as nothing is seen in it."""
-        wide = _decoded(body, "utf-16") if b"\0" in body else None
-        if self.sees(body) or (wide and self.sees(wide.encode())) or (wide and self.sees(_swapped(body))):
+        wide = (body.decode(each, "ignore").encode() for each in ("utf-16-le", "utf-16-be") if b"\0" in body)
+        if self.sees(body) or any(map(self.sees, wide)):
             raise Unreadable("it holds a known secret that cannot be taken out of it")
         return Cleaned(body, Counter())
 
@@ -287,6 +289,8 @@ def _views(data: bytes) -> Iterator[bytes]:
 
 
 def _undone(data: bytes) -> Iterator[bytes]:
+    if (b"\0" in data or not data.isascii()) and _UNSEEN.search(data):
+        yield _UNSEEN.sub(b"", data)
     if b"\\" in data:
         yield _without_backslashes(data)
     if b"%" in data and _PERCENT_BYTE.search(data):
@@ -347,10 +351,6 @@ def _decoded(body: bytes, encoding: str) -> str | None:
         return body.decode(encoding)
     except (UnicodeDecodeError, LookupError):  # it holds the body, so nothing is raised from it
         return None
-
-
-def _swapped(body: bytes) -> bytes:
-    return (_decoded(body, "utf-16-be") or "").encode("utf-8", "replace")
 
 
 def _is_json(media_type: str) -> bool:

@@ -132,6 +132,11 @@ def test_charsets(charset: str) -> None:
         (b"kq7-31aZ-wU", "text/plain", "x-unheard-of"),
         (b'{"a": "kq7-31aZ-wU"', "application/json", "x-unheard-of"),
         (b'["a","b1-c2"]', "application/json", None),
+        ("kq7-31aZ-wU".encode("utf-16-le"), "text/plain", None),
+        (b"x" + "kq7-31aZ-wU".encode("utf-16-le"), "image/png", "utf-16"),
+        ("kq7-31aZ-wU".encode("utf-32-be"), "application/octet-stream", None),
+        ("kq7\u200b-31\u00adaZ-\u2060wU".encode(), "text/plain", None),
+        (rb'{"a": "kq7-\u200b31aZ-wU"}', "application/json", None),
     ],
 )
 def test_what_cannot_be_taken_out_is_not_shown(body: bytes, media_type: str, charset: str | None) -> None:
