@@ -10,7 +10,8 @@ class Finding(NamedTuple):
 
     `start` and `end` count code points of the text that was scanned, so `text[start:end]` is the value. `kind` is
     Presidio's entity name where one exists. `score` runs from 0 to 1. `detector` names the pattern that saw it.
-    `pointer` is the JSON pointer (RFC 6901) of the leaf, empty in plain text.
+    `pointer` is the JSON pointer (RFC 6901) of the leaf, empty in plain text. `quotes`: it is a number of a JSON text
+    that stands in that many JSON strings, one in the other, so that what replaces it needs quotation marks.
     """
 
     kind: str
@@ -19,6 +20,7 @@ class Finding(NamedTuple):
     score: float
     detector: str
     pointer: str = ""
+    quotes: int = 0
 
 
 class Hit(NamedTuple):

@@ -44,8 +44,9 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """Names that are signs of a person, beside a bare name or over it."""
+    """Names that are signs of a person, beside a bare name or over it, and those that are signs of none."""
 
+    against: frozenset[str]
     beside: frozenset[str]
     over: frozenset[str]
 
@@ -74,6 +75,7 @@ class Keys:
             words for judge in self._judges if not judge.alone for words in (*judge.family.exact, *judge.family.ends)
         ]
         self.find_bare = matcher(_expression(bare), capture=False) if bare else None
+        self.find_against = matcher(_expression(self._signs.against), capture=False) if bare else None
         self.near = _near(certain, bare, self._signs)
         self.words = lru_cache(NAMES_KEPT)(words_of)
         self.role = lru_cache(NAMES_KEPT)(self._role)
@@ -130,7 +132,7 @@ def families() -> Sequence[Family]:
 def signs() -> Signs:
     """The signs of a person."""
     block = _loaded()["signs"]
-    return Signs(frozenset(block["beside"]), frozenset(block["over"]))
+    return Signs(frozenset(block["against"]), frozenset(block["beside"]), frozenset(block["over"]))
 
 
 @cache

@@ -17,6 +17,8 @@ _COLON, _OPEN, _CLOSE = 2, 3, 4
 _BRACKET = re.compile(rb'[^"\[\]{}]*+(?:"[^"]*+"[^"\[\]{}]*+)*+([\[\]{}])')
 _NO_SPACE = re.compile(rb"[^ \t\r\n]")
 _LIST, _OBJECT = b"[{"
+# How much of an object is searched for signs that it is no person, in bytes, and how many in others are passed by.
+_EARLY, _MOST_SIGNS = 2_000, 8
 _PLACE = itemgetter(0)
 
 
@@ -96,7 +98,8 @@ class _Reader:
         if not signs or not find or find(ANYWHERE, self._text, 0, size)[0][0] < 0:
             return
         shape = _Shape(self._text)
-        around = {shape.home(sign.start) for sign in signs if sign.role.beside and sign.value not in shape.closes}
+        homes = {shape.home(sign.start) for sign in signs if sign.role.beside and sign.value not in shape.closes}
+        around = {home for home in homes if not self._is_against(home, shape)}
         under = {sign.value for sign in signs if sign.role.over}
         at = 0
         for opening in sorted(around | (under & shape.closes.keys())):
@@ -107,6 +110,18 @@ class _Reader:
                 if home in around or home in under or (outer in under and self._text[outer] == _LIST):
                     yield note
             at = max(at, closing)
+
+    def _is_against(self, home: int, shape: _Shape) -> bool:
+        """Whether early in an object stands a sign that its name is no person's."""
+        find, at = self._keys.find_against, home
+        end = min(shape.closes.get(home, 0), home + _EARLY)
+        for _ in range(_MOST_SIGNS):
+            at = find(ANYWHERE, self._text, at, end)[0][1] if find and at < end else -1
+            if at < 0:
+                return False
+            if shape.home(at - 1) == home:
+                return True
+        return False
 
     def _bare(self, at: int, end: int) -> Iterator[Note]:
         """The bare names in a part of the text."""

@@ -42,19 +42,20 @@ class Rewriting:
     def edits_of_bytes(self, data: bytes, hits: list[Hit]) -> Iterator[tuple[int, int, bytes]]:
         """The edits of a JSON text in UTF-8. Nothing is dropped."""
         for hit in hits:
-            for start, end, kind, number in _places(hit):
+            for start, end, kind, quotes in _places(hit):
                 value = data[start:end].decode("utf-8", "replace") if self._ways else ""
-                yield start, end, self._json(kind, value, number).encode()
+                yield start, end, self._json(kind, value, quotes).encode()
 
     def _replacing(self, text: str, hits: list[Hit]) -> Iterator[tuple[int, int, str]]:
         for hit in hits:
-            for start, end, kind, number in _places(hit):
-                yield start, end, self._json(kind, text[start:end] if self._ways else "", number)
+            for start, end, kind, quotes in _places(hit):
+                yield start, end, self._json(kind, text[start:end] if self._ways else "", quotes)
 
-    def _json(self, kind: str, escaped: str, number: bool) -> str:
-        if number:
+    def _json(self, kind: str, escaped: str, quotes: int) -> str:
+        if quotes:
             new = self.number(kind, escaped)
-            return f'"{new}"' if isinstance(new, str) else str(new)
+            mark = "\\" * (2 ** (quotes - 1) - 1) + '"'
+            return f"{mark}{new}{mark}" if isinstance(new, str) else str(new)
         return self.text(kind, unwrap(escaped, JSON).text)
 
     def _gone(self, text: str, hits: list[Hit]) -> list[tuple[int, int]]:
@@ -80,9 +81,10 @@ def _without(edits: Iterator[tuple[int, int, str]], gone: list[tuple[int, int]])
         cut = next(cuts, None)
 
 
-def _places(hit: Hit) -> Iterator[tuple[int, int, str, bool]]:
+def _places(hit: Hit) -> Iterator[tuple[int, int, str, int]]:
+    """What is rewritten, and in how many layers of quotation marks: 0 for none, 1 for a number's own."""
     if hit.is_number:
-        yield hit.start, hit.end, hit.findings[0].kind, True
+        yield hit.start, hit.end, hit.findings[0].kind, 1
     else:
         for found in hit.findings:
-            yield found.start, found.end, found.kind, False
+            yield found.start, found.end, found.kind, found.quotes and found.quotes + 1

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+import orjson
+
 from redaction.engine import Engine, encode, in_characters
 from redaction.finding import Finding, Hit, resolve
 from redaction.named import Note, named
@@ -15,17 +17,25 @@ _NAMES = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 # A string, which is a name (1) if a colon follows, an opening (2) or closing (3) bracket.
 _STRUCTURE = re.compile(rb'"(?:([^"]*)"[ \t\r\n]*:|[^"]*")|([\[{])|([\]}])')
 _NAME, _OPENS, _CLOSES = 1, 2, 3
+# In a text without escapes, a string that may hold JSON with strings.
+_INNER = re.compile(rb'"([\[{][^"\x01]*+\x01[^"]*+)"(?![ \t\r\n]*:)')
+MOST_OPENED = 3  # JSON in strings of JSON: that many in each other are read
 _QUOTE, _COLON, _LIST = b'":['
 _NO_NAME = (b",", b"}", b"]", b"")  # after a string: it is no name
 _SPACE, _DIGITS = b" \t\r\n", b"0123456789.eE+-"
 
 
-def search(data: bytes, engine: Engine) -> list[Hit]:
-    """What is found in a valid JSON text in UTF-8, in order, with offsets in bytes. Raises ScanError."""
+def search(data: bytes, engine: Engine, deep: int = MOST_OPENED) -> list[Hit]:
+    """What is found in a valid JSON text in UTF-8, in order, with offsets in bytes. Raises ScanError.
+
+    Strings that hold a JSON object or array are read as such, `deep` of them in each other.
+    """
     if b"\\" not in data:
         return _look_through(data, engine, False)
     flat = read_json(data)
     hits = _look_through(flat, engine, True)
+    if deep and (b'"{' in flat or b'"[' in flat):
+        hits = _with_inner(hits, flat, engine, deep - 1)
     return _placed(hits, flat, data) if hits else hits
 
 
@@ -42,8 +52,36 @@ def search_text(text: str, engine: Engine) -> list[Hit]:
 
 
 def _moved(hit: Hit, start: int, end: int, place: Callable[[int], int]) -> Hit:
-    found = [Finding(f.kind, place(f.start), place(f.end), f.score, f.detector) for f in hit.findings]
+    found = [f._replace(start=place(f.start), end=place(f.end)) for f in hit.findings]
     return Hit(start, end, hit.is_name, hit.is_number, found)
+
+
+def _with_inner(hits: list[Hit], flat: bytes, engine: Engine, deep: int) -> list[Hit]:
+    """The hits, those in strings that are JSON found by its structure."""
+    at = {hit.start: hit for hit in hits}
+    for match in _INNER.finditer(flat):
+        inner = match[1].replace(HIDDEN, b'"')
+        if not _is_json(inner):
+            continue
+        left = match.start(1)
+        found = [_nested(hit, each, left) for hit in search(inner, engine, deep) for each in hit.findings]
+        at.pop(left, None)
+        if found:
+            at[left] = Hit(left, match.end(1), False, False, found)
+    return [at[start] for start in sorted(at)]
+
+
+def _nested(hit: Hit, found: Finding, left: int) -> Finding:
+    quotes = found.quotes + 1 if found.quotes or hit.is_number else 0
+    return found._replace(start=left + found.start, end=left + found.end, quotes=quotes)
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:  # it holds the text, so nothing is raised from it
+        return False
+    return True
 
 
 def merged(some: list[Hit], others: list[Hit]) -> list[Hit]:

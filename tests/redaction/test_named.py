@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redaction.profiles import kinds_of
@@ -80,6 +80,7 @@ def test_what_names_give_away_is_taken_out(before: Any, after: Any) -> None:
         {"firstName": "First name", "lastName": "Last name:", "zip": "lib.zip"},
         {"metadata": {"name": "kube-proxy", "phone": {"name": "Pixel 8"}}},
         {"text": '"first_name": "Ana"'},
+        {"name": "Blue Door Cafe", "phone": None, "rating": 4.5},
         {"note": "first_name: Ana, cvv: 516"},
     ],
 )
@@ -113,6 +114,7 @@ def shape(value: Any) -> Any:
     return [shape(inner) for inner in value] if isinstance(value, list) else None
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, st.booleans(), st.sampled_from([None, 2]))
 def test_a_cleaned_document_is_valid_and_of_the_same_shape(document: Any, ascii: bool, indent: int | None) -> None:
     text = json.dumps(document, ensure_ascii=ascii, indent=indent)
@@ -134,3 +136,40 @@ def test_a_cleaned_document_is_valid_and_of_the_same_shape(document: Any, ascii:
 )
 def test_nesting_is_read_once(hostile: str) -> None:
     json.loads(STANDARD.clean_json(hostile).value)
+
+
+INNER = {"first_name": "Ana", "cvv": 516, "note": 'a\n"q" ana@example.org', "id": 2**63, "card": 4242424242424242}
+OUTER = {
+    "first_name": "<PERSON>",
+    "cvv": "<CVV>",
+    "note": 'a\n"q" <EMAIL_ADDRESS>',
+    "id": 2**63,
+    "card": "<CREDIT_CARD>",
+}
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_json_in_strings_is_opened_and_closed_again(layers: int, indent: int | None) -> None:
+    text, expected = json.dumps(INNER, indent=indent), json.dumps(OUTER, indent=indent)
+    for _ in range(layers):
+        text, expected = json.dumps({"text": text, "n": 1}), json.dumps({"text": expected, "n": 1})
+    assert STANDARD.clean_json(text).value == expected
+    assert STANDARD.clean(text.encode(), "application/json", None).value == expected.encode()
+
+
+@pytest.mark.parametrize(
+    "inner", ['{"a": "no \\\\ thing é"}', '{"first_name": "Ana"', '{"a": 1e5, "b": []}', '["a", "b"]x']
+)
+def test_strings_without_findings_or_that_are_no_json_stay(inner: str) -> None:
+    text = json.dumps({"text": inner})
+    assert STANDARD.clean_json(text).value == text
+
+
+@settings(deadline=None)
+@given(DOCUMENTS)
+def test_a_document_in_a_string_is_cleaned_as_it_would_be_alone(document: Any) -> None:
+    if isinstance(document, dict):
+        text = json.dumps(document)
+        cleaned = json.loads(STANDARD.clean_json(json.dumps({"note": text})).value)["note"]
+        assert cleaned == STANDARD.clean_json(text).value
