@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 
 from proxy.body import Body, Ending, Flow
 from proxy.entry import Entry
@@ -41,14 +42,15 @@ class Flowing:
         return body
 
     async def _pieces(self, scans: Scans, apart: bool) -> AsyncGenerator[bytes, None]:
-        async for piece in self._turns():
-            size = INLINE_BYTES + 1 if apart else self._stage.size
-            given, fault = await self._taken(piece, scans, size)
-            self._tell()
-            if given:
-                yield given
-            if fault:
-                raise withheld(self._entry.record, f"It could not be checked: {fault}.", note=str(fault))
+        async with aclosing(self._turns()) as turns:  # it may wait for a piece, and must not when the body is closed
+            async for turn in turns:
+                size = INLINE_BYTES + 1 if apart else self._stage.size
+                given, fault = await self._taken(turn, scans, size)
+                self._tell()
+                if given:
+                    yield given
+                if fault:
+                    raise withheld(self._entry.record, f"It could not be checked: {fault}.", note=str(fault))
 
     async def _taken(self, turn: Iterator[bytes], scans: Scans, size: int) -> tuple[bytes, Unreadable | None]:
         if size <= INLINE_BYTES:
@@ -58,7 +60,7 @@ class Flowing:
         except Unreadable as busy:
             return b"", busy
 
-    async def _turns(self) -> AsyncIterator[Iterator[bytes]]:
+    async def _turns(self) -> AsyncGenerator[Iterator[bytes], None]:
         """What the stage is to do next: with a piece that came, or as none came."""
         pieces, waiting, silent_s = aiter(self._body), None, 0.0
         steps = {GRACE_S: self._stage.pause, REST_S: self._stage.rest}

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from time import perf_counter
 
 from proxy import decoding, replyheaders
-from proxy.body import BODILESS, Body, TooLong
+from proxy.body import BODILESS, Body, Flow, TooLong
 from proxy.decoding import Undecodable
 from proxy.entry import Entry
 from proxy.flowing import Flowing
@@ -73,7 +73,7 @@ class Clean:
             _tell(entry, result, Counter())
             if bare:
                 await result.body.close()
-            result.body = Body.of(b"") if bare else _bounded(result.body, entry, reply.most_bytes)
+            result.body = Body.of(b"") if bare else _bounded(result, entry, reply.most_bytes)
             return result
         scanner, started = self._scanners[reply.cleaning], perf_counter()
         if not (bare or sized) and (stage := _stage(scanner, result, reply.on_error == "pass")):
@@ -140,7 +140,9 @@ def _stage(scanner: Scanner, result: Result, passes: bool) -> Stage | None:
         return None
 
 
-def _bounded(body: Body, entry: Entry, most: int) -> Body:
+def _bounded(result: Result, entry: Entry, most: int) -> Body:
+    body = result.body
+
     async def pieces() -> AsyncGenerator[bytes, None]:
         size = 0
         async for piece in body:
@@ -149,7 +151,10 @@ def _bounded(body: Body, entry: Entry, most: int) -> Body:
                 raise oversized(entry.record, most)
             yield piece
 
-    return Body(pieces(), body.close)
+    passed = Body(pieces(), body.close)
+    if replyheaders.content_type(result.headers)[0] in (EVENTS, *LINES):  # no event waits for the next
+        passed.flow = Flow("", list)
+    return passed
 
 
 def _clean_headers(scanner: Scanner, headers: Headers) -> tuple[Headers, Counter[str]]:

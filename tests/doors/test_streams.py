@@ -22,6 +22,7 @@ TOOLS = """
     call: GET /kept
     replies: {200: {text/event-stream: {type: string}}}
     reply: {contract: enforce}
+  raw: {says: Events unseen., call: GET /raw, reply: {redact: "off"}}
   small: {says: Few events., call: GET /small, reply: {most_bytes: 1000}}
 """
 MAIL, CARD = "ana@mail.example", "4242 4242 4242 4242"
@@ -302,3 +303,16 @@ def test_known_secrets_are_taken_out_of_streams_too(tmp_path: Path) -> None:
         assert b"KNOWN_SECRET=1" in told.reply.raw
 
     played(tmp_path, play, config="known_secrets: ['file:known']\n")
+
+
+def test_unchecked_events_do_not_wait_for_the_next(tmp_path: Path) -> None:
+    async def play(w: Wall) -> None:
+        w.backend.answer = sending(EVENTS, [b"data: 1\n\n", 30.0])
+        reader, writer = await asyncio.open_connection(*w.address)
+        writer.write(w.raw("GET", "/crm/raw"))
+        async with asyncio.timeout(5):
+            await reader.readuntil(b"data: 1\n\n")
+        writer.close()
+        assert (await one_more_record(w))["outcome"] == "client_gone"
+
+    played(tmp_path, play)

@@ -86,3 +86,21 @@ def test_closing_ends_what_waits() -> None:
         assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(play())
+
+
+def test_closing_while_nothing_came_for_a_while() -> None:
+    closed = []
+
+    async def close() -> None:
+        closed.append(True)
+
+    async def play() -> None:
+        source = Body(sent(b"all is well and 42", 100.0), close)
+        entry = Entry(None, Record(call="a", started_ns=0, door="d"))  # type: ignore[arg-type]
+        body = Flowing(source, stage(STANDARD, TEXT, None), entry, 1_000, 5.0).cleaned(TEXT, Scans(), apart=False)
+        assert await anext(aiter(body)) == b"all is well and "
+        await body.close()
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(play())
+    assert closed == [True]
