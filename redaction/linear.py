@@ -12,7 +12,7 @@ ANYWHERE = re2._Anchor.UNANCHORED
 # The automata are built while matching, within a bound. RE2's own bound is enough for a single pattern.
 MEMORY = 8 << 20
 # An escape outside of brackets, or all that stands in a pair of them. Letters, numbers and marks.
-_CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
 _UNICODE = re.compile(r"\\p([LNM])")
 _IN_ASCII = {"L": "A-Za-z", "N": "0-9", "M": r"\x{300}"}
 
@@ -48,7 +48,7 @@ class Expression:
 
 def _for_ascii(expression: str) -> str:
     """What matches the same in ASCII: of the classes of Unicode, thousands of instructions each, two are left."""
-    return _CLASS.sub(lambda found: _UNICODE.sub(lambda name: _IN_ASCII[name[1]], found[0]), expression)
+    return CLASS.sub(lambda found: _UNICODE.sub(lambda name: _IN_ASCII[name[1]], found[0]), expression)
 
 
 def options(memory: int) -> "re2.Options":

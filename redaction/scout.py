@@ -6,12 +6,13 @@ smaller. A pattern that needs a word close by counts only where such a word stan
 pattern's gate asks for, or in a name: dates and numbers are everywhere, and so are the words, but not together.
 """
 
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from redaction.detector import Pattern
-from redaction.linear import ANYWHERE, Match, matcher
+from redaction.linear import ANYWHERE, CLASS, Match, matcher
 from redaction.words import beginning, within
 
 # The automaton is built while scanning, within this much memory.
@@ -56,7 +57,7 @@ class Scout:
     """
 
     def __init__(self, patterns: Sequence[Pattern], names: Sequence[str] = ()) -> None:
-        plain = _compiled([pattern.gate or pattern.regex for pattern in patterns if not pattern.context])
+        plain = _compiled([in_strings(pattern.gate) or pattern.regex for pattern in patterns if not pattern.context])
         figures = [pattern for pattern in patterns if pattern.context and pattern.gate == FIGURES]
         wordy = [pattern for pattern in patterns if pattern.context and pattern.gate != FIGURES]
         near = (plain, _compiled(_with_words(figures)), _compiled([*_with_words(wordy), *names]))
@@ -72,6 +73,15 @@ class Scout:
     def far(self, text: bytes) -> Places:
         """Also where the name stands farther away, as in an array."""
         return Places(self._far, text)
+
+
+def in_strings(gate: str) -> str:
+    """The gate where quotation marks in strings read as HIDDEN, and others end the string."""
+
+    def hidden(found: re.Match[str]) -> str:
+        return found[0].replace('"', r'"\x01' if found[0].startswith("[^") else r"\x01")
+
+    return CLASS.sub(hidden, gate)
 
 
 def _with_words(patterns: Iterable[Pattern]) -> Iterator[str]:
