@@ -2,13 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import orjson
 
-from redaction import operators, profiles, walk
+from redaction import named_text, operators, profiles, walk
 from redaction.detector import Detector, Pattern, all_patterns
 from redaction.engine import Engine, ScanError
 from redaction.finding import Finding, Hit, resolve
@@ -18,6 +18,7 @@ from redaction.search import merged, search, search_text
 from redaction.unwrap import FORM, MARKUP, PLAIN, Escaping, unwrap
 from redaction.window import Edit
 
+Named = Callable[[str, Keys], Iterable[Finding]]
 T = TypeVar("T")
 Foreign = Callable[[frozenset[str]], Detector]  # makes what finds kinds that our own patterns do not
 
@@ -34,6 +35,7 @@ CHARSETS = {
     "windows-1252": "cp1252",
 }
 _LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
+_TABLES = {"text/csv": ",", "application/csv": ",", "text/tab-separated-values": "\t"}
 _MARKUP = frozenset({"application/xml", "text/xml", "text/html"})
 _TEXT = frozenset({"application/yaml", "application/x-yaml", "application/javascript", "application/toml"})
 
@@ -182,9 +184,11 @@ class Scanner:
             return self._clean_lines
         if not media_type:
             return _refuse
-        escaping = _escaping(media_type)
+        escaping, named = _escaping(media_type), _named(media_type)
         # JSON is often sent as text, and whoever reads it undoes its escapes.
-        return lambda text: self.clean_json(text) if walk.is_document(text) else self._clean_escaped(text, escaping)
+        return lambda text: (
+            self.clean_json(text) if walk.is_document(text) else self._clean_escaped(text, escaping, named)
+        )
 
     def _clean_json_bytes(self, otherwise: Callable[[bytes], Cleaned[bytes]], body: bytes) -> Cleaned[bytes]:
         """What most bodies are, without decoding them."""
@@ -204,11 +208,14 @@ class Scanner:
         lines = [self.clean_json(line) if line.strip() else Cleaned(line, Counter()) for line in text.split("\n")]
         return Cleaned("\n".join(line.value for line in lines), sum((line.counts for line in lines), Counter()))
 
-    def _clean_escaped(self, text: str, escaping: Escaping) -> Cleaned[str]:
+    def _clean_escaped(self, text: str, escaping: Escaping, named: Named | None = None) -> Cleaned[str]:
         flat = unwrap(text, escaping)
-        found = self.find(flat.text)
-        written = ((f, self._rewriting.text(f.kind, flat.text[f.start : f.end])) for f in found)
-        edits = ((flat.outer(f.start), flat.outer(f.end), escaping.write(new)) for f, new in written)
+        at = flat.outer
+        found = [f._replace(start=at(f.start), end=at(f.end)) for f in self.find(flat.text)]
+        if named and self._engine.keys:
+            found = resolve([*found, *named(text, self._engine.keys)])
+        written = ((f, self._rewriting.text(f.kind, unwrap(text[f.start : f.end], escaping).text)) for f in found)
+        edits = ((f.start, f.end, escaping.write(new)) for f, new in written)
         return Cleaned(operators.splice(text, edits), Counter(f.kind for f in found))
 
     def edits(self, text: str) -> list[Edit]:
@@ -265,6 +272,15 @@ def _escaping(media_type: str) -> Escaping:
     if media_type in _TEXT or (media_type.startswith("text/") and media_type != "text/event-stream"):
         return PLAIN
     raise Unreadable("the media type of the body cannot be checked")
+
+
+def _named(media_type: str) -> Named | None:
+    """What knows where names of values stand in a type of text, if anything does."""
+    if media_type in _TABLES:
+        return partial(named_text.in_table, mark=_TABLES[media_type])
+    if media_type == "application/x-www-form-urlencoded":
+        return named_text.in_form
+    return named_text.in_markup if media_type in _MARKUP or media_type.endswith("+xml") else None
 
 
 def _refuse(_: str) -> Cleaned[str]:

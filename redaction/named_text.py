@@ -1,0 +1,83 @@
+"""The values in tables, forms and markup that their columns, fields and elements give away."""
+
+import html
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from urllib.parse import unquote_plus
+
+from redaction.finding import Finding
+from redaction.keys import DETECTOR, SCORE, Judge, Keys
+
+# RFC 4180: a field in quotation marks (1) or without (2), and what ends it.
+_FIELD = r'(?:"((?:[^"]|"")*+)"|([^"{0}\r\n][^{0}\r\n]*+)?)({0}|\r?\n|$)'
+_FORM = re.compile(r"(?:^|&)([^=&]{1,100})=([^&]{1,1200})")
+# An element without elements in it: its name, the text.
+_ELEMENT = re.compile(r"<(?:[A-Za-z][\w.\-]{0,60}:)?([A-Za-z][\w.\-]{0,100})(?:\s[^<>]{0,500})?>([^<>]{1,1200})</")
+_ATTRIBUTE = re.compile(
+    r"""\s(?:[A-Za-z][\w.\-]{0,60}:)?([A-Za-z][\w.\-]{0,100})=(?:"([^"<>]{1,1200})"|'([^'<>]{1,1200})')"""
+)
+
+
+def in_table(text: str, keys: Keys, mark: str) -> Iterator[Finding]:
+    """What the first row of comma-separated values (RFC 4180; `mark` stands between them) says of the others."""
+    judges: list[tuple[Judge, str] | None] = []
+    header: list[str] = []
+    column, in_header = 0, True
+    for match in _field(mark).finditer(text):
+        group = 1 if match[1] is not None else 2
+        value = (match[group] or "").replace('""', '"')
+        if in_header:
+            header.append(value)
+        elif column < len(judges) and (judge := judges[column]) and judge[0].fits(value, judge[1]):
+            yield _finding(judge[0], *match.span(group))
+        column += 1
+        if match[3] != mark:
+            if in_header:
+                judges = _columns(header, keys)
+                if not any(judges):
+                    return
+            in_header, column = False, 0
+
+
+def in_form(text: str, keys: Keys) -> Iterator[Finding]:
+    """What the names of a form's fields say of their values."""
+    for match in _FORM.finditer(text):
+        name = unquote_plus(match[1])
+        judge = _certain(name, keys)
+        if judge and judge.fits(unquote_plus(match[2]), name):
+            yield _finding(judge, *match.span(2))
+
+
+def in_markup(text: str, keys: Keys) -> Iterator[Finding]:
+    """What the names of elements and attributes say of their texts, in order."""
+    found: list[Finding] = []
+    for expression in (_ELEMENT, _ATTRIBUTE):
+        for match in expression.finditer(text):
+            judge = _certain(match[1], keys)
+            group = 2 if match[2] is not None else 3
+            value = html.unescape(match[group])
+            if judge and judge.fits(value, match[1]):
+                found.append(_finding(judge, *match.span(group)))
+    yield from sorted(found, key=lambda each: each.start)
+
+
+def _certain(name: str, keys: Keys) -> Judge | None:
+    role = keys.role(name)
+    return role.judge if role and not role.alone else None
+
+
+def _columns(header: list[str], keys: Keys) -> list[tuple[Judge, str] | None]:
+    roles = [keys.role(name) for name in header]
+    person = any(role and role.beside for role in roles)
+    known = zip(roles, header, strict=True)
+    return [(role.judge, name) if role and role.judge and (person or not role.alone) else None for role, name in known]
+
+
+@lru_cache
+def _field(mark: str) -> re.Pattern[str]:
+    return re.compile(_FIELD.format(re.escape(mark)))
+
+
+def _finding(judge: Judge, start: int, end: int) -> Finding:
+    return Finding(judge.kind, start, end, SCORE, DETECTOR)
