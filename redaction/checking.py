@@ -5,11 +5,11 @@ from difflib import get_close_matches
 from functools import cache, wraps
 from types import ModuleType
 
-from redaction import checks, forms, guesses, national, phones
+from redaction import checks, dialling, forms, guesses, national
 
 Check = Callable[[str], int]
 
-_MODULES = (checks, forms, guesses, national, phones)
+_MODULES = (checks, forms, guesses, national, dialling)
 # Functions that others are made of, and that are no checks.
 _HELPERS = frozenset({"luhn", "digits"})
 

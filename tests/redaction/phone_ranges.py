@@ -1,4 +1,4 @@
-"""Writes `redaction/phones.json` from libphonenumber's metadata: `python -m tests.redaction.phone_ranges`.
+"""Writes `redaction/dialling.json` from libphonenumber's metadata: `python -m tests.redaction.phone_ranges`.
 
 For each calling code: which national significant numbers are in use, as one expression (RE2 syntax), and how many
 digits they have. It needs the package `phonenumbers`, which comes with Presidio.
@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).parents[2] / "redaction" / "phones.json"
+FILE = Path(__file__).parents[2] / "redaction" / "dialling.json"
 TYPES = (
     "fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "voip", "personal_number", "pager", "uan",
     "voicemail",

@@ -1,6 +1,6 @@
 """Telephone numbers: international ones as libphonenumber's metadata knows them, national ones by their length.
 
-`phones.json` holds the ranges of each calling code; `tests/redaction/phone_ranges.py` writes it.
+`dialling.json` holds the ranges of each calling code; `tests/redaction/phone_ranges.py` writes it.
 """
 
 import json
@@ -18,13 +18,15 @@ _DATE = re.compile(
     r"(?:19|20)\d\d([-/. ]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])"
     r"|(?:0?[1-9]|[12]\d|3[01])[-/.]\d\d?[-/.](?:19|20)\d\d"
 )
-_RANGES: dict[str, tuple[str, list[int]]] = json.loads(Path(__file__).with_name("phones.json").read_text("utf-8"))[
+_RANGES: dict[str, tuple[str, list[int]]] = json.loads(Path(__file__).with_name("dialling.json").read_text("utf-8"))[
     "ranges"
 ]
 # Within a country a zero stands in front, and is often left standing: +44 (0)20 ...
 _TRUNK = re.compile(r"\(0\)")
 # Groups as people write them; a form for which a number need not be in use, for many write those that never are.
 _GROUPS = re.compile(r"\d[ .\-/()]+\d")
+# A place on earth in ISO 6709, as `zone.tab` writes it: +4734-05243.
+_PLACE = re.compile(r"\+\d{4}(?:\d\d)?-\d{5}(?:\d\d)?")
 # As many digits behind a plus sign are nothing else, so that a range newer than the metadata is not passed over.
 _SURELY = 11
 
@@ -37,7 +39,7 @@ def international(value: str) -> int:
     written = _without_extension(value)
     number = digits(_TRUNK.sub("", written))
     code = _calling_code(number)
-    if not code or len(set(number)) < 3:
+    if not code or len(set(number)) < 3 or _PLACE.fullmatch(value):
         return 0
     rest = number[len(code) :]
     if _in_use(code)(rest) or (len(number) >= _SURELY and len(rest) in _RANGES[code][1]):
