@@ -40,16 +40,13 @@ _NEEDED: Final = ("name", "kind", "says", "regex", "yes", "no")
 
 
 class Detectors(NamedTuple):
-    """The author's patterns, the hashes of their files by name, and what is wrong with them."""
+    """The author's patterns, the hashes of their files by name, what is wrong with them, and the kinds that they name,
+    those of patterns with problems as well: a rule that names one is not a second mistake."""
 
     patterns: tuple[Pattern, ...]
     hashes: Mapping[str, str]
     problems: list[LoadProblem]
-
-    @property
-    def kinds(self) -> frozenset[str]:
-        """The kinds that the patterns find."""
-        return frozenset(pattern.kind for pattern in self.patterns)
+    kinds: frozenset[str]
 
 
 def read_detectors(folder: Path) -> Detectors:
@@ -57,6 +54,7 @@ def read_detectors(folder: Path) -> Detectors:
     patterns: list[Pattern] = []
     hashes: dict[str, str] = {}
     problems: list[LoadProblem] = []
+    kinds: set[str] = set()
     for file in _files(folder / FOLDER, problems):
         name = f"{FOLDER}/{file.name}"
         try:
@@ -67,10 +65,11 @@ def read_detectors(folder: Path) -> Detectors:
             continue
         hashes[name] = hashlib.sha256(data).hexdigest()
         patterns += _patterns(name, data.decode(), blocks, problems)
+        kinds |= set(_named(blocks))
     problems += _repeated(patterns)
     if len(patterns) > MOST_PATTERNS:
         problems.append(LoadProblem(FOLDER, 1, 1, "", f"holds more than {MOST_PATTERNS} patterns"))
-    return Detectors(tuple(patterns), hashes, problems)
+    return Detectors(tuple(patterns), hashes, problems, frozenset(kinds))
 
 
 def _files(folder: Path, problems: list[LoadProblem]) -> list[Path]:
@@ -113,6 +112,13 @@ def _patterns(file: str, text: str, blocks: Any, problems: list[LoadProblem]) ->
             problems += [LoadProblem(file, line, 1, path, *each) for each in unfit]
             if not unfit:
                 yield pattern
+
+
+def _named(blocks: Any) -> Iterator[str]:
+    for block in blocks if isinstance(blocks, list) else ():
+        kind = block.get("kind") if isinstance(block, dict) else None
+        if isinstance(kind, str):
+            yield kind
 
 
 def _wrong_in(block: Any) -> Iterator[tuple[str, str]]:

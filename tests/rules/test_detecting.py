@@ -69,6 +69,12 @@ def test_without_the_file_the_kind_is_unknown(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_a_rule_that_names_the_kind_of_a_broken_pattern_is_no_second_mistake(tmp_path: Path) -> None:
+    with pytest.raises(RulesError) as told:
+        load(folder(tmp_path, BADGE.replace("XEB-123456", "EB-123456"), hr=BACKEND))
+    assert [problem.file for problem in told.value.problems] == ["detectors/ours.toml"]
+
+
 def test_the_detectors_are_part_of_the_revision(tmp_path: Path) -> None:
     here = folder(tmp_path, hr=BACKEND)
     before = load(here).revision
@@ -77,7 +83,7 @@ def test_the_detectors_are_part_of_the_revision(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_detectors_has_none(tmp_path: Path) -> None:
-    assert read_detectors(tmp_path) == ((), {}, [])
+    assert read_detectors(tmp_path) == ((), {}, [], frozenset())
 
 
 @pytest.mark.parametrize(
