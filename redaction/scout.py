@@ -11,6 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
+from redaction.apart import apart
 from redaction.detector import Pattern
 from redaction.linear import ANYWHERE, CLASS, Match, matcher
 from redaction.words import beginning, within
@@ -57,12 +58,17 @@ class Scout:
     """
 
     def __init__(self, patterns: Sequence[Pattern], names: Sequence[str] = ()) -> None:
-        plain = _compiled([in_strings(pattern.gate) or pattern.regex for pattern in patterns if not pattern.context])
+        gates = [in_strings(pattern.gate) or pattern.regex for pattern in patterns if not pattern.context]
+        plain = [_compiled([gates[place] for place in places]) for places in apart(gates)]
         figures = [pattern for pattern in patterns if pattern.context and pattern.gate == FIGURES]
         wordy = [pattern for pattern in patterns if pattern.context and pattern.gate != FIGURES]
-        near = (plain, _compiled(_with_words(figures)), _compiled([*_with_words(wordy), *names]))
-        apart = ([pattern.regex for pattern in figures], [*(pattern.regex for pattern in wordy), *names])
-        far = (plain, *map(_compiled, apart))
+        # A gate that was passed stays so to the end of its string, so each gate doubles the states.
+        before = [before for before, _ in _with_words(wordy)]
+        behind = [[behind] for _, behind in _with_words(wordy) if behind]
+        words = [each for both in _with_words(figures) for each in both if each]
+        near = (*plain, *map(_compiled, (words, before, *behind, names)))
+        regexes = ([pattern.regex for pattern in figures], [*(pattern.regex for pattern in wordy), *names])
+        far = (*plain, *map(_compiled, regexes))
         self._near = [match for match in near if match]
         self._far = [match for match in far if match]
 
@@ -84,16 +90,17 @@ def in_strings(gate: str) -> str:
     return CLASS.sub(hidden, gate)
 
 
-def _with_words(patterns: Iterable[Pattern]) -> Iterator[str]:
+def _with_words(patterns: Iterable[Pattern]) -> Iterator[tuple[str, str]]:
+    """For each gate: words and then the gate; the gate and then words, which is empty where the gate is."""
     by_gate: defaultdict[str, list[str]] = defaultdict(list)
     for pattern in patterns:
         by_gate[pattern.gate] += pattern.context
     for gate, words in by_gate.items():
         if gate:
-            yield f'{beginning(words)}(?:{_NAMES}(?:[\\-0-9\\[]|"[^"]*?(?:{gate}))|[^"]*?(?:{gate}))'
-            yield f'(?:{gate})[^"]*?{within(words)}'
+            behind = f'(?:{gate})[^"]*?{within(words)}'
+            yield f'{beginning(words)}(?:{_NAMES}(?:[\\-0-9\\[]|"[^"]*?(?:{gate}))|[^"]*?(?:{gate}))', behind
         else:
-            yield f'{beginning(words)}(?:{_NAMES}["\\-0-9\\[])?'
+            yield f'{beginning(words)}(?:{_NAMES}["\\-0-9\\[])?', ""
 
 
 def _compiled(expressions: Iterable[str]) -> Match | None:
