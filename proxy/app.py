@@ -31,6 +31,7 @@ from proxy.signature import TooMany, signature
 from proxy.state import ARGUMENTS_HASH, LEDGER_HEAD, REWRITING, StateError, StateKey, load_key, state_folder
 from proxy.telemetry import Telemetry, TelemetrySettings
 from proxy.transports.http import HttpDoor
+from redaction.engine import ScanError
 from redaction.known import Known
 from redaction.profiles import UnknownKind, kinds_of
 from redaction.scanner import Foreign, Scanner
@@ -69,6 +70,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         presidio = _presidio(settings.presidio)
         stack.callback(presidio.close)
         first = _first(settings, key.derive(REWRITING), presidio.detector)
+        _warm(presidio)
         ledger = _ledger(settings, key)
         stack.callback(_close_ledger, ledger)
         telemetry = _telemetry(settings.telemetry)
@@ -180,6 +182,13 @@ def _presidio(bounds: PresidioBounds) -> Presidio:
     if bounds.model and not (Path(bounds.model) / "meta.json").is_file():
         raise CannotRun(f"{bounds.model} is not the folder of a spaCy model: it holds no meta.json.")
     return Presidio(bounds)
+
+
+def _warm(presidio: Presidio) -> None:
+    try:
+        presidio.warm()
+    except ScanError as error:
+        raise CannotRun(f"{error}; the log says why.") from None
 
 
 def _telemetry(settings: TelemetrySettings) -> Telemetry:

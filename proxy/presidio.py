@@ -6,10 +6,12 @@ a text, a time and nothing else; what does not answer is killed and started anew
 
 from __future__ import annotations
 
+import logging
 import queue
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -22,6 +24,8 @@ from redaction.detector import Detector
 from redaction.engine import ScanError
 from redaction.finding import Finding, resolve
 from redaction.profiles import PRESIDIO, UnknownKind
+
+_log = logging.getLogger("toolwall.presidio")
 
 START_SECONDS = 60.0
 """How long a process may take to load Presidio. Two seconds on an idle machine."""
@@ -74,6 +78,11 @@ class Presidio:
             worker.begin()
         return _Remote(self, kinds)
 
+    def warm(self) -> None:
+        """Wait until the processes that were begun have loaded, before anybody uses them. Raises ScanError."""
+        for worker in self._workers:
+            worker.warm()
+
     def find(self, kinds: frozenset[str], text: str, key: str) -> list[Finding]:
         """The findings in `text`. Raises ScanError where that is too long, or none was found in time."""
         bounds = self._bounds
@@ -113,13 +122,23 @@ class _Worker:
         self._bounds = bounds
         self._process: subprocess.Popen[bytes] | None = None
         self._peer: socket.socket | None = None
+        self._lock = threading.RLock()  # of the process: rules are read, scans made and the sidecar stopped by threads
         self._ready = self._closed = False
         self._started = 0.0
 
     def begin(self) -> None:
         """Start the process, where it does not run; it loads Presidio by itself."""
-        if self._process is None and not self._closed:
-            self._start()
+        with self._lock:
+            if self._process is None and not self._closed:
+                self._start()
+
+    def warm(self) -> None:
+        """Wait until the process has loaded, where there is one. Raises ScanError."""
+        if self._process is not None:
+            try:
+                self._loaded(monotonic() + START_SECONDS)
+            except (OSError, EOFError, ValueError):
+                raise ScanError("Presidio cannot be loaded") from None
 
     def ask(self, question: dict[str, Any], seconds: float, until: float) -> list[Finding]:
         """What it found. Raises ScanError where it does not answer within `seconds`, or by `until`."""
@@ -153,8 +172,9 @@ class _Worker:
             if said is None:
                 raise EOFError
             if "error" in said:
+                _log.error("Presidio cannot be loaded: %s", said["error"])  # for the operator: it may name paths
                 self._restart()
-                raise ScanError(f"Presidio cannot be loaded: {said['error']}")
+                raise ScanError("Presidio cannot be loaded")
             self._ready = True
         return peer
 
@@ -174,8 +194,8 @@ class _Worker:
         self._peer, self._ready, self._started = ours, False, monotonic()
 
     def _restart(self) -> None:
-        self._end()
-        with suppress(OSError):  # tried again when it is asked again
+        with self._lock, suppress(OSError):  # tried again when it is asked again
+            self._end()
             self.begin()
 
     def _end(self) -> None:
@@ -187,8 +207,9 @@ class _Worker:
         self._process = self._peer = None
 
     def close(self) -> None:
-        self._closed = True
-        self._end()
+        with self._lock:
+            self._closed = True
+            self._end()
 
 
 def _asked(peer: socket.socket, question: dict[str, Any], seconds: float) -> dict[str, Any]:

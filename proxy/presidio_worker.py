@@ -12,6 +12,7 @@ import signal
 import socket
 import struct
 import sys
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -78,14 +79,16 @@ def _answer(kept: dict[tuple[str, ...], Any], question: dict[str, Any], model: s
 
 
 def _confine(memory: int) -> None:
-    most = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    most = memory if most == resource.RLIM_INFINITY else min(memory, most)
-    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold texts
+    with suppress(OSError, ValueError):  # a service manager may deny both, and then sets bounds of its own
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold texts
+        most = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        most = memory if most == resource.RLIM_INFINITY else min(memory, most)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    with suppress(OSError):
+        os.nice(5)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sidecar ends it
     sys.addaudithook(_stay_home)
-    os.nice(5)
 
 
 def _stay_home(event: str, _: tuple[Any, ...]) -> None:

@@ -75,3 +75,10 @@ def test_it_ends_when_the_other_end_hangs_up() -> None:
     assert worker.wait(60) in (0, 1)  # 1: it was hung up on before it could say that it is ready
     with pytest.raises(ProcessLookupError):
         os.kill(worker.pid, 0)
+
+
+def test_where_bounds_may_not_be_set_it_goes_on() -> None:
+    denied = "import resource, os\ndef deny(*_): raise PermissionError\nresource.setrlimit = os.nice = deny\n"
+    code = f"{denied}from proxy.presidio_worker import _confine\n_confine(1 << 30)\nprint('confined')"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.stdout == "confined\n"

@@ -71,7 +71,7 @@ def test_without_a_model_nothing_says_that_it_found_no_name() -> None:
 def test_a_folder_that_holds_no_model_refuses_every_text(tmp_path: Path) -> None:
     (tmp_path / "meta.json").write_text("{}")
     broken = Presidio(PresidioBounds(model=str(tmp_path)))
-    with pytest.raises(ScanError):
+    with pytest.raises(ScanError, match=r"^Presidio cannot be loaded$"):  # the log says more
         broken.detector(NAMED).find("Jana Silva")
     broken.close()
 
@@ -103,6 +103,17 @@ def test_on_the_wire_a_folder_that_is_no_model_ends_the_start(tmp_path: Path) ->
     async def play() -> None:
         with pytest.raises(CannotRun, match=r"meta\.json"):
             async with wall(tmp_path, TOOLS, config="presidio: {model: nowhere}\n"):
+                pass
+
+    perform(play())
+
+
+def test_on_the_wire_a_model_that_cannot_be_loaded_ends_the_start(tmp_path: Path) -> None:
+    (tmp_path / "meta.json").write_text("{}")
+
+    async def play() -> None:
+        with pytest.raises(CannotRun, match="Presidio cannot be loaded"):
+            async with wall(tmp_path, TOOLS, config="presidio: {model: .}\n"):
                 pass
 
     perform(play())
