@@ -59,8 +59,3 @@ def test_what_nothing_can_find_is_refused_with_the_closest_name(spec: str | list
 
 def test_an_entity_of_presidio_is_known() -> None:
     assert kinds_of(["CRYPTO", "JWT"]) == {"CRYPTO", "JWT"}
-
-
-def test_an_entity_that_needs_a_language_model_is_not() -> None:
-    with pytest.raises(UnknownKind, match="NRP"):
-        kinds_of(["NRP"])
