@@ -77,7 +77,7 @@ class Clean:
             return result
         scanner, started = self._scanners[reply.cleaning], perf_counter()
         if not (bare or sized) and (stage := _stage(scanner, result, reply.on_error == "pass")):
-            return self._flowing(call, entry, result, scanner, stage)
+            return await self._flowing(call, entry, result, scanner, stage)
         raw = b"" if bare else await whole(entry.record, result.body, reply.most_bytes)
         await result.body.close()
         try:
@@ -95,10 +95,10 @@ class Clean:
         result.body = Body.of(body)
         return result
 
-    def _flowing(self, call: Call, entry: Entry, result: Result, scanner: Scanner, stage: Stage) -> Result:
+    async def _flowing(self, call: Call, entry: Entry, result: Result, scanner: Scanner, stage: Stage) -> Result:
         """A reply without end in sight is cleaned while it comes."""
         try:
-            result.headers, counts = _clean_headers(scanner, result.headers)
+            result.headers, counts = await self._scans.brief(scanner, _clean_headers, scanner, result.headers)
         except Unreadable as why:
             raise withheld(entry.record, f"Its head could not be checked: {why}.", note=str(why)) from None
         _tell(entry, result, counts)
