@@ -24,6 +24,14 @@ def test_every_profile_but_off_holds_the_sure_secrets_and_strict_holds_every_pro
     assert not guesses & kinds_of("standard")
 
 
+def test_what_is_guessed_from_the_words_before_it_is_no_part_of_standard() -> None:
+    guessed = {pattern.kind for path in FOLDER.glob("secrets_guessed*.toml") for pattern in load(path)}
+    assert guessed <= kinds_of("secrets")
+    for name in ("standard", "medical", "payment"):
+        assert "GENERIC_SECRET" in guessed
+        assert "GENERIC_SECRET" not in kinds_of(name)
+
+
 def test_medical_and_payment_hold_what_they_are_for() -> None:
     assert kinds_of("standard") | {"IP_ADDRESS"} <= kinds_of("medical")
     assert {"CREDIT_CARD", "IBAN_CODE"} <= kinds_of("payment")
