@@ -11,7 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from redaction.apart import apart
+from redaction.apart import sort_of
 from redaction.detector import Pattern
 from redaction.linear import ANYWHERE, CLASS, Match, matcher
 from redaction.words import beginning, within
@@ -59,14 +59,16 @@ class Scout:
 
     def __init__(self, patterns: Sequence[Pattern], names: Sequence[str] = ()) -> None:
         gates = [in_strings(pattern.gate) or pattern.regex for pattern in patterns if not pattern.context]
-        plain = [_compiled([gates[place] for place in places]) for places in apart(gates)]
+        # Those of runs of characters apart; each automaton reads all the text, so more of them cost what they save.
+        runs = [gate for gate in gates if sort_of(gate) == "counted"]
+        plain = [_compiled(runs), _compiled(gate for gate in gates if sort_of(gate) != "counted")]
         figures = [pattern for pattern in patterns if pattern.context and pattern.gate == FIGURES]
         wordy = [pattern for pattern in patterns if pattern.context and pattern.gate != FIGURES]
         # A gate that was passed stays so to the end of its string, so each gate doubles the states.
         before = [before for before, _ in _with_words(wordy)]
-        behind = [[behind] for _, behind in _with_words(wordy) if behind]
+        behind = [behind for _, behind in _with_words(wordy) if behind]
         words = [each for both in _with_words(figures) for each in both if each]
-        near = (*plain, *map(_compiled, (words, before, *behind, names)))
+        near = (*plain, *map(_compiled, (words, before, behind[::2], behind[1::2], names)))
         regexes = ([pattern.regex for pattern in figures], [*(pattern.regex for pattern in wordy), *names])
         far = (*plain, *map(_compiled, regexes))
         self._near = [match for match in near if match]

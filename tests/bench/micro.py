@@ -131,7 +131,7 @@ def _plain(house: House) -> Iterator[Part]:
     yield _many("contract check", lambda: facts.tool.contract.check(facts.args))
     yield _many("decide, one `when`", lambda: house.rules.decide(facts))
     yield _many("scan 1 KB, no finding", lambda: _scan(house.scanner, bland_small))
-    yield _many("scan 1 KB, 2 findings", lambda: _scan(house.scanner, small))
+    yield _many("scan 1 KB, 3 findings", lambda: _scan(house.scanner, small))
     yield _many("scan 64 KB, no finding", lambda: _scan(house.scanner, bland_large))
     yield _many("scan 64 KB, 12 findings", lambda: _scan(house.scanner, large))
     crowd, count = dense()
@@ -163,7 +163,7 @@ def _waiting(house: House) -> Iterator[Part]:
 
     async def handle() -> None:
         result = await house.firewall.handle(_ask(), identify)
-        if ("toolwall-redacted", "EMAIL_ADDRESS=1, PHONE_NUMBER=1") not in result.headers:
+        if ("toolwall-redacted", "EMAIL_ADDRESS=1, PERSON=1, PHONE_NUMBER=1") not in result.headers:
             raise BenchError(f"the reply was not cleaned: {result.headers}")
 
     yield Part("ledger append and durable", durable)

@@ -55,14 +55,14 @@ class Scenario:
 def scenarios() -> tuple[Scenario, ...]:
     """The 1 KB and the 64 KB reply."""
     return (
-        Scenario("1KB", "/customers/{n}", _customer(), Counter(EMAIL_ADDRESS=1, PHONE_NUMBER=1)),
+        Scenario("1KB", "/customers/{n}", _customer(), Counter(EMAIL_ADDRESS=1, PERSON=1, PHONE_NUMBER=1)),
         Scenario("64KB", "/customers/{n}/tickets?status=open&limit=200", _tickets(), _planted_counts()),
     )
 
 
 def harmless() -> tuple[bytes, bytes]:
     """The same two replies without anything personal in them."""
-    return _customer(email="not given", phone="not given"), _tickets(planted=())
+    return _customer(name="", email="not given", phone="not given"), _tickets(planted=())
 
 
 def dense() -> tuple[bytes, int]:
@@ -81,11 +81,11 @@ def _planted_counts() -> Counter[str]:
     return Counter(kind for kind, _ in _PLANTED)
 
 
-def _customer(email: str = "ada.quill@example.org", phone: str = "+1 202-555-0143") -> bytes:
+def _customer(name: str = "Ada Quill", email: str = "ada.quill@example.org", phone: str = "+1 202-555-0143") -> bytes:
     dice = random.Random(1)
     customer = {
         "id": 7_021_994_330_581_177,
-        "name": "Ada Quill",
+        "name": name,
         "plan": "business",
         "email": email,
         "phone": phone,

@@ -72,7 +72,7 @@ def test_both_load_tools_count_the_same_way(has_wrk: bool, tmp_path: Path, monke
 def test_replies_have_their_size_and_findings_only_where_planted() -> None:
     small, large = scenarios()
     assert (len(small.body), len(large.body)) == (SMALL, LARGE)
-    assert (sum(small.findings.values()), sum(large.findings.values())) == (2, 12)
+    assert (sum(small.findings.values()), sum(large.findings.values())) == (3, 12)
     for text in harmless():
         assert b"@" not in text
         json.loads(text)
