@@ -3,7 +3,7 @@ import timeit
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redaction.detector import Pattern, all_patterns
@@ -45,6 +45,7 @@ def found(value: Any, engine: Engine = SMALL, **options: Any) -> list[str]:
     return [text[f.start : f.end] for hit in search_text(text, engine) for f in hit.findings]
 
 
+@settings(deadline=None)
 @given(
     REPLIES, st.booleans(), st.sampled_from((None, 1)), st.sampled_from(((", ", ": "), (",", ":"), (" ,\n", "\t: ")))
 )
@@ -55,6 +56,7 @@ def test_the_quick_way_finds_what_the_plain_definition_says(
     assert search_text(text, ENGINE) == plain.hits(text)
 
 
+@settings(deadline=None)
 @given(TEXTS, KEYS)
 def test_so_does_the_search_of_one_text(text: str, key: str) -> None:
     assert ENGINE.find(text, key) == plain.find(text, key)
