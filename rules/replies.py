@@ -17,7 +17,9 @@ import jsonschema_rs
 from redaction.scanner import CHARSETS
 from rules.bulk import elements
 from rules.documents import Folder
+from rules.effort import MOST_STEPS, MOST_STEPS_EXPLAINED, Effort
 from rules.problems import pointer
+from rules.samples import Guide
 from rules.schema import MOST_EXPLAINED, BadSchema, compiled, gathered, refuse_broken
 from rules.source import LoadProblem, Node
 
@@ -66,6 +68,10 @@ class Shape:
         self._dialect = dialect
 
     @cached_property
+    def _effort(self) -> Effort:
+        return Effort(Guide(self.schema, self._dialect, self.documents))
+
+    @cached_property
     def _validator(self) -> jsonschema_rs.Validator:
         return compiled(self.schema, self._dialect, self.documents)
 
@@ -75,8 +81,12 @@ class Shape:
         if size < 0:
             return (Deviation("body", "is nested too deep"),)
         try:
+            if self._effort.multiplies and self._effort.exceeds(value, MOST_STEPS):
+                return (Deviation("body", "is nested too deep for the branches of its schema"),)
             if self._validator.is_valid(value):
                 return ()
+            if self._effort.multiplies and self._effort.exceeds(value, MOST_STEPS_EXPLAINED):
+                return (Deviation("body", "does not fit its schema"),)
             return _few(_deviation(error) for error in self._errors(value, size))
         except (ValueError, RecursionError):  # what the validator cannot read, such as half a surrogate pair
             return (Deviation("body", "holds something that is not JSON"),)

@@ -19,6 +19,7 @@ from rules.bulk import MOST_DEPTH
 from rules.bulk import elements as elements_of
 from rules.dialects import Dialect, Flaw, dialect_of, flaws, subschemas
 from rules.documents import ROOT, BadSchema, Documents, File, Folder, as_documents, dialect_of_file, gather
+from rules.effort import MOST_STEPS, MOST_STEPS_EXPLAINED, Effort
 from rules.joined import URI, into, join, members, without_files
 from rules.making import at, make
 from rules.problems import MOST_PROBLEMS, NO_EXAMPLE, Problem, closest, phrase, undeclared
@@ -63,6 +64,7 @@ class Contract:
         self.dialect, self.documents = gathered(schema, folder)
         refuse_broken(schema, self.dialect, self.documents)
         self.guide = Guide(schema, self.dialect, self.documents)
+        self._effort = Effort(self.guide)
         self.names = self.guide.names()
         others = self.guide.others()
         self.is_open = bool(others)
@@ -103,6 +105,8 @@ class Contract:
     def _check(self, args: dict[str, Any], elements: int) -> tuple[Problem, ...]:
         if self._closed is not None and not args.keys() <= self._closed:
             return (self._undeclared(args), *self._explain(args, elements))[:MOST_PROBLEMS]
+        if self._effort.multiplies and self._effort.exceeds(args, MOST_STEPS):
+            return (Problem("", "is nested too deep for the branches of its contract"),)
         if not self._fast.is_valid(args):
             return self._explain(args, elements)
         return self._ask_again(args, elements) if self._second else ()
@@ -120,6 +124,8 @@ class Contract:
             return (Problem("", "could not be checked against the tool's contract"),)
 
     def _explain(self, args: dict[str, Any], elements: int) -> tuple[Problem, ...]:
+        if self._effort.multiplies and self._effort.exceeds(args, MOST_STEPS_EXPLAINED):
+            return (Problem("", "does not fit the tool's contract"),)
         told = [self._told(error) for error in self._errors(args, elements)]
         found = {(self.guide.safe(place), says): place for place, says in told}
         few = sorted(found)[:MOST_PROBLEMS]
@@ -148,6 +154,8 @@ class Contract:
             return False
         try:
             if self._closed is not None and not args.keys() <= self._closed:
+                return False
+            if self._effort.multiplies and self._effort.exceeds(args, MOST_STEPS):
                 return False
             return bool(self._fast.is_valid(args)) and not (self._second and self._ask_again(args, 0))
         except (ValueError, RecursionError):
