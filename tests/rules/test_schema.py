@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rules.dialects import DIALECTS, DRAFT4, DRAFT6, DRAFT7, DRAFT201909, DRAFT202012, dialect_of, flaws
 from rules.documents import BadSchema
 from rules.problems import MOST_PROBLEMS
-from rules.schema import MOST_DEPTH, MOST_ELEMENTS, MOST_EXPLAINED, NO_EXAMPLE, Contract, Problem, compiled, is_disputed
+from rules.schema import MOST_DEPTH, MOST_ELEMENTS, MOST_EXPLAINED, Contract, Problem, compiled, is_disputed
 from rules.second import second_opinion
 from tests.rules.helpers import corpus
 
