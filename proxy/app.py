@@ -9,7 +9,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from aiohttp import http_parser, web
@@ -66,11 +66,12 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         raise CannotRun("aiohttp runs without its C parser, which alone is strict enough: unset AIOHTTP_NO_EXTENSIONS")
     async with AsyncExitStack() as stack:
         seen = _signature(settings.rules)
-        key = _key(settings)
+        rewriting = cache(lambda: _key(settings).derive(REWRITING))  # no file is made for rules that cannot be used
         presidio = _presidio(settings.presidio)
         stack.callback(presidio.close)
-        first = _first(settings, key.derive(REWRITING), presidio.detector)
+        first = _first(settings, rewriting, presidio.detector)
         _warm(presidio)
+        key = _key(settings)
         ledger = _ledger(settings, key)
         stack.callback(_close_ledger, ledger)
         telemetry = _telemetry(settings.telemetry)
@@ -89,7 +90,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         firewall = Firewall(regimes.regime, entries)
         telemetry.rules(first.rules.revision, first.rules.catalog.tools)
         del first  # or it would live as long as the sidecar
-        prepare = partial(_prepare, settings, key.derive(REWRITING), presidio.detector, lambda: regimes.scanners)
+        prepare = partial(_prepare, settings, rewriting, presidio.detector, lambda: regimes.scanners)
         tell = partial(_tell, telemetry, ledger)
         reloader = Reloader(settings.rules, seen, prepare, regimes, firewall, tell)
         telemetry.gauge(
@@ -115,7 +116,7 @@ def _signature(folder: Path) -> bytes:
         return b""
 
 
-def _first(settings: Settings, key: bytes, foreign: Foreign) -> Ready:
+def _first(settings: Settings, key: Callable[[], bytes], foreign: Foreign) -> Ready:
     try:
         first = _prepare(settings, key, foreign, dict)
     except RulesError as error:
@@ -125,11 +126,11 @@ def _first(settings: Settings, key: bytes, foreign: Foreign) -> Ready:
     return first
 
 
-def _prepare(settings: Settings, key: bytes, foreign: Foreign, known: Callable[[], Scanners]) -> Ready:
+def _prepare(settings: Settings, key: Callable[[], bytes], foreign: Foreign, known: Callable[[], Scanners]) -> Ready:
     """Read the rules, at the start and at each reload, in any thread. Raises RulesError.
 
-    `key` rewrites findings, `foreign` finds what our own patterns do not. Without rules nothing is allowed, so nothing
-    else can be wrong: taking all of them away always works.
+    `key` gives what rewrites findings, `foreign` finds what our own patterns do not. Without rules nothing is allowed,
+    so nothing else can be wrong: taking all of them away always works.
     """
     rules = vetted(settings.rules)
     unknown = {backend for each in settings.listeners for backend in each.hosts.values()} - set(rules.catalog.backends)
@@ -138,7 +139,7 @@ def _prepare(settings: Settings, key: bytes, foreign: Foreign, known: Callable[[
         hint = "`hosts` in toolwall.yaml names it"
         raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", missing, hint)])
     try:
-        return Ready(rules, scanners_of(rules, known(), key, foreign))
+        return Ready(rules, scanners_of(rules, known(), key(), foreign))
     except UnknownKind as error:
         raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", str(error))]) from None
 

@@ -28,7 +28,7 @@ CALL_S = 15.0  # longer than any timeout in the demo's rules for the tools of th
 MOST_REPLY = 1 << 20  # bytes; the desk's largest answer has some 30,000
 CUT = 200  # characters of an answer that the table shows
 MARGIN = 12  # characters after what an answer must hold, so that it is seen where it stands
-PLANTED_IN_TEXT = re.compile(r"\b(?:AKIA[A-Z2-7]{16}|203\.0\.113\.\d{1,3})\b")
+PLANTED_IN_TEXT = re.compile(r"\bAKIA[A-Z2-7]{16}\b")
 
 
 class DemoError(Exception):
@@ -128,7 +128,7 @@ STORY = (
         method="GET",
         target="/tickets?status=urgent",
         status=200,
-        holds=("<IP_ADDRESS>", "<AWS_ACCESS_KEY_ID>"),
+        holds=("<AWS_ACCESS_KEY_ID>",),
         mends=True,
     ),
     Step(
