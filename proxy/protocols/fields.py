@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from proxy.errors import Refusal
-from proxy.protocols import deep, styles
+from proxy.protocols import deep, styles, target
 from proxy.protocols.arguments import gather
 from proxy.protocols.styles import Decode
 from rules.wire import Fields, Param
 
 MOST_FIELDS = 1_000
 """Names of one query or form, as Django and Starlette count them; reading one costs more than its bytes."""
+
+_COMMA = re.compile("%2[Cc]")
 
 Pairs = list[tuple[str, str]]
 """Decoded names with raw values."""
@@ -101,3 +103,23 @@ def _members(param: Param, members: dict[str, list[str]], decode: Decode, most_d
         name: gather([decode(raw) for raw in raws], kind.member(name), param.name, most_depth)
         for name, raws in members.items()
     }
+
+
+def with_raw_commas(names: Fields, query: str) -> str:
+    """The query with raw commas in lists that join their items and came with every comma encoded.
+
+    So the URL libraries of most clients write them. Raw, they mean the same to a backend that splits before it decodes
+    and to one that decodes first, so this is what is judged and sent.
+    """
+    if names.is_simple or "%2c" not in query.lower():
+        return query
+    return "&".join(_with_raw_commas(names, part) for part in query.split("&"))
+
+
+def _with_raw_commas(names: Fields, part: str) -> str:
+    name, _, raw = part.partition("=")
+    param = names.own.get(target.decode_plus(name))
+    if param is None or param.style != "form" or param.explode or not param.kind.is_list or "," in raw:
+        return part
+    is_one = target.decode_plus(raw) in param.kind.item().listed
+    return part if is_one else f"{name}={_COMMA.sub(',', raw)}"

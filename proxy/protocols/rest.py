@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from proxy.model import Call, Hail, Headers, Outgoing
-from proxy.protocols import bodies, head, placing, target
+from proxy.protocols import bodies, fields, head, placing, target
 from proxy.protocols.head import Door, bad
 from rules.facts import Principal, Run
 from rules.tools import Catalog, Tool
@@ -141,6 +141,7 @@ class RestAsk:
         jar = head.cookies(self._head["cookie"]) if "cookie" in self._head else {}
         placed = placing.Placed(self._door.most_depth)
         placing.path(placed, tool, self._segments)
+        self._query = fields.with_raw_commas(tool.query, self._query)
         placing.query(placed, tool, self._query)
         if tool.headers or tool.cookies:
             placing.headers(placed, tool, self._headers, jar)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote
 
 from proxy.errors import Refusal
 from proxy.protocols.arguments import json, scalar
@@ -19,7 +18,6 @@ from rules.wire import Param
 Decode = Callable[[str], str]
 _SPACE = re.compile(r"%20|\+")
 _PIPE = re.compile(r"%7[Cc]|\|")
-_COMMA = re.compile("%2[Cc]")
 
 
 def read(param: Param, text: str, decode: Decode, most_depth: int) -> Any:
@@ -47,17 +45,7 @@ def _pieces(param: Param, text: str) -> list[str]:
         return _PIPE.split(text)
     if param.style == "matrix" and param.explode:
         return _exploded_matrix(param, text)
-    if param.style == "form" and param.place == "query" and param.kind.is_list and "," not in text:
-        return _written_encoded(param, text)
     return _bare(param, text).split("." if param.style == "label" and param.explode else ",")
-
-
-def _written_encoded(param: Param, text: str) -> list[str]:
-    """A list whose commas are all encoded, as the URL libraries of most clients write it: servers that decode first,
-    as most do, read its items.
-    """
-    listed = param.kind.listed | param.kind.item().listed
-    return [text] if unquote(text) in listed else _COMMA.split(text)
 
 
 def _refuse_encoded_delimiters(param: Param, pieces: list[str], decode: Decode) -> None:
