@@ -6,7 +6,9 @@ the Python constants of the GenAI part are deprecated and have moved. What no co
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 from proxy.errors import CODES
 from proxy.record import Record
@@ -126,9 +128,10 @@ def of_call(record: Record, tool: str) -> dict[str, Value]:
     return found
 
 
-def of_attempt(method_name: str, host: str, port: int, template: str) -> dict[str, Value]:
+@lru_cache(1_000)
+def of_attempt(method_name: str, host: str, port: int, template: str) -> Mapping[str, Value]:
     """The attributes of one request to a backend: its tool's path template, but never a path, query or URL."""
     found: dict[str, Value] = {HTTP_METHOD: method(method_name), SERVER_ADDRESS: text(host), SERVER_PORT: port}
     if template:
         found[TEMPLATE] = text(template)
-    return found
+    return MappingProxyType(found)

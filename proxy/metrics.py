@@ -132,7 +132,7 @@ _RULES = Family("toolwall.rules", "The revision of the rules in force; always 1.
 class Attempted(Protocol):
     """A request to a backend that has ended; `attributes` are those of `proxy.attributes.of_attempt`."""
 
-    attributes: dict[str, names.Value]
+    attributes: Mapping[str, names.Value]
     status: int
     error: str
     seconds: float

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from operator import attrgetter
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
 
 
-@dataclass(slots=True)
 class Record:
     """One call from its arrival to the last byte of its answer. Holds no credential and no unredacted value.
 
     Times are nanoseconds since the epoch; durations are milliseconds. `outcome` is one of `ok`, `refused`,
     `client_gone`, `outcome_unknown`; it is empty while the call is under way. `deviations` says where the reply
     was off the tool's contract, in the words of its schema.
+
+    A field that was not set stands in the class alone, so making a Record and reading it out costs only what it says.
     """
 
     call: str
@@ -38,11 +39,11 @@ class Record:
     revision: str = ""
     approval: str = ""
     approval_state: str = ""
-    waived: dict[str, str] = field(default_factory=dict)
-    checks: list[str] = field(default_factory=list)
-    passed_unchecked: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    deviations: list[str] = field(default_factory=list)
+    waived: Mapping[str, str] = MappingProxyType({})
+    checks: list[str]
+    passed_unchecked: list[str]
+    notes: list[str]
+    deviations: Sequence[str] = ()
     status: int = 0
     code: str = ""
     executed: str = "no"
@@ -52,16 +53,34 @@ class Record:
     bytes_in: int = 0
     bytes_out: int = 0
     result_hash: str = ""
-    redactions: dict[str, int] = field(default_factory=dict)
+    redactions: Mapping[str, int] = MappingProxyType({})
     upstream_ms: float = 0.0
     clean_ms: float = 0.0
     total_ms: float = 0.0
 
+    def __init__(self, call: str, started_ns: int, door: str = "", **said: Any) -> None:
+        self.call, self.started_ns, self.door = call, started_ns, door
+        self.checks, self.passed_unchecked, self.notes = [], [], []
+        if said:
+            self._say(said)
+
+    def _say(self, said: Mapping[str, Any]) -> None:
+        if unknown := said.keys() - self.__annotations__.keys():
+            raise TypeError(f"a Record has no {', '.join(sorted(unknown))}")
+        vars(self).update(said)
+
     def as_dict(self) -> dict[str, Any]:
         """The Record as plain JSON values, without the fields that say nothing."""
-        return {name: value for name, value in zip(_NAMES, _values(self), strict=True) if value or name in _ALWAYS}
+        return {**_LEAST, **{name: value for name, value in vars(self).items() if value}}
 
 
-_ALWAYS = frozenset({"call", "started_ns", "status", "executed", "outcome", "attempts", "step"})
-_NAMES = tuple(each.name for each in fields(Record))
-_values = attrgetter(*_NAMES)
+_LEAST: Final[Mapping[str, Any]] = {
+    "call": "",
+    "started_ns": 0,
+    "step": 0,
+    "status": 0,
+    "executed": "no",
+    "outcome": "",
+    "attempts": 0,
+}
+"""What each Record says, also where it is nothing."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from rules.tools import Url
@@ -20,6 +20,7 @@ PASSED = frozenset(
      "x-request-id", "x-total-count"}
 )  # fmt: skip
 _PLACES = frozenset({"location", "next-page", "link"})
+_MOVED = _PLACES | {"set-cookie"}
 _SINGLE = frozenset(
     {"content-type", "content-encoding", "content-length", "location", "next-page", "transfer-encoding"}
 )
@@ -73,8 +74,7 @@ def _parsed_type(header: str) -> tuple[str, str | None]:
     return media_type.strip().lower(), None
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
+class Seat(NamedTuple):
     """Where a backend is, and where the agent sees it: at `origin` (such as http://127.0.0.1:8080) below the path
     `base`. `target` is the path and query that was asked for.
     """
@@ -87,6 +87,8 @@ class Seat:
 
 def located(headers: Headers, seat: Seat) -> tuple[Headers, int]:
     """Headers that name places, and cookies, as the agent must see them, and how many places were removed."""
+    if _MOVED.isdisjoint([name for name, _ in headers]):
+        return headers, 0
     rewritten: Headers = []
     removed = 0
     for name, value in headers:

@@ -54,7 +54,7 @@ class Attempt:
 
     __slots__ = ("_place", "_span", "_started", "attributes", "error", "seconds", "status")
 
-    def __init__(self, attributes: dict[str, names.Value], place: Parent, span: AttemptSpan | None) -> None:
+    def __init__(self, attributes: Mapping[str, names.Value], place: Parent, span: AttemptSpan | None) -> None:
         self.attributes = attributes
         self.status = 0
         self.error = ""

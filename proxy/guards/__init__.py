@@ -12,6 +12,11 @@ from proxy.guards.replycontract import ReplyContract
 from proxy.guards.timeout import timeout
 from proxy.model import Call, Guard
 from rules.decide import Decision
+from rules.obligations import Obligation
+from rules.tools import Tool
+
+MOST_KEPT = 10_000
+"""Sets of guards that are kept, one for each tool and set of obligations; beyond, all are made anew."""
 
 
 class Guards:
@@ -28,17 +33,25 @@ class Guards:
             (known, always if known else never),
             (reply_contract, replycontract.applies),
         )
+        self._kept: dict[tuple[str, tuple[Obligation, ...]], list[Guard]] = {}
 
     def __call__(self, call: Call, decision: Decision) -> list[Guard]:
-        """The guards of one call, outermost first."""
-        return [guard for guard, applies in self._order if applies(call, decision)]
+        """The guards of one call, outermost first. They depend on the tool and on what the decision demands alone."""
+        tool = call.tool
+        guards = self._kept.get((tool.name, decision.obligations))
+        if guards is None:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            guards = [guard for guard, applies in self._order if applies(tool, decision)]
+            self._kept[tool.name, decision.obligations] = guards
+        return guards
 
 
-def always(call: Call, decision: Decision) -> bool:
+def always(tool: Tool, decision: Decision) -> bool:
     """For guards that no call goes without."""
     return True
 
 
-def never(call: Call, decision: Decision) -> bool:
+def never(tool: Tool, decision: Decision) -> bool:
     """For guards that have nothing to do in this sidecar."""
     return False

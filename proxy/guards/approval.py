@@ -7,11 +7,12 @@ from proxy.errors import Refusal
 from proxy.model import Call, Result, Send
 from rules.decide import Decision
 from rules.obligations import Approval
+from rules.tools import Tool
 
 _ASK_AGAIN_SECONDS = 30
 
 
-def applies(call: Call, decision: Decision) -> bool:
+def applies(tool: Tool, decision: Decision) -> bool:
     """Whether the decision demands an approval."""
     return any(isinstance(obligation, Approval) for obligation in decision.obligations)
 

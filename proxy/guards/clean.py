@@ -172,7 +172,8 @@ def _clean_headers(scanner: Scanner, headers: Headers) -> tuple[Headers, Counter
 
 
 def _tell(entry: Entry, result: Result, counts: Counter[str]) -> None:
-    counts = counts + Counter(entry.record.redactions)  # known secrets are out already
+    if entry.record.redactions:  # known secrets are out already
+        counts = counts + Counter(entry.record.redactions)
     if counts:
         entry.record.redactions = dict(sorted(counts.items()))
         said = ", ".join(f"{kind}={count}" for kind, count in entry.record.redactions.items())

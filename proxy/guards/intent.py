@@ -5,11 +5,12 @@ from __future__ import annotations
 from proxy.entry import Entry
 from proxy.model import Call, Result, Send
 from rules.decide import Decision
+from rules.tools import Tool
 
 
-def applies(call: Call, decision: Decision) -> bool:
+def applies(tool: Tool, decision: Decision) -> bool:
     """Whether the tool has effects."""
-    return call.tool.effect != "read"
+    return tool.effect != "read"
 
 
 async def intent(call: Call, entry: Entry, send: Send) -> Result:

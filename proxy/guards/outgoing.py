@@ -38,11 +38,10 @@ class Outgoing:
         self._mask = mask
         self._scans = scans
 
-    def applies(self, call: Call, decision: Decision) -> bool:
-        """Whether there is anything to look for, and anything to look at."""
-        wanted = call.tool.outgoing
-        named = wanted.kinds or (self._known and KNOWN in wanted.refuse | wanted.mask)
-        return bool(named and call.arguments)
+    def applies(self, tool: Tool, decision: Decision) -> bool:
+        """Whether there is anything to look for."""
+        wanted = tool.outgoing
+        return bool(wanted.kinds or (self._known and KNOWN in wanted.refuse | wanted.mask))
 
     async def __call__(self, call: Call, entry: Entry, send: Send) -> Result:
         """Refuse a call that holds what may not be sent, or send it without that. Approvers see what is sent."""

@@ -13,15 +13,16 @@ from redaction.scanner import Unreadable
 from redaction.streams import EVENTS, LINES
 from rules.decide import Decision
 from rules.replies import Deviation, Replies, is_own_error
+from rules.tools import Tool
 
 _UNCHECKED = "could not be checked"
 _ANY = b" "
 """Stands for a body of which no contract says more than its type."""
 
 
-def applies(call: Call, decision: Decision) -> bool:
+def applies(tool: Tool, decision: Decision) -> bool:
     """Whether the tool's answers have a contract that counts."""
-    return call.tool.reply.contract != "off"
+    return tool.reply.contract != "off"
 
 
 class ReplyContract:

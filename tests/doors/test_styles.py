@@ -171,7 +171,7 @@ def test_what_is_in_its_style_arrives_as_it_was_sent(styled: Stage, target: str)
 
 @pytest.mark.parametrize("query", ["c=a%2Cd+e", "c=a%2cd+e", "%63=a%2Cd+e"])
 def test_a_list_that_came_with_every_comma_encoded_leaves_with_raw_ones(styled: Stage, query: str) -> None:
-    """So most clients' URL libraries write it; raw, a backend that splits before it decodes reads what was judged too."""
+    """So most clients write it; raw, a backend that splits before it decodes reads what was judged too."""
 
     async def play(w: Wall) -> None:
         told = await w.tell("GET", f"/crm/form-joined?{query}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from proxy.record import Record
 
 
@@ -24,6 +26,11 @@ def test_it_is_plain_json() -> None:
 def test_two_records_share_nothing() -> None:
     one, two = Record("a", 1), Record("b", 2)
     one.checks.append("x")
-    one.redactions["JWT"] = 1
+    one.redactions = {"JWT": 1}
     assert two.checks == []
     assert two.redactions == {}
+
+
+def test_what_it_does_not_hold_cannot_be_said() -> None:
+    with pytest.raises(TypeError, match="no redacted"):
+        Record("a", 1, redacted={"JWT": 1})

@@ -29,7 +29,7 @@ NAMES = {
 @pytest.mark.parametrize(("effect", "approval", "contract"), NAMES)
 def test_which_guards_and_in_which_order(effect: str, approval: bool, contract: str) -> None:
     reply = SimpleNamespace(contract=contract)
-    call: Any = SimpleNamespace(tool=SimpleNamespace(effect=effect, reply=reply, outgoing=Terms()))
+    call: Any = SimpleNamespace(tool=SimpleNamespace(name="t", effect=effect, reply=reply, outgoing=Terms()))
     decision: Any = SimpleNamespace(obligations=(Approval("boss", 900.0),) if approval else ())
     scans = Scans()
     guards = Guards(
@@ -41,7 +41,7 @@ def test_which_guards_and_in_which_order(effect: str, approval: bool, contract: 
 
 def test_known_secrets_are_searched_for_where_there_are_any() -> None:
     call: Any = SimpleNamespace(
-        tool=SimpleNamespace(effect="read", reply=SimpleNamespace(contract="enforce"), outgoing=Terms())
+        tool=SimpleNamespace(name="t", effect="read", reply=SimpleNamespace(contract="enforce"), outgoing=Terms())
     )
     decision: Any = SimpleNamespace(obligations=())
     scans = Scans()
