@@ -32,6 +32,7 @@ async def _serve(settings: Settings, say: Callable[[Running], None]) -> None:
         # What was made at start lives as long as the process: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
+        gc.enable()
         loop.add_signal_handler(signal.SIGHUP, sidecar.reloader.reload)
         say(sidecar)
         await stop.wait()

@@ -7,6 +7,7 @@ makes a new state; in five automata they read it ten times as fast, although eac
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Final
 
 import re2
@@ -56,8 +57,14 @@ class Gate:
 
     def __init__(self, expressions: Sequence[str]) -> None:
         self._fence = len(expressions)
+        self._expressions = expressions
         self._whole = _set(expressions)
-        self._parts = [(_set([expressions[place] for place in places]), places) for places in apart(expressions)]
+
+    @cached_property
+    def _parts(self) -> list[tuple["re2.Set", list[int]]]:
+        """Made for the first text that is not short."""
+        made = self._expressions
+        return [(_set([made[place] for place in places]), places) for places in apart(made)]
 
     def Match(self, data: bytes) -> list[int]:  # noqa: N802  # as in re2.Set
         """The places of the expressions that occur, and last their number; nothing at all where memory ran out."""

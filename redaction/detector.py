@@ -24,8 +24,9 @@ string of a JSON text can also be seen where that string stands.
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -83,6 +84,13 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def all_patterns(folder: Path = FOLDER) -> Sequence[Pattern]:
-    """Every pattern of every file in `folder`, files by name."""
-    return [pattern for path in sorted(folder.glob("*.toml")) for pattern in load(path)]
+@cache
+def families() -> Mapping[str, Sequence[Pattern]]:
+    """The patterns of our files by the files' names, in order. They are read once."""
+    return {path.stem: tuple(load(path)) for path in sorted(FOLDER.glob("*.toml"))}
+
+
+@cache
+def all_patterns() -> Sequence[Pattern]:
+    """Every pattern of every family."""
+    return tuple(pattern for family in families().values() for pattern in family)

@@ -6,8 +6,6 @@ by arithmetic and by the words around it. Most texts hold nothing, so most texts
 
 from collections.abc import Callable, Iterable, Sequence
 
-import re2
-
 from redaction.apart import Gate
 from redaction.detector import Pattern
 from redaction.finding import Finding, resolve
@@ -44,6 +42,8 @@ class Engine:
         self._matchers = [_Matcher(pattern) for pattern in ordered]
         self._gate = Gate([_gate(pattern) for pattern in ordered])
         self._bare_names: set[bytes] = set()
+        # One expression for the words of all patterns.
+        self._words = Words(tuple({word for pattern in patterns for word in pattern.context}))
 
     def find(self, text: str, key: str = "", number: bool = False) -> list[Finding]:
         """The findings in `text`, overlaps merged. `number`: the text is a JSON number. Raises ScanError."""
@@ -69,6 +69,10 @@ class Engine:
             matcher.find(data, key, start, found)
         return resolve(found) if len(found) > 1 else found
 
+    def is_context(self, name: bytes) -> bool:
+        """Whether some pattern needs a name like this."""
+        return self._words.end(name.decode("utf-8", "replace"))
+
     def find_in_name(self, name: bytes, start: int) -> list[Finding]:
         """The same in a name of a JSON object. Those in which nothing is are kept, for they come again and again."""
         if name in self._bare_names:
@@ -92,7 +96,6 @@ class _Matcher:
         self.score = pattern.score
         self._kind, self._name = pattern.kind, pattern.name
         self._regex = Expression(pattern.regex)
-        self._group = min(1, re2.compile(pattern.regex).groups)
         self._check = judge(pattern)
         self._keyed = pattern.keyed
         self._plain = not pattern.context and not pattern.unless
@@ -109,7 +112,7 @@ class _Matcher:
             context = None if self._context and self._context.end(name) else self._context
             if context and (self._keyed or not context.stand_in(data)):
                 return
-        at, size, search, group = 0, len(data), self._regex.on(data), self._group
+        at, size, search, group = 0, len(data), self._regex.on(data), min(1, self._regex.groups)
         while at < size:
             places = search(ANYWHERE, data, at, size)
             start, end = places[group]

@@ -23,22 +23,47 @@ def matcher(expression: str, memory: int = MEMORY, capture: bool = True) -> Matc
     It gives the place of the leftmost match, then that of each group unless none is captured; (-1, -1) for none. It is
     RE2's own function: the wrapper's Match objects and generators cost more than most searches.
     """
-    limits = options(memory)
-    limits.never_capture = not capture
-    match: Match = re2.compile(expression.encode(), limits)._regexp.Match
+    match: Match = _compiled(expression, memory, capture).Match
     return match
 
 
+def _compiled(expression: str, memory: int, capture: bool) -> "re2._re2.RE2":
+    limits = options(memory)
+    limits.never_capture = not capture
+    made = re2._re2.RE2(expression.encode(), limits)
+    if not made.ok():
+        raise re2.error(made.error())
+    return made
+
+
 class Expression:
-    """An expression compiled twice: small for texts of ASCII alone, which most are, and as it is when another comes."""
+    """An expression compiled twice: small for texts of ASCII alone, which most are, and as it is when another comes.
+
+    Each is compiled when the first such text comes: of hundreds of expressions a process uses a few, and one takes less
+    than a millisecond.
+    """
 
     def __init__(self, expression: str) -> None:
         self._expression = expression
-        self._ascii = matcher(_for_ascii(expression))
+
+    @cached_property
+    def groups(self) -> int:
+        """How many groups it has."""
+        count: int = self._small.NumberOfCapturingGroups()
+        return count
 
     def on(self, text: bytes) -> Match:
         """What finds it in this text."""
         return self._ascii if text.isascii() else self._any
+
+    @cached_property
+    def _small(self) -> "re2._re2.RE2":
+        return _compiled(_for_ascii(self._expression), MEMORY, True)
+
+    @cached_property
+    def _ascii(self) -> Match:
+        match: Match = self._small.Match
+        return match
 
     @cached_property
     def _any(self) -> Match:

@@ -6,7 +6,7 @@ from functools import cache
 from types import MappingProxyType
 
 from redaction import keys
-from redaction.detector import FOLDER, all_patterns, load
+from redaction.detector import all_patterns, families
 
 # A checksum, a form or a name close by tells these from anything else: what agents work with stays whole.
 _PERSONAL = ("EMAIL_ADDRESS", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "PHONE_NUMBER")
@@ -22,7 +22,8 @@ _MEDICAL = (
 
 def _family(prefix: str) -> frozenset[str]:
     """The kinds of the files of detectors whose names begin so."""
-    return frozenset(pattern.kind for path in FOLDER.glob(f"{prefix}*.toml") for pattern in load(path))
+    chosen = (patterns for name, patterns in families().items() if name.startswith(prefix))
+    return frozenset(pattern.kind for patterns in chosen for pattern in patterns)
 
 
 def _profiles() -> Iterator[tuple[str, tuple[str, ...]]]:

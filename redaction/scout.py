@@ -10,6 +10,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 from redaction.apart import sort_of
 from redaction.detector import Pattern
@@ -22,16 +23,23 @@ MEMORY = 64 << 20
 FIGURES = "[0-9]"
 
 _NOWHERE = (sys.maxsize, -1)
+# Where strings with words in which nothing is come closer together than this on average, it is cheaper to read all of
+# the text with what tells them apart.
+FEW_BYTES = 512
+_GRACE = 8
+_QUOTE = b'"'
 _SPACE = r"[ \t\r\n]*"
+# From within a string to its end, and where it is a name, to that of its value or at least into it.
+_REST = re.compile(rb'[^"]*+"?(?:[ \t\r\n]*+:[ \t\r\n]*+(?:"[^"]*+"|.)?)?', re.DOTALL)
 _NAMES = rf'[^"]*"{_SPACE}:{_SPACE}'  # the rest of a name
 
 
 class Places:
     """The places in one text, which must be asked for in order."""
 
-    def __init__(self, matches: Sequence[Match], text: bytes) -> None:
-        self._matches, self._text = matches, text
-        self._next = [(-1, -1)] * len(matches)
+    def __init__(self, matches: Iterable[Match], text: bytes) -> None:
+        self._matches, self._text = list(matches), text
+        self._next = [(-1, -1)] * len(self._matches)
 
     def after(self, at: int) -> tuple[int, int]:
         """The first place that begins at `at` or later; (-1, -1) for none."""
@@ -45,6 +53,36 @@ class Places:
             if place < first:
                 first = place
         return (-1, -1) if first is _NOWHERE else first
+
+
+class _Confirmed:
+    """A `Match` for one text: of what a loose automaton points at, only what one of the exact ones sees there too.
+
+    Those read no more than the string around it and, if that is a name, its value: so one reads the text, not all.
+    """
+
+    def __init__(self, loose: Match, exact: Sequence[Match]) -> None:
+        self._loose, self._exact = loose, exact
+        self._misses = -_GRACE
+        self._all: Places | None = None
+
+    def __call__(self, anchor: object, text: bytes, at: int, size: int) -> list[tuple[int, int]]:
+        while self._all is None:
+            hit = self._loose(ANYWHERE, text, at, size)
+            start, end = hit[0]
+            if start < 0:
+                return hit
+            left, rest = max(at, text.rfind(_QUOTE, at, start + 1)), _REST.match(text, end)
+            right = rest.end() if rest else size
+            for exact in self._exact:
+                places = exact(ANYWHERE, text, left, right)
+                if places[0][0] >= 0:
+                    return places
+            at = right - 1
+            self._misses += 1
+            if self._misses * FEW_BYTES > at:
+                self._all = Places(self._exact, text)
+        return [self._all.after(at)]
 
 
 class Scout:
@@ -68,19 +106,25 @@ class Scout:
         before = [before for before, _ in _with_words(wordy)]
         behind = [behind for _, behind in _with_words(wordy) if behind]
         words = [each for both in _with_words(figures) for each in both if each]
-        near = (*plain, *map(_compiled, (words, before, behind[::2], behind[1::2], names)))
-        regexes = ([pattern.regex for pattern in figures], [*(pattern.regex for pattern in wordy), *names])
-        far = (*plain, *map(_compiled, regexes))
-        self._near = [match for match in near if match]
-        self._far = [match for match in far if match]
+        self._plain = [match for match in (*plain, _compiled(names)) if match]
+        exact = map(_compiled, (words, before, behind[::2], behind[1::2]))
+        self._exact = [match for match in exact if match]
+        any_word = within(word for pattern in wordy for word in pattern.context)
+        self._loose = _compiled([*words, any_word]) if wordy else None
+        self._regexes = ([pattern.regex for pattern in figures], [pattern.regex for pattern in wordy])
 
     def near(self, text: bytes) -> Places:
         """Wherever a finding is, one of the places touches its string or number, or the name just before."""
-        return Places(self._near, text)
+        with_words = [_Confirmed(self._loose, self._exact)] if self._loose else self._exact
+        return Places([*self._plain, *with_words], text)
 
     def far(self, text: bytes) -> Places:
         """Also where the name stands farther away, as in an array."""
-        return Places(self._far, text)
+        return Places([*self._plain, *self._far], text)
+
+    @cached_property
+    def _far(self) -> list[Match]:
+        return [match for match in map(_compiled, self._regexes) if match]
 
 
 def in_strings(gate: str) -> str:

@@ -139,7 +139,7 @@ class _Outline:
     def __init__(self, text: bytes, engine: Engine, hidden: bool) -> None:
         self.hits: list[Hit] = []
         self._done = 0  # all up to here was looked at, and here is no string
-        self.list_named = False  # a name that was looked at is that of a list
+        self.list_named = False  # a name that was looked at, and whose words count, is that of a list
         self._text, self._engine, self._hidden = text, engine, hidden
         self._names: _Names | None = None
         self._notes: list[Note] = []
@@ -187,7 +187,7 @@ class _Outline:
         value = naming.end()
         if self._engine.keys and (role := self._engine.keys.role(name.decode("utf-8", "replace"))):
             self._notes.append(Note(left, right, value, role))
-        if text[value] == _LIST:
+        if text[value] == _LIST and self._engine.is_context(name):
             self.list_named = True
         return right + 1, max(end, value + 1)
 

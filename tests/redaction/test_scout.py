@@ -82,3 +82,12 @@ def test_a_gate_stands_in_whatever_its_pattern_matches(pattern: Pattern) -> None
         for example in (fill(each, seed).encode() for each in pattern.yes):
             start, end = regex(ANYWHERE, example, 0, len(example))[0]
             assert gate(ANYWHERE, example[start:end], 0, end - start)[0] >= (0, 0)
+
+
+def test_where_words_without_anything_stand_close_together_what_counts_is_still_found() -> None:
+    """Then the loose automaton gives way to the exact ones."""
+    gated = Pattern("token", "T", "", r"[a-f]{8}", (), (), gate="[a-f]{8}", context=("token",))
+    scout, words = Scout([PHONE, gated]), '"token",' * 5_000
+    assert places(scout.near, f'[{words}"token abcdefab"]') == ['"token abcdefab']
+    text = f'["tokens",{{"token":"abcdefab"}},{words}"abcdefab token",{words}"phone 5551234"]'
+    assert places(scout.near, text) == ['"token":"abcdefab', "abcdefab token", '"phone 5']
