@@ -25,6 +25,9 @@ class Principal:
     user: str = ""
     method: str = ""
 
+    def __hash__(self) -> int:
+        return hash(self.id)  # which is unique, and asked for on every call
+
 
 class Run(NamedTuple):
     """One piece of work of an agent: an id bound to the principal, and the number of this call in it, from 1."""

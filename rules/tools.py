@@ -152,12 +152,16 @@ class Tool:
     slots: Slots = field(init=False)
     """Where the caller's own credential travels."""
 
+    segments: tuple[str, ...] = field(init=False)
+    """The arguments in the path, in order."""
+
     def __post_init__(self) -> None:
         places = ("query", "header", "cookie")
         travel = {place: fields(each for each in self.params if each.place == place) for place in places}
         object.__setattr__(self, "headers", frozenset(wire.lower() for wire in travel["header"].own))
         object.__setattr__(self, "cookies", frozenset((*travel["cookie"].own, *travel["cookie"].members)))
         object.__setattr__(self, "query", travel["query"])
+        object.__setattr__(self, "segments", tuple(each.name for each in self.params if each.place == "path"))
         object.__setattr__(self, "jar", travel["cookie"])
         object.__setattr__(self, "slots", slots(self.credentials))
         object.__setattr__(self, "form", fields(self.body_params))
@@ -201,8 +205,7 @@ class Catalog:
         tool = tools[0] if len(tools) == 1 and tools[0].picked_by is None else _picked(tools, sent)
         if tool is None:
             return None
-        names = [param.name for param in tool.params if param.place == "path"]
-        return tool, dict(zip(names, values, strict=True))
+        return tool, dict(zip(tool.segments, values, strict=True))
 
     def __repr__(self) -> str:
         return f"Catalog({len(self.backends)} backends, {len(self.tools)} tools)"

@@ -44,9 +44,8 @@ class Clean:
         """Let the call go on, and clean what comes back: headers by allowlist, then as text; the body by its type."""
         result = await send(call, entry)
         try:
-            sized = bool(replyheaders.value(result.headers, "content-length"))
-            result.headers = self._allowed(call, entry, result)
-            return await self._cleaned(call, entry, result, sized)
+            came, result.headers = result.headers, self._allowed(call, entry, result)
+            return await self._cleaned(call, entry, result, came)
         except BaseException:
             await result.body.close()
             raise
@@ -64,7 +63,7 @@ class Clean:
             entry.record.notes.append("a place outside of the backend was removed from the reply's head")
         return kept
 
-    async def _cleaned(self, call: Call, entry: Entry, result: Result, sized: bool) -> Result:
+    async def _cleaned(self, call: Call, entry: Entry, result: Result, came: Headers) -> Result:
         reply = call.tool.reply
         bare = call.outgoing.method == "HEAD" or result.status in BODILESS
         if not reply.redact:
@@ -76,12 +75,13 @@ class Clean:
             result.body = Body.of(b"") if bare else _bounded(result, entry, reply.most_bytes)
             return result
         scanner, started = self._scanners[reply.cleaning], perf_counter()
-        if not (bare or sized) and (stage := _stage(scanner, result, reply.on_error == "pass")):
+        if not bare and (stage := _stage(scanner, result, came, reply.on_error == "pass")):
             return await self._flowing(call, entry, result, scanner, stage)
         raw = b"" if bare else await whole(entry.record, result.body, reply.most_bytes)
-        await result.body.close()
+        if bare:
+            await result.body.close()
         try:
-            result.headers, counts = await self._scans.brief(scanner, _clean_headers, scanner, result.headers)
+            result.headers, counts = await self._head(scanner, result.headers)
             body = await self._scan(scanner, raw, result, reply.most_bytes, counts)
             entry.check("clean")
         except (Unreadable, Undecodable) as why:
@@ -98,7 +98,7 @@ class Clean:
     async def _flowing(self, call: Call, entry: Entry, result: Result, scanner: Scanner, stage: Stage) -> Result:
         """A reply without end in sight is cleaned while it comes."""
         try:
-            result.headers, counts = await self._scans.brief(scanner, _clean_headers, scanner, result.headers)
+            result.headers, counts = await self._head(scanner, result.headers)
         except Unreadable as why:
             raise withheld(entry.record, f"Its head could not be checked: {why}.", note=str(why)) from None
         _tell(entry, result, counts)
@@ -107,6 +107,13 @@ class Clean:
         result.body = flowing.cleaned(media_type, self._scans, scanner.needs_presidio)
         entry.check("clean")
         return result
+
+    async def _head(self, scanner: Scanner, headers: Headers) -> tuple[Headers, Counter[str]]:
+        """Headers scanned as text, and what was found in them. Raises Unreadable."""
+        texts = [value for _, value in headers if not _PLAIN.fullmatch(value)]
+        if not texts:
+            return headers, Counter()
+        return await self._scans.brief(scanner, _clean_headers, scanner, headers, "\n".join(texts))
 
     async def _scan(self, scanner: Scanner, raw: bytes, result: Result, most: int, counts: Counter[str]) -> bytes:
         """The cleaned body, decoded; adds what was found to `counts`."""
@@ -129,10 +136,12 @@ class Clean:
         return body
 
 
-def _stage(scanner: Scanner, result: Result, passes: bool) -> Stage | None:
-    """What cleans a body of this type while it comes; None where it has to be whole first."""
+def _stage(scanner: Scanner, result: Result, came: Headers, passes: bool) -> Stage | None:
+    """What cleans a body of this type while it comes; None where it has to be whole first, or says its length."""
     media_type, charset = replyheaders.content_type(result.headers)
     if not streams.flows(media_type) or replyheaders.value(result.headers, "content-encoding"):
+        return None
+    if replyheaders.value(came, "content-length"):
         return None
     try:
         return streams.stage(scanner, media_type, charset, passes)
@@ -157,11 +166,10 @@ def _bounded(result: Result, entry: Entry, most: int) -> Body:
     return passed
 
 
-def _clean_headers(scanner: Scanner, headers: Headers) -> tuple[Headers, Counter[str]]:
-    """Headers scanned as text. One scan over all of them tells whether any needs a closer look."""
+def _clean_headers(scanner: Scanner, headers: Headers, joined: str) -> tuple[Headers, Counter[str]]:
+    """Headers scanned as text. One scan over all of them, `joined`, tells whether any needs a closer look."""
     counts: Counter[str] = Counter()
-    texts = [value for _, value in headers if not _PLAIN.fullmatch(value)]
-    if not texts or not scanner.find("\n".join(texts)):
+    if not scanner.find(joined):
         return headers, counts
     cleaned: Headers = []
     for name, value in headers:

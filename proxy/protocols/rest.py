@@ -120,7 +120,8 @@ class RestAsk:
 
     def find(self, catalog: Catalog) -> Tool | None:
         path, self._query = target.split(self._target)
-        backend = self._door.hosts.get(head.host_name(self._head["host"]))
+        hosts = self._door.hosts
+        backend = hosts.get(head.host_name(self._head["host"])) if hosts else None
         self._base = ""
         if backend is None:
             backend, slash, rest = path[1:].partition("/")
