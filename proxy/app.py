@@ -17,6 +17,7 @@ from aiohttp import http_parser, web
 from proxy.admin import READY, start_admin
 from proxy.config import ListenerSettings, Settings
 from proxy.entry import Entries
+from proxy.fetching import Fetching
 from proxy.firewall import Firewall
 from proxy.guards.clean import Scanners
 from proxy.identity import Identify, api_key, static
@@ -26,6 +27,7 @@ from proxy.presidio import Presidio, PresidioBounds
 from proxy.protocols.head import Door
 from proxy.regimes import Ready, Regimes, scanners_of
 from proxy.reload import Reloader, vetted
+from proxy.remainders import Remainders
 from proxy.scanning import Scans
 from proxy.signature import TooMany, signature
 from proxy.state import ARGUMENTS_HASH, LEDGER_HEAD, REWRITING, StateError, StateKey, load_key, state_folder
@@ -82,7 +84,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         scans = Scans(settings.scans)
         stack.callback(scans.close)
         known = _known(settings)
-        regimes = Regimes(first, scans, settings.upstream, known)
+        remainders = Remainders(settings.rests)
+        regimes = Regimes(first, scans, settings.upstream, known, remainders)
         stack.push_async_callback(regimes.close)
         entries = Entries(
             ledger, telemetry, key.derive(ARGUMENTS_HASH), Scanner(kinds_of("standard")), settings.arguments, known
@@ -96,7 +99,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         telemetry.gauge(
             "toolwall.rules.stale", "1 while the rules folder cannot be used.", lambda: float(bool(reloader.trouble))
         )
-        doors = [await _listen(stack, settings, firewall, each) for each in settings.listeners]
+        fetching = Fetching(remainders, scans)
+        doors = [await _listen(stack, settings, firewall, fetching, each) for each in settings.listeners]
         admin = await _admin(stack, settings, telemetry, ledger, reloader)
         stack.callback(reloader.close)
         stack.push_async_callback(_ended, asyncio.create_task(reloader.watch()))
@@ -217,7 +221,9 @@ def _close_ledger(ledger: Ledger) -> None:
         _log.error("the ledger could not be closed: %s", error)
 
 
-async def _listen(stack: AsyncExitStack, settings: Settings, firewall: Firewall, listener: ListenerSettings) -> str:
+async def _listen(
+    stack: AsyncExitStack, settings: Settings, firewall: Firewall, fetching: Fetching, listener: ListenerSettings
+) -> str:
     door = Door(
         name=f"{listener.host}:{listener.port}",
         names=listener.names,
@@ -226,7 +232,7 @@ async def _listen(stack: AsyncExitStack, settings: Settings, firewall: Firewall,
         most_body=settings.most_body,
         most_depth=settings.most_depth,
     )
-    server = HttpDoor(firewall, door, identify_of(listener), settings.http)
+    server = HttpDoor(firewall, door, identify_of(listener), settings.http, fetching)
     runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=settings.drain_s)
     return await _serve(stack, runner, listener.host, listener.port)
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from proxy.known import SOURCES
 from proxy.presidio import PresidioBounds
+from proxy.remainders import RestBounds
 from proxy.scanning import ScanBounds
 from proxy.telemetry import TelemetrySettings
 from proxy.transports.http import HttpBounds
@@ -69,8 +70,8 @@ LISTENER: Final = Form(
         "identity": Key(IDENTITY, "How callers are known.", required=True),
     }
 )
-_SIZES: Final = ("most_body", "most_line", "most_field", "upstream_header", "most_scan")
-_TIMES: Final = ("idle", "body", "connect", "upstream_idle", "drain", "scan")
+_SIZES: Final = ("most_body", "most_line", "most_field", "upstream_header", "most_scan", "most_rest")
+_TIMES: Final = ("idle", "body", "connect", "upstream_idle", "drain", "scan", "rest")
 BOUNDS: Final = Form(
     {
         "most_connections": Key(_Count, "Connections of agents at once, per listener. 1000"),
@@ -89,6 +90,9 @@ BOUNDS: Final = Form(
         "scan": Key(_Duration, "How long a look at one reply may take, waiting included. 10s"),
         "most_scan": Key(Size(), "Bytes of a reply that are looked at. 64MiB"),
         "most_scans": Key(_Count, "Looks at replies under way or waiting at once. 64"),
+        "rest": Key(_Duration, "How long what was left out of a reply can be fetched. 15m"),
+        "most_rests": Key(_Count, "Replies of which that is so at once. 10000"),
+        "most_rest": Key(Size(), "Bytes of memory for them. 256MiB"),
         "drain": Key(_Duration, "How long calls under way may take when the sidecar stops. 10s"),
     }
 )
@@ -197,6 +201,7 @@ class Settings:
     http: HttpBounds
     upstream: UpstreamBounds
     scans: ScanBounds
+    rests: RestBounds
     presidio: PresidioBounds
     most_body: int
     most_depth: int
@@ -242,6 +247,7 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
         http=_http(bounds),
         upstream=_upstream(bounds),
         scans=_scans(bounds),
+        rests=_rests(bounds),
         presidio=_presidio(raw.get("presidio", {}), folder),
         most_body=bounds.get("most_body", 1024 * 1024),
         most_depth=bounds.get("most_depth", 64),
@@ -358,6 +364,11 @@ def _upstream(bounds: Mapping[str, Any]) -> UpstreamBounds:
 def _scans(bounds: Mapping[str, Any]) -> ScanBounds:
     named = {"scan": "scan_s", "most_scan": "most_scan", "most_scans": "most_scans"}
     return replace(ScanBounds(), **{named[name]: value for name, value in bounds.items() if name in named})
+
+
+def _rests(bounds: Mapping[str, Any]) -> RestBounds:
+    named = {"rest": "rest_s", "most_rests": "most", "most_rest": "most_bytes"}
+    return replace(RestBounds(), **{named[name]: value for name, value in bounds.items() if name in named})
 
 
 def _presidio(raw: Mapping[str, Any], folder: Path) -> PresidioBounds:

@@ -23,6 +23,7 @@ CODES: dict[str, Code] = {
     "unauthenticated": Code(401, "never", "The caller is not known."),
     "unknown_tool": Code(403, "never", "There is no such tool."),
     "denied": Code(403, "never", "This call is not allowed."),
+    "unknown_rest": Code(404, "never", "There is no such rest of a reply."),
     "too_large": Code(413, "after_fix", "The request is larger than allowed."),
     "schema_violation": Code(422, "after_fix", "The arguments do not fit the tool's contract."),
     "unsafe_argument": Code(422, "after_fix", "An argument holds what may not be sent."),

@@ -50,7 +50,7 @@ class Firewall:
     def __init__(self, regime: Regime, entries: Entries) -> None:
         self.regime = regime
         self.entries = entries
-        self._runs = Runs(entries.check_name)
+        self.runs = Runs(entries.check_name)
         self.repeats = Repeats()
 
     async def handle(self, ask: Ask, identify: Identify) -> Result:
@@ -60,7 +60,7 @@ class Firewall:
             async with self.entries.open(ask.listener) as entry:
                 entry.hailed(hail := ask.hail())
                 principal = identify(hail)
-                run = self._runs.step(principal.id, hail.run, monotonic())
+                run = self.runs.step(principal.id, hail.run, monotonic())
                 entry.identified(principal, run)
                 tool = ask.find(rules.catalog)
                 if tool is None or not rules.visible(principal, tool):

@@ -12,7 +12,7 @@ class Record:
 
     Times are nanoseconds since the epoch; durations are milliseconds. `outcome` is one of `ok`, `refused`,
     `client_gone`, `outcome_unknown`; it is empty while the call is under way. `deviations` says where the reply
-    was off the tool's contract, in the words of its schema.
+    was off the tool's contract, in the words of its schema; `shaped` how much was left out of it.
 
     A field that was not set stands in the class alone, so making a Record and reading it out costs only what it says.
     """
@@ -54,6 +54,7 @@ class Record:
     bytes_out: int = 0
     result_hash: str = ""
     redactions: Mapping[str, int] = MappingProxyType({})
+    shaped: Mapping[str, int] = MappingProxyType({})
     upstream_ms: float = 0.0
     clean_ms: float = 0.0
     total_ms: float = 0.0

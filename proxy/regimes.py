@@ -11,7 +11,9 @@ from proxy.guards.clean import Clean, Scanners
 from proxy.guards.known import KnownSecrets
 from proxy.guards.outgoing import Outgoing
 from proxy.guards.replycontract import ReplyContract
+from proxy.guards.shape import Shape
 from proxy.protocols.masking import masked
+from proxy.remainders import Remainders
 from proxy.scanning import Scans
 from proxy.upstream import Upstream, UpstreamBounds
 from redaction.known import NOTHING, Known
@@ -44,8 +46,16 @@ def scanners_of(
 class Regimes:
     """Puts rules in force, and lets go of those before them after their last call. Lives in one event loop."""
 
-    def __init__(self, first: Ready, scans: Scans, bounds: UpstreamBounds, known: Known = NOTHING) -> None:
+    def __init__(
+        self,
+        first: Ready,
+        scans: Scans,
+        bounds: UpstreamBounds,
+        known: Known = NOTHING,
+        remainders: Remainders | None = None,
+    ) -> None:
         self._scans = scans
+        self._remainders = Remainders() if remainders is None else remainders
         self._known = known
         self._bounds = bounds
         self._before: list[tuple[Regime, Upstream]] = []
@@ -77,6 +87,7 @@ class Regimes:
             KnownSecrets(self._known, self._scans),
             ReplyContract(self._scans),
             Outgoing(new.scanners, self._known, masked, self._scans),
+            Shape(self._remainders, self._scans),
         )
         self.regime = Regime(new.rules, guards, self._upstream.send)
 

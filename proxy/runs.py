@@ -50,3 +50,8 @@ class Runs:
         seen.step += 1
         seen.last = now
         return Run(seen.id, seen.step)
+
+    def current(self, principal: str, named: str, now: float) -> str:
+        """The id of the run that a call would belong to, if it is under way, else empty. No call is counted."""
+        seen = self._seen.get((principal, named))
+        return "" if seen is None or (not named and now - seen.last > IDLE_SECONDS) else seen.id

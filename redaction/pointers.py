@@ -78,23 +78,33 @@ class Pointers:
 class At:
     """How far the patterns lead at one place of a document. False where none of them leads here or below."""
 
-    __slots__ = ("_nodes", "ends")
+    __slots__ = ("_leads", "_named", "_nodes", "_steps", "ends")
 
     def __init__(self, nodes: tuple[_Node, ...]) -> None:
-        self._nodes = nodes
         self.ends = any(node.ends for node in nodes)
         """Whether a pattern fits exactly here."""
+        self._leads = any(node.ends or node.below for node in nodes)
+        self._nodes = nodes
+        self._named = frozenset(step for node in nodes for step in node.below if isinstance(step, str))
+        self._steps: dict[Step, At] = {}  # no more than the patterns have steps, whatever a document holds
 
     def __bool__(self) -> bool:
-        return any(node.ends or node.below for node in self._nodes)
+        return self._leads
 
     def step(self, step: str | int) -> At:
         """One step on: into the member of this name, or the item of this index."""
-        if not self._nodes:
-            return self
-        wild: tuple[Step, ...] = (Wild.ANY, Wild.INDEX) if isinstance(step, int) else (Wild.ANY,)
-        below = [found for node in self._nodes for each in (str(step), *wild) if (found := node.below.get(each))]
-        return At(tuple(below)) if below else NOWHERE
+        name, wild = (str(step), Wild.INDEX) if isinstance(step, int) else (step, Wild.ANY)
+        key: Step = name if name in self._named else wild
+        if isinstance(step, int) and key is name:  # not the same as a member whose name is those digits
+            return self._below((name, Wild.INDEX, Wild.ANY))
+        known = self._steps.get(key)
+        if known is None:
+            known = self._steps[key] = self._below((key, Wild.ANY, wild))
+        return known
+
+    def _below(self, steps: tuple[Step, ...]) -> At:
+        found = [below for node in self._nodes for each in dict.fromkeys(steps) if (below := node.below.get(each))]
+        return At(tuple(found)) if found else NOWHERE
 
 
 class _Node:

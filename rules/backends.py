@@ -23,6 +23,7 @@ from rules.problems import closest
 from rules.replies import Replies, Shape, read_replies
 from rules.schema import Contract
 from rules.shape import duration, size
+from rules.shaping import is_stream, read_shaping
 from rules.source import LoadProblem, Node
 from rules.template import parse
 from rules.tools import CHOICE, DEFAULT_REPLY_BYTES, Backend, Network, Pick, Reply, Tool, Url
@@ -143,6 +144,8 @@ def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Folder) ->
     contract = _contract(loaded, node, folder)
     replies = _replies(loaded, node.get("replies"), folder)
     reply = _reply(loaded, root.get("reply"), node.get("reply"), replies is not None)
+    if reply.shaping and reply.shaping.picks and replies and any(map(is_stream, replies.types())):
+        loaded.problems.append(node.at(("replies",), "has a stream, of which keep and drop cannot pick fields"))
     effect = _effect(loaded, node, method)
     if segments is None or contract is None:
         return None
@@ -277,12 +280,15 @@ def _reply(loaded: Loaded, default: Node | None, own: Node | None, declared: boo
     if own and not declared and mode != "off" and own.get("contract"):
         hint = "say what answers look like"
         loaded.problems.append(own.at(("contract",), "needs the key replies beside `reply`", hint))
+    shaping, problems = read_shaping(said)
+    loaded.problems += [each for each in problems if each not in loaded.problems]  # a backend's are read for each tool
     return Reply(
         redact=kinds,
         on_error=on_error.value if on_error else "refuse",
         most_bytes=size(most.value) if most else DEFAULT_REPLY_BYTES,
         contract=mode if declared else "off",
         ways=_ways(loaded, default and default.get("operators"), own and own.get("operators"), kinds),
+        shaping=shaping,
     )
 
 

@@ -48,6 +48,7 @@ OPERATORS: Final = Table(
     ),
     like="a kind of findings",
 )
+_Fields: Final = Many(Text(), or_one=True)
 REPLY: Final = Form(
     {
         "operators": Key(
@@ -66,8 +67,13 @@ REPLY: Final = Form(
             Choice(("enforce", "report", "off")),
             "What happens to an answer off its `replies`: it is withheld, or passes and the Record says so.",
         ),
+        "keep": Key(_Fields, "The only fields that an agent gets, by name or by JSON pointer such as /items/*/id."),
+        "drop": Key(_Fields, "The fields that an agent does not get, by name wherever they stand, or by JSON pointer."),
+        "most": Key(Number(1, 1_000_000), "How many items of each list are given at once."),
+        "longest": Key(Number(1, 100_000_000), "How many characters of each text are given at once."),
+        "fit": Key(Size(), "Bytes that an answer may have when it is given: texts and lists are cut until it fits."),
     },
-    later=frozenset({"keep", "most", "check"}),
+    later=frozenset({"check"}),
 )
 _KINDS: Final = Many(Text(), or_one=True)
 OUTGOING: Final = Form(

@@ -109,6 +109,10 @@ class Replies:
     def __init__(self, by_status: Mapping[str, Mapping[str, Shape]]) -> None:
         self.by_status = by_status
 
+    def types(self) -> frozenset[str]:
+        """All media types and ranges, of whatever status."""
+        return frozenset(kind for types in self.by_status.values() for kind in types)
+
     def documents(self) -> dict[str, Any]:
         """The files that the schemas lead to, by URI."""
         shapes = [shape for types in self.by_status.values() for shape in types.values()]

@@ -13,6 +13,7 @@ from rules.outgoing import DEFAULT as NOTHING_SAID
 from rules.outgoing import Outgoing
 from rules.replies import Replies
 from rules.schema import Contract
+from rules.shaping import Shaping
 from rules.template import MOST_SEGMENTS, Segment, parse
 from rules.wire import JSON_TYPES, Fields, Param, Place, Slot, Slots, fields, slots
 
@@ -80,7 +81,7 @@ Cleaning = tuple[frozenset[str], Ways]
 class Reply:
     """How an answer is treated: the kinds of findings that are taken out (none: the answer is not scanned), what
     happens when it cannot be checked, the most bytes (decoded) that are accepted, and what happens when it is off the
-    tool's `replies`. `ways` says how findings are rewritten where not by their kind.
+    tool's `replies`. `ways` says how findings are rewritten where not by their kind, `shaping` what part is given.
     """
 
     redact: frozenset[str] = frozenset()
@@ -88,6 +89,7 @@ class Reply:
     most_bytes: int = DEFAULT_REPLY_BYTES
     contract: Literal["enforce", "report", "off"] = "off"
     ways: Ways = NO_WAYS
+    shaping: Shaping | None = None
 
     @property
     def cleaning(self) -> Cleaning:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from proxy.guards import approval, intent, replycontract
+from proxy.guards import approval, intent, replycontract, shape
 from proxy.guards.approval import approval as approval_guard
 from proxy.guards.clean import Clean
 from proxy.guards.intent import intent as intent_guard
 from proxy.guards.known import KnownSecrets
 from proxy.guards.outgoing import Outgoing
 from proxy.guards.replycontract import ReplyContract
+from proxy.guards.shape import Shape
 from proxy.guards.timeout import timeout
 from proxy.model import Call, Guard
 from rules.decide import Decision
@@ -22,13 +23,17 @@ MOST_KEPT = 10_000
 class Guards:
     """The one list. Each guard has the shape `async (call, entry, send) -> Result` and a name for the Record."""
 
-    def __init__(self, clean: Clean, known: KnownSecrets, reply_contract: ReplyContract, outgoing: Outgoing) -> None:
+    def __init__(
+        self, clean: Clean, known: KnownSecrets, reply_contract: ReplyContract, outgoing: Outgoing, shaped: Shape
+    ) -> None:
         self._order = (
             # Before an approval: what cannot be sent bothers nobody, and what is approved is what is sent.
             (outgoing, outgoing.applies),
             (approval_guard, approval.applies),
             (timeout, always),
             (intent_guard, intent.applies),
+            # Outside of cleaning: no finding is cut in two, and what is kept of the rest is clean.
+            (shaped, shape.applies),
             (clean, always),
             (known, always if known else never),
             (reply_contract, replycontract.applies),

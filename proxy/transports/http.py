@@ -17,6 +17,7 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from proxy.errors import Refusal
+from proxy.fetching import Fetching
 from proxy.firewall import Firewall
 from proxy.identity import Identify
 from proxy.listing import Listings
@@ -24,6 +25,7 @@ from proxy.model import Hail, Result
 from proxy.protocols import problem
 from proxy.protocols.head import Door
 from proxy.protocols.listing import ListingAsk, is_listing
+from proxy.protocols.remainder import RemainderAsk, is_remainder
 from proxy.protocols.rest import Greetings, RestAsk
 from proxy.transports.reply import bodiless, head, length
 
@@ -79,7 +81,9 @@ class Malformed:
 class HttpDoor(web.Server):
     """One listener. Every message that comes in by it gets one answer and one Record."""
 
-    def __init__(self, firewall: Firewall, door: Door, identify: Identify, bounds: HttpBounds) -> None:
+    def __init__(
+        self, firewall: Firewall, door: Door, identify: Identify, bounds: HttpBounds, fetching: Fetching
+    ) -> None:
         super().__init__(
             _unused,
             handler_cancellation=True,
@@ -95,6 +99,7 @@ class HttpDoor(web.Server):
         self._firewall = firewall
         self._identify = identify
         self._listings = Listings()
+        self._fetching = fetching
         self._calls = 0
 
     def said(self, refusal: Refusal) -> tuple[int, list[tuple[str, str]], bytes]:
@@ -120,6 +125,8 @@ class HttpDoor(web.Server):
         try:
             if isinstance(ask, ListingAsk):
                 return await self._listings.answer(self._firewall, ask, self._identify)
+            if isinstance(ask, RemainderAsk):
+                return await self._fetching.answer(self._firewall, ask, self._identify)
             return await self._firewall.handle(ask, self._identify)
         finally:
             self._calls -= 1
@@ -196,7 +203,7 @@ class _Connection(RequestHandler):
         else:
             method, keep, version = message.method, not message.should_close, message.version
             # The parser leaves None where CONNECT names nothing.
-            ask = (ListingAsk if is_listing(message.path or "") else RestAsk)(
+            ask = _kind_of(message.path or "")(
                 greetings=self._greetings,
                 method=method,
                 raw_target=message.path or "",
@@ -311,6 +318,13 @@ class _Connection(RequestHandler):
 
 async def _unused(_: web.BaseRequest) -> web.StreamResponse:
     raise NotImplementedError("connections of this door do not make requests")
+
+
+def _kind_of(raw_target: str) -> type[RestAsk]:
+    """What a request to this target is: a call, unless it is for a place of our own."""
+    if is_listing(raw_target):
+        return ListingAsk
+    return RemainderAsk if is_remainder(raw_target) else RestAsk
 
 
 def _connection(version: tuple[int, ...], keep: bool) -> str:

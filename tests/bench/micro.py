@@ -23,6 +23,7 @@ from proxy.guards.clean import Clean
 from proxy.guards.known import KnownSecrets
 from proxy.guards.outgoing import Outgoing
 from proxy.guards.replycontract import ReplyContract
+from proxy.guards.shape import Shape
 from proxy.identity import static
 from proxy.ledger import Ledger
 from proxy.model import Call, Result
@@ -32,6 +33,7 @@ from proxy.protocols.masking import masked
 from proxy.protocols.rest import Greetings, RestAsk
 from proxy.record import Record
 from proxy.regimes import scanners_of
+from proxy.remainders import Remainders
 from proxy.scanning import Scans
 from proxy.telemetry import Telemetry, TelemetrySettings
 from redaction.known import NOTHING
@@ -113,6 +115,7 @@ async def _house(folder: Path) -> AsyncIterator[House]:
         KnownSecrets(NOTHING, scans),
         ReplyContract(scans),
         Outgoing({}, NOTHING, masked, scans),
+        Shape(Remainders(), scans),
     )
     try:
         yield House(rules, ledger, telemetry, scanner, Firewall(Regime(rules, guards, _answer_at_once), entries))

@@ -12,11 +12,14 @@ from proxy.guards.clean import Clean
 from proxy.guards.known import KnownSecrets
 from proxy.guards.outgoing import Outgoing
 from proxy.guards.replycontract import ReplyContract
+from proxy.guards.shape import Shape
 from proxy.protocols.masking import masked
+from proxy.remainders import Remainders
 from proxy.scanning import Scans
 from redaction.known import NOTHING, Known
 from rules.obligations import Approval
 from rules.outgoing import Outgoing as Terms
+from rules.shaping import Shaping
 
 NAMES = {
     ("read", False, "off"): ["timeout", "clean"],
@@ -26,28 +29,35 @@ NAMES = {
 }
 
 
+def house(known: Known, scans: Scans) -> Guards:
+    return Guards(
+        Clean({}, {}, scans),
+        KnownSecrets(known, scans),
+        ReplyContract(scans),
+        Outgoing({}, NOTHING, masked, scans),
+        Shape(Remainders(), scans),
+    )
+
+
 @pytest.mark.parametrize(("effect", "approval", "contract"), NAMES)
 def test_which_guards_and_in_which_order(effect: str, approval: bool, contract: str) -> None:
-    reply = SimpleNamespace(contract=contract)
+    reply = SimpleNamespace(contract=contract, shaping=None)
     call: Any = SimpleNamespace(tool=SimpleNamespace(name="t", effect=effect, reply=reply, outgoing=Terms()))
     decision: Any = SimpleNamespace(obligations=(Approval("boss", 900.0),) if approval else ())
     scans = Scans()
-    guards = Guards(
-        Clean({}, {}, scans), KnownSecrets(NOTHING, scans), ReplyContract(scans), Outgoing({}, NOTHING, masked, scans)
-    )(call, decision)
+    guards = house(NOTHING, scans)(call, decision)
     scans.close()
     assert [guard.__name__ for guard in guards] == NAMES[effect, approval, contract]
 
 
-def test_known_secrets_are_searched_for_where_there_are_any() -> None:
+def test_known_secrets_are_searched_for_and_answers_shaped_where_it_is_said() -> None:
     call: Any = SimpleNamespace(
-        tool=SimpleNamespace(name="t", effect="read", reply=SimpleNamespace(contract="enforce"), outgoing=Terms())
+        tool=SimpleNamespace(
+            name="t", effect="read", reply=SimpleNamespace(contract="enforce", shaping=Shaping()), outgoing=Terms()
+        )
     )
     decision: Any = SimpleNamespace(obligations=())
     scans = Scans()
-    known = KnownSecrets(Known(["kq7-31aZ-w"]), scans)
-    guards = Guards(Clean({}, {}, scans), known, ReplyContract(scans), Outgoing({}, NOTHING, masked, scans))(
-        call, decision
-    )
+    guards = house(Known(["kq7-31aZ-w"]), scans)(call, decision)
     scans.close()
-    assert [guard.__name__ for guard in guards] == ["timeout", "clean", "known_secrets", "reply_contract"]
+    assert [guard.__name__ for guard in guards] == ["timeout", "shape", "clean", "known_secrets", "reply_contract"]
