@@ -63,7 +63,7 @@ class Fields:
         for closed, inside in self._closed(text):
             if closed.is_lost and inside is None and closed.is_array:
                 raise Nothing
-            if closed.is_lost and inside is not None and not inside.is_array:
+            if closed.is_lost and inside is not None and (closed.is_array or not inside.is_array):
                 inside.dropped = True
             else:
                 cuts += closed.cuts()

@@ -21,7 +21,7 @@ MARK_ROOM: Final = 128
 """Bytes that a mark may take, at most."""
 
 _ITEM = re.compile(r'(?:[^"\[\]{},]++|"(?:[^"\\]|\\.)*+")*+')
-_FINDING = re.compile(r"<[A-Z][A-Z0-9_]*+(?::[A-Za-z0-9_-]*+)?>")  # what stands in the place of one
+_FINDING = re.compile(r"<[A-Z][A-Z0-9_]*+[0-9a-f]*+(?::[A-Za-z0-9_-]*+)?>")  # what stands in the place of one
 _FINDING_MOST = 1_024
 # How short texts, and then lists, are made in turn, until a reply fits: a long text says most at its beginning, and of
 # a list many short items say more than few long ones.

@@ -235,6 +235,8 @@ def _notes(tool: Tool) -> Iterator[str]:
         yield "its effect was guessed by the importer; nobody has confirmed it"
     if not tool.reply.redact:
         yield "its answers are not cleaned"
+    if tool.reply.shaping:
+        yield f"of its answers is given: {tool.reply.shaping.as_text()}"
     if tool.reply.on_error == "pass":
         yield "answers that cannot be checked pass"
     if tool.body_open:

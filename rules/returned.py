@@ -11,8 +11,10 @@ from typing import Any, Final
 from redaction import streams
 from redaction.detector import Pattern
 from redaction.scanner import Scanner, Unreadable
+from redaction.shaping import Links
 from rules.problems import pointer
 from rules.replies import Deviation, is_own_error
+from rules.shaping import Answer, Shaping, Unshapable, shaped
 from rules.tools import Tool
 
 BODILESS: Final = frozenset({204, 205, 304})
@@ -69,10 +71,20 @@ def returned(tool: Tool, reply: Reply, own: tuple[Pattern, ...] = ()) -> Returne
     if off and tool.reply.contract == "enforce" and not is_own_error(reply.status, off):
         return Returned(refused=f"it is off its contract: {_listed(off)}")
     notes = (f"off its contract, which is only reported: {_listed(off)}",) if off else ()
-    if not tool.reply.redact:
-        return Returned(notes=(*notes, "the contract turns cleaning off"))
-    back = _cleaned(tool, reply, body, own)
+    back, left = _cleaned(tool, reply, body, own)
+    if left and not back.refused and tool.reply.shaping:
+        back = _shaped(tool.reply.shaping, reply, left, back)
     return replace(back, notes=(*notes, *back.notes))
+
+
+def _shaped(shaping: Shaping, reply: Reply, body: bytes, back: Returned) -> Returned:
+    """The same, and what is left out of it; that is no finding, so an example need not expect it."""
+    try:
+        counts = shaped(shaping, Answer(body, reply.media_type, None, reply.status >= 300), Links()).counts
+    except (Unshapable, Unreadable) as why:
+        return Returned(refused=f"only a part of it may be given, and {why}", notes=back.notes)
+    left_out = ", ".join(f"{count} {what}" for what, count in counts.items())
+    return replace(back, notes=(*back.notes, f"left out: {left_out}")) if counts else back
 
 
 def _deviations(tool: Tool, reply: Reply, body: bytes) -> tuple[Deviation, ...]:
@@ -86,14 +98,17 @@ def _listed(off: tuple[Deviation, ...]) -> str:
     return ", ".join(f"{each.where} ({each.what})" for each in off)
 
 
-def _cleaned(tool: Tool, reply: Reply, body: bytes, own: tuple[Pattern, ...]) -> Returned:
+def _cleaned(tool: Tool, reply: Reply, body: bytes, own: tuple[Pattern, ...]) -> tuple[Returned, bytes]:
+    """What comes of it, and what is left of the body."""
+    if not tool.reply.redact:
+        return Returned(notes=("the contract turns cleaning off",)), body
     try:
         cleaned = streams.clean(Scanner(tool.reply.redact, own=own), body, reply.media_type, None)
     except Unreadable as why:
         if tool.reply.on_error == "pass":
-            return Returned(notes=(f"passed unchecked: {why}",))
-        return Returned(refused=str(why))
-    return Returned(_differences(body.decode(), cleaned.value.decode(), cleaned.counts))
+            return Returned(notes=(f"passed unchecked: {why}",)), b""
+        return Returned(refused=str(why)), b""
+    return Returned(_differences(body.decode(), cleaned.value.decode(), cleaned.counts)), cleaned.value
 
 
 def _differences(before: str, after: str, counts: Counter[str]) -> Redacted:

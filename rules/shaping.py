@@ -96,6 +96,9 @@ def is_stream(media_type: str) -> bool:
 
 def shaped(shaping: Shaping, answer: Answer, links: Links) -> Shaped:
     """The answer in its shape. Raises Unshapable, and Unreadable where the body is not what it says that it is."""
+    if is_stream(answer.media_type):
+        check_stream(shaping, answer.is_error)
+        return Shaped(answer.body, {})
     if not _is_text(answer.media_type):
         return _other(shaping, answer, "")
     text = _decoded(answer.body, answer.encoding)

@@ -14,6 +14,7 @@ import yaml
 
 from proxy.config import CONFIG, MOST_BYTES, ConfigError, Settings, is_loopback, load_config
 from proxy.presidio import PresidioBounds
+from proxy.remainders import RestBounds
 from proxy.scanning import ScanBounds
 from rules.facts import Principal
 from rules.shape import Either, Form, Many, Shape
@@ -66,6 +67,9 @@ bounds:
   scan: 14s
   most_scan: 15MiB
   most_scans: 16
+  rest: 17m
+  most_rests: 18
+  most_rest: 19MiB
 presidio: {{workers: 2, time: 300ms, most_characters: 400, memory: 500MiB, model: names}}
 """
 LISTENER = "{bind: '127.0.0.1:0', identity: {static: {id: bot}}}"
@@ -135,6 +139,7 @@ def test_bounds_are_bytes_and_seconds(tmp_path: Path) -> None:
     assert (upstream.most_connections, upstream.most_header_bytes) == (12, 13 * 1024)
     assert settings.drain_s == 3600.0
     assert settings.scans == ScanBounds(14.0, 15 << 20, 16)
+    assert settings.rests == RestBounds(rest_s=17 * 60.0, most=18, most_bytes=19 << 20)
     assert settings.presidio == PresidioBounds(2, 0.3, 400, 500 << 20, str(tmp_path / "names"))
 
 

@@ -24,6 +24,11 @@ FULL = """
       most_bytes: 1MiB
       contract: report
       operators: {EMAIL_ADDRESS: {mask: x}}
+      keep: [id, /orders/*/id]
+      drop: note
+      most: 20
+      longest: 2000
+      fit: 20KiB
     outgoing: {refuse: secrets, mask: [US_SSN], allow: [JWT]}
     credential:
       - {send: bearer, from: caller}
