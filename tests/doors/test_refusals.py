@@ -21,6 +21,7 @@ TABLE = {
     "unauthenticated": (401, "never"),
     "unknown_tool": (403, "never"),
     "denied": (403, "never"),
+    "unknown_rest": (404, "never"),
     "too_large": (413, "after_fix"),
     "schema_violation": (422, "after_fix"),
     "approval_pending": (428, "after_approval"),
@@ -68,6 +69,14 @@ def test_a_bad_request(door: Stage) -> None:
     async def play(w: Wall) -> None:
         told = await w.tell("GET", f"/crm/words/..;{VALUE}")
         told_no(told, "bad_request", tool="crm.word" if "tool" in told.record else "")
+
+    door.run(play)
+
+
+def test_the_rest_of_a_reply_that_nobody_has(door: Stage) -> None:
+    async def play(w: Wall) -> None:
+        for path in (f"/.toolwall/rest/{VALUE}-7", "/.toolwall/rest/"):
+            told_no(await w.tell("GET", path), "unknown_rest", tool="")
 
     door.run(play)
 
