@@ -42,8 +42,6 @@ class Engine:
         self._matchers = [_Matcher(pattern) for pattern in ordered]
         self._gate = Gate([_gate(pattern) for pattern in ordered])
         self._bare_names: set[bytes] = set()
-        # One expression for the words of all patterns.
-        self._words = Words(tuple({word for pattern in patterns for word in pattern.context}))
 
     def find(self, text: str, key: str = "", number: bool = False) -> list[Finding]:
         """The findings in `text`, overlaps merged. `number`: the text is a JSON number. Raises ScanError."""
@@ -71,7 +69,8 @@ class Engine:
 
     def is_context(self, name: bytes) -> bool:
         """Whether some pattern needs a name like this."""
-        return self._words.end(name.decode("utf-8", "replace"))
+        key = name.decode("utf-8", "replace")
+        return any(matcher.context.end(key) for matcher in self._matchers if matcher.context)
 
     def find_in_name(self, name: bytes, start: int) -> list[Finding]:
         """The same in a name of a JSON object. Those in which nothing is are kept, for they come again and again."""
@@ -99,7 +98,7 @@ class _Matcher:
         self._check = judge(pattern)
         self._keyed = pattern.keyed
         self._plain = not pattern.context and not pattern.unless
-        self._context = Words(pattern.context) if pattern.context else None
+        self.context = Words(pattern.context) if pattern.context else None
         self._unless = Words(pattern.unless) if pattern.unless else None
 
     def find(self, data: bytes, key: Callable[[], str], first: int, found: list[Finding]) -> None:
@@ -109,7 +108,7 @@ class _Matcher:
             name = key()
             if self._unless and self._unless.end(name):
                 return
-            context = None if self._context and self._context.end(name) else self._context
+            context = None if self.context and self.context.end(name) else self.context
             if context and (self._keyed or not context.stand_in(data)):
                 return
         at, size, search, group = 0, len(data), self._regex.on(data), min(1, self._regex.groups)

@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from redaction.detector import Pattern, all_patterns
+from redaction.keys import Keys, kinds
 from redaction.linear import ANYWHERE, matcher
 from redaction.scout import Places, Scout
 from tests.redaction.fill import fill
@@ -91,3 +92,11 @@ def test_where_words_without_anything_stand_close_together_what_counts_is_still_
     assert places(scout.near, f'[{words}"token abcdefab"]') == ['"token abcdefab']
     text = f'["tokens",{{"token":"abcdefab"}},{words}"abcdefab token",{words}"phone 5551234"]'
     assert places(scout.near, text) == ['"token":"abcdefab', "abcdefab token", '"phone 5']
+
+
+def test_each_automaton_of_all_patterns_is_small_enough_for_its_memory() -> None:
+    """One that is not finds the same, but in 50 microseconds a match instead of one."""
+    scout = Scout(all_patterns(), Keys(kinds()).near)
+    for match in (*scout._plain, *scout._exact, *scout._far, scout._loose):
+        assert match
+        assert match.__self__.ReverseProgramSize() < 80_000  # type: ignore[attr-defined]
