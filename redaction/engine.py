@@ -5,6 +5,8 @@ by arithmetic and by the words around it. Most texts hold nothing, so most texts
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
+from typing import Protocol
 
 from redaction.apart import Gate
 from redaction.detector import Pattern
@@ -30,18 +32,37 @@ class ScanError(Exception):
     """The text could not be scanned, so nothing is known about it."""
 
 
-class Engine:
-    """Finds a fixed set of patterns. A `Detector`; safe to use from many threads."""
+class Matcher(Protocol):
+    """What looks closer where its gate occurs. `numbers`: also at JSON numbers."""
 
-    def __init__(self, patterns: Sequence[Pattern], keys: Keys | None = None) -> None:
+    numbers: bool
+    score: float
+
+    def find(self, data: bytes, key: Callable[[], str], first: int, found: list[Finding]) -> None:
+        """Adds to `found` what is in `data`, which begins at `first`."""
+
+
+class Engine:
+    """Finds a fixed set of patterns. A `Detector`; safe to use from many threads.
+
+    `gates` are those of what may look on besides, see `opening`.
+    """
+
+    def __init__(self, patterns: Sequence[Pattern], keys: Keys | None = None, gates: Sequence[str] = ()) -> None:
         self.keys = Keys(frozenset()) if keys is None else keys
         self.kinds = frozenset(pattern.kind for pattern in patterns)
-        self.scout = Scout(patterns, self.keys.near)
+        self.scout = Scout(patterns, (*self.keys.near, *gates))
         # The surest first.
         ordered = sorted(patterns, key=lambda pattern: -pattern.score)
-        self._matchers = [_Matcher(pattern) for pattern in ordered]
-        self._gate = Gate([_gate(pattern) for pattern in ordered])
+        self._matchers: list[Matcher] = [_Matcher(pattern) for pattern in ordered]
+        self._gate = Gate([*map(_gate, ordered), *gates])
         self._bare_names: set[bytes] = set()
+
+    def opening(self, matchers: Sequence[Matcher]) -> "Engine":
+        """The same with what looks closer where the further gates occur, each at its own."""
+        made = copy(self)
+        made._matchers, made._bare_names = [*self._matchers, *matchers], set()
+        return made
 
     def find(self, text: str, key: str = "", number: bool = False) -> list[Finding]:
         """The findings in `text`, overlaps merged. `number`: the text is a JSON number. Raises ScanError."""
@@ -58,11 +79,12 @@ class Engine:
         if not hits:
             raise ScanError("the scan ran out of memory")
         found: list[Finding] = []
+        matchers = self._matchers
         if len(hits) == 1:
             return found
         for index in hits[:-1]:
-            matcher = self._matchers[index]
-            if (number and not matcher.numbers) or _covers(found, len(data), matcher.score):
+            matcher = matchers[index] if index < len(matchers) else None
+            if matcher is None or (number and not matcher.numbers) or _covers(found, len(data), matcher.score):
                 continue
             matcher.find(data, key, start, found)
         return resolve(found) if len(found) > 1 else found

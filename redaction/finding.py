@@ -1,6 +1,6 @@
 """What a scan reports: one place in a text, and what stands there."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -11,7 +11,8 @@ class Finding(NamedTuple):
     `start` and `end` count code points of the text that was scanned, so `text[start:end]` is the value. `kind` is
     Presidio's entity name where one exists. `score` runs from 0 to 1. `detector` names the pattern that saw it.
     `pointer` is the JSON pointer (RFC 6901) of the leaf, empty in plain text. `quotes`: it is a number of a JSON text
-    that stands in that many JSON strings, one in the other, so that what replaces it needs quotation marks.
+    that stands in that many JSON strings, one in the other, so that what replaces it needs quotation marks. `opened`:
+    an encoded text stands there, and this is what is in it; `kind` is that of its surest finding.
     """
 
     kind: str
@@ -21,6 +22,7 @@ class Finding(NamedTuple):
     detector: str
     pointer: str = ""
     quotes: int = 0
+    opened: "Opened | None" = None
 
 
 class Hit(NamedTuple):
@@ -35,6 +37,18 @@ class Hit(NamedTuple):
     is_name: bool
     is_number: bool
     findings: list[Finding]
+
+
+class Opened(NamedTuple):
+    """A text that stands in another one encoded, and what is in it, with offsets in it; a plain text is one hit.
+
+    `close` encodes a text in its place, as it was encoded.
+    """
+
+    text: str
+    is_json: bool
+    hits: list[Hit]
+    close: Callable[[str], str]
 
 
 _PLACE = itemgetter(Finding._fields.index("start"), Finding._fields.index("end"))
@@ -57,4 +71,16 @@ def resolve(findings: Iterable[Finding]) -> list[Finding]:
 
 def _union(one: Finding, two: Finding) -> Finding:
     strongest = min(one, two, key=lambda f: (-f.score, f.start - f.end, f.kind, f.detector))
-    return strongest._replace(start=min(one.start, two.start), end=max(one.end, two.end))
+    start, end = min(one.start, two.start), max(one.end, two.end)
+    # What was opened can be closed only where it stood, as a whole.
+    opened = strongest.opened if (start, end) == (strongest.start, strongest.end) else None
+    return strongest._replace(start=start, end=end, opened=opened)
+
+
+def kinds(findings: Iterable[Finding]) -> Iterator[str]:
+    """The kind of each, and of each within what was opened."""
+    for finding in findings:
+        if finding.opened:
+            yield from (kind for hit in finding.opened.hits for kind in kinds(hit.findings))
+        else:
+            yield finding.kind

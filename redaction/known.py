@@ -21,7 +21,7 @@ from redaction import operators, walk
 from redaction.finding import Finding, resolve
 from redaction.linear import ANYWHERE, Match, options
 from redaction.scanner import CHARSETS, Cleaned, Unreadable
-from redaction.unwrap import FORM, HIDDEN, JSON, MARKUP, PLAIN, Escaping, Unwrapped, read_json, unwrap
+from redaction.unwrap import FORM, HIDDEN, JSON, MARKUP, PERCENT, PLAIN, Escaping, Unwrapped, read_json, unwrap
 from redaction.window import Edit
 
 KIND: Final = "KNOWN_SECRET"
@@ -47,8 +47,7 @@ _WORD_LIKE: Final = re.compile(r"(?:[b-df-hj-np-tv-xz]{0,3}[aeiouy]{1,2})+[b-df-
 _LONGEST_WORD: Final = 14
 
 _PERCENT_BYTE: Final = re.compile(rb"%[0-9A-Fa-f]{2}")
-_PERCENT: Final = Escaping("%", re.compile(FORM.pattern.pattern.removeprefix(r"\+|")), FORM.read, FORM.write)
-_ESCAPINGS: Final = (JSON, _PERCENT, MARKUP)
+_ESCAPINGS: Final = (JSON, PERCENT, MARKUP)
 # NUL, of which UTF-16 and UTF-32 hold many, soft hyphens, characters without width, byte order marks, in UTF-8.
 _UNSEEN: Final = re.compile(rb"\0|\xc2\xad|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf")
 _ENTITY: Final = re.compile(rb"&#?[0-9A-Za-z]{2,32};")

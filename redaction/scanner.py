@@ -11,8 +11,9 @@ import orjson
 from redaction import named_text, operators, profiles, walk
 from redaction.detector import Detector, Pattern, all_patterns
 from redaction.engine import Engine, ScanError
-from redaction.finding import Finding, Hit, resolve
+from redaction.finding import Finding, Hit, kinds, resolve
 from redaction.keys import Keys
+from redaction.opening import GATES, opening
 from redaction.rewriting import NO_WAYS, Rewriting, Ways
 from redaction.search import merged, search, search_text
 from redaction.unwrap import FORM, MARKUP, PLAIN, Escaping, unwrap
@@ -85,7 +86,7 @@ class Scanner:
         self.kinds = kinds
         self._rewriting = Rewriting(ways, key)
         self.own = own
-        self._engine, others = _engine(kinds, own)
+        self._engine, self._flowing, others = _engine(kinds, own)
         self._others = [(foreign or _presidio)(others)] if others else []
         self.needs_presidio = bool(self._others)
         self._ways: dict[tuple[str, str | None], Callable[[bytes], Cleaned[bytes]]] = {}
@@ -96,8 +97,11 @@ class Scanner:
         `key` is the name under which the text stands in its document; `number` says that it is a JSON number.
         Raises Unreadable.
         """
+        return self._found(self._engine, text, key, number)
+
+    def _found(self, engine: Engine, text: str, key: str, number: bool) -> list[Finding]:
         try:
-            found = self._engine.find(text, key, number)
+            found = engine.find(text, key, number)
             if self._others and not number:
                 return resolve([*found, *(f for other in self._others for f in other.find(text, key))])
             return found
@@ -214,14 +218,18 @@ class Scanner:
         found = [f._replace(start=at(f.start), end=at(f.end)) for f in self.find(flat.text)]
         if named and self._engine.keys:
             found = resolve([*found, *named(text, self._engine.keys)])
-        written = ((f, self._rewriting.text(f.kind, unwrap(text[f.start : f.end], escaping).text)) for f in found)
+        written = ((f, self._rewriting.found(f, unwrap(text[f.start : f.end], escaping).text)) for f in found)
         edits = ((f.start, f.end, escaping.write(new)) for f, new in written)
-        return Cleaned(operators.splice(text, edits), Counter(f.kind for f in found))
+        return Cleaned(operators.splice(text, edits), Counter(kinds(found)))
 
     def edits(self, text: str) -> list[Edit]:
-        """What is to be replaced in plain text, in order. Raises Unreadable."""
-        write = self._rewriting.text
-        return [Edit(f.start, f.end, write(f.kind, text[f.start : f.end]), f.kind) for f in self.find(text)]
+        """What is to be replaced in plain text that comes in pieces, in order. Raises Unreadable."""
+        write, edits = self._rewriting.found, list[Edit]()
+        for found in self._found(self._flowing, text, "", False):
+            kind, *more = kinds([found])
+            edits.append(Edit(found.start, found.end, write(found, text[found.start : found.end]), kind))
+            edits += [Edit(found.end, found.end, "", each) for each in more]
+        return edits
 
 
 class _Whole:
@@ -247,10 +255,13 @@ class _Whole:
 
 
 @lru_cache(MOST_KEPT)
-def _engine(kinds: frozenset[str], own: tuple[Pattern, ...]) -> tuple[Engine, frozenset[str]]:
-    """What finds those of the kinds that our own patterns and the author's find, and the others."""
+def _engine(kinds: frozenset[str], own: tuple[Pattern, ...]) -> tuple[Engine, Engine, frozenset[str]]:
+    """What finds those of the kinds that our own patterns and the author's find, the same for text that comes in
+    pieces, of which each is cut into lines, and the other kinds.
+    """
     others = profiles.require(kinds, frozenset(pattern.kind for pattern in own))
-    return Engine([pattern for pattern in [*all_patterns(), *own] if pattern.kind in kinds], Keys(kinds)), others
+    engine = Engine([pattern for pattern in [*all_patterns(), *own] if pattern.kind in kinds], Keys(kinds), GATES)
+    return *opening(engine), others
 
 
 @lru_cache(MOST_KEPT)
@@ -308,6 +319,5 @@ def _text(body: bytes, encoding: str) -> str | None:
 def _counted(hits: list[Hit]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for hit in hits:
-        for finding in hit.findings:
-            counts[finding.kind] += 1
+        counts.update(kinds(hit.findings))
     return counts

@@ -39,10 +39,10 @@ def search(data: bytes, engine: Engine, deep: int = MOST_OPENED) -> list[Hit]:
     return _placed(hits, flat, data) if hits else hits
 
 
-def search_text(text: str, engine: Engine) -> list[Hit]:
+def search_text(text: str, engine: Engine, deep: int = MOST_OPENED) -> list[Hit]:
     """The same with offsets in code points."""
     data = encode(text)
-    hits = search(data, engine)
+    hits = search(data, engine, deep)
     if not hits or text.isascii():
         return hits
     offsets = {offset for hit in hits for offset in (hit.start, hit.end)}

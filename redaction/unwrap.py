@@ -10,10 +10,10 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import accumulate
 from typing import Generic, NamedTuple, TypeVar
-from urllib.parse import quote_plus, unquote
+from urllib.parse import quote, quote_plus, unquote
 
 import orjson
 
@@ -159,6 +159,13 @@ FORM = Escaping(
     ),
     _read_form,
     quote_plus,
+)
+# In a URL, angle brackets are no ends of anything; so a kind that stands in one is read as it is.
+PERCENT = Escaping(
+    "%",
+    re.compile(FORM.pattern.pattern.removeprefix(r"\+|")),
+    FORM.read,
+    partial(quote, safe="<>*:"),
 )
 MARKUP = Escaping(
     "&", re.compile(r"&(?:#[0-9]{1,8};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z]{2,32};)"), _read_markup, html.escape

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redaction.profiles import UnknownKind, kinds_of
@@ -254,6 +254,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES, st.booleans(), st.sampled_from([None, 2]))
+@settings(deadline=None)
 def test_the_text_and_the_value_are_cleaned_alike(value: Any, ascii_only: bool, indent: int | None) -> None:
     """Two ways to the same end: marks on the whole text and edits by place, and each leaf by itself."""
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)

@@ -16,6 +16,8 @@ STANDARD = Scanner(kinds_of("standard"))
 EVERY = Scanner(frozenset(pattern.kind for pattern in all_patterns()))
 LINES, TEXT = "application/x-ndjson", "text/plain"
 MAIL, CARD = "ana@mail.example", "4242 4242 4242 4242"
+CODED = base64.b64encode(f"write to {MAIL} today, or call".encode()).decode()
+BARE = base64.b64encode(b"nothing at all is said in here to anybody".ljust(len(base64.b64decode(CODED)))).decode()
 
 
 def run(pieces, media_type=EVENTS, scanner=STANDARD, pause=(), charset=None):
@@ -67,6 +69,13 @@ STREAMS = [
     (LINES, "".join(f'{{"message": {{"content": "{each}"}}}}\n' for each in ("to an", "a@mail.ex", "ample now"))),
     (TEXT, f"é {MAIL} and {CARD}, 日本語 {MAIL}. " + "and so on " * 60 + MAIL),
     (TEXT, f' {{"a": "ana\\u0040mail.example {CARD}"}}'),
+    (
+        TEXT,
+        f"see {CODED}, https://x.example/?q=ana%40mail.example&b=%20c, and\n{CODED}\n{CODED} " + "and on " * 60 + CODED,
+    ),
+    (LINES, f'{{"a": "{CODED}"}}\n{{"b": "x=ana%40mail.example&c=%20"}}\n'),
+    (EVENTS, f'data: {{"a": "data:text/plain;base64,{CODED}"}}\n\ndata: x=ana%40mail.example\n\n'),
+    (EVENTS, "".join(f'data: {{"delta": {{"text": "{CODED[at : at + 9]}"}}}}\n\n' for at in range(0, len(CODED), 9))),
 ]
 
 
@@ -76,7 +85,7 @@ def test_where_and_when_it_was_cut_does_not_matter(media_type, text, pause):
     body = text.encode()
     whole = run([body], media_type)
     assert whole != body
-    for secret in (b"ana", b"4242"):
+    for secret in (b"ana", b"4242", CODED.encode()):
         assert secret not in whole
     for at in range(len(body) + 1):
         cleaned = run(cut(body, at), media_type, pause=pause)
@@ -87,7 +96,16 @@ def test_where_and_when_it_was_cut_does_not_matter(media_type, text, pause):
 
 @pytest.mark.parametrize(("media_type", "text"), STREAMS)
 def test_what_holds_nothing_stays_byte_for_byte(media_type, text):
-    body = text.replace(MAIL, "nothing").replace("4242", "7").replace("@", "").replace("\\u0040", "").encode()
+    for at in range(0, len(CODED), 9):
+        text = text.replace(CODED, BARE).replace(CODED[at : at + 9], BARE[at : at + 9])
+    body = (
+        text.replace(MAIL, "nothing")
+        .replace("%40", "")
+        .replace("4242", "7")
+        .replace("@", "")
+        .replace("\\u0040", "")
+        .encode()
+    )
     assert run([body[at : at + 7] for at in range(0, len(body), 7)], media_type) == body
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 from tests.doors import house
@@ -33,6 +34,24 @@ def test_bodies_by_their_type(tmp_path: Path) -> None:
 
     with staged(tmp_path, house.TOOLS, policy=house.POLICY) as stage:
         play_each(stage)
+
+
+def test_encoded_text_is_opened_and_closed(tmp_path: Path) -> None:
+    note = b64encode(b'{"ssn": "078051120", "n": 1.10}').decode()
+    image = b64encode(bytes(range(256)) + b"ann@example.com").decode()
+    body = f'{{"u": "https://x/?q=ann%40example.com&b=%2F", "file": "{note}", "image": "{image}"}}'
+
+    async def play() -> None:
+        async with wall(tmp_path, house.TOOLS, house.POLICY) as w:
+            w.backend.answer = answering(reply(body.encode()))
+            told = await w.tell("GET", "/crm/things/7")
+            assert told.reply.json["u"] == "https://x/?q=<EMAIL_ADDRESS>&b=%2F"
+            assert b64decode(told.reply.json["file"]) == b'{"ssn": "<US_SSN>", "n": 1.10}'
+            assert told.reply.json["image"] == image
+            assert told.reply.headers["toolwall-redacted"] == "EMAIL_ADDRESS=1, US_SSN=1"
+            assert told.record["redactions"] == {"EMAIL_ADDRESS": 1, "US_SSN": 1}
+
+    perform(play())
 
 
 def test_a_backends_error_is_cleaned_too(tmp_path: Path) -> None:

@@ -1,0 +1,228 @@
+import json
+import random
+from base64 import b64decode, b64encode, encodebytes, urlsafe_b64decode, urlsafe_b64encode
+from urllib.parse import quote, unquote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from redaction.detector import all_patterns
+from redaction.engine import Engine
+from redaction.finding import kinds
+from redaction.keys import Keys
+from redaction.opening import GATES, MOST_OPENED, opening
+from redaction.operators import Way
+from redaction.profiles import kinds_of
+from redaction.scanner import Scanner
+from tests.redaction.fill import fill
+from tests.redaction.hostile import seconds
+
+STANDARD = Scanner(kinds_of("standard"))
+EVERY = Scanner(frozenset(pattern.kind for pattern in all_patterns()))
+MAIL, HID = "ana@example.org", "<EMAIL_ADDRESS>"
+NOTE = f"Write to {MAIL} today?>~ "
+TYPES = ["application/json", "application/x-ndjson", "text/plain", "text/html", "text/csv", "application/xml"]
+
+
+def clean(text, media_type="text/plain", scanner=STANDARD):
+    cleaned = scanner.clean(text.encode(), media_type, None)
+    return cleaned.value.decode(), dict(cleaned.counts)
+
+
+def in_json(value, scanner=STANDARD):
+    cleaned, counts = clean(json.dumps({"a": value}), "application/json", scanner)
+    return json.loads(cleaned)["a"], counts
+
+
+def encoded(text):
+    return b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize("media_type", TYPES)
+def test_base64_is_opened_and_closed_in_every_type(media_type):
+    body = f'{{"a": "{encoded(NOTE)}", "b": 1.0}}' if "json" in media_type else f"a {encoded(NOTE)} b"
+    cleaned, counts = clean(body, media_type)
+    assert cleaned == body.replace(encoded(NOTE), encoded(NOTE.replace(MAIL, HID)))
+    assert counts == {"EMAIL_ADDRESS": 1}
+
+
+@pytest.mark.parametrize("tail", ["", "?", "?>", "?>~", "?>~~"])
+def test_alphabet_and_padding_stay(tail):
+    text = f"mail {MAIL} {tail}"
+    for encode, decode in ((b64encode, b64decode), (urlsafe_b64encode, urlsafe_b64decode)):
+        whole = encode(text.encode()).decode()
+        for form in {whole, whole.rstrip("=")}:
+            made, _ = in_json(f"data:text/plain;base64,{form}")
+            head, _, new = made.partition(",")
+            assert head == "data:text/plain;base64"
+            assert decode(new + "=" * (-len(new) % 4)).decode() == text.replace(MAIL, HID)
+            assert new.endswith("=") <= form.endswith("=") or len(form) % 4 == 0
+            assert not set("+/") & set(new) or not set("-_") & set(form)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_stay_lines_however_deep_in_json(end):
+    text = NOTE * 9
+    lines = encodebytes(text.encode()).decode().replace("\n", end)
+    value = lines
+    for deep in range(3):
+        made = in_json(value)[0]
+        for _ in range(deep):
+            made = json.loads(made)["b"]
+        assert b64decode(made).decode() == text.replace(MAIL, HID)
+        assert made.endswith(end)
+        *full, last, rest = made.split(end)
+        assert {len(line) for line in full} == {76}
+        assert 0 < len(last) <= 76
+        assert rest == ""
+        value = json.dumps({"b": value})
+    assert b64decode(clean(f"Body:{end}{lines}")[0].partition(end)[2]).decode() == text.replace(MAIL, HID)
+
+
+def test_what_is_in_it_is_read_as_what_it_is():
+    inner = json.dumps({"ssn": "078051120", "n": [1, 4111111111111111], "x": 1.10})
+    made, counts = in_json(encoded(inner))
+    assert b64decode(made).decode() == '{"ssn": "<US_SSN>", "n": [1, "<CREDIT_CARD>"], "x": 1.1}'
+    assert counts == {"US_SSN": 1, "CREDIT_CARD": 1}
+    ways = frozenset({("EMAIL_ADDRESS", Way("hash")), ("CREDIT_CARD", Way("mask", "#"))})
+    hashing = Scanner(STANDARD.kinds, ways, b"k" * 32)
+    token = in_json(MAIL, hashing)[0]
+    assert b64decode(in_json(encoded(NOTE), hashing)[0]).decode() == NOTE.replace(MAIL, token)
+    assert in_json(f"https://x.example/?q={quote(MAIL)}&a=%20", hashing)[0] == f"https://x.example/?q={token}&a=%20"
+    assert in_json("card%20number=4111%201111%201111%201111", hashing)[0] == "card%20number=" + "%23" * 19
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("https://x.example/?email=ana%40example.org&b=%2Fa%20", f"https://x.example/?email={HID}&b=%2Fa%20"),
+        ("https://x.example/?email=ana%2540example.org", f"https://x.example/?email={HID}"),
+        ("https://x.example/?email=%61%6e%61%40example%2Eorg#a", f"https://x.example/?email={HID}#a"),
+        ("mailto:ana%2Btag%40example.org?subject=%C3%A9", f"mailto:{HID}?subject=%C3%A9"),
+        ("x=1&tel%3A%2B49+30+901820&x=1", "x=1&tel%3A<PHONE_NUMBER>&x=1"),
+        (f"data={quote(encoded(NOTE))}&x=%41", f"data={quote(encoded(NOTE.replace(MAIL, HID)), safe='')}&x=%41"),
+        ("é %C3%A9 ana%40example.org é", f"é %C3%A9 {HID} é"),
+        (f"100% of {MAIL} and 50%", f"100% of {HID} and 50%"),
+    ],
+)
+def test_percent_encoded_text(before, after):
+    for made, _ in (in_json(before), clean(before)):
+        assert made == after
+    php = json.dumps({"a": before}).replace("/", "\\/")
+    assert json.loads(clean(php, "application/json")[0])["a"] == after
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "created_at_timestamp_of_the_customer_record",
+        "https://x.example/a/very/long/path/that/goes/on?page%5Bsize%5D=100&q=%22a%20b%22",
+        "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        encoded("gid://shop/Order/1234567890"),
+        encoded("plain words and nothing else in them"),
+        b64encode(bytes(random.Random(1).choices(range(256), k=30_000))).decode(),
+        b64encode(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + MAIL.encode() + b"\0\xff\xfe" * 30).decode(),
+    ],
+)
+def test_what_holds_nothing_stays(value):
+    for kind in TYPES:
+        body = json.dumps({"a": value}) if "json" in kind else value
+        assert clean(body, kind) == (body, {})
+
+
+def test_a_token_of_its_own_kind_stays_whole():
+    head, claims, sign = (urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in
+                          ({"alg": "HS256"}, {"email": MAIL}, {"signed": NOTE}))  # fmt: skip
+    token = f"{head}.{claims}.{sign}"
+    mails = Scanner(frozenset({"EMAIL_ADDRESS"}))
+    assert in_json(f"Bearer {token}", mails) == (f"Bearer {token}", {})
+    assert in_json(token) == ("<JWT>", {"JWT": 1})
+
+
+def test_so_many_in_each_other_are_opened():
+    value = NOTE
+    for deep in range(1, MOST_OPENED + 2):
+        value = encoded(value)
+        made, counts = in_json(value)
+        assert bool(counts) is (deep <= MOST_OPENED)
+        assert (made == value) is not bool(counts)
+
+
+@pytest.mark.parametrize("pattern", all_patterns(), ids=lambda pattern: pattern.name)
+def test_every_kind_in_base64_also_among_many(pattern):
+    """What a look at each finds is found, though many are looked at together."""
+    engine, _ = opening(Engine([pattern], Keys(frozenset()), GATES))
+    plain = Engine([pattern])
+    for number, each in enumerate(pattern.yes):
+        text = f"Their {' '.join(pattern.context[:1])} {fill(each)} it is, they said"
+        if not plain.find(text):
+            continue
+        words = [encoded(f"word number {other} of many") for other in range(40)]
+        words.insert(number % 40, encoded(text))
+        found = engine.find(" ".join(words))
+        assert set(kinds(found)) == {pattern.kind}
+        assert found[0].opened.text == text
+
+
+PRINTED = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=30)
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(PRINTED, st.binary(max_size=30).map(lambda each: b64encode(each).decode()))))
+def test_nothing_found_is_byte_for_byte_and_else_valid(texts):
+    wrapped = [encoded(text) for text in texts] + [quote(text) for text in texts]
+    body = json.dumps({"a": wrapped, "b": "".join(texts)})
+    made, counts = clean(body, "application/json", EVERY)
+    assert (made == body) is not bool(counts)
+    told = json.loads(made)["a"]
+    for before, after in zip(wrapped[: len(texts)], told, strict=False):
+        assert before == after or after.startswith("<") or b64decode(after + "==")
+    mails = json.dumps({"a": [encoded(f"{text} {NOTE}") for text in texts]})
+    for made in json.loads(clean(mails, "application/json")[0])["a"]:
+        assert MAIL not in b64decode(made).decode()
+
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+
+def nested(times):
+    value = {"a": "words and so on " * 200}
+    for _ in range(times):
+        text = json.dumps(value)
+        value = {"b": encoded(text), "c": text} if len(text) < 20_000 else {"b": encoded(text)}
+    return json.dumps(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(random.Random(1).choices(ALPHABET, k=1_000_000)),
+        "%25" * 33_000,
+        "%2525+" * 16_000,
+        "%40" * 33_000,
+        (encoded("aaa" * 4) + " ") * 6_000,
+        (encoded("aaa" * 4) + "/") * 6_000,
+        (encoded("aaa" * 4) + "//4 ") * 5_000,
+        (encoded("a" * 57) + "\n") * 1_300,
+        nested(6),
+        encoded(nested(4)),
+    ],
+    ids=["alphabet", "percents", "plus", "signs", "words", "path", "broken", "lines", "nested", "nested in one"],
+)
+def test_hostile_text_costs_no_more_than_its_length(text):
+    body = text if text[0] == "{" else json.dumps({"a": text})
+    bound = 0.1 * max(1, len(body) / 100_000)
+    for scanner in (STANDARD, EVERY):
+        assert seconds(lambda scanner=scanner: scanner.clean(body.encode(), "application/json", None), bound) <= bound
+
+
+def test_twenty_in_each_other_end():
+    value = NOTE
+    for _ in range(20):
+        value = encoded(value)
+    assert in_json(value) == (value, {})
+    escaped = "ana@example.org"
+    for _ in range(20):
+        escaped = quote(escaped)
+    assert unquote(in_json(escaped)[0]) == unquote(escaped)
