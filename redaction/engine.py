@@ -54,7 +54,9 @@ class Engine:
         self.scout = Scout(patterns, (*self.keys.near, *gates))
         # The surest first.
         ordered = sorted(patterns, key=lambda pattern: -pattern.score)
-        self._matchers: list[Matcher] = [_Matcher(pattern) for pattern in ordered]
+        made = [_Matcher(pattern) for pattern in ordered]
+        self._matchers: list[Matcher] = [*made]
+        self._contexts = [matcher.context for matcher in made if matcher.context]
         self._gate = Gate([*map(_gate, ordered), *gates])
         self._bare_names: set[bytes] = set()
 
@@ -92,7 +94,7 @@ class Engine:
     def is_context(self, name: bytes) -> bool:
         """Whether some pattern needs a name like this."""
         key = name.decode("utf-8", "replace")
-        return any(matcher.context.end(key) for matcher in self._matchers if matcher.context)
+        return any(context.end(key) for context in self._contexts)
 
     def find_in_name(self, name: bytes, start: int) -> list[Finding]:
         """The same in a name of a JSON object. Those in which nothing is are kept, for they come again and again."""
