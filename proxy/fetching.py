@@ -63,7 +63,7 @@ class Fetching:
         if piece is None:
             what = "items" if part.is_list else "characters"
             raise Refusal("bad_request", f"It has no {what} from {since} on.", suggestion="You have all of it.")
-        self._remainders.extend(kept, piece.short.parts)
+        self._remainders.extend(wanted.handle, kept, piece.short.parts)
         counts = {"items": piece.short.items, "texts": piece.short.texts}
         entry.record.shaped = {what: count for what, count in counts.items() if count}
         body = _body(kept, part, since, piece, f"{PATH}{wanted.handle}-{part.start}")

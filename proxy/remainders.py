@@ -116,8 +116,10 @@ class Remainders:
         if self._timer is None:
             self._sweep()
 
-    def extend(self, kept: Kept, parts: Iterable[Part]) -> None:
+    def extend(self, handle: str, kept: Kept, parts: Iterable[Part]) -> None:
         """A piece of it was given, of which parts were left out in turn."""
+        if self._kept.get(handle) is not kept:  # forgotten while the piece was made
+            return
         before = kept.size
         kept.parts.update((part.start, part) for part in parts)
         self._count(kept, kept.size - before)

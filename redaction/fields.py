@@ -39,122 +39,149 @@ class Fields:
     An entry that begins with `/` is a pattern of pointers, any other a name. Raises BadPointer.
     """
 
-    __slots__ = ("_drop", "_keep", "_names")
+    __slots__ = ("_top",)
 
     def __init__(self, keep: Iterable[str] = (), drop: Iterable[str] = ()) -> None:
         kept, dropped = [*keep], [*drop]
-        self._keep = Pointers(steps for each in kept for steps in _of_records(each)) if kept else None
-        self._drop = Pointers(each for each in dropped if each.startswith("/"))
-        self._names = frozenset(each for each in dropped if not each.startswith("/"))
+        places = Pointers(steps for each in kept for steps in _of_records(each)).start if kept else None
+        gone = Pointers(each for each in dropped if each.startswith("/")).start
+        self._top = _Look(places, gone, frozenset(each for each in dropped if not each.startswith("/")))
 
     def applied(self, text: str) -> tuple[str, int]:
         """A valid JSON text without what goes, and how many fields went. Raises Nothing."""
         if text.lstrip()[:1] not in ("{", "["):
-            if self._keep is not None and text.strip() != "null":
+            if self._top.plain_goes and text.strip() != "null":
                 raise Nothing
             return text, 0
-        cuts, count = self._walked(text)
-        return splice(text, ((start, end, "") for start, end in cuts)), count
-
-    def _walked(self, text: str) -> tuple[list[tuple[int, int]], int]:
-        """What is to be cut out, in order, and how many fields that is."""
         cuts: list[tuple[int, int]] = []
         count = 0
         for closed, inside in self._closed(text):
             if closed.is_lost and inside is None and closed.is_array:
                 raise Nothing
             if closed.is_lost and inside is not None and (closed.is_array or not inside.is_array):
-                inside.dropped = True
+                inside.goes = True
             else:
                 cuts += closed.cuts()
                 count += closed.gone
-        return sorted(cuts), count
+        return splice(text, ((start, end, "") for start, end in sorted(cuts))), count
 
     def _closed(self, text: str) -> Iterator[tuple[_Holder, _Holder | None]]:
         """The containers that may lose something, each as it closes, with the one it is in."""
         at = len(text) - len(text.lstrip()) + 1
-        stack = [_Holder(text[at - 1] == "[", self._keep.start if self._keep else None, self._drop.start, at)]
-        while stack and (match := _FIELD.match(text, at)):
+        stack = [_Holder(text[at - 1] == "[", self._top, at)]
+        tokens = _FIELD.finditer(text, at)
+        while stack and (match := next(tokens, None)):
             at, group, holder = match.end(), match.lastindex, stack[-1]
             if group == NAME:
-                holder.judge(_read(match[1]), self._names)
+                holder.judge(_read(match[1]))
             elif group == OPEN:
-                below = holder.opened(match[3] == "[", at, self._names)
-                if below:
-                    stack.append(below)
+                if (look := holder.opened()) is None:
+                    tokens = _FIELD.finditer(text, closing(text, at))
                 else:
-                    at = closing(text, at)
-            elif group in (COMMA, CLOSE):
-                holder.end(match.start(group), text, self._names)
+                    stack.append(_Holder(match[3] == "[", look, at))
+            else:
+                holder.end(match.start(group or 0), text)
                 holder.start = at
                 if group == CLOSE:
                     stack.pop()
                     yield holder, stack[-1] if stack else None
 
 
+class _Look:
+    """What stays at one place of a document: everything but what is dropped, where `keep` is None."""
+
+    __slots__ = ("_drop", "_keep", "_known", "_names", "_steps", "plain_goes")
+
+    def __init__(self, keep: At | None, drop: At, names: frozenset[str]) -> None:
+        self._keep, self._drop, self._names = keep, drop, names
+        self._known = names | drop.named | (keep.named if keep else frozenset())
+        self._steps: dict[str | bool, _Look | bool] = {}  # no more than names are known
+        self.plain_goes = keep is not None
+        """Whether what is here goes if it is no container."""
+
+    def at(self, step: str | int) -> _Look | bool:
+        """What is to be looked at in the member of this name or the item of this index; whether it stays, if that is
+        known of all of it."""
+        is_item = isinstance(step, int)
+        if is_item and str(step) in self._known:
+            return self._below(step)
+        key = step if step in self._known else is_item
+        known = self._steps.get(key)
+        if known is None:
+            known = self._steps[key] = self._below(step)
+        return known
+
+    def _below(self, step: str | int) -> _Look | bool:
+        drop = self._drop.step(step)
+        if drop.ends or step in self._names:
+            return False
+        keep = self._keep and self._keep.step(step)
+        if keep is not None and not keep:
+            return False
+        if keep is None or keep.ends:
+            return _Look(None, drop, self._names) if drop or self._names else True
+        return _Look(keep, drop, self._names)
+
+
 class _Holder:
-    """A container that is looked into. `keep` is None where everything in it stays but for what is dropped."""
+    """A container that is looked into, element by element."""
 
-    __slots__ = ("_drop", "_ends", "_inner", "_judged", "_keep", "_out", "dropped", "gone", "is_array", "start")
+    __slots__ = ("_before", "_count", "_cuts", "_first", "_look", "_verdict", "goes", "gone", "is_array", "start")
 
-    def __init__(self, is_array: bool, keep: At | None, drop: At, start: int) -> None:
+    def __init__(self, is_array: bool, look: _Look, start: int) -> None:
         self.is_array = is_array
         self.start = start
         """Where the element begins that is looked at."""
-        self.dropped: bool | None = None
+        self.goes: bool | None = None
         """Whether that element goes; None while nothing but a plain value was seen of it."""
         self.gone = 0
-        self._keep, self._drop = keep, drop
-        self._ends: list[tuple[int, int, bool]] = []
-        self._judged = False
+        self._look = look
+        self._verdict: _Look | bool | None = None
+        self._count, self._first, self._before = 0, start, start
+        self._cuts: list[tuple[int, int]] = []
 
-    def judge(self, step: str | int, names: frozenset[str]) -> None:
+    def judge(self, step: str | int) -> _Look | bool:
         """The element has this name, or index: what of it stays?"""
-        keep = self._keep and self._keep.step(step)
-        drop = self._drop.step(step)
-        self._inner = None if keep is None or keep.ends else keep, drop
-        self._out = drop.ends or (not self.is_array and step in names)
-        self._judged = True
+        self._verdict = verdict = self._look.at(step)
+        return verdict
 
-    def opened(self, is_array: bool, at: int, names: frozenset[str]) -> _Holder | None:
+    def opened(self) -> _Look | None:
         """What is to be looked at of a container in the element; None where all of it stays, or goes."""
-        if not self._judged:
-            self.judge(len(self._ends), names)
-        keep, drop = self._inner
-        self.dropped = self._out or (keep is not None and not keep)
-        if self.dropped or (keep is None and not drop and not names):
-            return None
-        return _Holder(is_array, keep, drop, at)
+        verdict = self.judge(self._count) if self._verdict is None else self._verdict
+        if isinstance(verdict, _Look):
+            self.goes = False
+            return verdict
+        self.goes = not verdict
+        return None
 
-    def end(self, at: int, text: str, names: frozenset[str]) -> None:
+    def end(self, at: int, text: str) -> None:
         """The element ends here. Where the container is empty there is none."""
-        if not self._judged:
-            if not self._ends and not text[self.start : at].strip():
+        verdict = self._verdict
+        if verdict is None:
+            if not self._count and not text[self.start : at].strip():
                 return
-            self.judge(len(self._ends), names)
-        dropped = self._out or self._inner[0] is not None if self.dropped is None else self.dropped
-        self._ends.append((self.start, at, dropped))
-        self.gone += dropped
-        self._judged, self.dropped = False, None
+            verdict = self.judge(self._count)
+        goes = self.goes
+        if goes is None:
+            goes = verdict.plain_goes if isinstance(verdict, _Look) else not verdict
+        if goes:
+            self.gone += 1
+            if self.gone <= self._count:  # one before it stays
+                self._cuts.append((self._before, at))
+        elif self.gone == self._count > 0:
+            self._cuts.append((self._first, self.start))
+        self._count += 1
+        self._before = at
+        self._verdict = self.goes = None
 
     @property
     def is_lost(self) -> bool:
         """Whether it held something, and nothing of that stays."""
-        return bool(self._ends) and self.gone == len(self._ends)
+        return 0 < self._count == self.gone
 
-    def cuts(self) -> Iterator[tuple[int, int]]:
+    def cuts(self) -> list[tuple[int, int]]:
         """Each element that goes takes the comma before it along; those before the first that stays, that behind."""
-        if not self.gone:
-            return
-        first = next((index for index, each in enumerate(self._ends) if not each[2]), None)
-        if first is None:
-            yield self._ends[0][0], self._ends[-1][1]
-            return
-        if first:
-            yield self._ends[0][0], self._ends[first][0]
-        for before, each in zip(self._ends[first:], self._ends[first + 1 :], strict=False):
-            if each[2]:
-                yield before[1], each[1]
+        return [(self._first, self._before)] if self.is_lost else self._cuts
 
 
 def closing(text: str, at: int) -> int:

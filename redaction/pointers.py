@@ -78,14 +78,15 @@ class Pointers:
 class At:
     """How far the patterns lead at one place of a document. False where none of them leads here or below."""
 
-    __slots__ = ("_leads", "_named", "_nodes", "_steps", "ends")
+    __slots__ = ("_leads", "_nodes", "_steps", "ends", "named")
 
     def __init__(self, nodes: tuple[_Node, ...]) -> None:
         self.ends = any(node.ends for node in nodes)
         """Whether a pattern fits exactly here."""
         self._leads = any(node.ends or node.below for node in nodes)
         self._nodes = nodes
-        self._named = frozenset(step for node in nodes for step in node.below if isinstance(step, str))
+        self.named = frozenset(step for node in nodes for step in node.below if isinstance(step, str))
+        """The names, and indexes in digits, of which a pattern speaks here; all others are alike."""
         self._steps: dict[Step, At] = {}  # no more than the patterns have steps, whatever a document holds
 
     def __bool__(self) -> bool:
@@ -94,7 +95,7 @@ class At:
     def step(self, step: str | int) -> At:
         """One step on: into the member of this name, or the item of this index."""
         name, wild = (str(step), Wild.INDEX) if isinstance(step, int) else (step, Wild.ANY)
-        key: Step = name if name in self._named else wild
+        key: Step = name if name in self.named else wild
         if isinstance(step, int) and key is name:  # not the same as a member whose name is those digits
             return self._below((name, Wild.INDEX, Wild.ANY))
         known = self._steps.get(key)

@@ -184,7 +184,7 @@ class _Pass:
         self._edits: list[tuple[int, int, str]] = []
         self._saved = self._items = self._texts = 0
         self._parts: list[Part] = []
-        self._taken: dict[str, bool] = {}
+        self._beside = f'{LEFT_OUT}"' not in text  # else a member could come to stand there twice
         self.shown = self.left = 0
         """Of the list whose rest is walked through: items that are given, and that are left behind those."""
         self._from = at
@@ -195,7 +195,8 @@ class _Pass:
 
     def _walk(self, at: int, stack: list[_Holder]) -> int:
         text, most, first = self._text, self._bounds.most, at
-        while match := TOKEN.match(text, at):
+        tokens = TOKEN.finditer(text, at)
+        while match := next(tokens, None):
             at, group = match.end(), match.lastindex
             if group == STRING:
                 self._string(match.start(1) + 1, match.end(1) - 1)
@@ -208,7 +209,7 @@ class _Pass:
                 holder.count += 1
                 if group == COMMA and holder.is_array and holder.count == most:
                     at = self._list(stack, match.start(5), at)
-                    group = CLOSE
+                    group, tokens = CLOSE, TOKEN.finditer(text, at)
                 if group == CLOSE:
                     stack.pop()
                     if not stack:
@@ -244,7 +245,7 @@ class _Pass:
             return end
         mark = _said(left, "items", self._link(Part(holder.start, end, holder.count, True)))
         name = stack[-2].name + LEFT_OUT if len(stack) > 1 and not stack[-2].is_array else ""
-        if name and not self._is_taken(name):
+        if name and self._beside:
             self._edit(comma, end - 1, "")
             self._edit(end, end, f', "{name}": "{mark}"')
         else:
@@ -260,11 +261,6 @@ class _Pass:
             return ""
         self._parts.append(part)
         return f"{self._links.prefix}{part.start}"
-
-    def _is_taken(self, name: str) -> bool:
-        if name not in self._taken:
-            self._taken[name] = f'"{name}"' in self._text
-        return self._taken[name]
 
 
 def _said(left: int, what: str, link: str) -> str:

@@ -76,10 +76,11 @@ def test_bytes_are_counted_to_nothing() -> None:
     async def part() -> None:
         remainders = Remainders(RestBounds(rest_s=0.05))
         for number in range(20):
-            put(remainders, one := kept("é" * number, ANN._replace(run=str(number % 3))))
-            remainders.extend(one, [Part(7, 9, 1, False), Part(0, 1, 1, False)])
+            handle = put(remainders, one := kept("é" * number, ANN._replace(run=str(number % 3))))
+            remainders.extend(handle, one, [Part(7, 9, 1, False), Part(0, 1, 1, False)])
         assert remainders.size > 0
         await asyncio.sleep(0.2)
+        remainders.extend(handle, one, [Part(8, 9, 1, False)])
         assert (remainders.count, remainders.size) == (0, 0)
 
     play(part)
@@ -110,7 +111,7 @@ def test_parts_have_their_bound() -> None:
         remainders = Remainders()
         handle = put(remainders, one := kept(parts=MOST_PARTS - 1))
         assert remainders.links(handle, one).room == 1
-        remainders.extend(one, [Part(MOST_PARTS, MOST_PARTS + 1, 1, False)])
+        remainders.extend(handle, one, [Part(MOST_PARTS, MOST_PARTS + 1, 1, False)])
         assert remainders.links(handle, one).room == 0
 
     play(part)

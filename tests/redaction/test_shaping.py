@@ -29,7 +29,7 @@ from tests.redaction.test_fields import DOCUMENTS, is_subsequence
 
 LINKS = Links("/rest/H-", 1_000)
 TEXT_MARK = re.compile(r"\.\.\. \[(\d+) more characters?(?:: GET /rest/H-(\d+))?\]")
-ITEM_MARK = re.compile(r'(, "[^"]*:left_out": )?(?(1)|, )"(\d+) more items?(?:: GET /rest/H-(\d+))?"')
+ITEM_MARK = re.compile(r'(, "(?:[^"\\]|\\.)*:left_out": )?(?(1)|, )"(\d+) more items?(?:: GET /rest/H-(\d+))?"')
 
 
 def short(text: str, *bounds: int, links: Links = LINKS) -> str:
@@ -222,8 +222,9 @@ def test_ten_thousand_levels_are_no_matter() -> None:
         '["' + "<" + "A" * 600_000 + '"]',
         '[{"a":' * 100_000 + "1" + "}]" * 100_000,
         "[" + '"",' * 300_000 + '""]',
+        "{" + ",".join(f'"n{number}":[{"0," * 20}0]' for number in range(15_000)) + ',":left_out":0}',
     ],
-    ids=["breaks", "backslashes", "surrogates", "lists", "openings", "token", "deep", "empty"],
+    ids=["breaks", "backslashes", "surrogates", "lists", "openings", "token", "deep", "empty", "names"],
 )
 def test_hostile_texts_take_linear_time(text: str) -> None:
     started = process_time()
