@@ -14,7 +14,9 @@ from pathlib import Path
 
 from aiohttp import http_parser, web
 
+from proxy import attributes as names
 from proxy.admin import READY, start_admin
+from proxy.answers import Answers
 from proxy.config import ListenerSettings, Settings
 from proxy.entry import Entries
 from proxy.fetching import Fetching
@@ -23,6 +25,8 @@ from proxy.guards.clean import Scanners
 from proxy.identity import Identify, api_key, static
 from proxy.known import SecretsError, known_secrets
 from proxy.ledger import Ledger, LedgerError
+from proxy.metrics import Family
+from proxy.orders import Order, Orders
 from proxy.presidio import Presidio, PresidioBounds
 from proxy.protocols.head import Door
 from proxy.regimes import Ready, Regimes, scanners_of
@@ -42,6 +46,7 @@ from rules.load import LoadProblem, RulesError
 
 _log = logging.getLogger("toolwall")
 _BACKLOG = 1024
+_CACHE = Family("toolwall.cache.calls", "What happened to answers that are kept.", "1", (names.RESULT,))
 
 
 class CannotRun(Exception):
@@ -85,7 +90,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         stack.callback(scans.close)
         known = _known(settings)
         remainders = Remainders(settings.rests)
-        regimes = Regimes(first, scans, settings.upstream, known, remainders)
+        answers = Answers(settings.answers)
+        _tell_of(answers, telemetry)
+        regimes = Regimes(first, scans, settings.upstream, known, remainders, answers)
         stack.push_async_callback(regimes.close)
         entries = Entries(
             ledger, telemetry, key.derive(ARGUMENTS_HASH), Scanner(kinds_of("standard")), settings.arguments, known
@@ -104,7 +111,31 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         admin = await _admin(stack, settings, telemetry, ledger, reloader)
         stack.callback(reloader.close)
         stack.push_async_callback(_ended, asyncio.create_task(reloader.watch()))
+        orders = Orders(settings.state, {"cache clear": partial(_clear, answers)}, partial(_ordered, ledger))
+        stack.push_async_callback(_ended, asyncio.create_task(orders.watch()))
         yield Running(firewall, telemetry, reloader, tuple(doors), admin)
+
+
+def _tell_of(answers: Answers, telemetry: Telemetry) -> None:
+    telemetry.counter(_CACHE, lambda: answers.counts)
+    telemetry.gauge("toolwall.cache.answers", "Answers that are kept.", lambda: len(answers))
+    telemetry.gauge("toolwall.cache.bytes", "Bytes of the answers that are kept.", lambda: answers.size)
+
+
+def _clear(answers: Answers, order: Order) -> str:
+    """Forget the answers of the tools that an order names; of all, where it names none."""
+    tools = order["tools"]
+    if not isinstance(tools, list) or not all(isinstance(tool, str) for tool in tools):
+        raise ValueError
+    answers.invalidate(tools) if tools else answers.clear()
+    return f"the answers of {', '.join(tools)}" if tools else "all answers"
+
+
+def _ordered(ledger: Ledger, order: str, said: str) -> None:
+    try:
+        ledger.append({"kind": "order", "order": order, "said": said})
+    except LedgerError as error:
+        _log.error("an order could not be recorded: %s", error)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from proxy import cli_catalog, cli_examples, cli_explain, cli_import_diff, cli_import_pydantic, cli_rules
+from proxy.cli_cache import cache
 from proxy.cli_common import USAGE, Config, fail, settings_of
 from proxy.cli_import import importing
 from proxy.cli_ledger import ledger
@@ -34,6 +35,7 @@ importing.command("diff")(cli_import_diff.diff)
 importing.command("pydantic")(cli_import_pydantic.pydantic)
 app.add_typer(importing, name="import")
 app.add_typer(ledger, name="ledger")
+app.add_typer(cache, name="cache")
 app.add_typer(keys, name="keys")
 
 

@@ -8,6 +8,7 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from proxy.answers import AnswerBounds
 from proxy.known import SOURCES
 from proxy.presidio import PresidioBounds
 from proxy.remainders import RestBounds
@@ -70,7 +71,7 @@ LISTENER: Final = Form(
         "identity": Key(IDENTITY, "How callers are known.", required=True),
     }
 )
-_SIZES: Final = ("most_body", "most_line", "most_field", "upstream_header", "most_scan", "most_rest")
+_SIZES: Final = ("most_body", "most_line", "most_field", "upstream_header", "most_scan", "most_rest", "cache")
 _TIMES: Final = ("idle", "body", "connect", "upstream_idle", "drain", "scan", "rest")
 BOUNDS: Final = Form(
     {
@@ -93,6 +94,8 @@ BOUNDS: Final = Form(
         "rest": Key(_Duration, "How long what was left out of a reply can be fetched. 15m"),
         "most_rests": Key(_Count, "Replies of which that is so at once. 10000"),
         "most_rest": Key(Size(), "Bytes of memory for them. 256MiB"),
+        "cache": Key(Size(), "Bytes of all answers that are kept to be given again. 64MiB"),
+        "most_cached": Key(_Count, "How many answers are kept. 10000"),
         "drain": Key(_Duration, "How long calls under way may take when the sidecar stops. 10s"),
     }
 )
@@ -203,6 +206,7 @@ class Settings:
     scans: ScanBounds
     rests: RestBounds
     presidio: PresidioBounds
+    answers: AnswerBounds
     most_body: int
     most_depth: int
     drain_s: float
@@ -249,6 +253,7 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
         scans=_scans(bounds),
         rests=_rests(bounds),
         presidio=_presidio(raw.get("presidio", {}), folder),
+        answers=_answers(bounds),
         most_body=bounds.get("most_body", 1024 * 1024),
         most_depth=bounds.get("most_depth", 64),
         drain_s=bounds.get("drain", 10.0),
@@ -369,6 +374,11 @@ def _scans(bounds: Mapping[str, Any]) -> ScanBounds:
 def _rests(bounds: Mapping[str, Any]) -> RestBounds:
     named = {"rest": "rest_s", "most_rests": "most", "most_rest": "most_bytes"}
     return replace(RestBounds(), **{named[name]: value for name, value in bounds.items() if name in named})
+
+
+def _answers(bounds: Mapping[str, Any]) -> AnswerBounds:
+    named = {"cache": "most_bytes", "most_cached": "most_answers"}
+    return replace(AnswerBounds(), **{named[name]: value for name, value in bounds.items() if name in named})
 
 
 def _presidio(raw: Mapping[str, Any], folder: Path) -> PresidioBounds:

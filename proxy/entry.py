@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import orjson
 
+from proxy.answers import Answer
 from proxy.body import Body
 from proxy.errors import Refusal
 from proxy.ledger import Ledger, LedgerError
@@ -173,6 +174,13 @@ class Entry:
         self.record.notes.append(f"{name}: {why}")
         self.record.checks.append(name)
 
+    def again(self, kept: Answer, how: str) -> None:
+        """The answer of another call is given again: what was checked and taken out then holds for it."""
+        record = self.record
+        record.cache, record.replayed = how, kept.call
+        record.checks += kept.checks
+        record.redactions = kept.redactions
+
     def attempt(self, method: str, host: str, port: int, template: str) -> Attempt:
         """One request to the backend begins."""
         self.record.attempts += 1
@@ -289,7 +297,7 @@ class Entry:
         record = self.record
         record.outcome = outcome
         if outcome == "ok":
-            record.executed = "yes"
+            record.executed = "no" if record.replayed else "yes"
         self._written = True
         try:
             seq = self._append(self._line())

@@ -12,7 +12,8 @@ class Record:
 
     Times are nanoseconds since the epoch; durations are milliseconds. `outcome` is one of `ok`, `refused`,
     `client_gone`, `outcome_unknown`; it is empty while the call is under way. `deviations` says where the reply
-    was off the tool's contract, in the words of its schema; `shaped` how much was left out of it.
+    was off the tool's contract, in the words of its schema; `shaped` how much was left out of it. `replayed` is the
+    call whose answer was given again, and `cache` how: `hit`, `joined`, `stale`, or `miss`.
 
     A field that was not set stands in the class alone, so making a Record and reading it out costs only what it says.
     """
@@ -37,6 +38,8 @@ class Record:
     decision: str = ""
     rules: tuple[str, ...] = ()
     revision: str = ""
+    cache: str = ""
+    replayed: str = ""
     approval: str = ""
     approval_state: str = ""
     waived: Mapping[str, str] = MappingProxyType({})

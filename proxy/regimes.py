@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 from typing import NamedTuple
 
+from proxy.answers import Answers
 from proxy.firewall import Firewall, Regime
 from proxy.guards import Guards
+from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean, Scanners
 from proxy.guards.known import KnownSecrets
 from proxy.guards.outgoing import Outgoing
@@ -53,10 +55,12 @@ class Regimes:
         bounds: UpstreamBounds,
         known: Known = NOTHING,
         remainders: Remainders | None = None,
+        answers: Answers | None = None,
     ) -> None:
         self._scans = scans
         self._remainders = Remainders() if remainders is None else remainders
         self._known = known
+        self._cache = Cache(Answers() if answers is None else answers)
         self._bounds = bounds
         self._before: list[tuple[Regime, Upstream]] = []
         self._put(first, None)
@@ -88,6 +92,7 @@ class Regimes:
             ReplyContract(self._scans),
             Outgoing(new.scanners, self._known, masked, self._scans),
             Shape(self._remainders, self._scans),
+            self._cache,
         )
         self.regime = Regime(new.rules, guards, self._upstream.send)
 

@@ -139,6 +139,10 @@ class Telemetry:
         """Add a gauge, such as `toolwall.ledger.healthy`, whose value `read` gives at each scrape."""
         self._metrics.all.append(Reading(Family(name, says, "1", ()), "gauge", lambda: {(): read()}))
 
+    def counter(self, family: Family, read: Callable[[], Mapping[str, float]]) -> None:
+        """Add a counter of one label, for each of whose values `read` gives how often at each scrape."""
+        self._metrics.all.append(Reading(family, "counter", lambda: {(of,): n for of, n in read().items()}))
+
     def begin(self, traceparent: str | None, tracestate: str | None, started_ns: int) -> Trace:
         """Begin the trace of a call that came at `started_ns`, with the caller's headers, if valid, as its parent."""
         parent = parse(traceparent, tracestate)

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 from redaction.operators import Way, is_missing
 from redaction.profiles import NO_MORE, UnknownKind, kinds_of
 from redaction.rewriting import NO_WAYS, Ways
+from rules.caching import read_caching, read_invalidates
 from rules.dialects import Flaw
 from rules.documents import BadSchema, Documents, Folder
 from rules.outgoing import DEFAULT as NOTHING_SAID
@@ -157,7 +158,18 @@ def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Folder) ->
         return None
     made = _make(root, short, node, (method, path), contract, placed, effect, reply)
     outgoing = _outgoing(loaded, node.get("outgoing") or root.get("outgoing"))
-    return replace(made, replies=replies, credentials=loaded.credentials, picked_by=pick, outgoing=outgoing)
+    made = replace(made, replies=replies, credentials=loaded.credentials, picked_by=pick, outgoing=outgoing)
+    return _kept(loaded, root, node, made)
+
+
+def _kept(loaded: Loaded, root: Node, node: Node, tool: Tool) -> Tool:
+    """The tool, with what it says of answers that are kept."""
+    tools = root.get("tools")
+    names = [short for short, _ in tools.items()] if tools else []
+    caching, wrong = read_caching(node.get("cache"), tool.effect)
+    invalidates, also = read_invalidates(node.get("invalidates"), tool.effect, tool.backend, names)
+    loaded.problems += [*wrong, *also]
+    return replace(tool, caching=caching, invalidates=invalidates)
 
 
 def _outgoing(loaded: Loaded, node: Node | None) -> Outgoing:

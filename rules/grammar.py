@@ -75,6 +75,16 @@ REPLY: Final = Form(
     },
     later=frozenset({"check"}),
 )
+CACHE: Final = Either(
+    _Duration,
+    Form(
+        {
+            "for": Key(_Duration, "For how long.", required=True),
+            "shared": Key(Flag(), "Whether other principals get it too; each has answers of its own without it."),
+            "stale": Key(_Duration, "How much longer it stands in where the backend gives none."),
+        }
+    ),
+)
 _KINDS: Final = Many(Text(), or_one=True)
 OUTGOING: Final = Form(
     {
@@ -166,13 +176,18 @@ TOOL: Final = Form(
         "timeout": Key(_Duration, "How long the backend may take."),
         "reply": Key(REPLY, "How answers are checked and cleaned."),
         "outgoing": Key(OUTGOING, "What its arguments may not hold."),
+        "cache": Key(CACHE, "For how long the answer of a read is given again to the same call."),
+        "invalidates": Key(
+            Many(Text(PATTERN, "a tool's short name or a pattern such as get_*"), or_one=True),
+            "The tools of this backend whose kept answers a call of this one makes stale.",
+        ),
         "replies": Key(
             Table(REPLIES, STATUS, "a status such as 200, a class such as 4XX, or default"),
             "What answers look like: a JSON Schema by status and media type.",
         ),
     },
     at_most_one=("args", "input"),
-    later=frozenset({"idempotency", "undo", "credential", "limit", "cache", "retry", "breaker"}),
+    later=frozenset({"idempotency", "undo", "credential", "limit", "retry", "breaker"}),
 )
 BACKEND: Final = Form(
     {
@@ -190,7 +205,7 @@ BACKEND: Final = Form(
         ),
         "tools": Key(Table(TOOL, NAME, _NAME_LIKE), "The tools, by name.", required=True),
     },
-    later=frozenset({"limit", "breaker", "retry", "cache", "proxy"}),
+    later=frozenset({"limit", "breaker", "retry", "proxy"}),
 )
 _Patterns: Final = Many(Text(PATTERN, "a tool's name or a pattern such as crm.get_*"), or_one=True)
 _TextList: Final = Many(Text(), or_one=True)

@@ -11,7 +11,8 @@ from typing import Any, Final, Literal
 from rules.bundle import bundled, flat, shortened
 from rules.decide import Ruleset, terms
 from rules.facts import Principal
-from rules.rule import Rule, matches_pattern
+from rules.naming import matches_pattern
+from rules.rule import Rule
 from rules.tools import Catalog, Tool
 from rules.wire import Param
 

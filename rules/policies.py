@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from rules.examplefile import meant
+from rules.naming import matches_pattern
 from rules.obligations import Approval
-from rules.rule import EVERYBODY, Effect, Rule, To, matches_pattern
+from rules.rule import EVERYBODY, Effect, Rule, To
 from rules.shape import duration
 from rules.source import LoadProblem, Node
 from rules.tools import Catalog

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from functools import lru_cache
 from typing import Any
 
 from rules.facts import Principal
+from rules.naming import matches_pattern
 from rules.obligations import Obligation
 from rules.returned import Reply, Returned
 from rules.when import Asking, When
@@ -110,13 +109,3 @@ class Example:
     step: int = 1
     reply: Reply | None = None
     returned: Returned | None = None
-
-
-def matches_pattern(pattern: str, tool: str) -> bool:
-    """Whether a tool's full name fits a pattern: `*` stands for any text, all else for itself."""
-    return pattern == tool or ("*" in pattern and _compiled(pattern).fullmatch(tool) is not None)
-
-
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, pattern.split("*"))))

@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
 from redaction.rewriting import NO_WAYS, Ways
+from rules.caching import Caching
 from rules.kinds import TEXT, Kind
 from rules.outgoing import DEFAULT as NOTHING_SAID
 from rules.outgoing import Outgoing
@@ -108,7 +109,8 @@ class Tool:
     one that is a form, and `body_rest` what its other names hold. `credentials` are where the caller's own credential
     travels. `guessed`: nobody has looked at the effect yet. `hash` names the exact contract. `file` and `line` say
     where it was written. `replies` is what answers look like, where that is declared. `picked_by` tells it from
-    other tools with the same call. `outgoing` is what its arguments may not hold.
+    other tools with the same call. `outgoing` is what its arguments may not hold, `caching` how long its
+    answers are given again, and `invalidates` are the tools whose answers a call of this one makes stale.
     """
 
     name: str
@@ -136,6 +138,8 @@ class Tool:
     replies: Replies | None = field(default=None, compare=False)
     picked_by: Pick | None = None
     outgoing: Outgoing = NOTHING_SAID
+    caching: Caching | None = None
+    invalidates: frozenset[str] = frozenset()
     headers: frozenset[str] = field(init=False)
     """The headers that are arguments, in lower case."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from proxy.guards import approval, intent, replycontract, shape
+from proxy.guards import approval, cache, intent, replycontract, shape
 from proxy.guards.approval import approval as approval_guard
+from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean
 from proxy.guards.intent import intent as intent_guard
 from proxy.guards.known import KnownSecrets
@@ -24,16 +25,25 @@ class Guards:
     """The one list. Each guard has the shape `async (call, entry, send) -> Result` and a name for the Record."""
 
     def __init__(
-        self, clean: Clean, known: KnownSecrets, reply_contract: ReplyContract, outgoing: Outgoing, shaped: Shape
+        self,
+        clean: Clean,
+        known: KnownSecrets,
+        reply_contract: ReplyContract,
+        outgoing: Outgoing,
+        shaped: Shape,
+        kept: Cache,
     ) -> None:
         self._order = (
             # Before an approval: what cannot be sent bothers nobody, and what is approved is what is sent.
             (outgoing, outgoing.applies),
             (approval_guard, approval.applies),
+            # Outside of cleaning: no finding is cut in two, and what is kept of the rest is clean. Outside of answers
+            # that are given again: each caller has a rest of its own.
+            (shaped, shape.applies),
+            # Outside of all that sends and checks: what it keeps has been through that.
+            (kept, cache.applies),
             (timeout, always),
             (intent_guard, intent.applies),
-            # Outside of cleaning: no finding is cut in two, and what is kept of the rest is clean.
-            (shaped, shape.applies),
             (clean, always),
             (known, always if known else never),
             (reply_contract, replycontract.applies),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from proxy import decoding, replyheaders
 from proxy.body import BODILESS, Body, TooLong
 from proxy.decoding import Undecodable
@@ -76,7 +78,11 @@ class Shape:
     async def _read(self, call: Call, entry: Entry, result: Result) -> bytes:
         """All of the body, decoded. What could only be told at its end is told in the head now."""
         flow, most = result.body.flow, call.tool.reply.most_bytes
-        raw = await whole(entry.record, result.body, most)
+        try:
+            async with asyncio.timeout(call.tool.timeout_s):
+                raw = await whole(entry.record, result.body, most)
+        except TimeoutError:
+            raise withheld(entry.record, "It did not come to its end in time.") from None
         if flow is not None:
             told = {name.lower(): said for name, said in flow.trailers()}
             result.headers = [pair for pair in result.headers if pair[0] not in told] + [*told.items()]

@@ -15,10 +15,12 @@ from typing import Any
 
 import uvloop
 
+from proxy.answers import Answers
 from proxy.body import Body
 from proxy.entry import Entries, Entry
 from proxy.firewall import Firewall, Regime
 from proxy.guards import Guards
+from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean
 from proxy.guards.known import KnownSecrets
 from proxy.guards.outgoing import Outgoing
@@ -116,6 +118,7 @@ async def _house(folder: Path) -> AsyncIterator[House]:
         ReplyContract(scans),
         Outgoing({}, NOTHING, masked, scans),
         Shape(Remainders(), scans),
+        Cache(Answers()),
     )
     try:
         yield House(rules, ledger, telemetry, scanner, Firewall(Regime(rules, guards, _answer_at_once), entries))

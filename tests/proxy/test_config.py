@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from proxy.answers import AnswerBounds
 from proxy.config import CONFIG, MOST_BYTES, ConfigError, Settings, is_loopback, load_config
 from proxy.presidio import PresidioBounds
 from proxy.remainders import RestBounds
@@ -70,6 +71,8 @@ bounds:
   rest: 17m
   most_rests: 18
   most_rest: 19MiB
+  cache: 1MiB
+  most_cached: 17
 presidio: {{workers: 2, time: 300ms, most_characters: 400, memory: 500MiB, model: names}}
 """
 LISTENER = "{bind: '127.0.0.1:0', identity: {static: {id: bot}}}"
@@ -138,6 +141,7 @@ def test_bounds_are_bytes_and_seconds(tmp_path: Path) -> None:
     assert (upstream.connect_s, upstream.idle_s) == (0.5, 120.0)
     assert (upstream.most_connections, upstream.most_header_bytes) == (12, 13 * 1024)
     assert settings.drain_s == 3600.0
+    assert settings.answers == AnswerBounds(17, 1 << 20)
     assert settings.scans == ScanBounds(14.0, 15 << 20, 16)
     assert settings.rests == RestBounds(rest_s=17 * 60.0, most=18, most_bytes=19 << 20)
     assert settings.presidio == PresidioBounds(2, 0.3, 400, 500 << 20, str(tmp_path / "names"))

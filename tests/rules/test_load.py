@@ -54,6 +54,7 @@ FULL = """
           session: {cookie: {name: sid}}
           trace: {header: {name: X-Trace}}
           more: {query: {json: true}}
+        cache: {for: 60s, shared: true, stale: 10m}
         replies:
           "200": {application/json: {type: array, maxItems: 99}}
           4XX: {}
@@ -72,6 +73,7 @@ FULL = """
         body: [application/json, multipart/form-data]
         effect: write
         guessed: true
+        invalidates: [find]
         timeout: 500ms
         reply: {redact: standard, operators: {EMAIL_ADDRESS: {replace: somebody}}}
 """

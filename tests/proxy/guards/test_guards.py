@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from proxy.answers import Answers
 from proxy.guards import Guards
+from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean
 from proxy.guards.known import KnownSecrets
 from proxy.guards.outgoing import Outgoing
@@ -17,6 +19,7 @@ from proxy.protocols.masking import masked
 from proxy.remainders import Remainders
 from proxy.scanning import Scans
 from redaction.known import NOTHING, Known
+from rules.caching import Caching
 from rules.obligations import Approval
 from rules.outgoing import Outgoing as Terms
 from rules.shaping import Shaping
@@ -29,35 +32,40 @@ NAMES = {
 }
 
 
-def house(known: Known, scans: Scans) -> Guards:
-    return Guards(
+@pytest.mark.parametrize(("effect", "approval", "contract"), NAMES)
+def test_which_guards_and_in_which_order(effect: str, approval: bool, contract: str) -> None:
+    decision: Any = SimpleNamespace(obligations=(Approval("boss", 900.0),) if approval else ())
+    assert _names(_call(effect=effect, contract=contract), decision) == NAMES[effect, approval, contract]
+
+
+def test_known_secrets_are_searched_for_and_answers_shaped_where_it_is_said() -> None:
+    decision: Any = SimpleNamespace(obligations=())
+    names = _names(_call(effect="read", contract="enforce", shaping=Shaping()), decision, Known(["kq7-31aZ-w"]))
+    assert names == ["shape", "timeout", "clean", "known_secrets", "reply_contract"]
+
+
+@pytest.mark.parametrize("keys", [{"caching": Caching(60)}, {"invalidates": frozenset({"crm.get"})}])
+def test_answers_are_kept_outside_of_all_that_checks_them_and_shaped_for_each_caller(keys: dict[str, Any]) -> None:
+    decision: Any = SimpleNamespace(obligations=())
+    names = _names(_call(effect="read", contract="off", shaping=Shaping(), **keys), decision)
+    assert names == ["shape", "cache", "timeout", "clean"]
+
+
+def _call(effect: str, contract: str, shaping: Shaping | None = None, **keys: Any) -> Any:
+    tool = {"caching": None, "invalidates": frozenset(), **keys}
+    reply = SimpleNamespace(contract=contract, shaping=shaping)
+    return SimpleNamespace(tool=SimpleNamespace(name="t", effect=effect, reply=reply, outgoing=Terms(), **tool))
+
+
+def _names(call: Any, decision: Any, known: Known = NOTHING) -> list[str]:
+    scans = Scans()
+    guards = Guards(
         Clean({}, {}, scans),
         KnownSecrets(known, scans),
         ReplyContract(scans),
         Outgoing({}, NOTHING, masked, scans),
         Shape(Remainders(), scans),
-    )
-
-
-@pytest.mark.parametrize(("effect", "approval", "contract"), NAMES)
-def test_which_guards_and_in_which_order(effect: str, approval: bool, contract: str) -> None:
-    reply = SimpleNamespace(contract=contract, shaping=None)
-    call: Any = SimpleNamespace(tool=SimpleNamespace(name="t", effect=effect, reply=reply, outgoing=Terms()))
-    decision: Any = SimpleNamespace(obligations=(Approval("boss", 900.0),) if approval else ())
-    scans = Scans()
-    guards = house(NOTHING, scans)(call, decision)
+        Cache(Answers()),
+    )(call, decision)
     scans.close()
-    assert [guard.__name__ for guard in guards] == NAMES[effect, approval, contract]
-
-
-def test_known_secrets_are_searched_for_and_answers_shaped_where_it_is_said() -> None:
-    call: Any = SimpleNamespace(
-        tool=SimpleNamespace(
-            name="t", effect="read", reply=SimpleNamespace(contract="enforce", shaping=Shaping()), outgoing=Terms()
-        )
-    )
-    decision: Any = SimpleNamespace(obligations=())
-    scans = Scans()
-    guards = house(Known(["kq7-31aZ-w"]), scans)(call, decision)
-    scans.close()
-    assert [guard.__name__ for guard in guards] == ["timeout", "shape", "clean", "known_secrets", "reply_contract"]
+    return [guard.__name__ for guard in guards]

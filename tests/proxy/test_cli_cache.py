@@ -1,0 +1,42 @@
+"""`toolwall cache clear`, beside a real sidecar and without one."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from tests.wire import perform, wall
+
+TOOLS = '  get: {says: Read one., call: "GET /things/{id}", args: {id: {type: string}}, cache: 60s}\n'
+
+
+async def clear(folder: Path, *tools: str) -> tuple[int, str]:
+    command = (sys.executable, "-m", "proxy.cli", "cache", "clear", *tools, "-c", str(folder / "toolwall.yaml"))
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, (out + err).decode()
+
+
+def test_the_answers_are_forgotten(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with wall(tmp_path, TOOLS) as w:
+            await w.call("GET", "/crm/things/a")
+            assert await clear(tmp_path, "crm.get") == (0, "Forgotten: the answers of crm.get.\n")
+            assert len((await w.tell("GET", "/crm/things/a")).reached) == 1
+            assert (await clear(tmp_path))[1] == "Forgotten: the answers of all tools.\n"
+
+    perform(play())
+
+
+def test_without_a_sidecar_it_says_so(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with wall(tmp_path, TOOLS):
+            pass
+        code, said = await clear(tmp_path)
+        assert code == 3
+        assert "No sidecar took the order within 5 s" in said
+
+    perform(play())
