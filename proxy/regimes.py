@@ -19,8 +19,9 @@ from proxy.remainders import Remainders
 from proxy.scanning import Scans
 from proxy.upstream import Upstream, UpstreamBounds
 from redaction.known import NOTHING, Known
-from redaction.rewriting import NO_WAYS
+from redaction.rewriting import NO_WAYS, Ways
 from redaction.scanner import Foreign, Scanner
+from redaction.sparing import NOTHING_SPARED, Sparing
 from rules.decide import Ruleset
 
 
@@ -40,9 +41,13 @@ def scanners_of(
     """
     tools = rules.catalog.tools.values()
     wanted = {tool.reply.cleaning for tool in tools if tool.reply.redact}
-    wanted |= {(tool.outgoing.kinds, NO_WAYS) for tool in tools if tool.outgoing.kinds}
+    wanted |= {(tool.outgoing.kinds, NO_WAYS, NOTHING_SPARED) for tool in tools if tool.outgoing.kinds}
     same = {each: scanner for each, scanner in (known or {}).items() if scanner.own == rules.detectors}
-    return {each: same.get(each) or Scanner(*each, key, foreign, rules.detectors) for each in wanted}
+
+    def made(kinds: frozenset[str], ways: Ways, sparing: Sparing) -> Scanner:
+        return Scanner(kinds, ways, key, foreign, rules.detectors).sparing(sparing)
+
+    return {each: same.get(each) or made(*each) for each in wanted}
 
 
 class Regimes:

@@ -7,13 +7,16 @@ Such fragments are read as the one text that they make, and each message waits u
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import orjson
 
 from redaction import walk
 from redaction.operators import splice
+from redaction.pointers import Path
 from redaction.scanner import Cleaned, Unreadable
+from redaction.sparing import ALL
 from redaction.unwrap import JSON, unwrap
 from redaction.window import Edit, Window
 
@@ -38,8 +41,11 @@ class Cleaner(Protocol):
 
     needs_presidio: bool
 
-    def edits(self, text: str) -> list[Edit]:
-        """What is to be replaced in plain text, in order."""
+    def edits(self, text: str, left: frozenset[str] = frozenset()) -> list[Edit]:
+        """What is to be replaced in plain text, in order; `left` are kinds that are not."""
+
+    def spared(self, data: str, path: Path) -> frozenset[str]:
+        """The kinds that are left at a place of a JSON text, or `sparing.ALL`."""
 
     def clean_text(self, text: str) -> Cleaned[str]:
         """Plain text without findings."""
@@ -155,23 +161,31 @@ class Messages:
         found = []
         for start, pointer in walk.pointers(data, set(leaves), {}).items():
             if _PLACE.fullmatch(pointer) and pointer.rpartition("/")[2] not in _LABELS:
+                left = self._scanner.spared(data, _path(pointer))
+                if left == ALL:
+                    continue
                 in_json = pointer.endswith(_IN_JSON) or "arguments" in str(value.get("type"))
-                text = self._text(f"{pointer}|{telling}", in_json)
+                text = self._text(f"{pointer}|{telling}", in_json, left)
                 found.append(_added(text, start, leaves[start].end, unwrap(data[start : leaves[start].end], JSON).text))
         return found
 
-    def _text(self, name: str, in_json: bool) -> _Text:
+    def _text(self, name: str, in_json: bool, left: frozenset[str]) -> _Text:
+        name = f"{name}|{','.join(sorted(left))}"
         text = self._texts.get(name)
         if text is None:
             if len(self._texts) >= _MOST_TEXTS:
                 self._texts.pop(next(iter(self._texts))).decide("close")
-            text = self._texts[name] = _Text(self._find_in_json if in_json else self._scanner.edits)
+            text = self._texts[name] = _Text(partial(self._find_in_json if in_json else self._scanner.edits, left=left))
         return text
 
-    def _find_in_json(self, text: str) -> list[Edit]:
+    def _find_in_json(self, text: str, left: frozenset[str]) -> list[Edit]:
         flat = unwrap(text, JSON)
-        edits = self._scanner.edits(flat.text)
+        edits = self._scanner.edits(flat.text, left)
         return [edit._replace(start=flat.outer(edit.start), end=flat.outer(edit.end)) for edit in edits]
+
+
+def _path(pointer: str) -> list[str]:
+    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
 
 
 def _added(text: _Text, start: int, end: int, plain: str) -> _Fragment:

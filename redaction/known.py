@@ -20,6 +20,7 @@ import re2
 from redaction import operators, walk
 from redaction.finding import Finding, resolve
 from redaction.linear import ANYWHERE, Match, options
+from redaction.pointers import Path
 from redaction.scanner import CHARSETS, Cleaned, Unreadable
 from redaction.unwrap import FORM, HIDDEN, JSON, MARKUP, PERCENT, PLAIN, Escaping, Unwrapped, read_json, unwrap
 from redaction.window import Edit
@@ -97,8 +98,12 @@ class Known:
 
     needs_presidio = False  # like a scanner, it cleans streams
 
-    def edits(self, text: str) -> list[Edit]:
-        """Where they stand in plain text, in order."""
+    def spared(self, data: str, path: Path) -> frozenset[str]:
+        """Nothing: no rule leaves one of them anywhere."""
+        return frozenset()
+
+    def edits(self, text: str, left: frozenset[str] = frozenset()) -> list[Edit]:
+        """Where they stand in plain text, in order, whatever is `left`."""
         return [Edit(found.start, found.end, f"<{KIND}>", KIND) for found in (self._find(text) if self else ())]
 
     def clean_text(self, text: str) -> Cleaned[str]:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
+from copy import copy
 from functools import lru_cache, partial
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -14,8 +15,10 @@ from redaction.engine import Engine, ScanError
 from redaction.finding import Finding, Hit, kinds, resolve
 from redaction.keys import Keys
 from redaction.opening import GATES, opening
+from redaction.pointers import Path
 from redaction.rewriting import NO_WAYS, Rewriting, Ways
 from redaction.search import merged, search, search_text
+from redaction.sparing import NOTHING_SPARED, Spare, Sparing
 from redaction.unwrap import FORM, MARKUP, PLAIN, Escaping, unwrap
 from redaction.window import Edit
 
@@ -86,10 +89,34 @@ class Scanner:
         self.kinds = kinds
         self._rewriting = Rewriting(ways, key)
         self.own = own
+        self._spare: Spare | None = None
+        self._fewer: dict[frozenset[str], Scanner] = {frozenset(): self}
+        self._foreign = foreign
         self._engine, self._flowing, others = _engine(kinds, own)
         self._others = [(foreign or _presidio)(others)] if others else []
         self.needs_presidio = bool(self._others)
         self._ways: dict[tuple[str, str | None], Callable[[bytes], Cleaned[bytes]]] = {}
+
+    def sparing(self, sparing: Sparing) -> "Scanner":
+        """The same, where some places of JSON are left as they are. Raises BadPointer."""
+        if sparing == NOTHING_SPARED:
+            return self
+        made = copy(self)
+        made._spare, made._ways = Spare(sparing), {}
+        return made
+
+    def spared(self, data: str, path: Path) -> frozenset[str]:
+        """The kinds that are left at a place of a JSON text, or `sparing.ALL`."""
+        if self._spare is None or walk.paths(data, set()) is None:
+            return frozenset()
+        return self._spare.at(path)
+
+    def _without(self, kinds: frozenset[str]) -> "Scanner":
+        """What finds all but some kinds. It writes nothing, so it needs no ways."""
+        made = self._fewer.get(kinds)
+        if made is None:
+            made = self._fewer[kinds] = Scanner(self.kinds - kinds, NO_WAYS, b"", self._foreign, self.own)
+        return made
 
     def find(self, text: str, key: str = "", number: bool = False) -> list[Finding]:
         """The findings in `text`, in order, overlaps merged.
@@ -98,6 +125,9 @@ class Scanner:
         Raises Unreadable.
         """
         return self._found(self._engine, text, key, number)
+
+    def _found_flowing(self, text: str) -> list[Finding]:
+        return self._found(self._flowing, text, "", False)
 
     def _found(self, engine: Engine, text: str, key: str, number: bool) -> list[Finding]:
         try:
@@ -109,7 +139,12 @@ class Scanner:
             raise Unreadable(str(error)) from None
 
     def find_json(self, text: str) -> list[Hit]:
-        """Where a JSON text holds findings, with offsets in `text`. Raises Unreadable."""
+        """Where a JSON text holds findings that count in their place, with offsets in `text`. Raises Unreadable."""
+        if self._spare is None:
+            return self._find_json(text)
+        return self._spare.hits(text, lambda kinds: self._without(kinds)._find_json(text))
+
+    def _find_json(self, text: str) -> list[Hit]:
         try:
             walk.check(text)
         except walk.BadJson:
@@ -201,6 +236,8 @@ class Scanner:
         hits = self._searched(search, body)
         if not hits:
             return Cleaned(body, Counter())
+        if self._spare:
+            return otherwise(body)
         return Cleaned(operators.splice(body, self._rewriting.edits_of_bytes(body, hits)), _counted(hits))
 
     def _clean_document(self, text: str) -> Cleaned[str]:
@@ -222,10 +259,13 @@ class Scanner:
         edits = ((f.start, f.end, escaping.write(new)) for f, new in written)
         return Cleaned(operators.splice(text, edits), Counter(kinds(found)))
 
-    def edits(self, text: str) -> list[Edit]:
-        """What is to be replaced in plain text that comes in pieces, in order. Raises Unreadable."""
+    def edits(self, text: str, left: frozenset[str] = frozenset()) -> list[Edit]:
+        """What is to be replaced in plain text that comes in pieces, in order; `left` are kinds that are not.
+
+        Raises Unreadable.
+        """
         write, edits = self._rewriting.found, list[Edit]()
-        for found in self._found(self._flowing, text, "", False):
+        for found in self._without(left)._found_flowing(text):
             kind, *more = kinds([found])
             edits.append(Edit(found.start, found.end, write(found, text[found.start : found.end]), kind))
             edits += [Edit(found.end, found.end, "", each) for each in more]

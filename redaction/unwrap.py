@@ -51,6 +51,11 @@ class Unwrapped(NamedTuple, Generic[T]):
         at = bisect_right(self.ends, offset)
         return offset + self.gains[at - 1] if at else offset
 
+    def inner(self, offset: int) -> int:
+        """The way back: where an offset in the escaped text lies in `text`."""
+        at = bisect_right(range(len(self.ends)), offset, key=lambda index: self.ends[index] + self.gains[index])
+        return offset - self.gains[at - 1] if at else offset
+
 
 def unwrap(text: str, escaping: Escaping) -> Unwrapped[str]:
     """`text` as it reads once unescaped."""

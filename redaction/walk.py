@@ -104,6 +104,30 @@ def pointers(text: str, places: set[int], names: Mapping[int, str]) -> dict[int,
     return found
 
 
+def paths(text: str, places: set[int]) -> dict[int, tuple[str | int, ...]] | None:
+    """The names and indexes that lead to the leaf at each of `places`, to its object if it is a name.
+
+    None where a name occurs twice in one object: then readers differ in what stands where.
+    """
+    found: dict[int, tuple[str | int, ...]] = {}
+    path: list[str | int] = []
+    names: list[set[str | int]] = []
+    for match in _STRUCTURE.finditer(text):
+        at = match.start(1) if match[1] is not None else match.start()
+        if at in places:
+            found[at] = tuple(path[:-1] if match[2] else path)
+        _step(path, match, None)
+        if match[3]:
+            names.append(set())
+        elif match[4]:
+            names.pop()
+        elif match[2]:
+            if path[-1] in names[-1]:
+                return None
+            names[-1].add(path[-1])
+    return found
+
+
 def members(text: str, places: set[int]) -> list[tuple[int, int]]:
     """What is to be taken out of a valid JSON text so that the members of objects whose values begin at `places` are
     gone, in order; without a comma too much or too few. A value that is no member stays: it has no name to go with.

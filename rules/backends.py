@@ -26,6 +26,7 @@ from rules.schema import Contract
 from rules.shape import duration, size
 from rules.shaping import is_stream, read_shaping
 from rules.source import LoadProblem, Node
+from rules.sparing import read_sparing
 from rules.template import parse
 from rules.tools import CHOICE, DEFAULT_REPLY_BYTES, Backend, Network, Pick, Reply, Tool, Url
 from rules.wire import Slot
@@ -294,8 +295,11 @@ def _reply(loaded: Loaded, default: Node | None, own: Node | None, declared: boo
         loaded.problems.append(own.at(("contract",), "needs the key replies beside `reply`", hint))
     shaping, problems = read_shaping(said)
     loaded.problems += [each for each in problems if each not in loaded.problems]  # a backend's are read for each tool
+    sparing, wrong = read_sparing(said("except"), said("only"), kinds, loaded.own_kinds)
+    loaded.problems += [each for each in wrong if each not in loaded.problems]
     return Reply(
         redact=kinds,
+        sparing=sparing,
         on_error=on_error.value if on_error else "refuse",
         most_bytes=size(most.value) if most else DEFAULT_REPLY_BYTES,
         contract=mode if declared else "off",

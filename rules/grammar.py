@@ -59,6 +59,25 @@ REPLY: Final = Form(
         "redact": Key(
             Many(Text(), or_one=True), "A profile (off, secrets, standard) or the kinds of findings to take out."
         ),
+        "except": Key(
+            Many(
+                Either(
+                    Text(),
+                    Form(
+                        {
+                            "at": Key(Many(Text(), or_one=True), "The places, by name or by JSON pointer.", True),
+                            "kinds": Key(Many(Text(), or_one=True), "The kinds of findings that are left there.", True),
+                        }
+                    ),
+                ),
+                or_one=True,
+            ),
+            "Places in JSON that are left as they are: by name wherever they stand, or by JSON pointer such as "
+            "/items/*/id; or `{at: ..., kinds: ...}`, which leaves some kinds.",
+        ),
+        "only": Key(
+            Many(Text(), or_one=True), "The only places in JSON that are looked at, by name or by JSON pointer."
+        ),
         "on_error": Key(
             Choice(("refuse", "pass")), "What happens to an answer that cannot be checked; `pass` is recorded."
         ),

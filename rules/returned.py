@@ -103,7 +103,8 @@ def _cleaned(tool: Tool, reply: Reply, body: bytes, own: tuple[Pattern, ...]) ->
     if not tool.reply.redact:
         return Returned(notes=("the contract turns cleaning off",)), body
     try:
-        cleaned = streams.clean(Scanner(tool.reply.redact, own=own), body, reply.media_type, None)
+        scanner = Scanner(tool.reply.redact, own=own).sparing(tool.reply.sparing)
+        cleaned = streams.clean(scanner, body, reply.media_type, None)
     except Unreadable as why:
         if tool.reply.on_error == "pass":
             return Returned(notes=(f"passed unchecked: {why}",)), b""

@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
 from redaction.rewriting import NO_WAYS, Ways
+from redaction.sparing import NOTHING_SPARED, Sparing
 from rules.caching import Caching
 from rules.kinds import TEXT, Kind
 from rules.outgoing import DEFAULT as NOTHING_SAID
@@ -74,15 +75,16 @@ class Pick:
     value: str
 
 
-Cleaning = tuple[frozenset[str], Ways]
-"""The kinds of findings that are taken out, and how they are rewritten."""
+Cleaning = tuple[frozenset[str], Ways, Sparing]
+"""The kinds of findings that are taken out, how they are rewritten, and the places that are spared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """How an answer is treated: the kinds of findings that are taken out (none: the answer is not scanned), what
     happens when it cannot be checked, the most bytes (decoded) that are accepted, and what happens when it is off the
-    tool's `replies`. `ways` says how findings are rewritten where not by their kind, `shaping` what part is given.
+    tool's `replies`. `ways` says how findings are rewritten where not by their kind, `shaping` what part is given,
+    `sparing` which places are left as they are.
     """
 
     redact: frozenset[str] = frozenset()
@@ -91,11 +93,12 @@ class Reply:
     contract: Literal["enforce", "report", "off"] = "off"
     ways: Ways = NO_WAYS
     shaping: Shaping | None = None
+    sparing: Sparing = NOTHING_SPARED
 
     @property
     def cleaning(self) -> Cleaning:
         """What a scanner for it is made of."""
-        return self.redact, self.ways
+        return self.redact, self.ways, self.sparing
 
 
 @dataclass(frozen=True, slots=True)

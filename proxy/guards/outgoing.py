@@ -16,6 +16,7 @@ from redaction.known import Known
 from redaction.places import Place, places
 from redaction.rewriting import NO_WAYS
 from redaction.scanner import Scanner, Unreadable
+from redaction.sparing import NOTHING_SPARED
 from rules.decide import Decision
 from rules.problems import pointer
 from rules.tools import Cleaning, Tool
@@ -60,7 +61,7 @@ class Outgoing:
 
     def _of(self, tool: Tool) -> list[Scanner]:
         kinds = tool.outgoing.kinds
-        return [self._scanners[kinds, NO_WAYS]] if kinds else []
+        return [self._scanners[kinds, NO_WAYS, NOTHING_SPARED]] if kinds else []
 
     def _looked_at(self, call: Call) -> Call:
         looking = _Looking(call.tool, self._of(call.tool), self._known)

@@ -311,6 +311,12 @@ KINDS: Final[dict[str, Kind]] = {
         "Personal data and secrets in them reach the model.",
         "say redact: standard, unless that is meant",
     ),
+    "except-all": Kind(
+        "warning",
+        "an exception of cleaning covers the whole reply",
+        "Whatever the profile says, nothing in it is looked at any more.",
+        'name the fields, such as /items/*/id, or say redact: "off"',
+    ),
     "reply-reported": Kind(
         "note",
         "answers off their contract are only reported",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from typing import Final
 
+from redaction.sparing import ALL
 from rules.decide import Ruleset
 from rules.lint.findings import Finding, finding
 from rules.lint.places import Places
@@ -108,6 +109,9 @@ def _reply(tool: Tool, places: Places) -> Iterator[Finding]:
         yield finding("on-error-pass", place, tool.name, "passes answers that could not be checked")
     elif not tool.reply.redact:
         yield finding("redact-off", place, tool.name, "has answers that are not cleaned")
+    for spared, kinds in sorted(tool.reply.sparing.left, key=str):
+        if kinds == ALL and not spared.strip("/*"):
+            yield finding("except-all", place, tool.name, f"leaves all of {spared} as it is")
 
 
 def _backend(backend: Backend, tools: Mapping[str, Tool], places: Places) -> Iterator[Finding]:

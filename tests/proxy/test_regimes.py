@@ -15,6 +15,7 @@ from proxy.scanning import Scans
 from proxy.upstream import UpstreamBounds
 from redaction.rewriting import NO_WAYS
 from redaction.scanner import Scanner
+from redaction.sparing import NOTHING_SPARED
 from rules.load import load
 from rules.tools import Cleaning
 
@@ -45,8 +46,8 @@ def firewall(regimes: Regimes) -> Firewall:
 
 def test_one_scanner_for_each_set_of_kinds(tmp_path: Path) -> None:
     scanners = made(tmp_path).scanners
-    assert (frozenset({"JWT"}), NO_WAYS) in scanners
-    assert (frozenset(), NO_WAYS) not in scanners
+    assert (frozenset({"JWT"}), NO_WAYS, NOTHING_SPARED) in scanners
+    assert (frozenset(), NO_WAYS, NOTHING_SPARED) not in scanners
     assert len(scanners) == 2
 
 
@@ -56,7 +57,7 @@ def test_known_scanners_are_used_again_and_others_forgotten(tmp_path: Path) -> N
     kept = first.keys() & again.keys()
     assert len(kept) == 1
     assert all(again[each] is first[each] for each in kept)
-    assert set(again) - kept == {(frozenset({"IBAN_CODE"}), NO_WAYS)}
+    assert set(again) - kept == {(frozenset({"IBAN_CODE"}), NO_WAYS, NOTHING_SPARED)}
 
 
 def test_a_regime_is_kept_while_a_call_uses_it(tmp_path: Path) -> None:

@@ -112,3 +112,28 @@ def test_findings_are_rewritten_as_the_rules_say(tmp_path: Path) -> None:
         assert "iban" not in first
 
     perform(play())
+
+
+def test_places_are_left_as_they_are(tmp_path: Path) -> None:
+    tools = """
+  get: {says: Read., call: GET /x, reply: {except: [/id, {at: ref, kinds: [PHONE_NUMBER]}]}}
+  no: {says: Read., call: GET /no, reply: {only: /c}}
+"""
+    values = {"id": "ann@example.com", "ref": "+1 415 555 0132 ann@example.com", "other": "ann@example.com"}
+    done = {**values, "ref": "+1 415 555 0132 <EMAIL_ADDRESS>", "other": "<EMAIL_ADDRESS>"}
+
+    async def play() -> None:
+        async with wall(tmp_path, tools) as w:
+
+            async def get(path: str, body: bytes, kind: str = "application/json") -> bytes:
+                w.backend.answer = answering(reply(body, kind=kind))
+                return (await w.tell("GET", path)).reply.body
+
+            assert await get("/crm/x", json.dumps(values).encode()) == json.dumps(done).encode()
+            twice = b'{"id": "ann@example.com", "id": "x"}'
+            assert await get("/crm/x", twice) == twice.replace(b"ann@example.com", b"<EMAIL_ADDRESS>")
+            body = b'{"c": {"m": "ann@example.com"}, "id": "ann@example.com"}'
+            assert await get("/crm/no", body) == body.replace(b"ann@example.com", b"<EMAIL_ADDRESS>", 1)
+            assert await get("/crm/no", b"ann@example.com", "text/plain") == b"<EMAIL_ADDRESS>"
+
+    perform(play())
