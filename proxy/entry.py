@@ -9,7 +9,7 @@ import logging
 import os
 import random
 import traceback
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
 from time import time_ns
 from types import TracebackType
@@ -30,6 +30,7 @@ from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
 from rules.decide import Decision
 from rules.facts import Principal, Run
+from rules.obligations import Obligation
 from rules.tools import Tool
 
 _log = logging.getLogger("toolwall.calls")
@@ -74,7 +75,9 @@ class Entry:
         self.record = record
         self.trace: Trace | None = None
         self.sent = False
+        self.obligations: tuple[Obligation, ...] = ()
         self._entries = entries
+        self._at_end: list[Callable[[Record], None]] = []
         self._expected: list[str] = []
         self._written = False
         self._told = False
@@ -133,6 +136,7 @@ class Entry:
     def decided(self, call: Call, decision: Decision) -> None:
         """The call was judged."""
         record = self.record
+        self.obligations = decision.obligations
         record.checks += ("contract",) if decision.code == "schema_violation" else ("contract", "rules")
         record.decision = decision.effect.value
         record.rules, record.revision = decision.rules, decision.revision
@@ -180,6 +184,10 @@ class Entry:
         record.cache, record.replayed = how, kept.call
         record.checks += kept.checks
         record.redactions = kept.redactions
+
+    def at_end(self, then: Callable[[Record], None]) -> None:
+        """Have something done once, as soon as the Record is written: then the call is over, whatever way it went."""
+        self._at_end.append(then)
 
     def attempt(self, method: str, host: str, port: int, template: str) -> Attempt:
         """One request to the backend begins."""
@@ -341,6 +349,8 @@ class Entry:
             return
         self._told = True
         record = self.record
+        for then in self._at_end:
+            then(record)
         if self.trace is None:
             self.trace = self._entries.telemetry.begin(None, None, record.started_ns)
         self._entries.telemetry.finish(self.trace, record)

@@ -28,7 +28,7 @@ CODES: dict[str, Code] = {
     "schema_violation": Code(422, "after_fix", "The arguments do not fit the tool's contract."),
     "unsafe_argument": Code(422, "after_fix", "An argument holds what may not be sent."),
     "approval_pending": Code(428, "after_approval", "A human has to approve this call."),
-    "limit_reached": Code(429, "after_delay", "Too many calls are under way."),
+    "limit_reached": Code(429, "after_delay", "Too many calls."),
     "upstream_unreachable": Code(502, "after_delay", "The backend could not be reached."),
     "reply_refused": Code(502, "never", "The backend's reply was withheld."),
     "timeout": Code(504, "after_delay", "The backend did not answer in time."),

@@ -11,9 +11,11 @@ from proxy.guards import Guards
 from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean, Scanners
 from proxy.guards.known import KnownSecrets
+from proxy.guards.limit import Limiting
 from proxy.guards.outgoing import Outgoing
 from proxy.guards.replycontract import ReplyContract
 from proxy.guards.shape import Shape
+from proxy.limits import Limits
 from proxy.protocols.masking import masked
 from proxy.remainders import Remainders
 from proxy.scanning import Scans
@@ -67,6 +69,7 @@ class Regimes:
         self._known = known
         self._cache = Cache(Answers() if answers is None else answers)
         self._bounds = bounds
+        self._limiting = Limiting(Limits())
         self._before: list[tuple[Regime, Upstream]] = []
         self._put(first, None)
 
@@ -98,6 +101,7 @@ class Regimes:
             Outgoing(new.scanners, self._known, masked, self._scans),
             Shape(self._remainders, self._scans),
             self._cache,
+            self._limiting,
         )
         self.regime = Regime(new.rules, guards, self._upstream.send)
 

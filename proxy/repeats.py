@@ -19,8 +19,8 @@ STOPPED_AT = 10
 MOST_CALLS = 32
 """Failing calls of one run that are remembered; the one that failed longest ago is forgotten."""
 
-_NOT_FAILURES = frozenset({"approval_pending"})
-"""Whoever waits for a human was asked to repeat the call."""
+_NOT_FAILURES = frozenset({"approval_pending", "limit_reached"})
+"""Whoever waits for a human, or for room under a limit, was asked to repeat the call."""
 
 Key = tuple[object, ...]
 

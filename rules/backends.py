@@ -17,6 +17,8 @@ from redaction.rewriting import NO_WAYS, Ways
 from rules.caching import read_caching, read_invalidates
 from rules.dialects import Flaw
 from rules.documents import BadSchema, Documents, Folder
+from rules.limits import read_limits
+from rules.obligations import Limit
 from rules.outgoing import DEFAULT as NOTHING_SAID
 from rules.outgoing import Outgoing, read_outgoing
 from rules.placing import Placed, is_credential_name, place
@@ -52,6 +54,7 @@ class Loaded:
     shapes: dict[str, Shape] = field(default_factory=dict)
     problems: list[LoadProblem] = field(default_factory=list)
     credentials: tuple[Slot, ...] = ()
+    limits: tuple[Limit, ...] = ()
     own_kinds: frozenset[str] = NO_MORE
 
 
@@ -62,6 +65,7 @@ def load_backend(root: Node, folder: Folder, own: frozenset[str] = NO_MORE) -> L
     urls = [_try(loaded, item, parse_url) for item in root.under("url")]
     networks = [_try(loaded, item, _network) for item in root.under("addresses")]
     loaded.credentials = tuple(_slot(loaded, item) for item in root.under("credential"))
+    loaded.limits = _limits(loaded, root, f"backend {name}")
     tools = root.get("tools")
     for short, node in tools.items() if tools else ():
         tool = _tool(loaded, root, short, node, folder)
@@ -159,8 +163,9 @@ def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Folder) ->
         return None
     made = _make(root, short, node, (method, path), contract, placed, effect, reply)
     outgoing = _outgoing(loaded, node.get("outgoing") or root.get("outgoing"))
+    limits = (*loaded.limits, *_limits(loaded, node, f"tool {made.name}"))
     made = replace(made, replies=replies, credentials=loaded.credentials, picked_by=pick, outgoing=outgoing)
-    return _kept(loaded, root, node, made)
+    return _kept(loaded, root, node, replace(made, limits=limits))
 
 
 def _kept(loaded: Loaded, root: Node, node: Node, tool: Tool) -> Tool:
@@ -171,6 +176,12 @@ def _kept(loaded: Loaded, root: Node, node: Node, tool: Tool) -> Tool:
     invalidates, also = read_invalidates(node.get("invalidates"), tool.effect, tool.backend, names)
     loaded.problems += [*wrong, *also]
     return replace(tool, caching=caching, invalidates=invalidates)
+
+
+def _limits(loaded: Loaded, node: Node, owner: str) -> tuple[Limit, ...]:
+    limits, problems = read_limits(node.get("limit"), owner)
+    loaded.problems += problems
+    return limits
 
 
 def _outgoing(loaded: Loaded, node: Node | None) -> Outgoing:

@@ -6,7 +6,7 @@ Everything is in a fixed order and nothing depends on the clock, so that two cat
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, product
 from textwrap import shorten
 from typing import Final
@@ -14,7 +14,7 @@ from typing import Final
 from redaction.profiles import PROFILES
 from rules.decide import Ruleset, terms
 from rules.facts import Principal
-from rules.obligations import lasting
+from rules.obligations import Approval, lasting, only
 from rules.rule import EVERYBODY, Effect, Rule, To
 from rules.spoken import spoken
 from rules.tools import Tool
@@ -54,8 +54,8 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """What one rule says of a tool. `condition` is CEL, `words` says the same or is empty. `needs` and `waived` (a
-    reason) are empty for a rule that denies.
+    """What one rule says of a tool. `condition` is CEL, `words` says the same or is empty. `needs`, `waived` (a
+    reason) and `limits` are empty for a rule that denies.
     """
 
     rule: str
@@ -66,6 +66,7 @@ class Clause:
     words: str
     needs: str = ""
     waived: str = ""
+    limits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ def _entry(ruleset: Ruleset, tool: Tool, audiences: Sequence[Audience]) -> Entry
         denies=tuple(_clause(rule) for rule in plan.denies),
         redacted=_redacted(tool),
         contract=_contract(tool),
-        limits=f"the backend may take {lasting(tool.timeout_s)}, an answer may have {_bytes(tool.reply.most_bytes)}",
+        limits=_limits(tool),
         cells=tuple(standing(ruleset, tool, one.principal) for one in audiences),
         reachable=any(ruleset.visible(one.principal, tool) for rule in plan.allows for one in _each(rule.to)),
         notes=tuple(_notes(tool)),
@@ -187,7 +188,14 @@ def _doubt(to: To) -> str:
 
 def _grant(rule: Rule, tool: Tool) -> Clause:
     obligations, waived = terms(tool, [rule])
-    return _clause(rule, " and ".join(one.as_text() for one in obligations), waived.get("approval", ""))
+    needs = " and ".join(one.as_text() for one in only(Approval, obligations))
+    limits = ", ".join(one.as_text() for one in rule.obligations if not isinstance(one, Approval))
+    return replace(_clause(rule, needs, waived.get("approval", "")), limits=limits)
+
+
+def _asked(tool: Tool, rules: Sequence[Rule]) -> bool:
+    """Whether a human has to say yes to what these rules grant."""
+    return bool(only(Approval, terms(tool, rules)[0]))
 
 
 def standing(ruleset: Ruleset, tool: Tool, principal: Principal) -> int:
@@ -199,9 +207,9 @@ def standing(ruleset: Ruleset, tool: Tool, principal: Principal) -> int:
     always = [rule for rule in grants if rule.when is None]
     limited = any(rule.to.matches(principal) is not False for rule in plan.denies)
     # More rules only ever add to what is needed, so those without a condition say what is needed at least.
-    if always and terms(tool, always)[0]:
+    if always and _asked(tool, always):
         return BOTH if limited else ASKED
-    asked = [bool(terms(tool, [*always, rule])[0]) for rule in grants if rule.when]
+    asked = [_asked(tool, [*always, rule]) for rule in grants if rule.when]
     if any(asked):
         return BOTH if all(asked) and not always else SOMETIMES
     return BOUND if limited or not always else FREE
@@ -213,6 +221,11 @@ def _redacted(tool: Tool) -> str:
     if not kinds:
         return "nothing: answers are not scanned"
     return f"the profile {name}" if name else ", ".join(sorted(kinds))
+
+
+def _limits(tool: Tool) -> str:
+    took = f"the backend may take {lasting(tool.timeout_s)}, an answer may have {_bytes(tool.reply.most_bytes)}"
+    return ", ".join((took, *(f"{one.as_text()} ({one.owner})" for one in tool.limits)))
 
 
 def _contract(tool: Tool) -> str:

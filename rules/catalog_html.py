@@ -200,6 +200,8 @@ def _clause(clause: Clause) -> str:
         parts.append(f"if {words}{_code(clause.condition)}")
     if clause.needs:
         parts.append(f"after {_text(clause.needs)}")
+    if clause.limits:
+        parts.append(_text(clause.limits))
     if clause.waived:
         why = _text(clause.waived)
         parts.append(f'<span class="look">without the approval that its effect asks for</span>, because: {why}')

@@ -135,6 +135,8 @@ def _clause(clause: Clause) -> str:
         parts.append(f"if {words}{code(clause.condition)}")
     if clause.needs:
         parts.append(f"after {escaped(clause.needs)}")
+    if clause.limits:
+        parts.append(escaped(clause.limits))
     if clause.waived:
         parts.append(f"**without the approval that its effect asks for**, because: {escaped(clause.waived)}")
     says = f". {escaped(clause.says)}" if clause.says else ""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from redaction.detector import Pattern
 from rules.facts import Facts, Principal
-from rules.obligations import DEFAULT_APPROVAL_S, Approval, Obligation, merge
+from rules.obligations import DEFAULT_APPROVAL_S, Approval, Obligation, merge, only
 from rules.rule import Effect, Example, Rule
 from rules.schema import Problem
 from rules.tools import Catalog, Tool
@@ -144,17 +144,19 @@ def violations(facts: Facts) -> tuple[Problem, ...]:
 
 
 def terms(tool: Tool, granting: Sequence[Rule]) -> tuple[tuple[Obligation, ...], Mapping[str, str]]:
-    """The obligations of a call that these rules grant, and what they waive.
+    """The obligations of a call that these rules grant, with those of its contract, and what the rules waive.
 
     An irreversible or admin tool needs an approval. It is waived only where every granting rule waives it, and never
     for an admin tool.
     """
-    asked = [obligation for rule in granting for obligation in rule.obligations]
+    asked = [*tool.limits, *(obligation for rule in granting for obligation in rule.obligations)]
     if tool.effect not in _NEEDS_APPROVAL:
         return merge(asked) if asked else (), {}
     if tool.effect != "admin" and all("approval" in rule.waive for rule in granting):
-        return (), {"approval": "; ".join(sorted({rule.waive["approval"] for rule in granting}))}
-    return merge(asked or [Approval("", DEFAULT_APPROVAL_S)]), {}
+        return merge(asked), {"approval": "; ".join(sorted({rule.waive["approval"] for rule in granting}))}
+    if not only(Approval, asked):
+        asked.append(Approval("", DEFAULT_APPROVAL_S))
+    return merge(asked), {}
 
 
 def _stand(plan: Plan, principal: Principal) -> Standing:

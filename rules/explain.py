@@ -10,9 +10,10 @@ from typing import Any, Final
 from rules.decide import Decision, Ruleset, violations
 from rules.examples import outcome_of
 from rules.facts import Facts, Principal
-from rules.obligations import Approval
+from rules.obligations import Approval, Obligation, only
 from rules.rule import Effect, Rule
 from rules.schema import Problem
+from rules.tools import Tool
 from rules.whatif import arguments_in, bare, shown, turns
 from rules.when import Asking, When
 
@@ -175,15 +176,22 @@ def _terms(facts: Facts, decision: Decision, rules: Iterable[Rule]) -> Iterator[
         return
     for need in decision.obligations:
         says = [f"{rule.file}:{rule.line}: {rule.id}" for rule in granting if _asks_for(need, rule)]
-        effect = f"its effect, {facts.tool.effect}"
-        yield f"needs {need.as_text()}; so {'say' if len(says) > 1 else 'says'} {' and '.join(says) or effect}"
+        says = says or [_contract_says(need, facts.tool)]
+        needs = "needs " * isinstance(need, Approval)
+        yield f"{needs}{need.as_text()}; so {'say' if len(says) > 1 else 'says'} {' and '.join(says)}"
     for name, reason in decision.waived.items():
         by = ", ".join(f"{rule.file}:{rule.line}: {rule.id}" for rule in granting if name in rule.waive)
         yield f"waived: {name}, because: {reason}; so says {by}"
 
 
-def _asks_for(need: Approval, rule: Rule) -> bool:
-    return any(one.by in (need.by, "") for one in rule.obligations)
+def _asks_for(need: Obligation, rule: Rule) -> bool:
+    if isinstance(need, Approval):
+        return any(one.by in (need.by, "") for one in only(Approval, rule.obligations))
+    return need in rule.obligations
+
+
+def _contract_says(need: Obligation, tool: Tool) -> str:
+    return f"its effect, {tool.effect}" if isinstance(need, Approval) else f"the contract in {tool.file}"
 
 
 def _changes(
@@ -202,7 +210,7 @@ def _changes(
         yield from (_narrow(one) for one in against)
         if not any(one.matched for one in grants):
             yield from _grant(facts, grants)
-    elif decision.obligations and facts.tool.effect in ("irreversible", "admin"):
+    elif only(Approval, decision.obligations) and facts.tool.effect in ("irreversible", "admin"):
         yield from _waive(facts, grants)
 
 
@@ -224,6 +232,6 @@ def _waive(facts: Facts, grants: Iterable[Reason]) -> Iterator[str]:
         yield "nothing: a call to an admin tool always needs an approval"
         return
     for one in grants:
-        if one.matched and not one.rule.waive and not one.rule.obligations:
+        if one.matched and not one.rule.waive and not only(Approval, one.rule.obligations):
             where = f"{one.rule.file}:{one.rule.line}"
             yield f"{where}: `waive: {{approval: REASON}}` in {one.rule.id} would take the approval away"

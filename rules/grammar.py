@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from redaction.operators import NAMES as OPERATOR_NAMES
@@ -162,6 +163,22 @@ CREDENTIAL: Final = Form(
         "from": Key(Choice(("caller",)), "Whose it is: the caller's own passes through.", required=True),
     }
 )
+PER: Final = ("principal", "agent", "user", "role", "run", "tool", "backend")
+RATE: Final = rf"^[1-9][0-9]{{0,8}}/(second|minute|hour|day|[smhd]|{DURATION[1:-1]})$"
+_Rate: Final = Text(RATE, "calls per time, such as 20/hour, 100/minute or 5/10s")
+_PER: Final = Key(
+    Many(Choice((*PER, "all")), or_one=True),
+    "What has a count of its own, such as run or [principal, tool]; `all` is one count for all callers.",
+)
+_CALLS: Final = Key(_Rate, "The most calls in any such time.")
+CONTRACT_LIMIT: Final = Many(Either(_Rate, Form({"calls": replace(_CALLS, required=True), "per": _PER})), or_one=True)
+RULE_LIMIT: Final = Many(
+    Either(
+        _Rate,
+        Form({"calls": _CALLS, "at_once": Key(Number(1, 1_000_000), "The most calls under way."), "per": _PER}),
+    ),
+    or_one=True,
+)
 TOOL: Final = Form(
     {
         "says": _Says,
@@ -193,6 +210,7 @@ TOOL: Final = Form(
         "effect": Key(Choice(EFFECTS), "What a call does to the world. Required unless the method is GET or HEAD."),
         "guessed": Key(Flag(), "The effect was guessed on import; delete this line when somebody looked at it."),
         "timeout": Key(_Duration, "How long the backend may take."),
+        "limit": Key(CONTRACT_LIMIT, "How many calls the tool may get, of all callers together unless it says `per`."),
         "reply": Key(REPLY, "How answers are checked and cleaned."),
         "outgoing": Key(OUTGOING, "What its arguments may not hold."),
         "cache": Key(CACHE, "For how long the answer of a read is given again to the same call."),
@@ -206,7 +224,7 @@ TOOL: Final = Form(
         ),
     },
     at_most_one=("args", "input"),
-    later=frozenset({"idempotency", "undo", "credential", "limit", "retry", "breaker"}),
+    later=frozenset({"idempotency", "undo", "credential", "retry", "breaker"}),
 )
 BACKEND: Final = Form(
     {
@@ -222,9 +240,10 @@ BACKEND: Final = Form(
         "outgoing": Key(
             OUTGOING, "What the arguments of this backend's tools may not hold, unless they say otherwise."
         ),
+        "limit": Key(CONTRACT_LIMIT, "How many calls the backend may get, of all callers together."),
         "tools": Key(Table(TOOL, NAME, _NAME_LIKE), "The tools, by name.", required=True),
     },
-    later=frozenset({"limit", "breaker", "retry", "proxy"}),
+    later=frozenset({"breaker", "retry", "proxy"}),
 )
 _Patterns: Final = Many(Text(PATTERN, "a tool's name or a pattern such as crm.get_*"), or_one=True)
 _TextList: Final = Many(Text(), or_one=True)
@@ -252,8 +271,13 @@ RULE: Final = Form(
         "when": Key(Text(), "A condition in CEL, such as args.amount_cents <= 50000."),
         "require": Key(
             Form(
-                {"approval": Key(APPROVAL, "A human has to say yes first.", required=True)},
-                later=frozenset({"limit", "budget", "reason", "redact"}),
+                {
+                    "approval": Key(APPROVAL, "A human has to say yes first."),
+                    "limit": Key(
+                        RULE_LIMIT, "How many calls it allows, for each principal and tool unless it says `per`."
+                    ),
+                },
+                later=frozenset({"budget", "reason", "redact"}),
             ),
             "What an allowed call has to fulfil besides.",
         ),
@@ -263,7 +287,7 @@ RULE: Final = Form(
         ),
     },
     one_of=("allow", "deny"),
-    later=frozenset({"limit", "mode", "keep", "budget"}),
+    later=frozenset({"mode", "keep"}),
 )
 OUTCOMES: Final = ("allow", "deny", "approval", "unknown_tool", "schema_violation", "denied", "approval_pending")
 MOMENT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})$"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from rules.examplefile import meant
+from rules.limits import OF_RULE, read_limits
 from rules.naming import matches_pattern
-from rules.obligations import Approval
+from rules.obligations import Approval, Obligation, only
 from rules.rule import EVERYBODY, Effect, Rule, To
 from rules.shape import duration
 from rules.source import LoadProblem, Node
@@ -31,7 +32,7 @@ def load_rule(node: Node, catalog: Catalog, names: Names) -> tuple[Rule | None, 
         tools=tuple(one.value for one in node.under(word)),
         to=_to(node.get("to")),
         when=when,
-        obligations=_obligations(node.get("require")),
+        obligations=_obligations(node.get("require"), node.text("id"), problems),
         waive={key: below.value for key, below in waive.items()} if waive else {},
         says=node.text("says"),
         file=node.file,
@@ -64,16 +65,21 @@ def _to(node: Node | None) -> To:
     return To(**{key: frozenset(one.value for one in below.each()) for key, below in node.items()})
 
 
-def _obligations(node: Node | None) -> tuple[Approval, ...]:
-    approval = node.get("approval") if node else None
-    return (Approval(approval.text("by"), duration(approval.text("within"))),) if approval else ()
+def _obligations(node: Node | None, rule: str, problems: list[LoadProblem]) -> tuple[Obligation, ...]:
+    if node is None:
+        return ()
+    approval = node.get("approval")
+    limits, found = read_limits(node.get("limit"), f"rule {rule}", OF_RULE)
+    problems += found
+    approvals = (Approval(approval.text("by"), duration(approval.text("within"))),) if approval else ()
+    return (*approvals, *limits)
 
 
 def _waive_problems(node: Node, rule: Rule, catalog: Catalog) -> Iterator[LoadProblem]:
     if not rule.waive or not node.get("waive"):
         return
     where = node.value["waive"]
-    if rule.obligations:
+    if only(Approval, rule.obligations):
         yield where.problem("waives what the same rule requires", "remove one of the two")
     for tool in catalog.tools.values():
         if tool.effect == "admin" and rule.covers(tool.name):

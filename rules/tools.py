@@ -11,6 +11,7 @@ from redaction.rewriting import NO_WAYS, Ways
 from redaction.sparing import NOTHING_SPARED, Sparing
 from rules.caching import Caching
 from rules.kinds import TEXT, Kind
+from rules.obligations import Limit
 from rules.outgoing import DEFAULT as NOTHING_SAID
 from rules.outgoing import Outgoing
 from rules.replies import Replies
@@ -112,8 +113,9 @@ class Tool:
     one that is a form, and `body_rest` what its other names hold. `credentials` are where the caller's own credential
     travels. `guessed`: nobody has looked at the effect yet. `hash` names the exact contract. `file` and `line` say
     where it was written. `replies` is what answers look like, where that is declared. `picked_by` tells it from
-    other tools with the same call. `outgoing` is what its arguments may not hold, `caching` how long its
-    answers are given again, and `invalidates` are the tools whose answers a call of this one makes stale.
+    other tools with the same call. `outgoing` is what its arguments may not hold, `caching` how long its answers are
+    given again, and `invalidates` are the tools whose answers a call of this one makes stale. `limits` says how many
+    calls it and its backend may get.
     """
 
     name: str
@@ -143,6 +145,7 @@ class Tool:
     outgoing: Outgoing = NOTHING_SAID
     caching: Caching | None = None
     invalidates: frozenset[str] = frozenset()
+    limits: tuple[Limit, ...] = ()
     headers: frozenset[str] = field(init=False)
     """The headers that are arguments, in lower case."""
 

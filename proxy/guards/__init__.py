@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from proxy.guards import approval, cache, intent, replycontract, shape
+from proxy.guards import approval, cache, intent, limit, replycontract, shape
 from proxy.guards.approval import approval as approval_guard
 from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean
 from proxy.guards.intent import intent as intent_guard
 from proxy.guards.known import KnownSecrets
+from proxy.guards.limit import Limiting
 from proxy.guards.outgoing import Outgoing
 from proxy.guards.replycontract import ReplyContract
 from proxy.guards.shape import Shape
@@ -32,11 +33,15 @@ class Guards:
         outgoing: Outgoing,
         shaped: Shape,
         kept: Cache,
+        limiting: Limiting,
     ) -> None:
         self._order = (
             # Before an approval: what cannot be sent bothers nobody, and what is approved is what is sent.
             (outgoing, outgoing.applies),
             (approval_guard, approval.applies),
+            # After an approval, so that a call which waits for a human counts once, when it is sent. Outside of answers
+            # that are given again: what is left is told to each caller, and who asks too often is slowed there too.
+            (limiting, limit.applies),
             # Outside of cleaning: no finding is cut in two, and what is kept of the rest is clean. Outside of answers
             # that are given again: each caller has a rest of its own.
             (shaped, shape.applies),

@@ -17,7 +17,7 @@ from rules.lint.findings import Finding, finding
 from rules.lint.kinds import MOST_TOOLS
 from rules.lint.places import Places
 from rules.listing import visible
-from rules.obligations import merge
+from rules.obligations import Approval, merge, only
 from rules.rule import EVERYBODY, Effect, Rule, To
 from rules.tools import Tool
 
@@ -146,10 +146,11 @@ def _grant(rule: Rule, tools: list[Tool], places: Places) -> Iterator[Finding]:
     for name, reason in rule.waive.items():
         yield finding("approval-waived", places.rule(rule, "waive"), rule.id, f"waives {name}: {reason}")
     final = [tool.name for tool in tools if tool.effect in ("irreversible", "admin")]
-    if final and not rule.obligations and not rule.waive:
+    approvals = only(Approval, rule.obligations)
+    if final and not approvals and not rule.waive:
         words = f"lets any approver decide about {_some(final)}"
         yield finding("approval-by-anybody", place, rule.id, words)
-    for one in rule.obligations:
+    for one in approvals:
         if one.by in rule.to.roles:
             words = f"is for the role {one.by}, which also approves"
             yield finding("approval-by-caller", places.rule(rule, "require"), rule.id, words)

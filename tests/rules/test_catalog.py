@@ -209,3 +209,19 @@ def test_a_manual_in_place_of_a_purpose_is_cut(tmp_path):
     assert len(says) <= 300
     assert says.endswith("word ...")
     assert url == "https://crm.test/api"
+
+
+def test_limits_are_told_and_are_no_approvals(tmp_path):
+    from rules.catalog_html import html
+    from rules.catalog_markdown import markdown
+
+    crm = CRM.replace("    tools:", "    limit: 100/minute\n    tools:")
+    rules = ruleset(tmp_path, "rules: [{id: r, allow: crm.search, require: {limit: 20/hour}}]", crm)
+    found = catalog(rules)
+    (entry,) = [each for each in found.entries if each.reachable]
+    assert (entry.cells, entry.grants[0].needs) == ((FREE,), "")
+    assert entry.grants[0].limits == "at most 20 calls in 1h for each principal and tool"
+    assert entry.limits.endswith("at most 100 calls in 1m for all callers together (backend crm)")
+    for page in (markdown(found), html(found)):
+        assert "at most 20 calls in 1h" in page
+        assert "at most 100 calls in 1m" in page

@@ -187,3 +187,17 @@ def test_without_the_arguments_only_what_is_certain_is_told(tmp_path):
     assert hidden.changes == ("policy.yaml:2: readers would allow it, but it is about roles support",)
     wipe = explain(rules, facts(rules, "crm.wipe", {}), blind=True)
     assert [one.matched for one in wipe.reasons] == [True]
+
+
+def test_limits_say_who_set_them(tmp_path):
+    crm = CRM.replace("    tools:", "    limit: 100/minute\n    tools:")
+    policy = "rules: [{id: r, allow: crm.search, require: {limit: [20/hour, {at_once: 2, per: run}]}}]"
+    rules = ruleset(tmp_path, policy, crm)
+    found = explain(rules, facts(rules, "crm.search", {"q": "x"}))
+    assert found.outcome == "allow"
+    assert found.terms == (
+        "at most 100 calls in 1m for all callers together; so says the contract in crm.yaml",
+        "at most 20 calls in 1h for each principal and tool; so says policy.yaml:1: r",
+        "at most 2 calls at once for each run; so says policy.yaml:1: r",
+    )
+    assert "at most 2 calls at once for each run" in found.as_text()

@@ -3,7 +3,7 @@ from itertools import permutations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.obligations import Approval, lasting, merge
+from rules.obligations import Approval, Limit, lasting, merge
 
 approvals = st.builds(Approval, st.sampled_from(["", "boss", "audit"]), st.sampled_from([1.0, 60.0, 900.0]))
 
@@ -60,3 +60,38 @@ def test_a_duration_reads_as_it_is_written():
 def test_an_approval_reads_as_words():
     assert Approval("boss", 900).as_text() == "an approval by boss within 15m"
     assert Approval("", 86400).as_text() == "an approval by any approver within 1d"
+
+
+limits = st.builds(
+    Limit,
+    st.sampled_from(["rule a", "rule b", "tool t"]),
+    st.sampled_from([(), ("run",), ("principal", "tool")]),
+    st.integers(1, 5),
+    st.sampled_from([0.0, 60.0]),
+)
+
+
+@given(st.lists(st.one_of(approvals, limits), max_size=8), st.randoms())
+def test_whatever_is_demanded_the_order_never_matters(asked, random):
+    shuffled = list(asked)
+    random.shuffle(shuffled)
+    assert set(merge(asked)) == set(merge(shuffled))
+    assert len(asked) < 2 or merge(asked) == merge(shuffled)
+
+
+@given(st.lists(limits, min_size=2, max_size=8))
+def test_of_limits_that_share_their_counts_the_lower_wins(asked):
+    merged = merge(asked)
+    for one in asked:
+        (same,) = [
+            each for each in merged if (each.owner, each.per, each.within_s) == (one.owner, one.per, one.within_s)
+        ]
+        assert same.calls <= one.calls
+    assert set(merged) <= set(asked)
+
+
+def test_limits_in_words():
+    assert Limit("rule r", ("principal", "tool"), 20, 3600.0).as_text() == (
+        "at most 20 calls in 1h for each principal and tool"
+    )
+    assert Limit("rule r", (), 1).as_text() == "at most 1 call at once for all callers together"

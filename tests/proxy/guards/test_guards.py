@@ -12,15 +12,17 @@ from proxy.guards import Guards
 from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean
 from proxy.guards.known import KnownSecrets
+from proxy.guards.limit import Limiting
 from proxy.guards.outgoing import Outgoing
 from proxy.guards.replycontract import ReplyContract
 from proxy.guards.shape import Shape
+from proxy.limits import Limits
 from proxy.protocols.masking import masked
 from proxy.remainders import Remainders
 from proxy.scanning import Scans
 from redaction.known import NOTHING, Known
 from rules.caching import Caching
-from rules.obligations import Approval
+from rules.obligations import Approval, Limit
 from rules.outgoing import Outgoing as Terms
 from rules.shaping import Shaping
 
@@ -51,6 +53,12 @@ def test_answers_are_kept_outside_of_all_that_checks_them_and_shaped_for_each_ca
     assert names == ["shape", "cache", "timeout", "clean"]
 
 
+def test_limits_count_what_was_approved_and_what_is_given_again() -> None:
+    decision: Any = SimpleNamespace(obligations=(Approval("boss", 900.0), Limit("rule r", (), 1, 60.0)))
+    names = _names(_call(effect="read", contract="off", shaping=Shaping(), caching=Caching(60)), decision)
+    assert names == ["approval", "limit", "shape", "cache", "timeout", "clean"]
+
+
 def _call(effect: str, contract: str, shaping: Shaping | None = None, **keys: Any) -> Any:
     tool = {"caching": None, "invalidates": frozenset(), **keys}
     reply = SimpleNamespace(contract=contract, shaping=shaping)
@@ -66,6 +74,7 @@ def _names(call: Any, decision: Any, known: Known = NOTHING) -> list[str]:
         Outgoing({}, NOTHING, masked, scans),
         Shape(Remainders(), scans),
         Cache(Answers()),
+        Limiting(Limits()),
     )(call, decision)
     scans.close()
     return [guard.__name__ for guard in guards]
