@@ -61,7 +61,7 @@ class Gate:
         self._whole = _set(expressions)
 
     @cached_property
-    def _parts(self) -> list[tuple["re2.Set", list[int]]]:
+    def _parts(self) -> list[tuple["re2._re2.Set", list[int]]]:
         """Made for the first text that is not short."""
         made = self._expressions
         return [(_set([made[place] for place in places]), places) for places in apart(made)]
@@ -80,7 +80,7 @@ class Gate:
         return [*sorted(hits), self._fence]
 
 
-def _set(expressions: Sequence[str]) -> "re2.Set":
+def _set(expressions: Sequence[str]) -> "re2._re2.Set":
     """The set, and last in it what fits every text: an empty answer then means failure, not absence.
 
     It fits only at the end: RE2 notes a match at every byte where one is, which halves its speed.
@@ -90,4 +90,4 @@ def _set(expressions: Sequence[str]) -> "re2.Set":
         made.Add(expression.encode())
     made.Add(rb"\z")
     made.Compile()
-    return made
+    return made._set  # its wrapper costs as much as it does on a short text

@@ -5,13 +5,11 @@
 
 import json
 import re
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import re2
-
 from redaction.checks import digits
+from redaction.linear import WHOLE, Match, matcher
 
 _EXTENSION = re.compile(r"[ ,]*(?:x|ext).*", re.IGNORECASE)
 _DATE = re.compile(
@@ -22,7 +20,7 @@ _RANGES: dict[str, tuple[str, list[int]]] = json.loads(Path(__file__).with_name(
     "ranges"
 ]
 # Within a country a zero stands in front, and is often left standing: +44 (0)20 ...
-_TRUNK = re.compile(r"\(0\)")
+_TRUNK = "(0)"
 # Groups as people write them; a form for which a number need not be in use, for many write those that never are.
 _GROUPS = re.compile(r"\d[ .\-/()]+\d")
 # A place on earth in ISO 6709, as `zone.tab` writes it: +4734-05243.
@@ -37,19 +35,23 @@ def international(value: str) -> int:
     One in use; one of a length that its country uses, if it is long; one of fitting length that is written in groups.
     """
     written = _without_extension(value)
-    number = digits(_TRUNK.sub("", written))
+    number = digits(written.replace(_TRUNK, ""))
     code = _calling_code(number)
     if not code or len(set(number)) < 3 or _PLACE.fullmatch(value):
         return 0
     rest = number[len(code) :]
-    if _in_use(code)(rest) or (len(number) >= _SURELY and len(rest) in _RANGES[code][1]):
+    in_use = _in_use(code)(WHOLE, rest.encode(), 0, len(rest))[0][0] == 0
+    if in_use or (len(number) >= _SURELY and len(rest) in _RANGES[code][1]):
         return len(value)
     return len(value) if _GROUPS.search(written) and _fits(code, number) else 0
 
 
 def _calling_code(number: str) -> str:
     """The calling code that a number begins with, empty where none does. No code begins another (E.164)."""
-    return next((number[:size] for size in (1, 2, 3) if number[:size] in _RANGES), "")
+    for size in (1, 2, 3):
+        if number[:size] in _RANGES:
+            return number[:size]
+    return ""
 
 
 def _fits(code: str, number: str) -> bool:
@@ -59,10 +61,9 @@ def _fits(code: str, number: str) -> bool:
 
 
 @cache
-def _in_use(code: str) -> Callable[[str], object]:
-    """Whether a national significant number of this calling code is in use."""
-    fits: Callable[[str], object] = re2.compile(_RANGES[code][0]).fullmatch
-    return fits
+def _in_use(code: str) -> Match:
+    """What fits the national significant numbers of this calling code that are in use."""
+    return matcher(_RANGES[code][0], capture=False)
 
 
 def national(value: str) -> int:

@@ -59,6 +59,7 @@ class Engine:
         self._contexts = [matcher.context for matcher in made if matcher.context]
         self._gate = Gate([*map(_gate, ordered), *gates])
         self._bare_names: set[bytes] = set()
+        self._telling: dict[bytes, bool] = {}
 
     def opening(self, matchers: Sequence[Matcher]) -> "Engine":
         """The same with what looks closer where the further gates occur, each at its own."""
@@ -86,15 +87,21 @@ class Engine:
             return found
         for index in hits[:-1]:
             matcher = matchers[index] if index < len(matchers) else None
-            if matcher is None or (number and not matcher.numbers) or _covers(found, len(data), matcher.score):
+            if matcher is None or (number and not matcher.numbers):
                 continue
-            matcher.find(data, key, start, found)
+            if not found or not _covers(found, len(data), matcher.score):
+                matcher.find(data, key, start, found)
         return resolve(found) if len(found) > 1 else found
 
     def is_context(self, name: bytes) -> bool:
         """Whether some pattern needs a name like this."""
-        key = name.decode("utf-8", "replace")
-        return any(context.end(key) for context in self._contexts)
+        known = self._telling.get(name)
+        if known is None:
+            key = name.decode("utf-8", "replace")
+            known = any(context.end(key) for context in self._contexts)
+            if len(name) <= LONGEST_KEPT and len(self._telling) < KEYS_KEPT:
+                self._telling[name] = known
+        return known
 
     def find_in_name(self, name: bytes, start: int) -> list[Finding]:
         """The same in a name of a JSON object. Those in which nothing is are kept, for they come again and again."""

@@ -8,7 +8,7 @@ import re2
 
 Match = Callable[[int, bytes, int, int], list[tuple[int, int]]]
 
-ANYWHERE = re2._Anchor.UNANCHORED
+ANYWHERE, WHOLE = re2._Anchor.UNANCHORED, re2._Anchor.ANCHOR_BOTH
 # The automata are built while matching, within a bound. RE2's own bound is enough for a single pattern.
 MEMORY = 8 << 20
 # An escape outside of brackets, or all that stands in a pair of them. Letters, numbers and marks.

@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -20,6 +21,9 @@ _LIST, _OBJECT = b"[{"
 # How much of an object is searched for signs that it is no person, in bytes, and how many in others are passed by.
 _EARLY, _MOST_SIGNS = 2_000, 8
 _PLACE = itemgetter(0)
+_ANY_BRACKET = re.compile(rb"[\[\]{}]")
+# Names and signs that are compared one by one, and how far apart they may be, in bytes.
+_FEW, _NEAR = 4, 500
 
 
 class Note(NamedTuple):
@@ -94,8 +98,11 @@ class _Reader:
 
     def _persons(self, signs: list[Note]) -> Iterator[Note]:
         """The bare names that are a person's: beside or under a sign of one. They are looked for nowhere else."""
-        find, size = self._keys.find_bare, len(self._text)
-        if not signs or not find or find(ANYWHERE, self._text, 0, size)[0][0] < 0:
+        bare = list(islice(self._bare(0, len(self._text)), _FEW + 1)) if signs else []
+        if not bare:
+            return
+        if len(bare) <= _FEW and self._surely_beside(bare, signs):
+            yield from bare
             return
         shape = _Shape(self._text)
         homes = {shape.home(sign.start) for sign in signs if sign.role.beside and sign.value not in shape.closes}
@@ -110,6 +117,20 @@ class _Reader:
                 if home in around or home in under or (outer in under and self._text[outer] == _LIST):
                     yield note
             at = max(at, closing)
+
+    def _surely_beside(self, bare: list[Note], signs: list[Note]) -> bool:
+        """Whether each of the names stands beside a sign with no bracket between them, and nothing can be against it.
+
+        Then they are in one object, and the shape of the text, which costs more than all else, need not be known.
+        """
+        text, find = self._text, self._keys.find_against
+        if find and find(ANYWHERE, text, 0, len(text))[0][0] >= 0:
+            return False
+        beside = [sign for sign in signs if sign.role.beside and text[sign.value] not in b"[{"]
+        return all(any(self._is_flat(*sorted((note.start, sign.start))) for sign in beside[:_FEW]) for note in bare)
+
+    def _is_flat(self, start: int, end: int) -> bool:
+        return end - start <= _NEAR and not _ANY_BRACKET.search(self._text, start, end)
 
     def _is_against(self, home: int, shape: _Shape) -> bool:
         """Whether early in an object stands a sign that its name is no person's."""

@@ -173,3 +173,12 @@ def test_a_document_in_a_string_is_cleaned_as_it_would_be_alone(document: Any) -
         text = json.dumps(document)
         cleaned = json.loads(STANDARD.clean_json(json.dumps({"note": text})).value)["note"]
         assert cleaned == STANDARD.clean_json(text).value
+
+
+@given(DOCUMENTS)
+@settings(max_examples=200, deadline=None)
+def test_names_near_signs_are_told_without_the_shape_as_with_it(document: Any) -> None:
+    """Only a text with few bare names takes the short way: more of them, which change nothing, force the long one."""
+    many = [{"name": f"Nobody {each}"} for each in range(6)]
+    alone, among = (STANDARD.find_json(json.dumps([document, *more])) for more in ([], many))
+    assert [hit for hit in among if hit.end < len(json.dumps([document]))] == alone
