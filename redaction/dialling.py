@@ -77,10 +77,10 @@ def spoken(value: str) -> int:
 
 
 def _national(value: str, least: int, most: int = 15) -> int:
-    if ("19" in value or "20" in value) and _DATE.search(value):
-        return 0
     number = digits(_without_extension(value))
-    return len(value) if least <= len(number) <= most and len(set(number)) > 2 else 0
+    if not least <= len(number) <= most or len(set(number)) < 3:
+        return 0
+    return 0 if ("19" in value or "20" in value) and _DATE.search(value) else len(value)
 
 
 def _without_extension(value: str) -> str:

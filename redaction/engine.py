@@ -20,6 +20,9 @@ from redaction.words import KEYS_KEPT, Words
 # Where a hit fails its check, the search goes on one byte after the hit's start, so that a value behind a false start
 # is not missed; after a long hit it goes on behind it, which keeps the whole linear.
 RETRY_BYTES = 64
+# Where false hits have covered each byte up to there that often, and some more, the search goes on behind each as well:
+# a text that is all false starts costs as much as others. A list of numbers in groups of four covers each four times.
+MOST_RETRIED, RETRIES_FREE = 4, 4096
 # How far words are looked for around a hit, in bytes. Presidio looks at five words before; this is about ten.
 CONTEXT_BEFORE = 64
 CONTEXT_AFTER = 24
@@ -142,6 +145,7 @@ class _Matcher:
             context = None if self.context and self.context.end(name) else self.context
             if context and (self._keyed or not context.stand_in(data)):
                 return
+        spent = 0
         at, size, search, group = 0, len(data), self._regex.on(data), min(1, self._regex.groups)
         while at < size:
             places = search(ANYWHERE, data, at, size)
@@ -151,7 +155,10 @@ class _Matcher:
             value = data[start:end].decode("utf-8", "replace")
             length = self._check(value)
             if not length:
-                at = _after(*places[0])
+                first_byte, behind = places[0]
+                spent += behind - first_byte
+                again = behind - first_byte <= RETRY_BYTES and spent <= RETRIES_FREE + MOST_RETRIED * at
+                at = first_byte + 1 if again else behind
                 continue
             at = end if length == len(value) else start + len(value[:length].encode())
             if self._plain or self._fits(data, start, at, context):
@@ -169,11 +176,6 @@ class _Matcher:
 def _gate(pattern: Pattern) -> str:
     """The gate of a pattern that needs words is loose, for the words that make it tight are not in it."""
     return pattern.regex if pattern.context else pattern.gate or pattern.regex
-
-
-def _after(start: int, end: int) -> int:
-    """Where to search on behind a hit that is none."""
-    return end if end - start > RETRY_BYTES else start + 1
 
 
 def encode(text: str) -> bytes:

@@ -119,7 +119,17 @@ class Judge:
         form = self._within if inside else self._value
         if not form.fullmatch(value) or self._unless.match(value):
             return False
-        return len(value) > 2 * len(name) or words_of(value) != words_of(name)  # a label: "firstName": "First name"
+        return not _is_label(value, name)
+
+
+def _is_label(value: str, name: str) -> bool:
+    """Whether a value only says its name again: `"firstName": "First name"`."""
+    if len(value) > 2 * len(name):
+        return False
+    first, other = value[:1], name[:1]
+    if first.isalnum() and other.isalnum() and first.lower() != other.lower():
+        return False
+    return words_of(value) == words_of(name)
 
 
 @cache

@@ -144,6 +144,7 @@ class _Outline:
         self._names: _Names | None = None
         self._notes: list[Note] = []
         self._at = 0
+        self._keyed_at, self._known_key = -1, ""
 
     def all(self) -> list[Hit]:
         """The hits, with those that names give away."""
@@ -208,6 +209,11 @@ class _Outline:
 
     def _key(self) -> str:
         """The name under which the value stands that is looked at."""
+        if self._keyed_at != self._at:
+            self._keyed_at, self._known_key = self._at, self._key_there()
+        return self._known_key
+
+    def _key_there(self) -> str:
         text, colon = self._text, self._at - 1
         while colon >= 0 and text[colon] in _SPACE:
             colon -= 1

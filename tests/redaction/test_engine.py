@@ -118,3 +118,10 @@ HOSTILE = {
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_text_of_100_kb_costs_less_than_100_ms(text: str) -> None:
     assert seconds(lambda: ALL.find(text), 0.1) <= 0.1
+
+
+def test_a_value_behind_many_false_starts_is_found() -> None:
+    """As a card is in a list of numbers written like cards."""
+    numbers = " ".join(f"{4000 + n:04} {5000 + n:04}" for n in range(500))
+    found = ALL.find(f"{numbers} 4111 1111 1111 1111 {numbers}")
+    assert any(f.kind == "CREDIT_CARD" and f.start <= len(numbers) + 1 < f.end for f in found)
