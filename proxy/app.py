@@ -29,12 +29,24 @@ from proxy.metrics import Family
 from proxy.orders import Order, Orders
 from proxy.presidio import Presidio, PresidioBounds
 from proxy.protocols.head import Door
+from proxy.pseudonyms import BOUNDS, PURPOSE, Keeper
 from proxy.regimes import Ready, Regimes, scanners_of
 from proxy.reload import Reloader, vetted
 from proxy.remainders import Remainders
 from proxy.scanning import Scans
 from proxy.signature import TooMany, signature
-from proxy.state import ARGUMENTS_HASH, LEDGER_HEAD, REWRITING, StateError, StateKey, load_key, state_folder
+from proxy.state import (
+    ARGUMENTS_HASH,
+    LEDGER_HEAD,
+    REWRITING,
+    STORE,
+    SURROGATES,
+    StateError,
+    StateKey,
+    load_key,
+    state_folder,
+)
+from proxy.store import FILE, Store, StoreError
 from proxy.telemetry import Telemetry, TelemetrySettings
 from proxy.transports.http import HttpDoor
 from redaction.engine import ScanError
@@ -76,7 +88,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         rewriting = cache(lambda: _key(settings).derive(REWRITING))  # no file is made for rules that cannot be used
         presidio = _presidio(settings.presidio)
         stack.callback(presidio.close)
-        first = _first(settings, rewriting, presidio.detector)
+        keeper = _keeper(settings)
+        stack.callback(keeper.close)
+        first = _first(settings, rewriting, presidio.detector, keeper)
         _warm(presidio)
         key = _key(settings)
         ledger = _ledger(settings, key)
@@ -92,7 +106,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         remainders = Remainders(settings.rests)
         answers = Answers(settings.answers)
         _tell_of(answers, telemetry)
-        regimes = Regimes(first, scans, settings.upstream, known, remainders, answers)
+        regimes = Regimes(first, scans, settings.upstream, known, remainders, answers, keeper)
         stack.push_async_callback(regimes.close)
         entries = Entries(
             ledger, telemetry, key.derive(ARGUMENTS_HASH), Scanner(kinds_of("standard")), settings.arguments, known
@@ -100,7 +114,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         firewall = Firewall(regimes.regime, entries)
         telemetry.rules(first.rules.revision, first.rules.catalog.tools)
         del first  # or it would live as long as the sidecar
-        prepare = partial(_prepare, settings, rewriting, presidio.detector, lambda: regimes.scanners)
+        prepare = partial(_prepare, settings, rewriting, presidio.detector, keeper, lambda: regimes.scanners)
         tell = partial(_tell, telemetry, ledger)
         reloader = Reloader(settings.rules, seen, prepare, regimes, firewall, tell)
         telemetry.gauge(
@@ -110,9 +124,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         doors = [await _listen(stack, settings, firewall, fetching, each) for each in settings.listeners]
         admin = await _admin(stack, settings, telemetry, ledger, reloader)
         stack.callback(reloader.close)
-        stack.push_async_callback(_ended, asyncio.create_task(reloader.watch()))
         orders = Orders(settings.state, {"cache clear": partial(_clear, answers)}, partial(_ordered, ledger))
-        stack.push_async_callback(_ended, asyncio.create_task(orders.watch()))
+        for task in (reloader.watch(), orders.watch(), keeper.watch()):
+            stack.push_async_callback(_ended, asyncio.create_task(task))
         yield Running(firewall, telemetry, reloader, tuple(doors), admin)
 
 
@@ -151,9 +165,19 @@ def _signature(folder: Path) -> bytes:
         return b""
 
 
-def _first(settings: Settings, key: Callable[[], bytes], foreign: Foreign) -> Ready:
+def _keeper(settings: Settings) -> Keeper:
+    """What keeps pseudonyms. Neither key nor table is made for rules that have none."""
+    key = cache(lambda: load_key(settings.state_key, state_folder(settings.state), os.environ, make=True))
+
+    def opened() -> Store:
+        return Store(state_folder(settings.state) / FILE, key().derive(STORE), {PURPOSE: BOUNDS})
+
+    return Keeper(opened, lambda: key().derive(SURROGATES), settings.pseudonyms_s)
+
+
+def _first(settings: Settings, key: Callable[[], bytes], foreign: Foreign, keeper: Keeper) -> Ready:
     try:
-        first = _prepare(settings, key, foreign, dict)
+        first = _prepare(settings, key, foreign, keeper, dict)
     except RulesError as error:
         raise CannotRun(f"The rules cannot be used:\n{error}") from None
     if not first.rules.rules:
@@ -161,7 +185,9 @@ def _first(settings: Settings, key: Callable[[], bytes], foreign: Foreign) -> Re
     return first
 
 
-def _prepare(settings: Settings, key: Callable[[], bytes], foreign: Foreign, known: Callable[[], Scanners]) -> Ready:
+def _prepare(
+    settings: Settings, key: Callable[[], bytes], foreign: Foreign, keeper: Keeper, known: Callable[[], Scanners]
+) -> Ready:
     """Read the rules, at the start and at each reload, in any thread. Raises RulesError.
 
     `key` gives what rewrites findings, `foreign` finds what our own patterns do not. Without rules nothing is allowed,
@@ -174,9 +200,16 @@ def _prepare(settings: Settings, key: Callable[[], bytes], foreign: Foreign, kno
         hint = "`hosts` in toolwall.yaml names it"
         raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", missing, hint)])
     try:
-        return Ready(rules, scanners_of(rules, known(), key(), foreign))
-    except UnknownKind as error:
+        ready = Ready(rules, scanners_of(rules, known(), key(), foreign))
+        if any(each.gives_pseudonyms for each in ready.scanners.values()) or _restores(rules):
+            keeper.open()
+        return ready
+    except (UnknownKind, StoreError, StateError) as error:
         raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", str(error))]) from None
+
+
+def _restores(rules: Ruleset) -> bool:
+    return any(tool.restore for tool in rules.catalog.tools.values())
 
 
 def _tell(telemetry: Telemetry, ledger: Ledger, rules: Ruleset | None, words: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from proxy.answers import AnswerBounds
 from proxy.known import SOURCES
 from proxy.presidio import PresidioBounds
+from proxy.pseudonyms import KEEP_S
 from proxy.remainders import RestBounds
 from proxy.scanning import ScanBounds
 from proxy.telemetry import TelemetrySettings
@@ -159,6 +160,10 @@ CONFIG: Final = Form(
             ),
             "The processes in which Presidio's recognizers run, where rules name kinds that they find.",
         ),
+        "pseudonyms": Key(
+            Form({"keep": Key(_Duration, "How long those of a run are kept after their last use. 24h")}),
+            "What stands for the values of a run, where rules say `pseudonym`.",
+        ),
         "bounds": Key(BOUNDS, "Limits, each with its default."),
     }
 )
@@ -210,6 +215,7 @@ class Settings:
     most_body: int
     most_depth: int
     drain_s: float
+    pseudonyms_s: float = KEEP_S
 
 
 def load_config(path: Path) -> Settings:
@@ -257,6 +263,7 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
         most_body=bounds.get("most_body", 1024 * 1024),
         most_depth=bounds.get("most_depth", 64),
         drain_s=bounds.get("drain", 10.0),
+        pseudonyms_s=duration(raw.get("pseudonyms", {}).get("keep", f"{KEEP_S:.0f}s")),
     )
     return settings, problems
 

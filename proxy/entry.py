@@ -27,6 +27,7 @@ from proxy.record import Record
 from proxy.telemetry import Attempt, Telemetry, Trace
 from redaction.known import NOTHING, Known
 from redaction.profiles import kinds_of
+from redaction.pseudonyms import Pseudonym, Restoring
 from redaction.scanner import Scanner
 from rules.decide import Decision
 from rules.facts import Principal, Run
@@ -74,6 +75,8 @@ class Entry:
     def __init__(self, entries: Entries, record: Record) -> None:
         self.record = record
         self.trace: Trace | None = None
+        self.put_back: tuple[Pseudonym, ...] = ()
+        """What stands in the call's arguments in the place of its pseudonyms."""
         self.sent = False
         self.obligations: tuple[Obligation, ...] = ()
         self._entries = entries
@@ -81,6 +84,7 @@ class Entry:
         self._expected: list[str] = []
         self._written = False
         self._told = False
+        self._restored: tuple[Any, Any] | None = None
 
     async def __aenter__(self) -> Entry:
         return self
@@ -133,6 +137,12 @@ class Entry:
         self.record.method = tool.method
         self.record.checks.append("visible")
 
+    def restored(self, before: Call, after: Call, restoring: Restoring) -> None:
+        """Values were put into the arguments; the Record shows what stood there before."""
+        self.put_back = tuple(restoring.restored.values())
+        self._restored = dict(before.arguments), dict(after.arguments)
+        self.record.restored = dict(sorted(restoring.counts.items()))
+
     def decided(self, call: Call, decision: Decision) -> None:
         """The call was judged."""
         record = self.record
@@ -154,7 +164,10 @@ class Entry:
             record.arguments = self._shown(call)
 
     def _shown(self, call: Call) -> Any:
-        return self._entries.scanner.clean_json_value(self._entries.known.value(dict(call.arguments)))[0]
+        arguments: Any = dict(call.arguments)
+        if self._restored is not None:
+            arguments = _veiled(*self._restored, arguments)
+        return self._entries.scanner.clean_json_value(self._entries.known.value(arguments))[0]
 
     def keyed_hash(self, value: Any) -> str:
         """Keyed BLAKE2b (RFC 7693) of a value's canonical JSON: equal for equal values, and not to be guessed back."""
@@ -368,6 +381,18 @@ class Entry:
                 record.total_ms,
                 "; ".join(record.notes),
             )
+
+
+def _veiled(before: Any, after: Any, now: Any) -> Any:
+    """`now`, which was made of `after`, with all that was put back as it stood `before`."""
+    if before == after and type(before) is type(after):
+        return now
+    kinds = {type(before), type(after), type(now)}
+    if kinds == {dict} and before.keys() == after.keys() == now.keys():
+        return {name: _veiled(before[name], after[name], now[name]) for name in now}
+    if kinds == {list} and len(before) == len(after) == len(now):
+        return [_veiled(*each) for each in zip(before, after, now, strict=True)]
+    return before
 
 
 def _new_id() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -20,20 +20,29 @@ from rules.tools import Tool
 Guards = Callable[[Call, Decision], list[Guard]]
 """Gives the guards of one call, outermost first."""
 
+Restore = Callable[[Call, Entry], Awaitable[Call]]
+"""Gives the call that is meant by one whose tool wants the values behind pseudonyms."""
+
+
+async def _as_it_is(call: Call, _: Entry) -> Call:
+    return call
+
 
 class Regime:
-    """One revision of the rules and what was made from it: guards, and the way to its backends.
+    """One revision of the rules and what was made from it: guards, the way to its backends, and what
+    puts values back.
 
     A call uses one regime from its beginning to its end. `calls` are under way, up to where their answer is handed
     over; `with` counts one.
     """
 
-    __slots__ = ("calls", "guards", "rules", "send")
+    __slots__ = ("calls", "guards", "restore", "rules", "send")
 
-    def __init__(self, rules: Ruleset, guards: Guards, send: Send) -> None:
+    def __init__(self, rules: Ruleset, guards: Guards, send: Send, restore: Restore = _as_it_is) -> None:
         self.rules = rules
         self.guards = guards
         self.send = send
+        self.restore = restore
         self.calls = 0
 
     def __enter__(self) -> Regime:
@@ -67,6 +76,8 @@ class Firewall:
                     raise unknown_tool(entry, tool)
                 entry.found(tool)
                 call = await ask.call(entry.record.call, tool, principal, run)
+                if tool.restore:
+                    call = await regime.restore(call, entry)
                 entry.decided(call, decision := rules.decide(call.facts()))
                 self.repeats.check(call, entry.record, monotonic())
                 try:

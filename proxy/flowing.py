@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 
 from proxy.body import Body, Ending, Flow
@@ -21,16 +21,22 @@ words of a language model, shorter than a person notices."""
 REST_S = 2.0
 """After so long a silence the rest goes out too: what has no end by then is not waited for."""
 
+Keep = Callable[[], Awaitable[None]]
+"""Stores what a piece shows before it goes out. Raises Refusal."""
+
 
 class Flowing:
     """One body on its way: `most` bytes of it at most, and at most `idle_s` seconds between two pieces."""
 
-    def __init__(self, body: Body, stage: Stage, entry: Entry, most: int, idle_s: float) -> None:
+    def __init__(
+        self, body: Body, stage: Stage, entry: Entry, most: int, idle_s: float, keep: Keep | None = None
+    ) -> None:
         self._body = body
         self._stage = stage
         self._entry = entry
         self._most = most
         self._idle_s = idle_s
+        self._keep = keep
         self._size = 0
         self._told: Counter[str] = Counter()
 
@@ -48,6 +54,8 @@ class Flowing:
                 given, fault = await self._taken(turn, scans, size)
                 self._tell()
                 if given:
+                    if self._keep is not None:
+                        await self._keep()
                     yield given
                 if fault:
                     raise withheld(self._entry.record, f"It could not be checked: {fault}.", note=str(fault))

@@ -13,7 +13,8 @@ class Record:
     Times are nanoseconds since the epoch; durations are milliseconds. `outcome` is one of `ok`, `refused`,
     `client_gone`, `outcome_unknown`; it is empty while the call is under way. `deviations` says where the reply
     was off the tool's contract, in the words of its schema; `shaped` how much was left out of it. `replayed` is the
-    call whose answer was given again, and `cache` how: `hit`, `joined`, `stale`, or `miss`.
+    call whose answer was given again, and `cache` how: `hit`, `joined`, `stale`, or `miss`. `restored` says how many
+    values of each kind were put back into the arguments, which show their pseudonyms.
 
     A field that was not set stands in the class alone, so making a Record and reading it out costs only what it says.
     """
@@ -58,6 +59,7 @@ class Record:
     result_hash: str = ""
     redactions: Mapping[str, int] = MappingProxyType({})
     shaped: Mapping[str, int] = MappingProxyType({})
+    restored: Mapping[str, int] = MappingProxyType({})
     upstream_ms: float = 0.0
     clean_ms: float = 0.0
     total_ms: float = 0.0

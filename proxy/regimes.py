@@ -17,7 +17,10 @@ from proxy.guards.replycontract import ReplyContract
 from proxy.guards.shape import Shape
 from proxy.limits import Limits
 from proxy.protocols.masking import masked
+from proxy.protocols.restoring import restored
+from proxy.pseudonyms import Keeper
 from proxy.remainders import Remainders
+from proxy.restoring import Restore
 from proxy.scanning import Scans
 from proxy.upstream import Upstream, UpstreamBounds
 from redaction.known import NOTHING, Known
@@ -63,8 +66,10 @@ class Regimes:
         known: Known = NOTHING,
         remainders: Remainders | None = None,
         answers: Answers | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self._scans = scans
+        self._keeper = keeper
         self._remainders = Remainders() if remainders is None else remainders
         self._known = known
         self._cache = Cache(Answers() if answers is None else answers)
@@ -95,7 +100,7 @@ class Regimes:
         self._ready = new
         self._upstream = Upstream(backends, self._bounds, former)
         guards = Guards(
-            Clean(backends, new.scanners, self._scans),
+            Clean(backends, new.scanners, self._scans, self._keeper),
             KnownSecrets(self._known, self._scans),
             ReplyContract(self._scans),
             Outgoing(new.scanners, self._known, masked, self._scans),
@@ -103,7 +108,8 @@ class Regimes:
             self._cache,
             self._limiting,
         )
-        self.regime = Regime(new.rules, guards, self._upstream.send)
+        restore = (Restore(self._keeper, new.rules.catalog, restored, self._scans),) if self._keeper else ()
+        self.regime = Regime(new.rules, guards, self._upstream.send, *restore)
 
     async def tend(self) -> None:
         """Let go of regimes before this one that no call uses any more."""

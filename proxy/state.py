@@ -28,6 +28,8 @@ _GIVEN_FILE = 0o037  # Kubernetes mounts secrets readable by the pod's group
 LEDGER_HEAD = "ledger head"
 ARGUMENTS_HASH = "arguments hash"
 REWRITING = "rewritten findings"
+STORE = "encrypted table"
+SURROGATES = "surrogates"
 
 
 class StateError(Exception):

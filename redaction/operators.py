@@ -8,11 +8,13 @@ from typing import AnyStr, Final, NamedTuple
 
 from redaction.finding import Finding
 
-NAMES: Final = ("kind", "mask", "keep_last_4", "hash", "encrypt", "zero", "drop", "redact")
+NAMES: Final = ("kind", "mask", "keep_last_4", "hash", "encrypt", "pseudonym", "zero", "drop", "redact")
 """The ways that need no text of their own; `replace` is the other one."""
 
 KEYED: Final = frozenset({"hash", "encrypt"})
 """The ways that need a key."""
+
+REALISTIC: Final = "realistic"
 
 MOST_SHOWN: Final = 4
 # With fewer letters and digits than this the last four would be too much of the value.
@@ -29,6 +31,8 @@ class Way(NamedTuple):
     - `keep_last_4`: the last four letters or digits stay, those before become `*`; spaces, `-`, `.` and `/` stay.
     - `hash`: `<KIND_HEX>`, a keyed BLAKE2b (RFC 7693): the same for the same value under the same key.
     - `encrypt`: `<KIND:TEXT>`, AES-SIV (RFC 5297) in base64url: the same for the same value, and `decrypt` reads it.
+    - `pseudonym`: `<KIND_N>`, the Nth value of its kind in a run, which can be put back (see `redaction.pseudonyms`);
+      an invented value of the same form if `mark` is REALISTIC. Where there is no run, as `kind`.
     - `zero`: a JSON number becomes 0 and stays a number; elsewhere as `kind`.
     - `redact`: nothing is left of it.
     - `replace`: it becomes `mark`, which holds nothing that JSON escapes.

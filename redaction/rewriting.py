@@ -6,7 +6,8 @@ from typing import Final
 
 from redaction import operators, walk
 from redaction.finding import Finding, Hit, Opened
-from redaction.operators import PLAIN, Way
+from redaction.operators import PLAIN, REALISTIC, Way
+from redaction.pseudonyms import InCall
 from redaction.unwrap import JSON, unwrap
 
 Ways = frozenset[tuple[str, Way]]
@@ -19,15 +20,26 @@ _LINE_END: Final = re.compile(r"(?:\\+r)?\\+n")
 
 
 class Rewriting:
-    """The ways of one rule, with the key that some of them need."""
+    """The ways of one rule, with the key that some of them need, and the run whose pseudonyms are given."""
 
-    def __init__(self, ways: Ways, key: bytes = b"") -> None:
+    def __init__(self, ways: Ways, key: bytes = b"", run: InCall | None = None) -> None:
         self._ways = dict(ways)
         self._key = key
+        self._run = run
         self.drops = any(way.name == "drop" for way in self._ways.values())
+        self.gives_pseudonyms = any(way.name == "pseudonym" for way in self._ways.values())
+
+    def within(self, run: InCall) -> "Rewriting":
+        """The same ways, for a call of this run."""
+        bound = object.__new__(Rewriting)
+        bound.__dict__.update(self.__dict__)
+        bound._run = run
+        return bound
 
     def text(self, kind: str, value: str) -> str:
         """What a finding in text becomes."""
+        if self._run is not None:
+            return self._in_run(self._run, kind, value)
         way = self._ways.get(kind)
         return f"<{kind}>" if way is None else operators.rewritten(way, kind, value, self._key)
 
@@ -44,9 +56,26 @@ class Rewriting:
             for each in hit.findings:
                 yield each.start, each.end, self.found(each, opened.text[each.start : each.end])
 
+    def _in_run(self, run: InCall, kind: str, value: str, number: bool = False) -> str:
+        if (stays := run.stays(value)) is not None:
+            return stays
+        way = self._ways.get(kind, PLAIN)
+        if way.name == "pseudonym":
+            return run.known.give(kind, value, number, way.mark == REALISTIC)
+        return operators.rewritten(way, kind, value, self._key)
+
+    def waits(self, finding: Finding) -> bool:
+        """Whether what a finding becomes is made only when it is shown: a pseudonym counts those before it."""
+        if self._run is None:
+            return False
+        return finding.opened is not None or self._ways.get(finding.kind, PLAIN).name == "pseudonym"
+
     def number(self, kind: str, value: str) -> str | int:
         """What a JSON number with a finding becomes."""
-        return 0 if self._ways.get(kind, PLAIN).name == "zero" else self.text(kind, value)
+        way = self._ways.get(kind, PLAIN)
+        if self._run is not None and (way.name == "pseudonym" or self._run.stays(value) is not None):
+            return self._in_run(self._run, kind, value, number=True)
+        return 0 if way.name == "zero" else self.text(kind, value)
 
     def edits(self, text: str, hits: list[Hit]) -> Iterator[tuple[int, int, str]]:
         """The edits of a JSON text, in order."""
@@ -61,25 +90,27 @@ class Rewriting:
         for hit in hits:
             for found, quotes in _places(hit):
                 value = data[found.start : found.end].decode("utf-8", "replace") if self._reads(found) else ""
-                yield found.start, found.end, self._json(found, value, quotes).encode()
+                yield found.start, found.end, self._json(found, value, quotes, data[hit.start] in b"{[").encode()
 
     def _replacing(self, text: str, hits: list[Hit]) -> Iterator[tuple[int, int, str]]:
         for hit in hits:
             for found, quotes in _places(hit):
                 value = text[found.start : found.end] if self._reads(found) else ""
-                yield found.start, found.end, self._json(found, value, quotes)
+                yield found.start, found.end, self._json(found, value, quotes, text[hit.start] in "{[")
 
     def _reads(self, found: Finding) -> bool:
-        return bool(self._ways) or found.opened is not None
+        return bool(self._ways) or self._run is not None or found.opened is not None
 
-    def _json(self, found: Finding, escaped: str, quotes: int) -> str:
+    def _json(self, found: Finding, escaped: str, quotes: int, nested: bool) -> str:
         if found.opened:
             return _with_line_ends(self._closed(found.opened), escaped)
         if quotes:
             new = self.number(found.kind, escaped)
             mark = "\\" * (2 ** (quotes - 1) - 1) + '"'
             return f"{mark}{new}{mark}" if isinstance(new, str) else str(new)
-        return self.text(found.kind, unwrap(escaped, JSON).text)
+        value = unwrap(escaped, JSON).text
+        # Of a string that looks like JSON itself, what is in it has escapes of its own.
+        return self.text(found.kind, unwrap(value, JSON).text if nested and "\\" in value else value)
 
     def _gone(self, text: str, hits: list[Hit]) -> list[tuple[int, int]]:
         dropped = {hit.start for hit in hits if not hit.is_name and any(self._drops(f.kind) for f in hit.findings)}

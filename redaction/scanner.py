@@ -16,9 +16,10 @@ from redaction.finding import Finding, Hit, kinds, resolve
 from redaction.keys import Keys
 from redaction.opening import GATES, opening
 from redaction.pointers import Path
+from redaction.pseudonyms import InCall
 from redaction.rewriting import NO_WAYS, Rewriting, Ways
 from redaction.search import merged, search, search_text
-from redaction.sparing import NOTHING_SPARED, Spare, Sparing
+from redaction.sparing import ALL, NOTHING_SPARED, Spare, Sparing
 from redaction.unwrap import FORM, MARKUP, PLAIN, Escaping, unwrap
 from redaction.window import Edit
 
@@ -88,6 +89,8 @@ class Scanner:
     ) -> None:
         self.kinds = kinds
         self._rewriting = Rewriting(ways, key)
+        self._run: InCall | None = None
+        self._unbound: Scanner | None = None
         self.own = own
         self._spare: Spare | None = None
         self._fewer: dict[frozenset[str], Scanner] = {frozenset(): self}
@@ -109,14 +112,31 @@ class Scanner:
         """The kinds that are left at a place of a JSON text, or `sparing.ALL`."""
         if self._spare is None or walk.paths(data, set()) is None:
             return frozenset()
-        return self._spare.at(path)
+        left = self._spare.at(path)
+        return self.kinds if left == ALL and self._run and self._run.echo else left
 
     def _without(self, kinds: frozenset[str]) -> "Scanner":
         """What finds all but some kinds. It writes nothing, so it needs no ways."""
+        if self._run is not None and self._unbound is not None:
+            return self._unbound._without(kinds).within(self._run)
         made = self._fewer.get(kinds)
         if made is None:
             made = self._fewer[kinds] = Scanner(self.kinds - kinds, NO_WAYS, b"", self._foreign, self.own)
         return made
+
+    @property
+    def gives_pseudonyms(self) -> bool:
+        """Whether it has to know the run that it cleans for."""
+        return self._rewriting.gives_pseudonyms
+
+    def within(self, run: InCall) -> "Scanner":
+        """The same scanner for one call of a run: it gives the run's pseudonyms, and finds what was put back."""
+        bound = object.__new__(Scanner)  # several times as fast as `copy`, and this is done for every call
+        bound.__dict__.update(self.__dict__)
+        bound._run, bound._unbound, bound._rewriting = run, self, self._rewriting.within(run)
+        bound._others = [*self._others, *([run.echo] if run.echo else [])]
+        bound._ways = {}
+        return bound
 
     def find(self, text: str, key: str = "", number: bool = False) -> list[Finding]:
         """The findings in `text`, in order, overlaps merged.
@@ -132,9 +152,9 @@ class Scanner:
     def _found(self, engine: Engine, text: str, key: str, number: bool) -> list[Finding]:
         try:
             found = engine.find(text, key, number)
-            if self._others and not number:
-                return resolve([*found, *(f for other in self._others for f in other.find(text, key))])
-            return found
+            if self._others:
+                found = resolve([*found, *self._find_foreign(text, key, number)])
+            return found if self._run is None else self._run.values(text, found)
         except ScanError as error:
             raise Unreadable(str(error)) from None
 
@@ -142,7 +162,8 @@ class Scanner:
         """Where a JSON text holds findings that count in their place, with offsets in `text`. Raises Unreadable."""
         if self._spare is None:
             return self._find_json(text)
-        return self._spare.hits(text, lambda kinds: self._without(kinds)._find_json(text))
+        hits = self._spare.hits(text, lambda kinds: self._without(kinds)._find_json(text))
+        return merged(hits, self._run.echoed(text)) if self._run else hits
 
     def _find_json(self, text: str) -> list[Hit]:
         try:
@@ -150,12 +171,14 @@ class Scanner:
         except walk.BadJson:
             raise Unreadable("the body is not JSON, or is nested too deep") from None
         hits = self._searched(search_text, text)
-        if not self._others:
-            return hits
-        return merged(hits, self._searched(lambda text, _: walk.scan(text, self._find_foreign), text))
+        if self._others and not (self._run and self._run.is_quiet(self._others, text)):
+            hits = merged(hits, self._searched(lambda text, _: walk.scan(text, self._find_foreign), text))
+        return hits if self._run is None else self._run.of_values(text, hits)
 
     def _find_foreign(self, text: str, key: str, number: bool) -> list[Finding]:
-        return [] if number else resolve(found for other in self._others for found in other.find(text, key))
+        if number:
+            return self._run.echo.in_json(text, key, number) if self._run and self._run.echo else []
+        return resolve(found for other in self._others for found in other.find(text, key))
 
     def _searched(self, way: Callable[[T, Engine], list[Hit]], text: T) -> list[Hit]:
         try:
@@ -234,6 +257,7 @@ class Scanner:
         if not walk.is_common(body):
             return otherwise(body)
         hits = self._searched(search, body)
+        hits = hits if self._run is None else self._run.of_values(body, hits)
         if not hits:
             return Cleaned(body, Counter())
         if self._spare:
@@ -255,6 +279,7 @@ class Scanner:
         found = [f._replace(start=at(f.start), end=at(f.end)) for f in self.find(flat.text)]
         if named and self._engine.keys:
             found = resolve([*found, *named(text, self._engine.keys)])
+            found = found if self._run is None else self._run.values(text, found)
         written = ((f, self._rewriting.found(f, unwrap(text[f.start : f.end], escaping).text)) for f in found)
         edits = ((f.start, f.end, escaping.write(new)) for f, new in written)
         return Cleaned(operators.splice(text, edits), Counter(kinds(found)))
@@ -264,12 +289,18 @@ class Scanner:
 
         Raises Unreadable.
         """
-        write, edits = self._rewriting.found, list[Edit]()
+        edits: list[Edit] = []
         for found in self._without(left)._found_flowing(text):
             kind, *more = kinds([found])
-            edits.append(Edit(found.start, found.end, write(found, text[found.start : found.end]), kind))
+            edits.append(self._edit(found, kind, text[found.start : found.end]))
             edits += [Edit(found.end, found.end, "", each) for each in more]
         return edits
+
+    def _edit(self, found: Finding, kind: str, value: str) -> Edit:
+        made = partial(self._rewriting.found, found, value)
+        if self._rewriting.waits(found):
+            return Edit(found.start, found.end, "", kind, made)
+        return Edit(found.start, found.end, made(), kind)
 
 
 class _Whole:

@@ -25,12 +25,15 @@ _OPENING, _CLOSING = "-----BEGIN", "-----END"  # a key (RFC 7468) is many words
 
 
 class Edit(NamedTuple):
-    """What is to stand in the place of a finding, in code points."""
+    """What is to stand in the place of a finding, in code points. `made` gives `new` where it is not made before it is
+    shown: a text is looked at again and again.
+    """
 
     start: int
     end: int
     new: str
     kind: str
+    made: Callable[[], str] | None = None
 
 
 class Window:
@@ -108,7 +111,12 @@ class Window:
         self._pieces = [text[cut:]]
         self._enough = 0
         self._broken = _BREAK.search(self._pieces[0]) is not None
-        return text[:cut], [edit._replace(start=edit.start + first, end=edit.end + first) for edit in edits]
+        return text[:cut], [_shown(edit, first) for edit in edits]
+
+
+def _shown(edit: Edit, first: int) -> Edit:
+    new = edit.made() if edit.made else edit.new
+    return Edit(edit.start + first, edit.end + first, new, edit.kind)
 
 
 def _last_break(text: str, limit: int) -> int:

@@ -11,9 +11,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
-from redaction.operators import Way, is_missing
+from redaction.operators import REALISTIC, Way, is_missing
 from redaction.profiles import NO_MORE, UnknownKind, kinds_of
 from redaction.rewriting import NO_WAYS, Ways
+from redaction.surrogates import FORMS
 from rules.caching import read_caching, read_invalidates
 from rules.dialects import Flaw
 from rules.documents import BadSchema, Documents, Folder
@@ -24,6 +25,7 @@ from rules.outgoing import Outgoing, read_outgoing
 from rules.placing import Placed, is_credential_name, place
 from rules.problems import closest
 from rules.replies import Replies, Shape, read_replies
+from rules.restoring import read_restore
 from rules.schema import Contract
 from rules.shape import duration, size
 from rules.shaping import is_stream, read_shaping
@@ -164,8 +166,10 @@ def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Folder) ->
     made = _make(root, short, node, (method, path), contract, placed, effect, reply)
     outgoing = _outgoing(loaded, node.get("outgoing") or root.get("outgoing"))
     limits = (*loaded.limits, *_limits(loaded, node, f"tool {made.name}"))
+    restore, wrong = read_restore(root.get("restore"), node, reply, loaded.own_kinds)
+    loaded.problems += [each for each in wrong if each not in loaded.problems]  # each tool reads its backend's anew
     made = replace(made, replies=replies, credentials=loaded.credentials, picked_by=pick, outgoing=outgoing)
-    return _kept(loaded, root, node, replace(made, limits=limits))
+    return _kept(loaded, root, node, replace(made, limits=limits, restore=restore))
 
 
 def _kept(loaded: Loaded, root: Node, node: Node, tool: Tool) -> Tool:
@@ -334,6 +338,9 @@ def _ways(loaded: Loaded, default: Node | None, own: Node | None, kinds: frozens
             loaded.problems.append(own.key_problem(kind, "is not taken out here", "add it to `redact`"))
         if is_missing(_way(node.value[kind]).name):
             loaded.problems.append(node.key_problem(kind, "needs the package cryptography, which is not installed"))
+        if _way(node.value[kind]) == Way("pseudonym", REALISTIC) and kind not in FORMS:
+            known = f"only {', '.join(sorted(FORMS))} have"
+            loaded.problems.append(node.key_problem(kind, "has no realistic pseudonyms", f"{known}; write `pseudonym`"))
     return frozenset((kind, _way(below)) for kind, below in node.items())
 
 

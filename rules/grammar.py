@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from redaction.operators import NAMES as OPERATOR_NAMES
+from redaction.operators import REALISTIC
 from rules.shape import (
     DURATION,
     Anything,
@@ -43,8 +44,11 @@ OPERATORS: Final = Table(
                 "replace": Key(
                     Text(r'^[^"\\<>&%+\x00-\x1f\x7f]{1,64}$', 'up to 64 characters without " \\ < > & % +'), "The text."
                 ),
+                "pseudonym": Key(
+                    Choice((REALISTIC,)), "Invented values of the same form stand for the values of a run."
+                ),
             },
-            one_of=("mask", "replace"),
+            one_of=("mask", "replace", "pseudonym"),
         ),
     ),
     like="a kind of findings",
@@ -54,8 +58,8 @@ REPLY: Final = Form(
     {
         "operators": Key(
             OPERATORS,
-            "How findings of a kind are rewritten where not by their kind: mask, keep_last_4, hash, encrypt, zero, "
-            "drop, redact or replace.",
+            "How findings of a kind are rewritten where not by their kind: mask, keep_last_4, hash, encrypt, "
+            "pseudonym, zero, drop, redact or replace.",
         ),
         "redact": Key(
             Many(Text(), or_one=True), "A profile (off, secrets, standard) or the kinds of findings to take out."
@@ -241,6 +245,10 @@ BACKEND: Final = Form(
             OUTGOING, "What the arguments of this backend's tools may not hold, unless they say otherwise."
         ),
         "limit": Key(CONTRACT_LIMIT, "How many calls the backend may get, of all callers together."),
+        "restore": Key(
+            Either(Flag(), Many(Text())),
+            "Whose values stand again for the pseudonyms in calls to this backend: true for all kinds, or a list.",
+        ),
         "tools": Key(Table(TOOL, NAME, _NAME_LIKE), "The tools, by name.", required=True),
     },
     later=frozenset({"breaker", "retry", "proxy"}),

@@ -79,7 +79,7 @@ class Many:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """A mapping or something simpler."""
+    """A mapping or list, or something simpler."""
 
     simple: Shape
     mapping: Shape
@@ -139,7 +139,7 @@ def check(node: Node, shape: Shape) -> Iterator[LoadProblem]:
         case Many():
             yield from _check_many(node, shape)
         case Either(simple, mapping):
-            yield from check(node, mapping if isinstance(node.value, dict) else simple)
+            yield from check(node, mapping if isinstance(node.value, dict | list) else simple)
         case Table():
             yield from _check_table(node, shape)
         case Form():

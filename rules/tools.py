@@ -115,7 +115,8 @@ class Tool:
     where it was written. `replies` is what answers look like, where that is declared. `picked_by` tells it from
     other tools with the same call. `outgoing` is what its arguments may not hold, `caching` how long its answers are
     given again, and `invalidates` are the tools whose answers a call of this one makes stale. `limits` says how many
-    calls it and its backend may get.
+    calls it and its backend may get. `restore` are the kinds whose pseudonyms are put back in its arguments
+    (`redaction.pseudonyms.ANY`: all).
     """
 
     name: str
@@ -146,6 +147,7 @@ class Tool:
     caching: Caching | None = None
     invalidates: frozenset[str] = frozenset()
     limits: tuple[Limit, ...] = ()
+    restore: frozenset[str] = frozenset()
     headers: frozenset[str] = field(init=False)
     """The headers that are arguments, in lower case."""
 
@@ -177,6 +179,11 @@ class Tool:
         object.__setattr__(self, "jar", travel["cookie"])
         object.__setattr__(self, "slots", slots(self.credentials))
         object.__setattr__(self, "form", fields(self.body_params))
+
+    @property
+    def is_of_a_run(self) -> bool:
+        """Whether its answers mean something within one run only, for they may hold pseudonyms."""
+        return bool(self.restore) or any(way.name == "pseudonym" for _, way in self.reply.ways)
 
     def travels(self, name: str) -> tuple[Place | Literal[""], str]:
         """Where an argument travels and under which name; nowhere where the contract does not declare it."""

@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
+from functools import partial
 from time import perf_counter
 
 from proxy import decoding, replyheaders
 from proxy.body import BODILESS, Body, Flow, TooLong
 from proxy.decoding import Undecodable
 from proxy.entry import Entry
-from proxy.flowing import Flowing
+from proxy.flowing import Flowing, Keep
 from proxy.model import Call, Result, Send
 from proxy.outcomes import oversized, whole, withheld
+from proxy.pseudonyms import Keeper, RunPseudonyms
 from proxy.replyheaders import BadHeaders, Headers, Seat
 from proxy.scanning import Scans
+from proxy.store import StoreError
 from redaction import streams
+from redaction.pseudonyms import InCall
 from redaction.scanner import Scanner, Unreadable
 from redaction.streams import EVENTS, LINES, Stage
 from rules.tools import Backend, Cleaning
@@ -31,14 +35,19 @@ _PLAIN = re.compile(
 
 
 class Clean:
-    """The guard, with what it needs of the house: the backends, a scanner for each set of kinds, threads that scan."""
+    """The guard, with what it needs of the house: the backends, a scanner for each set of kinds, threads that scan,
+    and the pseudonyms of the runs.
+    """
 
     __name__ = "clean"
 
-    def __init__(self, backends: Mapping[str, Backend], scanners: Scanners, scans: Scans) -> None:
+    def __init__(
+        self, backends: Mapping[str, Backend], scanners: Scanners, scans: Scans, keeper: Keeper | None = None
+    ) -> None:
         self._backends = backends
         self._scanners = scanners
         self._scans = scans
+        self._keeper = keeper
 
     async def __call__(self, call: Call, entry: Entry, send: Send) -> Result:
         """Let the call go on, and clean what comes back: headers by allowlist, then as text; the body by its type."""
@@ -75,8 +84,12 @@ class Clean:
             result.body = Body.of(b"") if bare else _bounded(result, entry, reply.most_bytes)
             return result
         scanner, started = self._scanners[reply.cleaning], perf_counter()
+        keep: Keep | None = None
+        if self._keeper is not None and (scanner.gives_pseudonyms or entry.put_back):
+            known = await self._keeper.of(call.principal.id, call.run.id)
+            scanner, keep = scanner.within(InCall(known, entry.put_back)), partial(self._keep, entry, known)
         if not bare and (stage := _stage(scanner, result, came, reply.on_error == "pass")):
-            return await self._flowing(call, entry, result, scanner, stage)
+            return await self._flowing(call, entry, result, scanner, stage, keep)
         raw = b"" if bare else await whole(entry.record, result.body, reply.most_bytes)
         if bare:
             await result.body.close()
@@ -90,19 +103,35 @@ class Clean:
             entry.unchecked("clean", str(why))
             result.headers.append(("toolwall-unchecked", "clean"))
             body, counts = raw, Counter()
+        if keep is not None:
+            await keep()
         entry.record.clean_ms = round((perf_counter() - started) * 1000, 3)
         _tell(entry, result, counts)
         result.body = Body.of(body)
         return result
 
-    async def _flowing(self, call: Call, entry: Entry, result: Result, scanner: Scanner, stage: Stage) -> Result:
+    async def _keep(self, entry: Entry, known: RunPseudonyms) -> None:
+        """Store what the reply shows of a run's pseudonyms, before it shows it."""
+        assert self._keeper is not None
+        try:
+            await self._keeper.save(known)
+        except StoreError as error:
+            raise withheld(entry.record, "Its pseudonyms could not be kept.", note=str(error)) from None
+        if known.note and known.note not in entry.record.notes:
+            entry.record.notes.append(known.note)
+
+    async def _flowing(
+        self, call: Call, entry: Entry, result: Result, scanner: Scanner, stage: Stage, keep: Keep | None
+    ) -> Result:
         """A reply without end in sight is cleaned while it comes."""
         try:
             result.headers, counts = await self._head(scanner, result.headers)
         except Unreadable as why:
             raise withheld(entry.record, f"Its head could not be checked: {why}.", note=str(why)) from None
         _tell(entry, result, counts)
-        flowing = Flowing(result.body, stage, entry, call.tool.reply.most_bytes, call.tool.timeout_s)
+        if keep is not None:
+            await keep()
+        flowing = Flowing(result.body, stage, entry, call.tool.reply.most_bytes, call.tool.timeout_s, keep)
         media_type, _ = replyheaders.content_type(result.headers)
         result.body = flowing.cleaned(media_type, self._scans, scanner.needs_presidio)
         entry.check("clean")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from re import Pattern, compile
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import quote
 
 from proxy.errors import Refusal
@@ -17,14 +18,18 @@ from proxy.protocols.placing import Placed
 from rules.tools import Tool
 from rules.wire import FORM_TYPE, MULTIPART_TYPE
 
+_JOINTS: Final = compile("([,|])")  # what stands raw between the items of a value
 _MOST_DEPTH = 200  # what is read again was read before, within the door's own bound
 
 
 class Masks(Protocol):
-    """Takes out what may not be sent."""
+    """Takes out what may not be sent, or puts in what is meant."""
 
     def text(self, text: str, name: str) -> str:
         """Plain text that stands under a name."""
+
+    def markup(self, text: str, name: str) -> str:
+        """XML or HTML that stands under a name."""
 
     def json(self, body: bytes) -> bytes:
         """A JSON text; all around what is taken out stays as it is."""
@@ -42,26 +47,30 @@ def masked(call: Call, masks: Masks) -> Call | None:
 
     None where the masked request would not mean the same call any more. What `masks` raises passes through.
     """
+    try:
+        made = remade(call, masks)
+    except Refusal:  # its words are for a caller who wrote this
+        return None
+    return None if made.problems or made.arguments.keys() != call.arguments.keys() else made
+
+
+def remade(call: Call, masks: Masks) -> Call:
+    """The call with query and body made anew and read again. Raises Refusal where they may not be sent so."""
     outgoing = call.outgoing
     path, mark, query = outgoing.target.partition("?")
     query = _pairs(query, masks, call.tool.slots.query)
     content_type = next((value for name, value in outgoing.headers if name == "content-type"), "")
-    try:
-        sent = _body(outgoing.body, content_type, masks)
-        placed = Placed(_MOST_DEPTH)
-        placing.query(placed, call.tool, query)
-        if sent.body:
-            bodies.read(placed, call.tool, sent.kind or content_type, sent.body)
-    except Refusal:  # its words are for a caller who wrote this
-        return None
+    sent = _body(outgoing.body, content_type, masks)
+    placed = Placed(_MOST_DEPTH)
+    placing.query(placed, call.tool, query)
+    if sent.body:
+        bodies.read(placed, call.tool, sent.kind or content_type, sent.body)
     headers = outgoing.headers
     if sent.kind:
         headers = (("content-type", sent.kind), *(pair for pair in headers if pair[0] != "content-type"))
     arguments = {**_fixed(call), **placed.arguments}
-    if placed.problems or arguments.keys() != call.arguments.keys():
-        return None
     made = Outgoing(outgoing.method, f"{path}{mark}{query}", headers, sent.body)
-    return call._replace(arguments=arguments, outgoing=made)
+    return call._replace(arguments=arguments, problems=tuple(placed.problems), outgoing=made)
 
 
 def _fixed(call: Call) -> dict[str, object]:
@@ -84,9 +93,20 @@ def _pair(part: str, masks: Masks, untouched: frozenset[str]) -> str:
     name = target.decode_plus(raw)
     if name in untouched:
         return part
-    text = target.decode_plus(value)
+    return f"{raw}{mark}{encoded(value, name, masks, target.decode_plus, _JOINTS)}"
+
+
+def encoded(raw: str, name: str, masks: Masks, decode: Callable[[str], str], joints: Pattern[str]) -> str:
+    """Percent-encoded text, masked; what stands between its items stays raw where each is masked by itself."""
+    text = decode(raw)
     new = masks.text(text, name)
-    return part if new == text else f"{raw}{mark}{quote(new, safe='')}"
+    if new == text:
+        return raw
+    items = [(item, decode(item)) for item in joints.split(raw)]
+    masked = [(item, plain, masks.text(plain, name)) for item, plain in items]
+    if "".join(each for *_, each in masked) == new:
+        return "".join(item if each == plain else quote(each, safe="") for item, plain, each in masked)
+    return quote(new, safe="")
 
 
 def _body(body: bytes, content_type: str, masks: Masks) -> _Sent:
@@ -110,6 +130,8 @@ def _part(part: multipart.Part, masks: Masks) -> bytes:
 def _media(kind: str, text: bool = True) -> Callable[[bytes, Masks, str], bytes]:
     if kind == "application/json" or kind.endswith("+json"):
         return lambda data, masks, name: masks.json(data)
+    if text and kind in ("text/xml", "text/html"):
+        return lambda data, masks, name: masks.markup(data.decode("utf-8"), name).encode()
     return _text if text and kind.startswith("text/") else lambda data, masks, name: data
 
 

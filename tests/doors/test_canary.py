@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -29,31 +28,6 @@ def canary(place: str) -> str:
     found = f"Zq{place}77Xw"
     assert planted.fullmatch(found)
     return found
-
-
-class Everything(logging.Handler):
-    """Every line of every logger, with its traceback."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(self.format(record))
-
-
-@pytest.fixture
-def logs() -> Iterator[list[str]]:
-    handler, root = Everything(), logging.getLogger()
-    names = [root, *map(logging.getLogger, logging.root.manager.loggerDict)]
-    levels = {logger: logger.level for logger in names}
-    for logger in names:
-        logger.setLevel(logging.DEBUG)
-    root.addHandler(handler)
-    yield handler.lines
-    root.removeHandler(handler)
-    for logger, level in levels.items():
-        logger.setLevel(level)
 
 
 HEADERS = [

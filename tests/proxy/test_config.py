@@ -73,6 +73,7 @@ bounds:
   most_rest: 19MiB
   cache: 1MiB
   most_cached: 17
+pseudonyms: {{keep: 8h}}
 presidio: {{workers: 2, time: 300ms, most_characters: 400, memory: 500MiB, model: names}}
 """
 LISTENER = "{bind: '127.0.0.1:0', identity: {static: {id: bot}}}"

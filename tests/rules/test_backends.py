@@ -135,6 +135,48 @@ def test_a_tool_promises_no_way_to_rewrite_what_it_does_not_take_out(tmp_path):
     assert (found.path, found.message) == ("tools.t.reply.operators.EMAIL_ADDRESS", "is not taken out here")
 
 
+def test_pseudonyms_may_be_realistic_where_there_is_a_form_for_it(tmp_path):
+    text = """
+        backend: c
+        url: https://c.test
+        reply: {operators: {EMAIL_ADDRESS: pseudonym, PERSON: {pseudonym: realistic}}}
+        tools: {a: {call: GET /a}}
+    """
+    ways = dict(load_crm(tmp_path, text).tools["c.a"].reply.ways)
+    assert ways == {"EMAIL_ADDRESS": Way("pseudonym"), "PERSON": Way("pseudonym", "realistic")}
+
+
+def test_pseudonyms_are_not_realistic_where_there_is_no_form(tmp_path):
+    operators = "reply: {operators: {US_SSN: {pseudonym: realistic}}}"
+    (found,) = problems(tmp_path, c=f"{{backend: c, url: https://c.test, {operators}, tools: {{t: {{call: GET /t}}}}}}")
+    assert (found.path, found.message) == ("reply.operators.US_SSN", "has no realistic pseudonyms")
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("true", {"*"}), ("false", set()), ("[PERSON, EMAIL_ADDRESS]", {"PERSON", "EMAIL_ADDRESS"})],
+)
+def test_values_are_put_back_where_a_backend_says_so(tmp_path, said, meant):
+    text = f"{{backend: c, url: https://c.test, restore: {said}, tools: {{a: {{call: GET /a}}}}}}"
+    assert load_crm(tmp_path, text).tools["c.a"].restore == meant
+
+
+@pytest.mark.parametrize(
+    ("said", "path", "says"),
+    [
+        ("restore: all", "restore", "must be true or false"),
+        ("restore: []", "restore", "empty list"),
+        ("restore: [EMAIL_ADRESS]", "restore", "did you mean 'EMAIL_ADDRESS'?"),
+        ('restore: true\nreply: {redact: "off"}', "tools.a.call", "replies that nobody looks at"),
+    ],
+)
+def test_what_is_wrong_with_putting_back(tmp_path, said, path, says):
+    tools = "tools: {a: {call: GET /a}, b: {call: GET /b, reply: {redact: standard}}}"
+    (found,) = problems(tmp_path, c=f"backend: c\nurl: https://c.test\n{said}\n{tools}")
+    assert found.path == path
+    assert says in str(found)
+
+
 def test_addresses_are_networks(tmp_path):
     text = "{backend: c, url: https://c.test, addresses: [10.0.0.0/8, 127.0.0.1, '::1'], tools: {t: {call: GET /}}}"
     networks = load_crm(tmp_path, text).backends["c"].addresses

@@ -30,6 +30,7 @@ FULL = """
       longest: 2000
       fit: 20KiB
     outgoing: {refuse: secrets, mask: [US_SSN], allow: [JWT]}
+    restore: [EMAIL_ADDRESS]
     credential:
       - {send: bearer, from: caller}
       - {send: {header: X-Key}, from: caller}
@@ -75,7 +76,7 @@ FULL = """
         guessed: true
         invalidates: [find]
         timeout: 500ms
-        reply: {redact: standard, operators: {EMAIL_ADDRESS: {replace: somebody}}}
+        reply: {redact: standard, operators: {EMAIL_ADDRESS: {replace: somebody}, PERSON: {pseudonym: realistic}}}
 """
 POLICY = """
     rules:

@@ -1,0 +1,29 @@
+"""Restoring: in which kinds' pseudonyms a backend gets the values again."""
+
+from __future__ import annotations
+
+from redaction.profiles import NO_MORE, UnknownKind, kinds_of
+from redaction.pseudonyms import ANY
+from rules.source import LoadProblem, Node
+from rules.tools import Reply
+
+
+def read_restore(
+    node: Node | None, tool: Node, reply: Reply, own: frozenset[str] = NO_MORE
+) -> tuple[frozenset[str], list[LoadProblem]]:
+    """The key `restore` of a backend, whose form was checked, for one of its tools, and what is wrong with it.
+
+    What is put back may come back, so replies have to be looked at then. `own` are kinds of the author's.
+    """
+    if node is None or node.value is False:
+        return frozenset(), []
+    problems = []
+    if not reply.redact:
+        hint = "put it into a backend file of its own, or let its reply be looked at for one kind at least"
+        problems.append(tool.at(("call",), "has replies that nobody looks at, and `restore` is set", hint))
+    if node.value is True:
+        return frozenset({ANY}), problems
+    try:
+        return kinds_of([item.value for item in node.each()], own), problems
+    except UnknownKind as error:
+        return frozenset(), [*problems, node.problem(str(error))]
