@@ -305,3 +305,11 @@ def test_hostile_json_of_100_kb_costs_less_than_100_ms(body: bytes) -> None:
             assert body.startswith(b"[[[")
 
     assert min(timeit.repeat(once, number=1, repeat=5)) < 0.1
+
+
+def test_a_password_in_an_address_is_named_as_what_it_is() -> None:
+    """With the host behind it, it looks like an e-mail address."""
+    word = "".join(("hunt", "er2", "x9Q"))
+    cleaned = Scanner(kinds_of("standard")).clean_text(f"postgres://app:{word}@db.internal:5432/app")
+    assert cleaned.counts == {"URL_PASSWORD": 1}
+    assert word not in cleaned.value
