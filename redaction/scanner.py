@@ -49,6 +49,10 @@ class Unreadable(Exception):
     """The text could not be checked, so it must not be shown. The message says why and holds no part of the text."""
 
 
+class UnknownType(Unreadable):
+    """Bodies of this media type are no text, or none that is read."""
+
+
 class Cleaned(NamedTuple, Generic[T]):
     """A cleaned value and how many findings of each kind were taken out of it."""
 
@@ -353,7 +357,7 @@ def _escaping(media_type: str) -> Escaping:
         return MARKUP
     if media_type in _TEXT or (media_type.startswith("text/") and media_type != "text/event-stream"):
         return PLAIN
-    raise Unreadable("the media type of the body cannot be checked")
+    raise UnknownType("the media type of the body cannot be checked")
 
 
 def _named(media_type: str) -> Named | None:

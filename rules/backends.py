@@ -310,11 +310,13 @@ def _reply(loaded: Loaded, default: Node | None, own: Node | None, declared: boo
         loaded.problems.append(own.at(("contract",), "needs the key replies beside `reply`", hint))
     shaping, problems = read_shaping(said)
     loaded.problems += [each for each in problems if each not in loaded.problems]  # a backend's are read for each tool
+    binary = said("binary")
     sparing, wrong = read_sparing(said("except"), said("only"), kinds, loaded.own_kinds)
     loaded.problems += [each for each in wrong if each not in loaded.problems]
     return Reply(
         redact=kinds,
         sparing=sparing,
+        binary=binary.value if binary else "refuse",
         on_error=on_error.value if on_error else "refuse",
         most_bytes=size(most.value) if most else DEFAULT_REPLY_BYTES,
         contract=mode if declared else "off",

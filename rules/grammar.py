@@ -83,6 +83,11 @@ REPLY: Final = Form(
         "only": Key(
             Many(Text(), or_one=True), "The only places in JSON that are looked at, by name or by JSON pointer."
         ),
+        "binary": Key(
+            Choice(("refuse", "pass", "hash")),
+            "What becomes of an answer that is no text, such as an image: it is withheld, or passes and is marked as "
+            "unchecked, or its SHA-256, length and type stand for it.",
+        ),
         "on_error": Key(
             Choice(("refuse", "pass")), "What happens to an answer that cannot be checked; `pass` is recorded."
         ),

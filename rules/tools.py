@@ -22,6 +22,9 @@ from rules.wire import JSON_TYPES, Fields, Param, Place, Slot, Slots, fields, sl
 
 Harm = Literal["read", "write", "irreversible", "admin"]
 """What a call does to the world."""
+Binary = Literal["refuse", "pass", "hash"]
+"""What becomes of an answer that is no text."""
+
 Network = IPv4Network | IPv6Network
 
 DEFAULT_REPLY_BYTES = 4 * 1024 * 1024
@@ -85,7 +88,7 @@ class Reply:
     """How an answer is treated: the kinds of findings that are taken out (none: the answer is not scanned), what
     happens when it cannot be checked, the most bytes (decoded) that are accepted, and what happens when it is off the
     tool's `replies`. `ways` says how findings are rewritten where not by their kind, `shaping` what part is given,
-    `sparing` which places are left as they are.
+    `sparing` which places are left as they are, `binary` what becomes of a body that is no text.
     """
 
     redact: frozenset[str] = frozenset()
@@ -95,6 +98,7 @@ class Reply:
     ways: Ways = NO_WAYS
     shaping: Shaping | None = None
     sparing: Sparing = NOTHING_SPARED
+    binary: Binary = "refuse"
 
     @property
     def cleaning(self) -> Cleaning:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from functools import partial
 from time import perf_counter
 
-from proxy import decoding, replyheaders
+from proxy import decoding, otherbodies, replyheaders
 from proxy.body import BODILESS, Body, Flow, TooLong
 from proxy.decoding import Undecodable
 from proxy.entry import Entry
@@ -21,9 +21,9 @@ from proxy.scanning import Scans
 from proxy.store import StoreError
 from redaction import streams
 from redaction.pseudonyms import InCall
-from redaction.scanner import Scanner, Unreadable
+from redaction.scanner import Scanner, UnknownType, Unreadable
 from redaction.streams import EVENTS, LINES, Stage
-from rules.tools import Backend, Cleaning
+from rules.tools import Backend, Cleaning, Reply
 
 Scanners = Mapping[Cleaning, Scanner]
 
@@ -32,6 +32,11 @@ _PLAIN = re.compile(
     r"(?:text|application)/[a-z.+-]{1,40}(?:; ?charset=[A-Za-z0-9-]{1,12})?"
     r"|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT|\d{1,4}|gzip|deflate|br|zstd"
 )
+
+
+PARTIAL = 206
+_OF_THE_BODY = frozenset({"accept-ranges", "content-disposition", "content-language", "content-type", "etag"})
+"""Headers that speak of the very bytes that came, which others stand for now."""
 
 
 class Clean:
@@ -95,8 +100,12 @@ class Clean:
             await result.body.close()
         try:
             result.headers, counts = await self._head(scanner, result.headers)
-            body = await self._scan(scanner, raw, result, reply.most_bytes, counts)
-            entry.check("clean")
+            body, passed = await self._scan(scanner, raw, result, reply, counts)
+            if passed:
+                entry.unchecked("clean", "what is no text passes, as its contract says")
+                result.headers.append(("toolwall-unchecked", "clean"))
+            else:
+                entry.check("clean")
         except (Unreadable, Undecodable) as why:
             if reply.on_error != "pass":
                 raise withheld(entry.record, f"It could not be checked: {why}.", note=str(why)) from None
@@ -144,25 +153,46 @@ class Clean:
             return headers, Counter()
         return await self._scans.brief(scanner, _clean_headers, scanner, headers, "\n".join(texts))
 
-    async def _scan(self, scanner: Scanner, raw: bytes, result: Result, most: int, counts: Counter[str]) -> bytes:
-        """The cleaned body, decoded; adds what was found to `counts`."""
+    async def _scan(
+        self, scanner: Scanner, raw: bytes, result: Result, reply: Reply, counts: Counter[str]
+    ) -> tuple[bytes, bool]:
+        """The cleaned body, decoded, and whether some of it was not looked at; adds what was found to `counts`."""
         if not raw:
-            return raw
+            return raw, False
+        came, passed = raw, False
         media_type, charset = replyheaders.content_type(result.headers)
         if coding := replyheaders.value(result.headers, "content-encoding"):
             try:
-                raw = decoding.decode(raw, coding, most)
+                raw = decoding.decode(raw, coding, reply.most_bytes)
             except TooLong:
                 raise Unreadable("it is too large when decoded") from None
-        if media_type == EVENTS or media_type in LINES:
-            body, found = await self._scans.apart(streams.clean, scanner, raw, media_type, charset)
-        else:
-            body, found = await self._scans.clean(scanner, raw, media_type, charset)
+        try:
+            if media_type == EVENTS or media_type in LINES:
+                body, found = await self._scans.apart(streams.clean, scanner, raw, media_type, charset)
+            else:
+                body, found = await self._scans.clean(scanner, raw, media_type, charset)
+        except UnknownType:
+            body, found, passed = await self._other(scanner, raw, result, reply)
+            if passed and body is raw:
+                return came, True
         if found:
             counts.update(found)
         if coding:
             result.headers = [pair for pair in result.headers if pair[0] != "content-encoding"]
-        return body
+        return body, passed
+
+    async def _other(
+        self, scanner: Scanner, raw: bytes, result: Result, reply: Reply
+    ) -> tuple[bytes, Counter[str], bool]:
+        """A body that is no text by its type as it is given, what was found, whether some of it was not looked at."""
+        kind = replyheaders.value(result.headers, "content-type")
+        other = await self._scans.apart(otherbodies.cleaned, scanner, raw, kind, reply.binary)
+        if other.media_type:
+            if result.status == PARTIAL:
+                raise Unreadable("it is a part of something that is no text")
+            result.headers = [pair for pair in result.headers if pair[0] not in _OF_THE_BODY]
+            result.headers.append(("content-type", other.media_type))
+        return other.body, other.counts, other.passed
 
 
 def _stage(scanner: Scanner, result: Result, came: Headers, passes: bool) -> Stage | None:
