@@ -72,11 +72,14 @@ class Entry:
     A good answer goes through `follow`, which writes the Record before the answer's last bytes are let go.
     """
 
+    put_back: tuple[Pseudonym, ...] = ()
+    """What stands in the call's arguments in the place of its pseudonyms."""
+
+    _restored: tuple[Any, Any] | None = None  # the arguments before and after
+
     def __init__(self, entries: Entries, record: Record) -> None:
         self.record = record
         self.trace: Trace | None = None
-        self.put_back: tuple[Pseudonym, ...] = ()
-        """What stands in the call's arguments in the place of its pseudonyms."""
         self.sent = False
         self.obligations: tuple[Obligation, ...] = ()
         self._entries = entries
@@ -84,7 +87,6 @@ class Entry:
         self._expected: list[str] = []
         self._written = False
         self._told = False
-        self._restored: tuple[Any, Any] | None = None
 
     async def __aenter__(self) -> Entry:
         return self

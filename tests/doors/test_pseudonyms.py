@@ -103,6 +103,9 @@ def test_a_value_is_the_same_token_in_a_run_and_comes_back_exactly(tmp_path: Pat
                 "phone": "<PHONE_NUMBER_1>",
             }  # fmt: skip
             assert await seen(w, desk, {"x": f"again {BEN}"}) == {"x": "again <EMAIL_ADDRESS_2>"}
+            desk.headers = (f"X-Request-Id: for {BEN}",)
+            told = await w.tell("GET", "/crm/read", headers=[RUN])
+            assert told.reply.headers["x-request-id"] == "for <EMAIL_ADDRESS_2>"
             told = await sent(w, "/crm/echo", {"text": "<EMAIL_ADDRESS_1>", "more": ["tell <EMAIL_ADDRESS_2>, quick"]})
             assert body_of(told.reached[0]) == json.dumps({"text": ANA, "more": [f"tell {BEN}, quick"]}).encode()
             assert told.reply.json == {"text": "<EMAIL_ADDRESS_1>", "more": ["tell <EMAIL_ADDRESS_2>, quick"]}
@@ -485,5 +488,22 @@ def test_an_answer_that_is_kept_is_given_again_within_its_run_only(tmp_path: Pat
             for run, value in (("r1", BEN), ("r2", ANA)):
                 told = await w.tell("POST", "/crm/echo", b'{"text": "<EMAIL_ADDRESS_1>"}', [("Toolwall-Run", run)])
                 assert json.loads(body_of(told.reached[0])) == {"text": value}
+
+    perform(play())
+
+
+def test_rules_that_come_later_may_have_pseudonyms(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with house(tmp_path, "") as (w, desk):
+            assert await seen(w, desk, {"a": ANA}) == {"a": "<EMAIL_ADDRESS>"}
+            path = tmp_path / "rules" / "crm.yaml"
+            path.write_text(path.read_text().replace("\ntools:\n", f"\n{KEYS}\ntools:\n", 1))
+            until = asyncio.get_running_loop().time() + 20
+            while (got := await seen(w, desk, {"a": ANA})) == {"a": "<EMAIL_ADDRESS>"}:
+                assert asyncio.get_running_loop().time() < until
+                await asyncio.sleep(0.1)
+            assert got == {"a": "<EMAIL_ADDRESS_1>"}
+            told = await sent(w, "/crm/echo", {"text": "<EMAIL_ADDRESS_1>"})
+            assert json.loads(body_of(told.reached[0])) == {"text": ANA}
 
     perform(play())
