@@ -19,7 +19,10 @@ T = TypeVar("T")
 THREADS = 2
 
 INLINE_BYTES = 64 * 1024
-"""A body up to this size is scanned at once: the way to a thread and back costs more than the scan."""
+"""A body up to this size is read at once, for known secrets or a contract: the way to a thread and back costs more."""
+
+CLEANED_INLINE_BYTES = 16 * 1024
+"""The same for cleaning, which takes up to a millisecond for each kilobyte that is full of findings."""
 
 SWITCH_S = 0.0005
 """How long a thread that scans may run in the interpreter while the event loop waits for its turn. Python's own 5 ms,
@@ -53,7 +56,7 @@ class Scans:
         """The cleaned body and how many findings of each kind went. Raises Unreadable where it could not be checked."""
         if len(body) > self._bounds.most_scan:
             raise Unreadable(f"it is larger than {self._bounds.most_scan} bytes, the most that is scanned")
-        if len(body) <= INLINE_BYTES and not scanner.needs_presidio:
+        if len(body) <= CLEANED_INLINE_BYTES and not scanner.needs_presidio:
             return scanner.clean(body, media_type, charset)
         return await self.apart(scanner.clean, body, media_type, charset)
 

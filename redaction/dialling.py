@@ -21,6 +21,7 @@ _RANGES: dict[str, tuple[str, list[int]]] = json.loads(Path(__file__).with_name(
 ]
 # Within a country a zero stands in front, and is often left standing: +44 (0)20 ...
 _TRUNK = "(0)"
+_FIGURES = frozenset("0123456789")
 # Groups as people write them; a form for which a number need not be in use, for many write those that never are.
 _GROUPS = re.compile(r"\d[ .\-/()]+\d")
 # A place on earth in ISO 6709, as `zone.tab` writes it: +4734-05243.
@@ -77,6 +78,8 @@ def spoken(value: str) -> int:
 
 
 def _national(value: str, least: int, most: int = 15) -> int:
+    if len(_FIGURES.intersection(value)) < 3:  # most false starts, at the least price
+        return 0
     number = digits(_without_extension(value))
     if not least <= len(number) <= most or len(set(number)) < 3:
         return 0

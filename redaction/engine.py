@@ -21,8 +21,9 @@ from redaction.words import KEYS_KEPT, Words
 # is not missed; after a long hit it goes on behind it, which keeps the whole linear.
 RETRY_BYTES = 64
 # Where false hits have covered each byte up to there that often, and some more, the search goes on behind each as well:
-# a text that is all false starts costs as much as others. A list of numbers in groups of four covers each four times.
-MOST_RETRIED, RETRIES_FREE = 4, 4096
+# a text that is all false starts costs little more than others. A list of numbers in groups of four covers each byte
+# four times, so that one of eight kilobytes is read in full.
+MOST_RETRIED, RETRIES_FREE = 2, 16 * 1024
 # How far words are looked for around a hit, in bytes. Presidio looks at five words before; this is about ten.
 CONTEXT_BEFORE = 64
 CONTEXT_AFTER = 24

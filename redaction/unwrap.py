@@ -22,7 +22,7 @@ T = TypeVar("T", bound=str | bytes)
 UNREADABLE = "�"
 HIDDEN = b"\x01"  # what a quotation mark in a string reads as, where it must not end it
 _ESCAPED = rb"\u0001"
-ESCAPES_KEPT = 1_000  # escapes of JSON whose reading is kept; a text uses the same few again and again
+ESCAPES_KEPT = 1_000  # escapes of each sort whose reading is kept; a text uses the same few again and again
 _SIMPLE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _BYTE = "%[89ABab][0-9A-Fa-f]"  # a UTF-8 continuation byte
 
@@ -120,6 +120,7 @@ def way_out_of_json(data: bytes) -> Callable[[int], int]:
     return lambda offset: offset + bisect_left(begins, offset)
 
 
+@lru_cache(ESCAPES_KEPT)
 def _read_json(escape: str) -> str:
     if escape[1] != "u":
         return _SIMPLE.get(escape[1], escape[1])
@@ -135,10 +136,12 @@ def _read_json_bytes(escape: bytes) -> bytes:
     return HIDDEN if read == '"' else read.encode()
 
 
+@lru_cache(ESCAPES_KEPT)
 def _read_form(escape: str) -> str:
     return " " if escape == "+" else unquote(escape)[:1]
 
 
+@lru_cache(ESCAPES_KEPT)
 def _read_markup(escape: str) -> str:
     if escape[1] != "#":
         named = html.entities.html5.get(escape[1:], UNREADABLE)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from proxy.scanning import INLINE_BYTES, SWITCH_S, THREADS, UNTIL, ScanBounds, Scans
+from proxy.scanning import CLEANED_INLINE_BYTES, SWITCH_S, THREADS, UNTIL, ScanBounds, Scans
 from redaction.profiles import kinds_of
 from redaction.scanner import Cleaned, Scanner, Unreadable
 
@@ -44,7 +44,7 @@ def scanned(body: bytes) -> tuple[bytes, Counter[str]]:
 
 
 def test_small_and_large_bodies_are_cleaned_alike() -> None:
-    for filling in (0, INLINE_BYTES):
+    for filling in (0, CLEANED_INLINE_BYTES):
         body, counts = scanned(b"to ann@example.com " + b"word " * filling)
         assert body.startswith(b"to <EMAIL_ADDRESS> ")
         assert counts == {"EMAIL_ADDRESS": 1}
@@ -62,7 +62,7 @@ def test_any_work_can_be_done_apart() -> None:
 
 
 def test_what_cannot_be_read_is_said_so_from_a_thread_too() -> None:
-    for filling in (1, INLINE_BYTES):
+    for filling in (1, CLEANED_INLINE_BYTES):
         with pytest.raises(Unreadable):
             scanned(b"\xff" * filling)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from re import _constants as of  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from time import thread_time
@@ -16,6 +17,8 @@ MOST_REPEATS = 64
 """How often what may repeat without end is repeated."""
 
 SIZE = 100_000
+TRIED = 10_000
+"""Characters of a text that is tried to see what it costs."""
 
 KNOWN = {
     "one letter and a dot": "a.",
@@ -62,6 +65,21 @@ def of_pattern(pattern: Pattern) -> Iterator[str]:
                     yield repeated(piece)
             yield whole[: len(whole) // 2] + repeated(whole[len(whole) // 2])
             yield repeated(whole[-1]) + whole
+
+
+def worst_words(expression: str, cost: Callable[[str], float], dice: random.Random, steps: int = 12) -> Iterator[str]:
+    """Texts of a short word again and again, over the characters that an expression knows; each costs more than the
+    one before. `cost` tells what a text costs."""
+    alphabet = sorted({*"".join(_longest(expression)), *"(1 "})
+    word = "".join(dice.choices(alphabet, k=dice.randint(2, 4)))
+    most = 0.0
+    for _ in range(steps):
+        place, sign = dice.randrange(len(word) + 1), dice.choice(alphabet)
+        other = word[:place] + sign + word[place + (len(word) > 3) :]
+        spent = cost(repeated(other)[:TRIED])
+        if spent > most:
+            word, most = other, spent
+            yield repeated(word)
 
 
 def repeated(piece: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from contextlib import suppress
 from functools import partial
 
@@ -36,6 +37,25 @@ def holds(pattern: Pattern, texts: list[str]) -> None:
 @pytest.mark.parametrize("pattern", PATTERNS, ids=[pattern.name for pattern in PATTERNS])
 def test_no_pattern_can_be_stalled(pattern: Pattern) -> None:
     holds(pattern, list(hostile.of_pattern(pattern)))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("pattern", PATTERNS, ids=[pattern.name for pattern in PATTERNS])
+def test_no_pattern_can_be_stalled_by_a_short_word_again_and_again(pattern: Pattern) -> None:
+    """As `(1(1` once did: false starts that begin at every other byte, each with arithmetic to it."""
+    engine, dice = Engine([pattern]), random.Random(pattern.name)
+    words = " ".join(pattern.context[:1])
+    for _ in range(3):
+        cost = lambda text: hostile.seconds(partial(engine.find, f"{words} {text}"), 1.0)  # noqa: E731
+        texts = list(hostile.worst_words(pattern.regex, cost, dice))
+        holds(pattern, [f"{words} {text}"[: hostile.SIZE] for text in texts[-1:]])
+
+
+def test_false_starts_at_every_other_byte_cost_no_more_than_other_text() -> None:
+    named = next(pattern for pattern in PATTERNS if pattern.name == "phone-named")
+    for word in ("(1(1", "(1", "1 1", "12 "):
+        engine, text = Engine([named]), f"phone {hostile.repeated(word)}"
+        assert hostile.seconds(partial(engine.find, text), PATTERN_S) <= PATTERN_S, word
 
 
 def test_texts_are_made_from_nearly_all_patterns() -> None:
