@@ -22,6 +22,7 @@ from proxy.entry import Entries
 from proxy.fetching import Fetching
 from proxy.firewall import Firewall
 from proxy.guards.clean import Scanners
+from proxy.health import Health
 from proxy.identity import Identify, api_key, static
 from proxy.known import SecretsError, known_secrets
 from proxy.ledger import Ledger, LedgerError
@@ -59,6 +60,7 @@ from rules.load import LoadProblem, RulesError
 _log = logging.getLogger("toolwall")
 _BACKLOG = 1024
 _CACHE = Family("toolwall.cache.calls", "What happened to answers that are kept.", "1", (names.RESULT,))
+LEFT_ALONE = "left alone, it was failing"
 
 
 class CannotRun(Exception):
@@ -68,12 +70,13 @@ class CannotRun(Exception):
 @dataclass(frozen=True, slots=True)
 class Running:
     """A sidecar that serves. `doors` and `admin` are the addresses (`host:port`) that it listens on. `reloader`
-    watches the rules.
+    watches the rules, `regimes` has them in force.
     """
 
     firewall: Firewall
     telemetry: Telemetry
     reloader: Reloader
+    regimes: Regimes
     doors: tuple[str, ...]
     admin: str
 
@@ -108,6 +111,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         _tell_of(answers, telemetry)
         regimes = Regimes(first, scans, settings.upstream, known, remainders, answers, keeper)
         stack.push_async_callback(regimes.close)
+        _show(telemetry, regimes)
         entries = Entries(
             ledger, telemetry, key.derive(ARGUMENTS_HASH), Scanner(kinds_of("standard")), settings.arguments, known
         )
@@ -122,12 +126,12 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         )
         fetching = Fetching(remainders, scans)
         doors = [await _listen(stack, settings, firewall, fetching, each) for each in settings.listeners]
-        admin = await _admin(stack, settings, telemetry, ledger, reloader)
+        admin = await _admin(stack, settings, telemetry, ledger, reloader, regimes)
         stack.callback(reloader.close)
         orders = Orders(settings.state, {"cache clear": partial(_clear, answers)}, partial(_ordered, ledger))
         for task in (reloader.watch(), orders.watch(), keeper.watch()):
             stack.push_async_callback(_ended, asyncio.create_task(task))
-        yield Running(firewall, telemetry, reloader, tuple(doors), admin)
+        yield Running(firewall, telemetry, reloader, regimes, tuple(doors), admin)
 
 
 def _tell_of(answers: Answers, telemetry: Telemetry) -> None:
@@ -150,6 +154,20 @@ def _ordered(ledger: Ledger, order: str, said: str) -> None:
         ledger.append({"kind": "order", "order": order, "said": said})
     except LedgerError as error:
         _log.error("an order could not be recorded: %s", error)
+
+
+def _show(telemetry: Telemetry, regimes: Regimes) -> None:
+    """How backends do, for who looks at metrics."""
+
+    def each(read: Callable[[Health], float]) -> Callable[[], dict[str, float]]:
+        return lambda: {name: float(read(health)) for name, health in regimes.healths.items()}
+
+    opened = "1 while nothing is sent to a backend that was failing, 0.5 while it is tried anew."
+    telemetry.gauges("toolwall.backend.open", opened, names.BACKEND, each(lambda health: health.open))
+    under_way = "Calls that hold a place of a backend."
+    telemetry.gauges("toolwall.backend.requests", under_way, names.BACKEND, each(lambda health: health.places.taken))
+    waiting = "Calls that wait for a place of a backend."
+    telemetry.gauges("toolwall.backend.waiting", waiting, names.BACKEND, each(lambda health: health.places.waiting))
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
@@ -323,7 +341,12 @@ def _cannot_listen(which: str, host: str, port: int, error: OSError) -> CannotRu
 
 
 async def _admin(
-    stack: AsyncExitStack, settings: Settings, telemetry: Telemetry, ledger: Ledger, reloader: Reloader
+    stack: AsyncExitStack,
+    settings: Settings,
+    telemetry: Telemetry,
+    ledger: Ledger,
+    reloader: Reloader,
+    regimes: Regimes,
 ) -> str:
     host, port = settings.admin
 
@@ -331,7 +354,8 @@ async def _admin(
         return {"rules": READY, "ledger": ledger.trouble or READY}
 
     def notes() -> dict[str, str]:
-        return {"rules": reloader.trouble} if reloader.trouble else {}
+        left = {f"backend {name}": LEFT_ALONE for name, health in regimes.healths.items() if health.open}
+        return ({"rules": reloader.trouble} if reloader.trouble else {}) | left
 
     try:
         runner = await start_admin(host, port, telemetry, checks, settings.admin_names, notes)

@@ -21,6 +21,7 @@ MODEL = "gen_ai.request.model"
 ERROR = "error.type"
 HTTP_METHOD = "http.request.method"
 HTTP_STATUS = "http.response.status_code"
+HTTP_RESEND = "http.request.resend_count"
 SERVER_ADDRESS = "server.address"
 SERVER_PORT = "server.port"
 TEMPLATE = "url.template"
@@ -46,6 +47,7 @@ DEVIATIONS = "toolwall.reply.deviations"
 APPROVAL = "toolwall.approval.id"
 APPROVAL_STATE = "toolwall.approval.state"
 KIND = "toolwall.kind"
+BACKEND = "toolwall.backend"
 UPSTREAM_STATUS = "toolwall.upstream.status_code"
 ATTEMPTS = "toolwall.upstream.attempts"
 REDACTIONS = "toolwall.redactions"  # one attribute for each kind: toolwall.redactions.EMAIL_ADDRESS
@@ -129,9 +131,12 @@ def of_call(record: Record, tool: str) -> dict[str, Value]:
 
 
 @lru_cache(1_000)
-def of_attempt(method_name: str, host: str, port: int, template: str) -> Mapping[str, Value]:
-    """The attributes of one request to a backend: its tool's path template, but never a path, query or URL."""
+def of_attempt(method_name: str, host: str, port: int, template: str, before: int = 0) -> Mapping[str, Value]:
+    """The attributes of one request to a backend: its tool's path template, but never a path, query or URL. `before`
+    are the requests of the same call that failed."""
     found: dict[str, Value] = {HTTP_METHOD: method(method_name), SERVER_ADDRESS: text(host), SERVER_PORT: port}
     if template:
         found[TEMPLATE] = text(template)
+    if before:
+        found[HTTP_RESEND] = before
     return MappingProxyType(found)

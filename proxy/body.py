@@ -60,6 +60,19 @@ class Body:
         if close is not None:
             await close()
 
+    def when_closed(self, then: Callable[[], None]) -> None:
+        """Have something done once it is closed, behind all else."""
+        close = self._close
+
+        async def both() -> None:
+            try:
+                if close is not None:
+                    await close()
+            finally:
+                then()
+
+        self._close = both
+
     def __aiter__(self) -> AsyncIterator[bytes]:
         return _one(self.whole or b"") if self._pieces is None else self._pieces
 

@@ -73,7 +73,7 @@ LISTENER: Final = Form(
     }
 )
 _SIZES: Final = ("most_body", "most_line", "most_field", "upstream_header", "most_scan", "most_rest", "cache")
-_TIMES: Final = ("idle", "body", "connect", "upstream_idle", "drain", "scan", "rest")
+_TIMES: Final = ("idle", "body", "heartbeat", "connect", "upstream_idle", "drain", "scan", "rest")
 BOUNDS: Final = Form(
     {
         "most_connections": Key(_Count, "Connections of agents at once, per listener. 1000"),
@@ -85,6 +85,7 @@ BOUNDS: Final = Form(
         "most_field": Key(Size(), "Bytes of a header. 8KiB"),
         "idle": Key(_Duration, "How long a request head may take, or an agent read nothing of a stream. 75s"),
         "body": Key(_Duration, "How long a request's body may take. 30s"),
+        "heartbeat": Key(_Duration, "How long an event stream may be silent before a comment shows it lives. 15s"),
         "connect": Key(_Duration, "How long connecting to a backend may take. 5s"),
         "upstream_idle": Key(_Duration, "How long a backend may be silent within a reply. 30s"),
         "upstream_connections": Key(_Count, "Connections to one backend at once. 100"),
@@ -357,7 +358,7 @@ def _bounds(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _http(bounds: Mapping[str, Any]) -> HttpBounds:
-    named = {"idle": "idle_s", "body": "body_s"}
+    named = {"idle": "idle_s", "body": "body_s", "heartbeat": "beat_s"}
     known = {each.name for each in fields(HttpBounds)}
     given = {named.get(name, name): value for name, value in bounds.items()}
     return replace(HttpBounds(), **{name: value for name, value in given.items() if name in known})

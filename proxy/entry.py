@@ -70,6 +70,8 @@ class Entry:
     """The Record while its call is under way. `async with` writes it on every way out but a good answer.
 
     A good answer goes through `follow`, which writes the Record before the answer's last bytes are let go.
+    `sent`: bytes of a request may have reached the backend. `deadline` is in the loop's seconds; once it has passed,
+    the call is `late` and is about to end.
     """
 
     put_back: tuple[Pseudonym, ...] = ()
@@ -82,9 +84,12 @@ class Entry:
         self.trace: Trace | None = None
         self.sent = False
         self.obligations: tuple[Obligation, ...] = ()
+        self.deadline = float("inf")
+        self.late = False
         self._entries = entries
         self._at_end: list[Callable[[Record], None]] = []
         self._expected: list[str] = []
+        self._intended = False
         self._written = False
         self._told = False
 
@@ -211,7 +216,11 @@ class Entry:
         return self.trace.attempt(method, host, port, template)
 
     async def intent(self) -> None:
-        """Put on disk that this call is about to have effects. Raises Refusal where that cannot be done."""
+        """Put on disk that this call is about to have effects, once however often it is sent. Raises Refusal where
+        that cannot be done.
+        """
+        if self._intended:
+            return
         record = self.record
         seq = self._append(
             {
@@ -227,6 +236,7 @@ class Entry:
             }
         )
         await self._durable(seq)
+        self._intended = True
 
     async def follow(self, result: Result) -> Result:
         """The answer, whose last bytes are held until the Record is written."""

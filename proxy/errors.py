@@ -31,6 +31,7 @@ CODES: dict[str, Code] = {
     "limit_reached": Code(429, "after_delay", "Too many calls."),
     "upstream_unreachable": Code(502, "after_delay", "The backend could not be reached."),
     "reply_refused": Code(502, "never", "The backend's reply was withheld."),
+    "upstream_unhealthy": Code(503, "after_delay", "The backend is failing."),
     "timeout": Code(504, "after_delay", "The backend did not answer in time."),
     "outcome_unknown": Code(504, "ask_human", "It is not known whether the action was carried out."),
     "internal": Code(500, "after_delay", "Toolwall could not handle this call."),
@@ -45,7 +46,7 @@ class Refusal(Exception):
     `errors` lists wrong arguments as `{path, in?, name?, problem, example?}`; `extra` are further members.
     `retry_after` is in seconds.
     `headers` are extra reply headers. `note` is for the Record alone, never for the caller. `call_id` and `tool` are
-    filled in when the Record is written.
+    filled in when the Record is written. `lasting`: the same would come of another try.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Refusal(Exception):
         self.note = note
         self.extra = extra or {}
         self.headers = headers
+        self.lasting = False
         self.call_id = ""
         self.tool = ""
 

@@ -115,6 +115,7 @@ _REQUESTS = Family(
     (names.HTTP_METHOD, names.SERVER_ADDRESS, names.SERVER_PORT, names.HTTP_STATUS, names.ERROR, names.TOOL),
 )
 _CLEANING = Family("toolwall.clean.duration", "Time spent on cleaning one reply.", "s", (names.TOOL,))
+_RETRIES = Family("toolwall.retries", "Requests that were sent again after a failure.", "{request}", (names.TOOL,))
 _REFUSALS = Family("toolwall.refusals", "Calls refused.", "{call}", (names.CODE, names.TOOL))
 _REDACTIONS = Family("toolwall.redactions", "Findings replaced in replies.", "{finding}", (names.KIND,))
 _UNCHECKED = Family(
@@ -148,11 +149,12 @@ class CallMetrics:
         self._requests = Histogram(_REQUESTS)
         self._cleaning = Histogram(_CLEANING)
         self._refusals = Counter(_REFUSALS)
+        self._retries = Counter(_RETRIES)
         self._redactions = Counter(_REDACTIONS)
         self._unchecked = Counter(_UNCHECKED)
         self._deviations = Counter(_DEVIATIONS)
         durations = (self._calls, self._requests, self._cleaning)
-        counts = (self._refusals, self._redactions, self._unchecked, self._deviations)
+        counts = (self._refusals, self._retries, self._redactions, self._unchecked, self._deviations)
         self._reloads = Counter(_RELOADS)
         self.all: list[Metric] = [*durations, *counts, self._reloads, Reading(_RULES, "gauge", self._rules)]
 
@@ -171,6 +173,8 @@ class CallMetrics:
         self._calls.observe((tool, record.decision, record.code, names.fault(record)), record.total_ms / 1e3)
         if record.clean_ms:
             self._cleaning.observe((tool,), record.clean_ms / 1e3)
+        if record.attempts > 1:
+            self._retries.add((tool,), record.attempts - 1)
         if record.code:
             self._refusals.add((record.code, tool))
         if record.passed_unchecked:

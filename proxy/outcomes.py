@@ -64,5 +64,12 @@ def not_sent(code: str, detail: str, note: str = "") -> Refusal:
     )
 
 
+def never_sent(detail: str, note: str) -> Refusal:
+    """Nothing of the request left, and nothing will until the rules are mended."""
+    refusal = not_sent("upstream_unreachable", detail, note)
+    refusal.suggestion, refusal.lasting = "Tell the operator.", True
+    return refusal
+
+
 RETRY_SECONDS = 5
 """Long enough for a restart of the backend to make progress, short enough for an agent to wait."""

@@ -29,10 +29,12 @@ class UpstreamBounds:
 
 
 class Shape(NamedTuple):
-    """How the parser of a connection reads: whether replies have bodies, and the longest wait between two pieces."""
+    """How a connection reads: whether replies have bodies, the longest wait for the first byte of a reply, and that
+    between two pieces of its body."""
 
     bodiless: bool
-    read_timeout: float | None
+    first_s: float | None
+    idle_s: float | None
 
 
 class Line:
@@ -52,16 +54,24 @@ class Line:
 
     def expect(self, shape: Shape, most_header_bytes: int) -> None:
         """Make the parser ready for a reply; one that is of the right shape is used again."""
+        self.protocol.read_timeout = shape.first_s
         if shape != self._shape:
             self.protocol.set_response_params(
                 skip_payload=shape.bodiless,
                 read_until_eof=True,
                 auto_decompress=False,
-                read_timeout=shape.read_timeout,
+                read_timeout=shape.first_s,
                 max_line_size=most_header_bytes,
                 max_field_size=most_header_bytes,
             )
             self._shape = shape
+
+    def follow(self) -> None:
+        """From here on the body's silences count, but not those that are our own: then nothing is read."""
+        assert self._shape is not None
+        self.protocol.read_timeout = self._shape.idle_s
+        if not self.protocol._reading_paused:
+            self.protocol.start_timeout()
 
     def usable(self) -> bool:
         """Whether it is open and the backend has said nothing that was not asked for."""
@@ -77,31 +87,41 @@ class Pool:
         self._connector = aiohttp.TCPConnector(resolver=Dialler(backend), limit=0, ttl_dns_cache=10)
         # What the connector asks of a request: where it goes.
         self._place = aiohttp.ClientRequest("GET", URL(str(backend.url)), loop=self._loop)
-        self._timeout = aiohttp.ClientTimeout(connect=bounds.connect_s, sock_connect=bounds.connect_s)
+        self._timeout = aiohttp.ClientTimeout()  # ours is around it, since aiohttp's leaves out the look-up of the name
         self._places = asyncio.Semaphore(bounds.most_connections)
         self._idle: deque[Line] = deque()
         self._sweeper: asyncio.TimerHandle | None = None
         self._taken = 0
         self._closed = False
 
-    async def take(self) -> Line:
-        """A connection, waited for if all are in use. Raises what aiohttp raises where none can be had in time."""
-        if self._places.locked():
-            async with asyncio.timeout(self._bounds.connect_s):
-                await self._places.acquire()
-        else:
-            await self._places.acquire()
+    async def take(self, within_s: float | None = None) -> Line:
+        """A connection, waited for if all are in use. Raises what aiohttp raises, TimeoutError where none can be had
+        in `within_s` seconds, or in those of the bounds."""
+        line = None if self._places.locked() else self._kept()
+        if line is None:
+            async with asyncio.timeout(within_s or self._bounds.connect_s):
+                return await self._made()
+        await self._places.acquire()  # one is free
+        self._taken += 1
+        return line
+
+    async def _made(self) -> Line:
+        await self._places.acquire()
         self._taken += 1
         try:
-            while self._idle:
-                line = self._idle.pop()
-                if line.usable():
-                    return line
-                line.connection.close()
-            return Line(await self._connector.connect(self._place, [], self._timeout))
+            return self._kept() or Line(await self._connector.connect(self._place, [], self._timeout))
         except BaseException:
             self._free()
             raise
+
+    def _kept(self) -> Line | None:
+        """One that is kept and can be used; others are closed on the way."""
+        while self._idle:
+            line = self._idle.pop()
+            if line.usable():
+                return line
+            line.connection.close()
+        return None
 
     def give(self, line: Line) -> None:
         """Have back a connection whose reply was read to its end."""

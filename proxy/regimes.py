@@ -15,6 +15,7 @@ from proxy.guards.limit import Limiting
 from proxy.guards.outgoing import Outgoing
 from proxy.guards.replycontract import ReplyContract
 from proxy.guards.shape import Shape
+from proxy.health import Health, healths
 from proxy.limits import Limits
 from proxy.protocols.masking import masked
 from proxy.protocols.restoring import restored
@@ -76,6 +77,7 @@ class Regimes:
         self._bounds = bounds
         self._limiting = Limiting(Limits())
         self._before: list[tuple[Regime, Upstream]] = []
+        self.healths: dict[str, Health] = {}
         self._put(first, None)
 
     @property
@@ -99,6 +101,7 @@ class Regimes:
         backends = new.rules.catalog.backends
         self._ready = new
         self._upstream = Upstream(backends, self._bounds, former)
+        self.healths = healths(backends, self.healths)
         guards = Guards(
             Clean(backends, new.scanners, self._scans, self._keeper),
             KnownSecrets(self._known, self._scans),
@@ -107,6 +110,7 @@ class Regimes:
             Shape(self._remainders, self._scans),
             self._cache,
             self._limiting,
+            self.healths,
         )
         restore = (Restore(self._keeper, new.rules.catalog, restored, self._scans),) if self._keeper else ()
         self.regime = Regime(new.rules, guards, self._upstream.send, *restore)

@@ -97,7 +97,7 @@ class Trace:
 
         Where the call is not recorded, the caller's own place in its trace is passed on, so that the trace stays whole.
         """
-        attributes = names.of_attempt(method, host, port, template)
+        attributes = names.of_attempt(method, host, port, template, len(self.attempts))
         span = self.span.attempt(attributes) if self.span else None
         made = Attempt(attributes, span.place if span else self._place, span)
         self.attempts.append(made)
@@ -142,6 +142,11 @@ class Telemetry:
     def counter(self, family: Family, read: Callable[[], Mapping[str, float]]) -> None:
         """Add a counter of one label, for each of whose values `read` gives how often at each scrape."""
         self._metrics.all.append(Reading(family, "counter", lambda: {(of,): n for of, n in read().items()}))
+
+    def gauges(self, name: str, says: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        """The same for a gauge with a label, whose values `read` gives by that."""
+        family = Family(name, says, "1", (label,))
+        self._metrics.all.append(Reading(family, "gauge", lambda: {(each,): value for each, value in read().items()}))
 
     def begin(self, traceparent: str | None, tracestate: str | None, started_ns: int) -> Trace:
         """Begin the trace of a call that came at `started_ns`, with the caller's headers, if valid, as its parent."""

@@ -14,7 +14,7 @@ from proxy.dialler import Forbidden
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.model import Call, Outgoing, Result
-from proxy.outcomes import lost, not_sent, withheld
+from proxy.outcomes import lost, never_sent, not_sent, withheld
 from proxy.pool import Line, Pool, Shape, UpstreamBounds
 from rules.tools import Backend
 
@@ -84,7 +84,7 @@ class _Lane:
 
     async def exchange(self, call: Call, tracing: Mapping[str, str], entry: Entry) -> _Exchange:
         """Write one request and read the head of its reply."""
-        line = await self.pool.take()
+        line = await self.pool.take(call.tool.waits.connect_s)
         try:
             line.expect(self._shape(call), self._bounds.most_header_bytes)
             data = _request(f"{self.url.path}{call.outgoing.target}", self._fixed, call.outgoing, tracing)
@@ -92,16 +92,19 @@ class _Lane:
             entry.sent = True
             line.transport.write(data)
             line.protocol.start_timeout()
-            return line, *await _head(line.protocol)
+            message, payload = await _head(line.protocol)
+            if not payload.is_eof():
+                line.follow()
+            return line, message, payload
         except BaseException:
             self.pool.drop(line)
             raise
 
     def _shape(self, call: Call) -> Shape:
-        idle = self._bounds.idle_s
+        tool, idle = call.tool, call.tool.waits.idle_s or self._bounds.idle_s
         # A reply that is read whole within a shorter limit needs no timer of its own for each of its pieces.
-        bounded = call.tool.reply.redact and call.tool.timeout_s <= idle
-        return Shape(call.outgoing.method == "HEAD", None if bounded else idle)
+        bounded = tool.reply.redact and tool.timeout_s <= idle
+        return Shape(call.outgoing.method == "HEAD", tool.waits.first_byte_s, None if bounded else idle)
 
 
 def _request(target: str, fixed: str, outgoing: Outgoing, tracing: Mapping[str, str]) -> bytes:
@@ -164,5 +167,5 @@ def _mapped(error: Exception, entry: Entry) -> Refusal:
     if isinstance(error, TimeoutError):
         return not_sent("timeout", "No connection to the backend could be made in time.")
     if isinstance(error, Forbidden) or isinstance(error.__cause__, Forbidden):
-        return not_sent("upstream_unreachable", "The backend's address is not allowed.", note="address not allowed")
+        return never_sent("The backend's address is not allowed.", note="address not allowed")
     return not_sent("upstream_unreachable", "The backend could not be reached.", note=type(error).__name__)

@@ -27,16 +27,14 @@ from rules.problems import closest
 from rules.replies import Replies, Shape, read_replies
 from rules.restoring import read_restore
 from rules.schema import Contract
-from rules.shape import duration, size
+from rules.shape import size
 from rules.shaping import is_stream, read_shaping
 from rules.source import LoadProblem, Node
 from rules.sparing import read_sparing
 from rules.template import parse
+from rules.terms import beyond, read_breaker, read_bulkhead, read_retry, read_timeout
 from rules.tools import CHOICE, DEFAULT_REPLY_BYTES, Backend, Network, Pick, Reply, Tool, Url
 from rules.wire import Slot
-
-DEFAULT_TIMEOUT_S: Final = 30.0
-"""How long a backend may take when nobody says otherwise: an agent's own client gives up soon after."""
 
 DEFAULT_PROFILE: Final = "standard"
 
@@ -74,7 +72,10 @@ def load_backend(root: Node, folder: Folder, own: frozenset[str] = NO_MORE) -> L
         loaded.tools += [tool] if tool else []
     if urls and urls[0]:
         names = tuple(tool.name for tool in loaded.tools)
-        loaded.backend = Backend(name, urls[0], tuple(one for one in networks if one), names, root.text("says"))
+        where = tuple(one for one in networks if one)
+        breaker, bulkhead = read_breaker(root.get("breaker")), read_bulkhead(root.get("bulkhead"))
+        loaded.backend = Backend(name, urls[0], where, names, root.text("says"), breaker, bulkhead)
+    loaded.problems += beyond(root.get("timeout"))
     return loaded
 
 
@@ -161,6 +162,7 @@ def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Folder) ->
     loaded.problems += placed.problems
     loaded.documents.update(contract.documents)
     pick = _pick(loaded, node.get("picked_by"), placed)
+    loaded.problems += beyond(node.get("timeout"))
     if len(loaded.problems) > before:
         return None
     made = _make(root, short, node, (method, path), contract, placed, effect, reply)
@@ -224,7 +226,7 @@ def _make(
     reply: Reply,
 ) -> Tool:
     backend = root.value["backend"].value
-    timeout = node.get("timeout") or root.get("timeout")
+    timeout_s, waits = read_timeout(node.get("timeout"), root.get("timeout"), effect)
     line, _ = root.value["tools"].keys[short]
     return Tool(
         name=f"{backend}.{short}",
@@ -237,7 +239,9 @@ def _make(
         body_wire=placed.body_wire,
         contract=contract,
         effect=effect,
-        timeout_s=duration(timeout.value) if timeout else DEFAULT_TIMEOUT_S,
+        timeout_s=timeout_s,
+        waits=waits,
+        retry=read_retry(node.get("retry"), root.get("retry")),
         reply=reply,
         hash=digest([node.plain(), _digests(contract.documents)]),
         whole_body=placed.whole_body,

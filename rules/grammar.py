@@ -22,6 +22,7 @@ from rules.shape import (
     Table,
     Text,
 )
+from rules.terms import BREAKER, BULKHEAD, RETRY, TIMEOUT
 
 NAME: Final = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 _NAME_LIKE: Final = "a name of letters, digits, - and _ that begins with a letter, at most 64 long"
@@ -218,7 +219,8 @@ TOOL: Final = Form(
         ),
         "effect": Key(Choice(EFFECTS), "What a call does to the world. Required unless the method is GET or HEAD."),
         "guessed": Key(Flag(), "The effect was guessed on import; delete this line when somebody looked at it."),
-        "timeout": Key(_Duration, "How long the backend may take."),
+        "timeout": Key(TIMEOUT, "How long the backend may take: in all, or by phase."),
+        "retry": Key(RETRY, "How often the backend is asked, where asking again is safe."),
         "limit": Key(CONTRACT_LIMIT, "How many calls the tool may get, of all callers together unless it says `per`."),
         "reply": Key(REPLY, "How answers are checked and cleaned."),
         "outgoing": Key(OUTGOING, "What its arguments may not hold."),
@@ -233,7 +235,7 @@ TOOL: Final = Form(
         ),
     },
     at_most_one=("args", "input"),
-    later=frozenset({"idempotency", "undo", "credential", "retry", "breaker"}),
+    later=frozenset({"idempotency", "undo", "credential"}),
 )
 BACKEND: Final = Form(
     {
@@ -244,7 +246,10 @@ BACKEND: Final = Form(
             Many(Text()), "Networks that the host may lie in although they are not public, such as 10.0.0.0/8."
         ),
         "credential": Key(Many(CREDENTIAL, or_one=True), "Where the API wants the caller's credential."),
-        "timeout": Key(_Duration, "How long this backend's tools may take, unless they say otherwise."),
+        "timeout": Key(TIMEOUT, "How long this backend's tools may take, unless they say otherwise."),
+        "retry": Key(RETRY, "How often this backend is asked, unless its tools say otherwise."),
+        "breaker": Key(BREAKER, "When this backend is left alone for a while because it fails."),
+        "bulkhead": Key(BULKHEAD, "How many requests this backend gets at once."),
         "reply": Key(REPLY, "How answers of this backend's tools are treated, unless they say otherwise."),
         "outgoing": Key(
             OUTGOING, "What the arguments of this backend's tools may not hold, unless they say otherwise."
@@ -256,7 +261,7 @@ BACKEND: Final = Form(
         ),
         "tools": Key(Table(TOOL, NAME, _NAME_LIKE), "The tools, by name.", required=True),
     },
-    later=frozenset({"breaker", "retry", "proxy"}),
+    later=frozenset({"proxy"}),
 )
 _Patterns: Final = Many(Text(PATTERN, "a tool's name or a pattern such as crm.get_*"), or_one=True)
 _TextList: Final = Many(Text(), or_one=True)

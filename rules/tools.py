@@ -18,6 +18,7 @@ from rules.replies import Replies
 from rules.schema import Contract
 from rules.shaping import Shaping
 from rules.template import MOST_SEGMENTS, Segment, parse
+from rules.terms import BREAKS, BULKHEADS, NO_WAITS, RETRIES, Breaker, Bulkhead, Retry, Waits
 from rules.wire import JSON_TYPES, Fields, Param, Place, Slot, Slots, fields, slots
 
 Harm = Literal["read", "write", "irreversible", "admin"]
@@ -54,13 +55,16 @@ class Url:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One API behind the sidecar. `addresses` are the networks it may lie in besides the public internet."""
+    """One API behind the sidecar. `addresses` are the networks it may lie in besides the public internet. `breaker`
+    says when it is left alone, if ever, and `bulkhead` how much it gets at once."""
 
     name: str
     url: Url
     addresses: tuple[Network, ...] = ()
     tools: tuple[str, ...] = ()
     says: str = ""
+    breaker: Breaker | None = BREAKS
+    bulkhead: Bulkhead = BULKHEADS
 
 
 CHOICE = "toolwall-tool"
@@ -120,7 +124,8 @@ class Tool:
     other tools with the same call. `outgoing` is what its arguments may not hold, `caching` how long its answers are
     given again, and `invalidates` are the tools whose answers a call of this one makes stale. `limits` says how many
     calls it and its backend may get. `restore` are the kinds whose pseudonyms are put back in its arguments
-    (`redaction.pseudonyms.ANY`: all).
+    (`redaction.pseudonyms.ANY`: all). `timeout_s` limits the whole call, `waits` its phases, `retry` says how often its
+    backend is asked.
     """
 
     name: str
@@ -152,6 +157,8 @@ class Tool:
     invalidates: frozenset[str] = frozenset()
     limits: tuple[Limit, ...] = ()
     restore: frozenset[str] = frozenset()
+    waits: Waits = NO_WAITS
+    retry: Retry = RETRIES
     headers: frozenset[str] = field(init=False)
     """The headers that are arguments, in lower case."""
 

@@ -21,6 +21,7 @@ POLICY = """
 rules:
   - {id: everything, allow: "crm.*"}
 """
+ALONE = "breaker: off\nretry: {attempts: 1}"
 OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}'
 
 Answer = Callable[[bytes], Awaitable[bytes | AsyncIterator[bytes] | None]]
@@ -306,7 +307,9 @@ class Stage:
 
 @contextmanager
 def staged(folder: Path, tools: str, **how: Any) -> Iterator[Stage]:
-    """The same as `wall`, for plays that come one after the other."""
+    """The same as `wall`, for plays that come one after the other. They must not know of each other, so no breaker
+    remembers, and a play that counts requests is not disturbed by a second try."""
+    how.setdefault("backend_keys", ALONE)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         around = wall(folder, tools, **how)
         entered = runner.run(around.__aenter__())  # type: ignore[arg-type]

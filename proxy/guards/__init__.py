@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from proxy.guards import approval, cache, intent, limit, replycontract, shape
+from collections.abc import Mapping
+
+from proxy.guards import approval, cache, intent, limit, replycontract, retry, shape
 from proxy.guards.approval import approval as approval_guard
+from proxy.guards.breaker import Breaker
+from proxy.guards.bulkhead import Bulkhead
 from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean
 from proxy.guards.intent import intent as intent_guard
@@ -11,8 +15,10 @@ from proxy.guards.known import KnownSecrets
 from proxy.guards.limit import Limiting
 from proxy.guards.outgoing import Outgoing
 from proxy.guards.replycontract import ReplyContract
+from proxy.guards.retry import Retry
 from proxy.guards.shape import Shape
 from proxy.guards.timeout import timeout
+from proxy.health import Health
 from proxy.model import Call, Guard
 from rules.decide import Decision
 from rules.obligations import Obligation
@@ -34,7 +40,9 @@ class Guards:
         shaped: Shape,
         kept: Cache,
         limiting: Limiting,
+        healths: Mapping[str, Health],
     ) -> None:
+        breaker = Breaker(healths)
         self._order = (
             # Before an approval: what cannot be sent bothers nobody, and what is approved is what is sent.
             (outgoing, outgoing.applies),
@@ -47,11 +55,20 @@ class Guards:
             (shaped, shape.applies),
             # Outside of all that sends and checks: what it keeps has been through that.
             (kept, cache.applies),
+            # Around all that takes time: queues, every attempt, and cleaning.
             (timeout, always),
-            (intent_guard, intent.applies),
+            # What comes back is read once, whatever it took to get it: so all that reads it stands around the attempts.
             (clean, always),
             (known, always if known else never),
             (reply_contract, replycontract.applies),
+            # From here on each attempt counts by itself: it needs a place, and is told to the breaker.
+            (Retry(healths), retry.applies),
+            # Outside of the breaker: to wait for a place is no fault of the backend. Inside of retry: who waits to try
+            # again holds no place.
+            (Bulkhead(healths), always),
+            (breaker, breaker.applies),
+            # Last: nothing is written down as about to happen that anybody above still keeps from happening.
+            (intent_guard, intent.applies),
         )
         self._kept: dict[tuple[str, tuple[Obligation, ...]], list[Guard]] = {}
 

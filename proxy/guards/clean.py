@@ -140,7 +140,8 @@ class Clean:
         _tell(entry, result, counts)
         if keep is not None:
             await keep()
-        flowing = Flowing(result.body, stage, entry, call.tool.reply.most_bytes, call.tool.timeout_s, keep)
+        silence_s = call.tool.waits.idle_s or call.tool.timeout_s
+        flowing = Flowing(result.body, stage, entry, call.tool.reply.most_bytes, silence_s, keep)
         media_type, _ = replyheaders.content_type(result.headers)
         result.body = flowing.cleaned(media_type, self._scans, scanner.needs_presidio)
         entry.check("clean")

@@ -27,7 +27,10 @@ from proxy.protocols.head import Door
 from proxy.protocols.listing import ListingAsk, is_listing
 from proxy.protocols.remainder import RemainderAsk, is_remainder
 from proxy.protocols.rest import Greetings, RestAsk
+from proxy.replyheaders import content_type
+from proxy.transports.heartbeat import Heartbeat
 from proxy.transports.reply import bodiless, head, length
+from redaction.streams import EVENTS
 
 _log = logging.getLogger("toolwall")
 _TOO_MANY = "Too many headers received"
@@ -48,8 +51,8 @@ class HttpBounds:
     """Limits of one listener. Times are in seconds, sizes in bytes.
 
     `idle_s` is how long a connection may stay open without a whole request head, and how long an agent may read nothing
-    of a reply; `body_s` how long a request body may take. The sizes of line and fields are those that
-    common servers allow.
+    of a reply; `body_s` how long a request body may take, `beat_s` how long an event stream may be silent. The sizes of
+    line and fields are those that common servers allow.
     """
 
     most_connections: int = 1_000
@@ -59,6 +62,7 @@ class HttpBounds:
     most_headers: int = 100
     idle_s: float = 75.0
     body_s: float = 30.0
+    beat_s: float = 15.0
 
 
 @dataclass
@@ -251,8 +255,11 @@ class _Connection(RequestHandler):
         framing = ("Trailer: Toolwall-Redacted, Toolwall-Unchecked\r\n" if told else "") + _chunks(chunked)
         async with result.body as body:
             self._put(head(result.status, result.headers, framing + _connection(version, keep), int(time())))
+            beats = Heartbeat(partial(self._beat, chunked), self._server.bounds.beat_s) if _is_events(result) else None
             try:
                 async for piece in body:
+                    if beats:
+                        piece = beats.said(piece)
                     if piece:
                         self._put(_chunk(piece) if chunked else piece)
                         await self._patiently()
@@ -262,7 +269,14 @@ class _Connection(RequestHandler):
             except TimeoutError:
                 self._abort()
                 return False
+            finally:
+                if beats:
+                    beats.stop()
         return keep
+
+    def _beat(self, chunked: bool, comment: bytes) -> None:
+        if self.transport is not None and not self._paused:  # who does not read needs no sign of life
+            self.transport.write(_chunk(comment) if chunked else comment)
 
     def _break_off(self, refusal: Refusal, form: str, chunked: bool) -> bool:
         """End a reply whose head is out by a refusal. Whether it could be said."""
@@ -332,6 +346,10 @@ def _connection(version: tuple[int, ...], keep: bool) -> str:
     if keep == (version >= (1, 1)):
         return ""
     return "Connection: keep-alive\r\n" if keep else "Connection: close\r\n"
+
+
+def _is_events(result: Result) -> bool:
+    return content_type(result.headers)[0] == EVENTS
 
 
 def _chunks(chunked: bool) -> str:

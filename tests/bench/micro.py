@@ -26,6 +26,7 @@ from proxy.guards.known import KnownSecrets
 from proxy.guards.outgoing import Outgoing
 from proxy.guards.replycontract import ReplyContract
 from proxy.guards.shape import Shape
+from proxy.health import healths
 from proxy.identity import static
 from proxy.ledger import Ledger
 from proxy.model import Call, Result
@@ -119,6 +120,7 @@ async def _house(folder: Path) -> AsyncIterator[House]:
         Outgoing({}, NOTHING, masked, scans),
         Shape(Remainders(), scans),
         Cache(Answers()),
+        healths(rules.catalog.backends, {}),
     )
     try:
         yield House(rules, ledger, telemetry, scanner, Firewall(Regime(rules, guards, _answer_at_once), entries))

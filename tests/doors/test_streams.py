@@ -16,6 +16,7 @@ from tests.wire import Answer, Reply, Wall, perform, wall
 
 TOOLS = """
   events: {says: Events., call: GET /events, timeout: 1s}
+  words: {says: Words., call: GET /words}
   lax: {says: Events at least., call: GET /lax, reply: {on_error: pass}}
   kept:
     says: Events that a contract declares.
@@ -137,7 +138,7 @@ def test_words_without_an_end_go_out_after_a_pause_and_beginnings_of_secrets_wai
     async def play(w: Wall) -> None:
         w.backend.answer = sending(TEXT, pieces)
         reader, writer = await asyncio.open_connection(*w.address)
-        writer.write(w.raw("GET", "/crm/events"))
+        writer.write(w.raw("GET", "/crm/words"))
         async with asyncio.timeout(5):
             began = monotonic()
             assert b"ana" not in await reader.readuntil(b"All is well, write to ")

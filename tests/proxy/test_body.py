@@ -68,3 +68,21 @@ def test_a_whole_body_is_one_piece() -> None:
 
     assert asyncio.run(play(b"abc")) == [b"abc"]
     assert asyncio.run(play(b"")) == []
+
+
+def test_what_is_to_be_done_when_it_is_closed_is_done_once_and_last() -> None:
+    done = []
+
+    async def close() -> None:
+        done.append("closed")
+        raise RuntimeError
+
+    async def play() -> None:
+        body = Body(None, close)
+        body.when_closed(lambda: done.append("then"))
+        with pytest.raises(RuntimeError):
+            await body.close()
+        await body.close()
+
+    asyncio.run(play())
+    assert done == ["closed", "then"]

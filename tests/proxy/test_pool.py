@@ -13,7 +13,7 @@ from proxy.pool import Line, Pool, Shape, UpstreamBounds
 from rules.tools import Backend, Url
 from tests.wire import perform
 
-READ = Shape(bodiless=False, read_timeout=5.0)
+READ = Shape(bodiless=False, first_s=5.0, idle_s=5.0)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

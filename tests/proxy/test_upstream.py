@@ -33,8 +33,9 @@ def test_only_so_many_connections_and_the_rest_wait_their_time(tmp_path: Path) -
             await go_on.wait()
             return reply()
 
+        once = "retry: {attempts: 1}"
         bounds = "bounds: {upstream_connections: 2, connect: 300ms}"
-        async with wall(tmp_path, house.TOOLS, house.POLICY, slowly, bounds) as w:
+        async with wall(tmp_path, house.TOOLS, house.POLICY, slowly, bounds, backend_keys=once) as w:
             calls = [asyncio.create_task(w.call("POST", "/crm/any", b"{}")) for _ in range(5)]
             await asyncio.sleep(0.7)
             assert len(w.backend.seen) == 2

@@ -3,7 +3,7 @@ from ipaddress import ip_network
 import pytest
 
 from redaction.operators import Way
-from rules.backends import DEFAULT_TIMEOUT_S, digest, parse_url
+from rules.backends import digest, parse_url
 from rules.load import load
 from rules.tools import DEFAULT_REPLY_BYTES, Url
 from tests.rules.helpers import problems, write
@@ -75,7 +75,7 @@ def load_crm(folder, text):
 def test_what_is_not_said_has_a_safe_default(tmp_path):
     catalog = load_crm(tmp_path, "{backend: crm, url: https://c.test, tools: {t: {call: GET /x}}}")
     one = catalog.tools["crm.t"]
-    assert (one.effect, one.timeout_s, one.method, one.path) == ("read", DEFAULT_TIMEOUT_S, "GET", "/x")
+    assert (one.effect, one.timeout_s, one.method, one.path) == ("read", 30.0, "GET", "/x")
     assert (one.reply.on_error, one.reply.most_bytes) == ("refuse", DEFAULT_REPLY_BYTES)
     assert {"EMAIL_ADDRESS", "CREDIT_CARD", "PRIVATE_KEY"} <= one.reply.redact
     assert one.contract.check({}) == ()

@@ -16,6 +16,7 @@ from proxy.guards.limit import Limiting
 from proxy.guards.outgoing import Outgoing
 from proxy.guards.replycontract import ReplyContract
 from proxy.guards.shape import Shape
+from proxy.health import healths
 from proxy.limits import Limits
 from proxy.protocols.masking import masked
 from proxy.remainders import Remainders
@@ -25,13 +26,17 @@ from rules.caching import Caching
 from rules.obligations import Approval, Limit
 from rules.outgoing import Outgoing as Terms
 from rules.shaping import Shaping
+from rules.terms import Retry
+from rules.tools import Backend, Url
 
+SENDS = ["retry", "bulkhead", "breaker"]
 NAMES = {
-    ("read", False, "off"): ["timeout", "clean"],
-    ("write", False, "off"): ["timeout", "intent", "clean"],
-    ("irreversible", True, "enforce"): ["approval", "timeout", "intent", "clean", "reply_contract"],
-    ("read", True, "report"): ["approval", "timeout", "clean", "reply_contract"],
+    ("read", False, "off"): ["timeout", "clean", *SENDS],
+    ("write", False, "off"): ["timeout", "clean", *SENDS, "intent"],
+    ("irreversible", True, "enforce"): ["approval", "timeout", "clean", "reply_contract", *SENDS, "intent"],
+    ("read", True, "report"): ["approval", "timeout", "clean", "reply_contract", *SENDS],
 }
+BACKEND = Backend("b", Url("http", "b.test", 80, ""))
 
 
 @pytest.mark.parametrize(("effect", "approval", "contract"), NAMES)
@@ -43,29 +48,36 @@ def test_which_guards_and_in_which_order(effect: str, approval: bool, contract: 
 def test_known_secrets_are_searched_for_and_answers_shaped_where_it_is_said() -> None:
     decision: Any = SimpleNamespace(obligations=())
     names = _names(_call(effect="read", contract="enforce", shaping=Shaping()), decision, Known(["kq7-31aZ-w"]))
-    assert names == ["shape", "timeout", "clean", "known_secrets", "reply_contract"]
+    assert names == ["shape", "timeout", "clean", "known_secrets", "reply_contract", *SENDS]
 
 
 @pytest.mark.parametrize("keys", [{"caching": Caching(60)}, {"invalidates": frozenset({"crm.get"})}])
 def test_answers_are_kept_outside_of_all_that_checks_them_and_shaped_for_each_caller(keys: dict[str, Any]) -> None:
     decision: Any = SimpleNamespace(obligations=())
     names = _names(_call(effect="read", contract="off", shaping=Shaping(), **keys), decision)
-    assert names == ["shape", "cache", "timeout", "clean"]
+    assert names == ["shape", "cache", "timeout", "clean", *SENDS]
+
+
+def test_no_retry_and_no_breaker_where_the_rules_turn_them_off() -> None:
+    decision: Any = SimpleNamespace(obligations=())
+    off = _call(effect="read", contract="off", backend="off", retry=Retry(1))
+    assert _names(off, decision) == ["timeout", "clean", "bulkhead"]
 
 
 def test_limits_count_what_was_approved_and_what_is_given_again() -> None:
     decision: Any = SimpleNamespace(obligations=(Approval("boss", 900.0), Limit("rule r", (), 1, 60.0)))
     names = _names(_call(effect="read", contract="off", shaping=Shaping(), caching=Caching(60)), decision)
-    assert names == ["approval", "limit", "shape", "cache", "timeout", "clean"]
+    assert names == ["approval", "limit", "shape", "cache", "timeout", "clean", *SENDS]
 
 
 def _call(effect: str, contract: str, shaping: Shaping | None = None, **keys: Any) -> Any:
-    tool = {"caching": None, "invalidates": frozenset(), **keys}
+    tool = {"caching": None, "invalidates": frozenset(), "backend": "b", "retry": Retry(), **keys}
     reply = SimpleNamespace(contract=contract, shaping=shaping)
     return SimpleNamespace(tool=SimpleNamespace(name="t", effect=effect, reply=reply, outgoing=Terms(), **tool))
 
 
 def _names(call: Any, decision: Any, known: Known = NOTHING) -> list[str]:
+    off = Backend("off", Url("http", "b.test", 80, ""), breaker=None)
     scans = Scans()
     guards = Guards(
         Clean({}, {}, scans),
@@ -75,6 +87,7 @@ def _names(call: Any, decision: Any, known: Known = NOTHING) -> list[str]:
         Shape(Remainders(), scans),
         Cache(Answers()),
         Limiting(Limits()),
+        healths({"b": BACKEND, "off": off}, {}),
     )(call, decision)
     scans.close()
     return [guard.__name__ for guard in guards]

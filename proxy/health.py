@@ -1,0 +1,44 @@
+"""Health: what is known of each backend from one call to the next. It outlives the rules where the backend stayed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import monotonic
+
+from proxy.breaker import Breaker
+from proxy.places import Places
+from proxy.retrying import Budget
+from rules.tools import Backend
+
+
+class Health:
+    """Of one backend: whether it may be called, the places in front of it, and the retries that it may still get."""
+
+    __slots__ = ("_seat", "breaker", "budget", "places")
+
+    def __init__(self, backend: Backend) -> None:
+        self._seat = _seat(backend)
+        self.breaker = Breaker(backend.breaker) if backend.breaker else None
+        self.places = Places(backend.bulkhead)
+        self.budget = Budget(monotonic())
+
+    @property
+    def open(self) -> float:
+        """1 while the breaker lets nothing through, 0.5 while it tries, 0 otherwise."""
+        return {"closed": 0.0, "half_open": 0.5, "open": 1.0}[self.breaker.state] if self.breaker else 0.0
+
+    def fits(self, backend: Backend) -> bool:
+        """Whether this is about that backend, on the same terms."""
+        return self._seat == _seat(backend)
+
+
+def healths(backends: Mapping[str, Backend], former: Mapping[str, Health]) -> dict[str, Health]:
+    """The health of each backend by name; that of the rules before where the backend stayed what it was."""
+    return {
+        name: known if (known := former.get(name)) and known.fits(backend) else Health(backend)
+        for name, backend in backends.items()
+    }
+
+
+def _seat(backend: Backend) -> tuple[object, ...]:
+    return backend.name, backend.url, backend.addresses, backend.breaker, backend.bulkhead
