@@ -15,38 +15,43 @@ TIMEOUT: Final = Either(
     _Duration,
     Form(
         {
-            "connect": Key(_Duration, "To a connection, waiting for a free one included. bounds.connect"),
-            "first_byte": Key(_Duration, "From the request to the first byte of its answer. No limit but the total"),
-            "idle": Key(_Duration, "Between two pieces of an answer. bounds.upstream_idle"),
-            "total": Key(_Duration, "The whole call: all attempts, and the answer to its last byte. 30s, 60s"),
+            "connect": Key(_Duration, "To a connection, waiting for a free one included; bounds.connect without it."),
+            "first_byte": Key(
+                _Duration, "From the request to the first byte of its answer; only the total without it."
+            ),
+            "idle": Key(_Duration, "Between two pieces of an answer; bounds.upstream_idle without it."),
+            "total": Key(
+                _Duration,
+                "The whole call: all attempts, and the answer to its last byte; 30s for reads and 60s for others without it.",
+            ),
         }
     ),
 )
 RETRY: Final = Form(
     {
-        "attempts": Key(Number(1, 10), "Requests for one call at most. 2"),
-        "wait": Key(_Duration, "The longest wait before the second; it doubles with each further. 200ms"),
-        "most_wait": Key(_Duration, "What these waits do not grow beyond. 5s"),
+        "attempts": Key(Number(1, 10), "Requests for one call at most; 2 without it."),
+        "wait": Key(_Duration, "The longest wait before the second; it doubles with each further; 200ms without it."),
+        "most_wait": Key(_Duration, "What these waits do not grow beyond; 5s without it."),
     }
 )
 BREAKER: Final = Either(
     Choice(("off",)),
     Form(
         {
-            "failures": Key(_Share, "The share of failed requests at which the backend is left alone. 50%"),
-            "slower_than": Key(_Duration, "From when on a request counts as slow. Without it none does"),
-            "slow": Key(_Share, "The share of slow requests at which the backend is left alone. 80%"),
-            "window": Key(Number(2, 1_000), "How many requests of the last minute are looked at. 20"),
-            "open": Key(_Duration, "How long the backend is left alone. 30s"),
-            "probes": Key(Number(1, 100), "How many requests have to succeed then. 3"),
+            "failures": Key(_Share, "The share of failed requests at which the backend is left alone; 50% without it."),
+            "slower_than": Key(_Duration, "From when on a request counts as slow. Without it none does."),
+            "slow": Key(_Share, "The share of slow requests at which the backend is left alone; 80% without it."),
+            "window": Key(Number(2, 1_000), "How many requests of the last minute are looked at; 20 without it."),
+            "open": Key(_Duration, "How long the backend is left alone; 30s without it."),
+            "probes": Key(Number(1, 100), "How many requests have to succeed then; 3 without it."),
         }
     ),
 )
 BULKHEAD: Final = Form(
     {
-        "at_once": Key(Number(1, 100_000), "Requests to the backend under way at once. 50"),
-        "queue": Key(Number(0, 100_000), "Calls that wait for a place. 100"),
-        "wait": Key(_Duration, "How long a call waits for a place. 2s"),
+        "at_once": Key(Number(1, 100_000), "Requests to the backend under way at once; 50 without it."),
+        "queue": Key(Number(0, 100_000), "Calls that wait for a place; 100 without it."),
+        "wait": Key(_Duration, "How long a call waits for a place; 2s without it."),
     }
 )
 TOTAL_S: Final = {"read": 30.0}

@@ -60,6 +60,7 @@ bounds:
   most_field: 7KiB
   idle: 8s
   body: 9s
+  heartbeat: 11s
   connect: 500ms
   upstream_idle: 2m
   upstream_connections: 12
@@ -236,7 +237,7 @@ def test_a_value_of_a_wrong_type_is_refused_in_its_place(tmp_path: Path, path: s
         *(("most_depth", wrong) for wrong in ("0", "201", "5.5")),
         *((name, wrong) for name in ("most_body", "most_line", "most_field", "upstream_header")
           for wrong in ("0", "-1", "0KiB", "1MB", "1.5MiB", "64kib", "1 MiB", "'1'")),
-        *((name, wrong) for name in ("idle", "body", "connect", "upstream_idle", "drain")
+        *((name, wrong) for name in ("idle", "body", "heartbeat", "connect", "upstream_idle", "drain")
           for wrong in ("0s", "10", "1.5", "-1s", "10 s", "10sec", "1m30s", "s", "forever")),
     ],
 )  # fmt: skip

@@ -168,7 +168,7 @@ def test_answers_limits_and_what_deserves_a_look(tmp_path):
     assert entries["search"].redacted == "EMAIL_ADDRESS, US_SSN"
     assert entries["rename"].redacted == "nothing: answers are not scanned"
     assert entries["rename"].limits == "the backend may take 90s, an answer may have 1000 bytes"
-    assert entries["wipe"].limits == "the backend may take 30s, an answer may have 4 MiB"
+    assert entries["wipe"].limits == "the backend may take 1m, an answer may have 4 MiB"
     assert entries["search"].notes == ("answers that cannot be checked pass",)
     assert entries["rename"].notes == (
         "its effect was guessed by the importer; nobody has confirmed it",
