@@ -22,7 +22,7 @@ TIMEOUT: Final = Either(
             "idle": Key(_Duration, "Between two pieces of an answer; bounds.upstream_idle without it."),
             "total": Key(
                 _Duration,
-                "The whole call: all attempts, and the answer to its last byte; 30s for reads and 60s for others without it.",
+                "All attempts, and the answer to its last byte; 30s for reads and 60s for others without it.",
             ),
         }
     ),
