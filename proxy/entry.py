@@ -22,7 +22,7 @@ from proxy.body import Body
 from proxy.errors import Refusal
 from proxy.ledger import Ledger, LedgerError
 from proxy.model import Call, Hail, Result
-from proxy.outcomes import RETRY_SECONDS, withheld
+from proxy.outcomes import unforeseen, unrecorded, withheld
 from proxy.record import Record
 from proxy.telemetry import Attempt, Telemetry, Trace
 from redaction.known import NOTHING, Known
@@ -303,14 +303,7 @@ class Entry:
         frames = traceback.extract_tb(error.__traceback__)[-8:]
         where = " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in reversed(frames))
         _log.error("internal error in call %s: %s at %s", self.record.call, type(error).__name__, where)
-        return Refusal(
-            "internal",
-            "Toolwall met an unforeseen error and refused the call.",
-            executed="unknown" if self.sent else "no",
-            suggestion="Tell the operator the call_id; the cause stands in the log.",
-            retry_after=RETRY_SECONDS,
-            note=type(error).__name__,
-        )
+        return unforeseen(self.sent, type(error).__name__)
 
     def _gone(self) -> None:
         """The caller left: written at once, without waiting for anything."""
@@ -360,13 +353,7 @@ class Entry:
 
     def _unrecorded(self, error: LedgerError) -> Refusal:
         _log.error("the ledger cannot be written: %s", error)
-        return Refusal(
-            "internal",
-            "The call cannot be recorded, so its answer is withheld." if self.sent else "The call cannot be recorded.",
-            executed="unknown" if self.sent else "no",
-            suggestion="Tell the operator that the ledger of the sidecar cannot be written.",
-            retry_after=RETRY_SECONDS,
-        )
+        return unrecorded(self.sent)
 
     def _tell(self) -> None:
         """Let the other readers of the Record have it, once."""

@@ -71,5 +71,28 @@ def never_sent(detail: str, note: str) -> Refusal:
     return refusal
 
 
+def unforeseen(sent: bool, note: str) -> Refusal:
+    """Something went wrong that nobody thought of."""
+    return Refusal(
+        "internal",
+        "Toolwall met an unforeseen error and refused the call.",
+        executed="unknown" if sent else "no",
+        suggestion="Tell the operator the call_id; the cause stands in the log.",
+        retry_after=RETRY_SECONDS,
+        note=note,
+    )
+
+
+def unrecorded(sent: bool) -> Refusal:
+    """The ledger cannot be written."""
+    return Refusal(
+        "internal",
+        "The call cannot be recorded, so its answer is withheld." if sent else "The call cannot be recorded.",
+        executed="unknown" if sent else "no",
+        suggestion="Tell the operator that the ledger of the sidecar cannot be written.",
+        retry_after=RETRY_SECONDS,
+    )
+
+
 RETRY_SECONDS = 5
 """Long enough for a restart of the backend to make progress, short enough for an agent to wait."""

@@ -23,12 +23,14 @@ from proxy.guards import Guards
 from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean
 from proxy.guards.known import KnownSecrets
+from proxy.guards.limit import Limiting
 from proxy.guards.outgoing import Outgoing
 from proxy.guards.replycontract import ReplyContract
 from proxy.guards.shape import Shape
 from proxy.health import healths
 from proxy.identity import static
 from proxy.ledger import Ledger
+from proxy.limits import Limits
 from proxy.model import Call, Result
 from proxy.protocols import strictjson
 from proxy.protocols.head import Door
@@ -120,6 +122,7 @@ async def _house(folder: Path) -> AsyncIterator[House]:
         Outgoing({}, NOTHING, masked, scans),
         Shape(Remainders(), scans),
         Cache(Answers()),
+        Limiting(Limits()),
         healths(rules.catalog.backends, {}),
     )
     try:

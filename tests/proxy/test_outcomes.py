@@ -9,7 +9,7 @@ import pytest
 
 from proxy.body import Body
 from proxy.errors import CODES, Refusal
-from proxy.outcomes import lost, not_sent, oversized, whole, withheld
+from proxy.outcomes import lost, never_sent, not_sent, oversized, unforeseen, unrecorded, whole, withheld
 from proxy.record import Record
 
 
@@ -61,3 +61,15 @@ def test_a_body_is_read_to_its_bound_and_closed_on_every_path() -> None:
         asyncio.run(whole(record(upstream_status=200), Body(pieces(), close), 3))
     assert caught.value.detail == oversized(record(upstream_status=200), 3).detail
     assert closed == [1, 1]
+
+
+@pytest.mark.parametrize(("sent", "executed"), [(True, "unknown"), (False, "no")])
+def test_our_own_faults_say_whether_something_may_have_happened(sent: bool, executed: str) -> None:
+    for said in (unforeseen(sent, "KeyError"), unrecorded(sent)):
+        assert (said.code, said.executed) == ("internal", executed)
+        assert "KeyError" not in said.detail + said.suggestion
+
+
+def test_what_will_never_be_sent_is_not_tried_again() -> None:
+    assert never_sent("Not there.", note="n").lasting
+    assert not not_sent("timeout", "Late.").lasting
