@@ -28,10 +28,11 @@ from proxy.known import SecretsError, known_secrets
 from proxy.ledger import Ledger, LedgerError
 from proxy.metrics import Family
 from proxy.orders import Order, Orders
-from proxy.presidio import Presidio, PresidioBounds
+from proxy.presidio import Presidio
+from proxy.presidio_settings import BadPlace, resolved
 from proxy.protocols.head import Door
 from proxy.pseudonyms import BOUNDS, PURPOSE, Keeper
-from proxy.regimes import Ready, Regimes, scanners_of
+from proxy.regimes import Ready, Regimes, presidio_operators, scanners_of
 from proxy.reload import Reloader, vetted
 from proxy.remainders import Remainders
 from proxy.scanning import Scans
@@ -52,8 +53,8 @@ from proxy.telemetry import Telemetry, TelemetrySettings
 from proxy.transports.http import HttpDoor
 from redaction.engine import ScanError
 from redaction.known import Known
-from redaction.profiles import UnknownKind, kinds_of
-from redaction.scanner import Foreign, Scanner
+from redaction.profiles import UnknownKind, kinds_of, suggest
+from redaction.scanner import Scanner
 from rules.decide import Ruleset
 from rules.load import LoadProblem, RulesError
 
@@ -89,12 +90,13 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     async with AsyncExitStack() as stack:
         seen = _signature(settings.rules)
         rewriting = cache(lambda: _key(settings).derive(REWRITING))  # no file is made for rules that cannot be used
-        presidio = _presidio(settings.presidio)
+        presidio = _presidio(settings)
         stack.callback(presidio.close)
+        _loaded(presidio.kinds)
         keeper = _keeper(settings)
         stack.callback(keeper.close)
-        first = _first(settings, rewriting, presidio.detector, keeper)
-        _warm(presidio)
+        first = _first(settings, rewriting, presidio, keeper)
+        _loaded(presidio.warm)
         key = _key(settings)
         ledger = _ledger(settings, key)
         stack.callback(_close_ledger, ledger)
@@ -118,7 +120,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         firewall = Firewall(regimes.regime, entries)
         telemetry.rules(first.rules.revision, first.rules.catalog.tools)
         del first  # or it would live as long as the sidecar
-        prepare = partial(_prepare, settings, rewriting, presidio.detector, keeper, lambda: regimes.scanners)
+        prepare = partial(_prepare, settings, rewriting, presidio, keeper, lambda: regimes.scanners)
         tell = partial(_tell, telemetry, ledger)
         reloader = Reloader(settings.rules, seen, prepare, regimes, firewall, tell)
         telemetry.gauge(
@@ -193,9 +195,9 @@ def _keeper(settings: Settings) -> Keeper:
     return Keeper(opened, lambda: key().derive(SURROGATES), settings.pseudonyms_s)
 
 
-def _first(settings: Settings, key: Callable[[], bytes], foreign: Foreign, keeper: Keeper) -> Ready:
+def _first(settings: Settings, key: Callable[[], bytes], presidio: Presidio, keeper: Keeper) -> Ready:
     try:
-        first = _prepare(settings, key, foreign, keeper, dict)
+        first = _prepare(settings, key, presidio, keeper, dict)
     except RulesError as error:
         raise CannotRun(f"The rules cannot be used:\n{error}") from None
     if not first.rules.rules:
@@ -204,21 +206,22 @@ def _first(settings: Settings, key: Callable[[], bytes], foreign: Foreign, keepe
 
 
 def _prepare(
-    settings: Settings, key: Callable[[], bytes], foreign: Foreign, keeper: Keeper, known: Callable[[], Scanners]
+    settings: Settings, key: Callable[[], bytes], presidio: Presidio, keeper: Keeper, known: Callable[[], Scanners]
 ) -> Ready:
     """Read the rules, at the start and at each reload, in any thread. Raises RulesError.
 
-    `key` gives what rewrites findings, `foreign` finds what our own patterns do not. Without rules nothing is allowed,
+    `key` gives what rewrites findings, `presidio` finds what our own patterns do not. Without rules nothing is allowed,
     so nothing else can be wrong: taking all of them away always works.
     """
-    rules = vetted(settings.rules)
+    rules = vetted(settings.rules, presidio.kinds(), presidio.detector if settings.presidio.adds else None)
     unknown = {backend for each in settings.listeners for backend in each.hosts.values()} - set(rules.catalog.backends)
     if unknown and rules.rules:
         missing = f"has no backend {', '.join(sorted(unknown))}"
         hint = "`hosts` in toolwall.yaml names it"
         raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", missing, hint)])
+    _check_operators(rules, presidio)
     try:
-        ready = Ready(rules, scanners_of(rules, known(), key(), foreign))
+        ready = Ready(rules, scanners_of(rules, known(), key(), presidio.detector, presidio.operate))
         if any(each.gives_pseudonyms for each in ready.scanners.values()) or _restores(rules):
             keeper.open()
         return ready
@@ -228,6 +231,20 @@ def _prepare(
 
 def _restores(rules: Ruleset) -> bool:
     return any(tool.restore for tool in rules.catalog.tools.values())
+
+
+def _check_operators(rules: Ruleset, presidio: Presidio) -> None:
+    """Refuse operators that nobody defined; let Presidio load where one is named."""
+    named = presidio_operators(rules)
+    if named:
+        presidio.begin()
+    missing = {name: tool for name, tool in named.items() if name not in presidio.operators}
+    if missing:
+        hint = "toolwall.yaml defines them, as `operators` under `presidio`"
+        told = {name: f"there is no operator {name!r}{suggest(name, presidio.operators)}" for name in missing}
+        raise RulesError(
+            LoadProblem(one.file, one.line, 1, one.short, told[name], hint) for name, one in missing.items()
+        )
 
 
 def _tell(telemetry: Telemetry, ledger: Ledger, rules: Ruleset | None, words: tuple[str, ...]) -> None:
@@ -265,17 +282,18 @@ def _known(settings: Settings) -> Known:
         raise CannotRun(str(error)) from None
 
 
-def _presidio(bounds: PresidioBounds) -> Presidio:
-    if bounds.model and not (Path(bounds.model) / "meta.json").is_file():
-        raise CannotRun(f"{bounds.model} is not the folder of a spaCy model: it holds no meta.json.")
-    return Presidio(bounds)
-
-
-def _warm(presidio: Presidio) -> None:
+def _presidio(settings: Settings) -> Presidio:
     try:
-        presidio.warm()
+        return Presidio(resolved(settings.presidio, settings.rules, os.environ))
+    except BadPlace as error:
+        raise CannotRun(str(error)) from None
+
+
+def _loaded(step: Callable[[], object]) -> None:
+    try:
+        step()
     except ScanError as error:
-        raise CannotRun(f"{error}; the log says why.") from None
+        raise CannotRun(f"{error}: {error.__cause__ or 'it did not load in time'}") from None
 
 
 def _telemetry(settings: TelemetrySettings) -> Telemetry:

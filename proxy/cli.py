@@ -6,15 +6,18 @@ import gc
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from proxy import cli_catalog, cli_examples, cli_explain, cli_import_diff, cli_import_pydantic, cli_rules
 from proxy.cli_cache import cache
-from proxy.cli_common import USAGE, Config, fail, settings_of
+from proxy.cli_common import USAGE, Config, OfSidecar, fail, presidio_of, settings_of
 from proxy.cli_import import importing
 from proxy.cli_ledger import ledger
+
+if TYPE_CHECKING:
+    from proxy.presidio import Presidio
 
 app = typer.Typer(
     name="toolwall",
@@ -69,16 +72,24 @@ def run(
 def redact(
     profile: Annotated[str, typer.Option(help="off, secrets, standard, or kinds joined by commas.")] = "standard",
     findings: Annotated[bool, typer.Option("--findings", help="Print findings as JSON lines instead.")] = False,
+    config: OfSidecar = None,
 ) -> None:
     """Clean standard input to standard output, by the same engine as the sidecar. JSON is cleaned by structure."""
-    from redaction.profiles import UnknownKind, kinds_of
+    with presidio_of(config) as presidio:
+        _redact(profile, findings, presidio)
+
+
+def _redact(profile: str, findings: bool, presidio: Presidio | None) -> None:
+    from redaction.profiles import NO_MORE, UnknownKind, kinds_of
     from redaction.report import findings_json, media_type_of
     from redaction.scanner import Scanner, Unreadable
 
     try:
         text = sys.stdin.buffer.read().decode("utf-8")
-        listed = "," in profile or profile.isupper()
-        scanner = Scanner(kinds_of([each.strip() for each in profile.split(",")] if listed else profile))
+        listed = "," in profile or profile.isupper() or ":" in profile
+        more, foreign = (presidio.kinds(), presidio.detector) if presidio else (NO_MORE, None)
+        kinds = kinds_of([each.strip() for each in profile.split(",")] if listed else profile, more)
+        scanner = Scanner(kinds, foreign=foreign)
         if findings:
             lines = (json.dumps(finding, ensure_ascii=False) + "\n" for finding in findings_json(text, scanner))
             sys.stdout.buffer.write("".join(lines).encode())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -12,10 +15,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from proxy.config import Settings
+    from proxy.presidio import Presidio
 
 FINDINGS, USAGE, CANNOT_RUN = 1, 2, 3
 _PIPE_WIDTH = 150
 
+OfSidecar = Annotated[
+    Path | None, typer.Option("--config", "-c", help="A toolwall.yaml: what its `presidio` adds may be named too.")
+]
 Config = Annotated[Path, typer.Option("--config", "-c", help="The sidecar's configuration.")]
 
 
@@ -40,6 +47,30 @@ def settings_of(config: Path) -> Settings:
         fail(f"Cannot read {config}: {error.strerror}. Name another file with --config, or try `toolwall demo`.")
     except ConfigError as error:
         fail(str(error))
+
+
+@contextmanager
+def presidio_of(config: Path | None) -> Iterator[Presidio | None]:
+    """The processes of Presidio that a configuration describes, if one is given; an end where they cannot load."""
+    if config is None:
+        yield None
+        return
+    from proxy.presidio import Presidio
+    from proxy.presidio_settings import BadPlace, resolved
+    from redaction.engine import ScanError
+
+    settings = settings_of(config)
+    try:
+        presidio = Presidio(resolved(settings.presidio, settings.rules, os.environ))
+    except BadPlace as error:
+        fail(str(error))
+    try:
+        presidio.kinds()
+        yield presidio
+    except ScanError as error:
+        fail(f"{error}: {error.__cause__ or 'it did not load in time'}")
+    finally:
+        presidio.close()
 
 
 def console() -> Console:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proxy.cli_common import FINDINGS, console, fail, say, visible
+from proxy.cli_common import FINDINGS, OfSidecar, console, fail, presidio_of, say, visible
 from proxy.cli_rules import Folder, load_rules
 
 if TYPE_CHECKING:
+    from redaction.scanner import Foreign
     from rules.coverage import Coverage
     from rules.decide import Ruleset
     from rules.examples import Outcome
@@ -28,13 +29,15 @@ def run_examples(
     coverage_min: Annotated[
         int, typer.Option(min=0, max=100, help="Fail where fewer percent of the rules are exercised by examples.")
     ] = 0,
+    config: OfSidecar = None,
 ) -> None:
     """Run the examples that the rules carry. Exit code 1 where one does not come out as expected."""
     from rules.coverage import coverage
     from rules.examples import failures
 
-    rules = load_rules(folder)
-    timed = _run(rules)
+    with presidio_of(config) as presidio:
+        rules = load_rules(folder, presidio)
+        timed = _run(rules, presidio.detector if presidio else None)
     outcomes = [outcome for outcome, _ in timed]
     failed, covered = failures(outcomes), coverage(rules, outcomes)
     if timed:
@@ -48,14 +51,14 @@ def run_examples(
     raise typer.Exit(FINDINGS if failed or short else 0)
 
 
-def _run(rules: Ruleset) -> list[Timed]:
+def _run(rules: Ruleset, foreign: Foreign | None) -> list[Timed]:
     """All examples, as if called now."""
     from rules.examples import judge, ordered
 
     now, timed = datetime.now(UTC), []
     for example in ordered(rules):
         started = perf_counter()
-        outcome = judge(rules, example, now)
+        outcome = judge(rules, example, now, foreign)
         timed.append((outcome, perf_counter() - started))
     return timed
 

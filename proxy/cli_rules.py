@@ -12,23 +12,25 @@ from urllib.parse import quote
 
 import typer
 
-from proxy.cli_common import FINDINGS, fail, say
+from proxy.cli_common import FINDINGS, OfSidecar, fail, presidio_of, say
 
 if TYPE_CHECKING:
+    from proxy.presidio import Presidio
     from rules.decide import Ruleset
     from rules.lint import Finding
 
 Folder = Annotated[Path, typer.Argument(help="The rules folder.")]
 
 
-def load_rules(folder: Path) -> Ruleset:
+def load_rules(folder: Path, presidio: Presidio | None = None) -> Ruleset:
     """The rules of a folder, or an end that lists everything that is wrong with them."""
+    from redaction.profiles import NO_MORE
     from rules.load import RulesError, load
 
     if not folder.is_dir():
         fail(f"There is no rules folder {folder}. Name another one, as in path/to/rules.")
     try:
-        return load(folder)
+        return load(folder, presidio.kinds() if presidio else NO_MORE)
     except RulesError as error:
         fail(str(error), FINDINGS)
 
@@ -45,8 +47,10 @@ def check(
     folder: Folder = Path("rules"),
     form: Annotated[Format, typer.Option("--format", help="text, json, or sarif (SARIF 2.1.0).")] = Format.TEXT,
     every: Annotated[bool, typer.Option("--all", help="Name every place, also of what is found often.")] = False,
+    config: OfSidecar = None,
 ) -> None:
     """Review the rules: errors, and what deserves a second look. Exit code 1 for errors; warnings are allowed."""
+    from redaction.profiles import NO_MORE
     from rules.lint import lint
     from rules.lint.report import of_problems
     from rules.load import RulesError, load
@@ -55,7 +59,8 @@ def check(
         fail(f"There is no rules folder {folder}. Name another one, as in path/to/rules.")
     summary: dict[str, Any] = {}
     try:
-        rules = load(folder)
+        with presidio_of(config) as presidio:
+            rules = load(folder, presidio.kinds() if presidio else NO_MORE)
     except RulesError as error:
         if form is Format.TEXT:
             fail(str(error), FINDINGS)

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from proxy.answers import AnswerBounds
 from proxy.known import SOURCES
-from proxy.presidio import PresidioBounds
+from proxy.presidio_settings import PRESIDIO, PresidioSettings, read_presidio
 from proxy.pseudonyms import KEEP_S
 from proxy.remainders import RestBounds
 from proxy.scanning import ScanBounds
@@ -150,16 +150,7 @@ CONFIG: Final = Form(
             "Spans and metrics.",
         ),
         "presidio": Key(
-            Form(
-                {
-                    "workers": Key(Number(1, 64), "How many processes. 1"),
-                    "time": Key(_Duration, "How long one may look at one text; then it is ended. 2s"),
-                    "most_characters": Key(Number(1, 1_000_000), "How long such a text may be. 20000"),
-                    "memory": Key(Size(), "Bytes of data that one may hold. 2GiB"),
-                    "model": Key(Text(), "Folder of a spaCy model that finds names, relative to this file."),
-                }
-            ),
-            "The processes in which Presidio's recognizers run, where rules name kinds that they find.",
+            PRESIDIO, "The processes in which Presidio's recognizers run, where rules name kinds that they find."
         ),
         "pseudonyms": Key(
             Form({"keep": Key(_Duration, "How long those of a run are kept after their last use. 24h")}),
@@ -211,8 +202,8 @@ class Settings:
     upstream: UpstreamBounds
     scans: ScanBounds
     rests: RestBounds
-    presidio: PresidioBounds
     answers: AnswerBounds
+    presidio: PresidioSettings
     most_body: int
     most_depth: int
     drain_s: float
@@ -259,8 +250,8 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
         upstream=_upstream(bounds),
         scans=_scans(bounds),
         rests=_rests(bounds),
-        presidio=_presidio(raw.get("presidio", {}), folder),
         answers=_answers(bounds),
+        presidio=read_presidio(raw.get("presidio", {}), folder),
         most_body=bounds.get("most_body", 1024 * 1024),
         most_depth=bounds.get("most_depth", 64),
         drain_s=bounds.get("drain", 10.0),
@@ -387,14 +378,3 @@ def _rests(bounds: Mapping[str, Any]) -> RestBounds:
 def _answers(bounds: Mapping[str, Any]) -> AnswerBounds:
     named = {"cache": "most_bytes", "most_cached": "most_answers"}
     return replace(AnswerBounds(), **{named[name]: value for name, value in bounds.items() if name in named})
-
-
-def _presidio(raw: Mapping[str, Any], folder: Path) -> PresidioBounds:
-    bounds = PresidioBounds()
-    return PresidioBounds(
-        workers=raw.get("workers", bounds.workers),
-        text_s=duration(raw["time"]) if "time" in raw else bounds.text_s,
-        most_characters=raw.get("most_characters", bounds.most_characters),
-        memory=size(raw.get("memory", bounds.memory)),
-        model=str((folder / raw["model"]).absolute()) if "model" in raw else "",
-    )

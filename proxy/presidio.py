@@ -8,93 +8,108 @@ from __future__ import annotations
 
 import logging
 import queue
-import socket
-import subprocess
-import sys
+import re
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from proxy import presidio_worker
+from proxy.presidio_operators import BUILT_IN
+from proxy.presidio_process import START_SECONDS, NotLoaded, Process
+from proxy.presidio_settings import PresidioSettings
 from proxy.scanning import UNTIL
 from redaction import presidio_names
 from redaction.detector import Detector
 from redaction.engine import ScanError
 from redaction.finding import Finding, resolve
 from redaction.profiles import PRESIDIO, UnknownKind
+from redaction.scanner import Unreadable
 
 _log = logging.getLogger("toolwall.presidio")
 
-START_SECONDS = 60.0
-"""How long a process may take to load Presidio. Two seconds on an idle machine."""
+MOST_WRITTEN = 64 * 1024
+"""Characters that an operator may write for one finding."""
 
-_ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-}
-_SERVE = """
-import sys
-sys.path[:] = {path!r}
-from proxy.presidio_worker import serve
-serve({descriptor}, {memory}, {model!r})
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class PresidioBounds:
-    """Of the processes: how many, for how long each may look at one text, how long that may be, how large they grow;
-    and the folder of the model that finds names, where there is one."""
-
-    workers: int = 1
-    text_s: float = 2.0
-    most_characters: int = 20_000
-    memory: int = 2 << 30
-    model: str = ""
+_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f\ud800-\udfff]')
 
 
 class Presidio:
     """A number of processes that find what only Presidio finds. Safe to use from many threads."""
 
-    def __init__(self, bounds: PresidioBounds | None = None) -> None:
-        self._bounds = bounds or PresidioBounds()
-        self._workers = [_Worker(self._bounds) for _ in range(self._bounds.workers)]
+    def __init__(self, settings: PresidioSettings | None = None) -> None:
+        self._settings = settings or PresidioSettings()
+        self._workers = [_Worker(self._settings) for _ in range(self._settings.workers)]
+        self._kinds: frozenset[str] | None = None
         self._free: queue.LifoQueue[_Worker] = queue.LifoQueue()
         for worker in self._workers:
             self._free.put(worker)
+
+    def kinds(self) -> frozenset[str]:
+        """The kinds that the operator's recognizers find, as rules may name them. Asked for at the start first.
+
+        Raises ScanError, with a cause where that is for the operator alone.
+        """
+        if self._kinds is None:
+            found = self._workers[0].warm() if self._settings.adds else frozenset[str]()
+            self._kinds = found | {f"{PRESIDIO}{kind}" for kind in found}
+        return self._kinds
 
     def detector(self, kinds: frozenset[str]) -> Detector:
         """What finds `kinds`. The processes begin to load Presidio now, where they do not run yet.
 
         Raises UnknownKind for names of persons and places where there is no model.
         """
-        if not self._bounds.model and (named := {kind.removeprefix(PRESIDIO) for kind in kinds} & presidio_names.KINDS):
+        named = {kind.removeprefix(PRESIDIO) for kind in kinds} & presidio_names.KINDS
+        if named and not self._settings.model and (named := named - self.kinds()):
             raise UnknownKind(f"nothing finds {', '.join(sorted(named))} here: toolwall.yaml names no presidio: model")
-        for worker in self._workers:
-            worker.begin()
+        self.begin()
         return _Remote(self, kinds)
 
     def warm(self) -> None:
         """Wait until the processes that were begun have loaded, before anybody uses them. Raises ScanError."""
         for worker in self._workers:
-            worker.warm()
+            if worker.begun:
+                worker.warm()
 
     def find(self, kinds: frozenset[str], text: str, key: str) -> list[Finding]:
         """The findings in `text`. Raises ScanError where that is too long, or none was found in time."""
-        bounds = self._bounds
-        if len(text) > bounds.most_characters:
-            raise ScanError(f"Presidio is not given texts of more than {bounds.most_characters} characters")
+        if len(text) > self._settings.most_characters:
+            raise ScanError(f"Presidio is not given texts of more than {self._settings.most_characters} characters")
+        return _found(self._ask({"kinds": sorted(kinds), "text": _utf8(text), "key": _utf8(key)}))
+
+    @property
+    def operators(self) -> frozenset[str]:
+        """The operators that rules may name."""
+        return frozenset({*BUILT_IN, *self._settings.operators})
+
+    def operate(self, operator: str, kind: str, value: str) -> str:
+        """What an operator makes of a finding. Raises Unreadable where it makes nothing that fits, or not in time."""
+        if len(value) > self._settings.most_characters:
+            raise Unreadable(f"Presidio is not given texts of more than {self._settings.most_characters} characters")
+        try:
+            answer = self._ask({"operator": operator, "kind": kind, "text": _utf8(value)})
+        except ScanError as error:
+            raise Unreadable(str(error)) from None
+        if "error" in answer:
+            raise Unreadable(str(answer["error"]))
+        written = str(answer["written"])
+        if len(written) > MOST_WRITTEN or _ESCAPED.search(written):
+            raise Unreadable(f"the operator {operator} of Presidio wrote what cannot stand in JSON as it is")
+        return written
+
+    def begin(self) -> None:
+        """Let the processes load, where they do not run yet."""
+        for worker in self._workers:
+            worker.begin()
+
+    def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
         until = UNTIL.get()
         try:
             worker = self._free.get(timeout=_left(until))
         except queue.Empty:
             raise ScanError("Presidio has too much to do") from None
         try:
-            return worker.ask({"kinds": sorted(kinds), "text": _utf8(text), "key": _utf8(key)}, bounds.text_s, until)
+            return worker.ask(question, self._settings.text_s, until)
         finally:
             self._free.put(worker)
 
@@ -116,38 +131,48 @@ class _Remote:
 
 
 class _Worker:
-    """One process, asked one thing at a time. It is started when it is needed, and anew after it ended."""
+    """One process, asked one thing at a time. It is started when it is needed, and anew after it ended.
 
-    def __init__(self, bounds: PresidioBounds) -> None:
-        self._bounds = bounds
-        self._process: subprocess.Popen[bytes] | None = None
-        self._peer: socket.socket | None = None
-        self._lock = threading.RLock()  # of the process: rules are read, scans made and the sidecar stopped by threads
-        self._ready = self._closed = False
-        self._started = 0.0
+    After `scans` questions the next process begins to load; as soon as it has, it takes this one's place, between two
+    questions. So what a recognizer keeps of the texts is let go, and nobody waits.
+    """
+
+    def __init__(self, settings: PresidioSettings) -> None:
+        self._settings = settings
+        self._process: Process | None = None
+        self._next: Process | None = None
+        self._asked = 0
+        self._lock = threading.RLock()  # of both: rules are read, scans made and the sidecar stopped by threads
+        self._closed = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a process."""
+        return self._process is not None
 
     def begin(self) -> None:
         """Start the process, where it does not run; it loads Presidio by itself."""
         with self._lock:
             if self._process is None and not self._closed:
-                self._start()
+                self._process = self._started()
 
-    def warm(self) -> None:
-        """Wait until the process has loaded, where there is one. Raises ScanError."""
-        if self._process is not None:
-            try:
-                self._loaded(monotonic() + START_SECONDS)
-            except (OSError, EOFError, ValueError):
-                raise ScanError("Presidio cannot be loaded") from None
-
-    def ask(self, question: dict[str, Any], seconds: float, until: float) -> list[Finding]:
-        """What it found. Raises ScanError where it does not answer within `seconds`, or by `until`."""
+    def warm(self) -> frozenset[str]:
+        """Wait until the process has loaded; the kinds that the operator's recognizers find. Raises ScanError."""
         try:
-            peer = self._loaded(until)
+            return self._loaded(monotonic() + START_SECONDS).kinds or frozenset()
+        except (OSError, EOFError, ValueError):
+            raise ScanError("Presidio cannot be loaded") from None
+
+    def ask(self, question: dict[str, Any], seconds: float, until: float) -> dict[str, Any]:
+        """What it answers. Raises ScanError where it does not within `seconds`, or by `until`."""
+        try:
+            self._renew()
+            process = self._loaded(until)
             left = min(seconds, until - monotonic())
             if left <= 0:
                 raise ScanError("Presidio was not done in time")
-            return _found(_asked(peer, question, left))
+            self._asked += 1
+            return process.ask(question, left)
         except TimeoutError:
             self._restart()
             raise ScanError("Presidio was not done in time") from None
@@ -155,43 +180,50 @@ class _Worker:
             self._restart()
             raise ScanError("the process of Presidio ended") from None
 
-    def _loaded(self, until: float) -> socket.socket:
+    def _loaded(self, until: float) -> Process:
         self.begin()
-        peer = self._peer
-        if peer is None:
+        process = self._process
+        if process is None:
             raise ScanError("Presidio is closed")
-        if not self._ready:
+        try:
+            process.load(_left(until))
+        except TimeoutError:
             # That it still loads when the time of one text is over is no reason to begin again.
-            peer.settimeout(_left(until))
-            try:
-                said = presidio_worker.read(peer)
-            except TimeoutError:
-                if monotonic() - self._started > START_SECONDS:
-                    raise
-                raise ScanError("Presidio is not loaded yet") from None
-            if said is None:
-                raise EOFError
-            if "error" in said:
-                _log.error("Presidio cannot be loaded: %s", said["error"])  # for the operator: it may name paths
-                self._restart()
-                raise ScanError("Presidio cannot be loaded")
-            self._ready = True
-        return peer
+            if process.is_late:
+                raise
+            raise ScanError("Presidio is not loaded yet") from None
+        except NotLoaded as why:
+            _log.error("Presidio cannot be loaded: %s", why)
+            self._restart()
+            raise ScanError("Presidio cannot be loaded") from why  # for the operator; the caller is told less
+        return process
 
-    def _start(self) -> None:
-        ours, theirs = socket.socketpair()
-        how = {"memory": self._bounds.memory, "model": self._bounds.model}
-        code = _SERVE.format(path=sys.path, descriptor=theirs.fileno(), **how)
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603  # our own code, and no shell
-                [sys.executable, "-W", "ignore", "-c", code],
-                env=_ENVIRONMENT,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,  # what it says there may hold texts
-                pass_fds=(theirs.fileno(),),
-            )
-        self._peer, self._ready, self._started = ours, False, monotonic()
+    def _renew(self) -> None:
+        """After so many questions let the next process load, and put it in this one's place once it has."""
+        with self._lock:
+            if self._next is None and self._asked >= self._settings.scans and not self._closed:
+                self._next = self._started()
+            if self._next is not None and self._has_loaded(self._next):
+                self._swap()
+
+    def _has_loaded(self, process: Process) -> bool:
+        try:
+            if not process.is_late:
+                return process.has_loaded()
+            _log.error("the next process of Presidio did not load in time; the one before it goes on")
+        except (NotLoaded, OSError, EOFError, ValueError) as error:
+            _log.error("the next process of Presidio cannot be loaded, so the one before it goes on: %s", error)
+        process.end()
+        self._next, self._asked = None, 0
+        return False
+
+    def _swap(self) -> None:
+        if self._process is not None:
+            self._process.end()
+        self._process, self._next, self._asked = self._next, None, 0
+
+    def _started(self) -> Process:
+        return Process(self._settings.parts(), self._settings.memory)
 
     def _restart(self) -> None:
         with self._lock, suppress(OSError):  # tried again when it is asked again
@@ -199,29 +231,16 @@ class _Worker:
             self.begin()
 
     def _end(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        if self._peer is not None:
-            self._peer.close()
-        self._process = self._peer = None
+        for process in (self._process, self._next):
+            if process is not None:
+                process.end()
+        self._process = self._next = None
+        self._asked = 0
 
     def close(self) -> None:
         with self._lock:
             self._closed = True
             self._end()
-
-
-def _asked(peer: socket.socket, question: dict[str, Any], seconds: float) -> dict[str, Any]:
-    end = monotonic() + seconds
-    peer.settimeout(seconds)
-    presidio_worker.write(peer, {**question, "seconds": seconds})
-    peer.settimeout(_left(end))
-    answer = presidio_worker.read(peer)
-    if answer is None:
-        # The system ended it at its time, a moment before we would have.
-        raise TimeoutError if monotonic() >= end - 0.05 else EOFError
-    return answer
 
 
 def _found(answer: dict[str, Any]) -> list[Finding]:

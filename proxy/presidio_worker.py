@@ -12,6 +12,7 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -29,53 +30,66 @@ MOST_KEPT = 64
 _NETWORK = frozenset({"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.bind", "socket.sendto"})
 
 
-def serve(descriptor: int, memory: int, model: str = "") -> None:
-    """Answer until the other end hangs up.
+def serve(descriptor: int, memory: int) -> None:
+    """Answer until the other end hangs up. The first message is what `presidio_parts` and `presidio_operators` read.
 
-    `memory`: the most bytes that this process may come to hold; `model`: the folder of what finds names.
+    `memory`: the most bytes that this process may come to hold.
     """
     peer = socket.socket(fileno=descriptor)
     _confine(memory)
-    if trouble := _loaded(model):
-        write(peer, {"error": trouble})
+    parts = read(peer)
+    if parts is None:
         return
-    write(peer, {"ready": True})
-    kept: dict[tuple[str, ...], Any] = {}
+    try:
+        inside = Inside(parts)
+    except Exception as error:  # no text was seen yet: this is for the operator
+        write(peer, {"error": str(error) if type(error).__name__ == "BadPart" else f"{type(error).__name__}: {error}"})
+        return
+    write(peer, {"kinds": sorted(inside.kinds)})
     while (question := read(peer)) is not None:
         signal.setitimer(signal.ITIMER_REAL, question["seconds"])
-        answer = _answer(kept, question, model)
+        answer = inside.answer(question)
         signal.setitimer(signal.ITIMER_REAL, 0)
         write(peer, answer)
 
 
-def _loaded(model: str) -> str:
-    """Load Presidio; what hinders it is for the operator, and no text was seen yet."""
-    try:
+class Inside:
+    """What this process has loaded. Making it raises whatever hinders that."""
+
+    def __init__(self, parts: Mapping[str, Any]) -> None:
+        from proxy import presidio_operators, presidio_parts
         from redaction import presidio, presidio_names
 
-        presidio.recognizers()
-        if model:
-            presidio_names.names(model)
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return ""
+        more, instead = presidio_parts.added(parts)
+        self._known: Mapping[str, Sequence[Any]] = presidio.with_more(more, instead)
+        self._model = parts["model"]
+        if self._model:
+            presidio_names.names(self._model)
+        self._operators = presidio_operators.Operators(parts["operators"])
+        self._kept: dict[tuple[str, ...], Any] = {}
+        self.kinds = {kind for each in more for kind in each.supported_entities}
 
+    def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """What is found or written, or why that cannot be said. Raises nothing."""
+        try:
+            if "operator" in question:
+                return {"written": self._operators.written(question["operator"], question["kind"], question["text"])}
+            found = self._recognizers(tuple(question["kinds"])).find(question["text"], question["key"])
+        except ScanError as error:
+            return {"error": str(error)}
+        except Exception as error:  # its message may hold the text
+            which = "an operator" if "operator" in question else "a recognizer"
+            return {"error": f"{which} of Presidio failed ({type(error).__name__})"}
+        return {"found": [(f.kind, f.start, f.end, f.score, f.detector) for f in found]}
 
-def _answer(kept: dict[tuple[str, ...], Any], question: dict[str, Any], model: str) -> dict[str, Any]:
-    from redaction import presidio
+    def _recognizers(self, kinds: tuple[str, ...]) -> Any:
+        from redaction import presidio
 
-    kinds = tuple(question["kinds"])
-    try:
-        if kinds not in kept and len(kept) >= MOST_KEPT:
-            kept.clear()
-        if kinds not in kept:
-            kept[kinds] = presidio.Recognizers(frozenset(kinds), model, MOST_MESSAGE)  # the sidecar measured the text
-        found = kept[kinds].find(question["text"], question["key"])
-    except ScanError as error:
-        return {"error": str(error)}
-    except Exception as error:  # its message may hold the text
-        return {"error": f"a recognizer of Presidio failed ({type(error).__name__})"}
-    return {"found": [(f.kind, f.start, f.end, f.score, f.detector) for f in found]}
+        if kinds not in self._kept and len(self._kept) >= MOST_KEPT:
+            self._kept.clear()
+        if kinds not in self._kept:  # the sidecar measured the text
+            self._kept[kinds] = presidio.Recognizers(frozenset(kinds), self._model, MOST_MESSAGE, self._known)
+        return self._kept[kinds]
 
 
 def _confine(memory: int) -> None:

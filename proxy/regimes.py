@@ -25,10 +25,12 @@ from proxy.restoring import Restore
 from proxy.scanning import Scans
 from proxy.upstream import Upstream, UpstreamBounds
 from redaction.known import NOTHING, Known
-from redaction.rewriting import NO_WAYS, Ways
+from redaction.operators import APART
+from redaction.rewriting import NO_WAYS, Operate, Ways
 from redaction.scanner import Foreign, Scanner
 from redaction.sparing import NOTHING_SPARED, Sparing
 from rules.decide import Ruleset
+from rules.tools import Tool
 
 
 class Ready(NamedTuple):
@@ -39,11 +41,16 @@ class Ready(NamedTuple):
 
 
 def scanners_of(
-    rules: Ruleset, known: Scanners | None = None, key: bytes = b"", foreign: Foreign | None = None
+    rules: Ruleset,
+    known: Scanners | None = None,
+    key: bytes = b"",
+    foreign: Foreign | None = None,
+    operate: Operate | None = None,
 ) -> Scanners:
     """One scanner for each way of cleaning that the contracts name, made anew where it is not `known`. In any thread.
 
-    `key` is what some ways to rewrite need; `foreign` makes what finds kinds that our own patterns do not.
+    `key` is what some ways to rewrite need; `foreign` makes what finds kinds that our own patterns do not, `operate`
+    asks the operators of Presidio.
     """
     tools = rules.catalog.tools.values()
     wanted = {tool.reply.cleaning for tool in tools if tool.reply.redact}
@@ -51,9 +58,15 @@ def scanners_of(
     same = {each: scanner for each, scanner in (known or {}).items() if scanner.own == rules.detectors}
 
     def made(kinds: frozenset[str], ways: Ways, sparing: Sparing) -> Scanner:
-        return Scanner(kinds, ways, key, foreign, rules.detectors).sparing(sparing)
+        return Scanner(kinds, ways, key, foreign, rules.detectors, operate).sparing(sparing)
 
     return {each: same.get(each) or made(*each) for each in wanted}
+
+
+def presidio_operators(rules: Ruleset) -> dict[str, Tool]:
+    """The operators of Presidio that the contracts name, each with a tool that does."""
+    tools = rules.catalog.tools.values()
+    return {way.mark: tool for tool in tools for _, way in tool.reply.ways if way.name == APART}
 
 
 class Regimes:

@@ -21,6 +21,8 @@ from typing import TypeVar
 from proxy.firewall import Firewall
 from proxy.regimes import Ready, Regimes
 from proxy.signature import TooMany, signature
+from redaction.profiles import NO_MORE
+from redaction.scanner import Foreign
 from rules.changes import changes
 from rules.decide import Ruleset
 from rules.examples import failures, run
@@ -54,10 +56,13 @@ Tell = Callable[[Ruleset | None, tuple[str, ...]], None]
 _Got = TypeVar("_Got")
 
 
-def vetted(folder: Path) -> Ruleset:
-    """The rules of a folder, whose examples came out as expected. Raises RulesError with all that is wrong."""
-    rules = load(folder)
-    if failed := failures(run(rules, datetime.now(UTC))):
+def vetted(folder: Path, more: frozenset[str] = NO_MORE, foreign: Foreign | None = None) -> Ruleset:
+    """The rules of a folder, whose examples came out as expected. Raises RulesError with all that is wrong.
+
+    `more` are kinds that only `foreign` finds.
+    """
+    rules = load(folder, more)
+    if failed := failures(run(rules, datetime.now(UTC), foreign)):
         raise RulesError(_failed(one.example.file, one.example.line, one.as_text()) for one in failed)
     return rules
 

@@ -11,6 +11,9 @@ from redaction.finding import Finding
 NAMES: Final = ("kind", "mask", "keep_last_4", "hash", "encrypt", "pseudonym", "zero", "drop", "redact")
 """The ways that need no text of their own; `replace` is the other one."""
 
+APART: Final = "presidio"
+"""The way that is not ours: an operator of Presidio's, named by the mark, writes in a process of its own."""
+
 KEYED: Final = frozenset({"hash", "encrypt"})
 """The ways that need a key."""
 
@@ -36,6 +39,7 @@ class Way(NamedTuple):
     - `zero`: a JSON number becomes 0 and stays a number; elsewhere as `kind`.
     - `redact`: nothing is left of it.
     - `replace`: it becomes `mark`, which holds nothing that JSON escapes.
+    - `presidio`: what the operator `mark` of Presidio's anonymizer makes of it; as `kind` where nobody asks that.
     - `drop`: the member of a JSON object that holds it is taken out; elsewhere as `kind`.
     """
 
@@ -74,9 +78,10 @@ def rewritten(way: Way, kind: str, value: str, key: bytes) -> str:
     return f"<{kind}>"
 
 
-def is_missing(name: str) -> bool:
-    """Whether a way needs the package `cryptography`, which comes with Presidio, and that is not installed."""
-    return name == "encrypt" and find_spec("cryptography") is None
+def missing(name: str) -> str:
+    """The package that a way needs, where it is not installed; the one of `encrypt` comes with Presidio."""
+    package = {"encrypt": "cryptography", APART: "presidio_anonymizer"}.get(name, "")
+    return package.replace("_", "-") if package and find_spec(package) is None else ""
 
 
 def decrypt(token: str, key: bytes) -> str:

@@ -6,7 +6,8 @@ the list of public suffixes that it brings along, so it never fetches one.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -30,41 +31,66 @@ class Recognizers:
     """The recognizers that find `kinds`, each an entity's name, with or without `presidio:`. A `Detector`.
 
     Context words count as in Presidio with a tokenizer whose lemmas are the words in lower case. `model` is the folder
-    of what finds names (`redaction.presidio_names`), `most` how many characters a text may have.
+    of what finds names (`redaction.presidio_names`), `most` how many characters a text may have, `known` what there is
+    besides Presidio's own, by entity. Recognizers of every language are asked: nobody says which one a text is in.
     """
 
-    def __init__(self, kinds: frozenset[str], model: str = "", most: int = MOST_CHARACTERS) -> None:
+    def __init__(
+        self,
+        kinds: frozenset[str],
+        model: str = "",
+        most: int = MOST_CHARACTERS,
+        known: Mapping[str, Sequence[Any]] | None = None,
+    ) -> None:
         self.kinds = kinds
         self._most = most
         self._model = model
         self._wanted = sorted({kind.removeprefix(PRESIDIO) for kind in kinds})
-        by_kind = recognizers()
+        by_kind = recognizers() if known is None else known
         self._recognizers = list({id(r): r for kind in self._wanted for r in by_kind.get(kind, ())}.values())
-        self._named = presidio_names.KINDS.intersection(self._wanted)
+        self._named = presidio_names.KINDS.intersection(self._wanted) if model else frozenset[str]()
+        self._missing = [kind for kind in self._wanted if kind not in by_kind and kind not in self._named]
         self._enhancer = _enhancer()
+        self._least = {each.id: getattr(each, "score_thresholds", {}) for each in self._recognizers}
 
     def find(self, text: str, key: str = "") -> list[Finding]:
-        """The findings in `text` of at least `LEAST_SCORE`. Raises ScanError for a text that is too long."""
+        """The findings in `text` of at least `LEAST_SCORE`, or what their recognizer's own `score_thresholds` say.
+
+        Raises ScanError for a text that is too long, and where there is nothing that finds one of the kinds.
+        """
         if len(text) > self._most:
             raise ScanError(f"Presidio is not given texts of more than {self._most} characters")
+        if self._missing:
+            model = "there is no model that finds names" if presidio_names.KINDS.issuperset(self._missing) else ""
+            raise ScanError(model or f"nothing finds {', '.join(self._missing)}")
         results = self._results(text, [key.lower()] if key else [])
-        found = [_finding(result) for result in results if result.score >= LEAST_SCORE]
+        found = [_finding(result, len(text)) for result in results if self._counts(result)]
         return resolve([*found, *self._names(text)])
 
     def _names(self, text: str) -> list[Finding]:
-        if not self._named:
-            return []
-        if not self._model:
-            raise ScanError("there is no model that finds names")
-        return presidio_names.names(self._model).find(text, self._named)
+        return presidio_names.names(self._model).find(text, self._named) if self._named else []
+
+    def _counts(self, result: Any) -> bool:
+        if result.entity_type not in self._wanted:  # some report what nobody asked for
+            return False
+        own = self._least.get(result.recognition_metadata[result.RECOGNIZER_IDENTIFIER_KEY], {})
+        return bool(result.score >= own.get(result.entity_type, own.get("default", LEAST_SCORE)))
 
     def _results(self, text: str, context: list[str]) -> Sequence[Any]:
         artifacts = _artifacts(text)
-        raw = [r for recognizer in self._recognizers for r in recognizer.analyze(text, self._wanted, artifacts) or ()]
+        raw = [result for each in self._recognizers for result in self._asked(each, text, artifacts)]
         if not raw:
             return raw
         enhanced: Sequence[Any] = self._enhancer.enhance_using_context(text, raw, artifacts, self._recognizers, context)
         return enhanced
+
+    def _asked(self, recognizer: Any, text: str, artifacts: Any) -> Iterator[Any]:
+        """What one recognizer finds, each with the recognizer's name, as Presidio's own engine adds it."""
+        wanted = [kind for kind in self._wanted if kind in recognizer.supported_entities]
+        for result in recognizer.analyze(text, wanted, artifacts) or ():
+            names = {result.RECOGNIZER_NAME_KEY: recognizer.name, result.RECOGNIZER_IDENTIFIER_KEY: recognizer.id}
+            result.recognition_metadata = names | (result.recognition_metadata or {})
+            yield result
 
 
 @cache
@@ -77,9 +103,22 @@ def recognizers() -> Mapping[str, Sequence[Any]]:
     by_kind: dict[str, list[Any]] = {}
     for thing in vars(predefined).values():
         if isinstance(thing, type) and issubclass(thing, PatternRecognizer):
-            made = _bounded(thing())  # type: ignore[call-arg]
+            made = bounded(thing())  # type: ignore[call-arg]
             for kind in made.supported_entities:
                 by_kind.setdefault(kind, []).append(made)
+    return MappingProxyType(by_kind)
+
+
+def with_more(more: Iterable[Any], instead_of: frozenset[str]) -> Mapping[str, Sequence[Any]]:
+    """Presidio's pattern recognizers but those of these classes, and others, by entity."""
+    by_kind = {
+        kind: left
+        for kind, made in recognizers().items()
+        if (left := [each for each in made if type(each).__name__ not in instead_of])
+    }
+    for each in more:
+        for kind in each.supported_entities:
+            by_kind.setdefault(kind, []).append(each)
     return MappingProxyType(by_kind)
 
 
@@ -96,7 +135,9 @@ class _Bounded:
             raise ScanError(f"an expression of Presidio ran for more than {MOST_SECONDS} s") from None
 
 
-def _bounded(recognizer: Any) -> Any:
+def bounded(recognizer: Any) -> Any:
+    """A `PatternRecognizer` whose expressions raise ScanError after their time. Raises what its expressions raise."""
+    recognizer.patterns = [copy(pattern) for pattern in recognizer.patterns]  # classes share them, with other flags
     recognizer.analyze("", recognizer.supported_entities, None)  # compiles its expressions
     for pattern in recognizer.patterns:
         pattern.compiled_regex = _Bounded(pattern.compiled_regex)
@@ -138,7 +179,8 @@ def _no_language() -> Any:
     return engine
 
 
-def _finding(result: Any) -> Finding:
-    names = result.recognition_metadata or {}
-    detector = f"presidio:{names.get(result.RECOGNIZER_NAME_KEY, result.entity_type)}"
+def _finding(result: Any, size: int) -> Finding:
+    if not 0 <= result.start < result.end <= size:
+        raise ScanError("a recognizer of Presidio reported a place outside of the text")
+    detector = f"presidio:{result.recognition_metadata[result.RECOGNIZER_NAME_KEY]}"
     return Finding(result.entity_type, result.start, result.end, float(result.score), detector)

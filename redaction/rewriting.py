@@ -1,7 +1,7 @@
 """What stands in the place of findings, kind by kind, and the edits of JSON that put it there."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from redaction import operators, walk
@@ -19,13 +19,21 @@ NO_WAYS: Final[Ways] = frozenset()
 _LINE_END: Final = re.compile(r"(?:\\+r)?\\+n")
 
 
-class Rewriting:
-    """The ways of one rule, with the key that some of them need, and the run whose pseudonyms are given."""
+Operate = Callable[[str, str, str], str]
+"""What an operator of Presidio's (by its name) makes of a finding of a kind (the second) and value. May raise
+`scanner.Unreadable`."""
 
-    def __init__(self, ways: Ways, key: bytes = b"", run: InCall | None = None) -> None:
+
+class Rewriting:
+    """The ways of one rule, with the key that some of them need, the run whose pseudonyms are given, and what asks
+    Presidio for the way `presidio`."""
+
+    def __init__(self, ways: Ways, key: bytes = b"", run: InCall | None = None, operate: Operate | None = None) -> None:
         self._ways = dict(ways)
         self._key = key
         self._run = run
+        self._operate = operate
+        self.apart = any(way.name == operators.APART for way in self._ways.values())
         self.drops = any(way.name == "drop" for way in self._ways.values())
         self.gives_pseudonyms = any(way.name == "pseudonym" for way in self._ways.values())
 
@@ -41,7 +49,12 @@ class Rewriting:
         if self._run is not None:
             return self._in_run(self._run, kind, value)
         way = self._ways.get(kind)
-        return f"<{kind}>" if way is None else operators.rewritten(way, kind, value, self._key)
+        return f"<{kind}>" if way is None else self._rewritten(way, kind, value)
+
+    def _rewritten(self, way: Way, kind: str, value: str) -> str:
+        if way.name == operators.APART and self._operate:
+            return self._operate(way.mark, kind, value)
+        return operators.rewritten(way, kind, value, self._key)
 
     def found(self, finding: Finding, value: str) -> str:
         """What a finding in text becomes, `value` as it reads. What was opened is closed again."""
@@ -62,7 +75,7 @@ class Rewriting:
         way = self._ways.get(kind, PLAIN)
         if way.name == "pseudonym":
             return run.known.give(kind, value, number, way.mark == REALISTIC)
-        return operators.rewritten(way, kind, value, self._key)
+        return self._rewritten(way, kind, value)
 
     def waits(self, finding: Finding) -> bool:
         """Whether what a finding becomes is made only when it is shown: a pseudonym counts those before it."""

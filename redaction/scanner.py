@@ -17,7 +17,7 @@ from redaction.keys import Keys
 from redaction.opening import GATES, opening
 from redaction.pointers import Path
 from redaction.pseudonyms import InCall
-from redaction.rewriting import NO_WAYS, Rewriting, Ways
+from redaction.rewriting import NO_WAYS, Operate, Rewriting, Ways
 from redaction.search import merged, search, search_text
 from redaction.sparing import ALL, NOTHING_SPARED, Spare, Sparing
 from redaction.unwrap import FORM, MARKUP, PLAIN, Escaping, unwrap
@@ -77,10 +77,10 @@ class Stage(Protocol):
 class Scanner:
     """Finds and takes out the given kinds. Compiled once per set of kinds; safe to use from many threads.
 
-    Raises `profiles.UnknownKind` for a kind that nothing installed can find. Presidio is loaded only for a kind that
-    our own patterns do not find. `ways` says how findings are rewritten where not by their kind; `key` is what some of
+    Raises `profiles.UnknownKind` for a kind that nothing can find. Presidio is loaded only for a kind that our own
+    patterns do not find. `ways` says how findings are rewritten where not by their kind; `key` is what some of
     the ways need. `foreign` makes what finds the kinds that our patterns do not, if not Presidio in this process. `own`
-    are patterns of the author's.
+    are patterns of the author's, `operate` asks Presidio's operators.
     """
 
     def __init__(
@@ -90,9 +90,10 @@ class Scanner:
         key: bytes = b"",
         foreign: Foreign | None = None,
         own: tuple[Pattern, ...] = (),
+        operate: Operate | None = None,
     ) -> None:
         self.kinds = kinds
-        self._rewriting = Rewriting(ways, key)
+        self._rewriting = Rewriting(ways, key, operate=operate)
         self._run: InCall | None = None
         self._unbound: Scanner | None = None
         self.own = own
@@ -101,7 +102,7 @@ class Scanner:
         self._foreign = foreign
         self._engine, self._flowing, others = _engine(kinds, own)
         self._others = [(foreign or _presidio)(others)] if others else []
-        self.needs_presidio = bool(self._others)
+        self.needs_presidio = bool(self._others) or self._rewriting.apart
         self._ways: dict[tuple[str, str | None], Callable[[bytes], Cleaned[bytes]]] = {}
 
     def sparing(self, sparing: Sparing) -> "Scanner":
@@ -334,13 +335,14 @@ def _engine(kinds: frozenset[str], own: tuple[Pattern, ...]) -> tuple[Engine, En
     """What finds those of the kinds that our own patterns and the author's find, the same for text that comes in
     pieces, of which each is cut into lines, and the other kinds.
     """
-    others = profiles.require(kinds, frozenset(pattern.kind for pattern in own))
+    others = kinds - profiles.own_kinds() - {pattern.kind for pattern in own}
     engine = Engine([pattern for pattern in [*all_patterns(), *own] if pattern.kind in kinds], Keys(kinds), GATES)
     return *opening(engine), others
 
 
 @lru_cache(MOST_KEPT)
 def _presidio(kinds: frozenset[str]) -> Detector:
+    profiles.require(kinds)
     from redaction import presidio
 
     return presidio.Recognizers(kinds)

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
-from redaction.operators import REALISTIC, Way, is_missing
+from redaction.operators import REALISTIC, Way, missing
 from redaction.profiles import NO_MORE, UnknownKind, kinds_of
 from redaction.rewriting import NO_WAYS, Ways
 from redaction.surrogates import FORMS
@@ -342,8 +342,8 @@ def _ways(loaded: Loaded, default: Node | None, own: Node | None, kinds: frozens
             continue
         if own and kind not in kinds:
             loaded.problems.append(own.key_problem(kind, "is not taken out here", "add it to `redact`"))
-        if is_missing(_way(node.value[kind]).name):
-            loaded.problems.append(node.key_problem(kind, "needs the package cryptography, which is not installed"))
+        if package := missing(_way(node.value[kind]).name):
+            loaded.problems.append(node.key_problem(kind, f"needs the package {package}, which is not installed"))
         if _way(node.value[kind]) == Way("pseudonym", REALISTIC) and kind not in FORMS:
             known = f"only {', '.join(sorted(FORMS))} have"
             loaded.problems.append(node.key_problem(kind, "has no realistic pseudonyms", f"{known}; write `pseudonym`"))
@@ -351,7 +351,7 @@ def _ways(loaded: Loaded, default: Node | None, own: Node | None, kinds: frozens
 
 
 def _way(node: Node) -> Way:
-    """One word, or `{mask: CHARACTER}` or `{replace: TEXT}`."""
+    """One word, or `{mask: CHARACTER}`, `{replace: TEXT}` or `{presidio: NAME}`."""
     pairs = node.items()
     return Way(pairs[0][0], pairs[0][1].value) if pairs else Way(node.value)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from redaction.scanner import Foreign
 from rules.decide import Decision, Ruleset
 from rules.facts import Facts, Principal, Run
 from rules.obligations import Approval
@@ -68,9 +69,12 @@ class Outcome:
         return f"expected {self.expected()}, got {self.came()}"
 
 
-def run(ruleset: Ruleset, now: datetime) -> tuple[Outcome, ...]:
-    """Run all examples as if called at `now` (timezone-aware UTC), in the order in which they were written."""
-    return tuple(judge(ruleset, example, now) for example in ordered(ruleset))
+def run(ruleset: Ruleset, now: datetime, foreign: Foreign | None = None) -> tuple[Outcome, ...]:
+    """Run all examples as if called at `now` (timezone-aware UTC), in the order in which they were written.
+
+    `foreign` makes what finds kinds that our own patterns do not, if not Presidio in this process.
+    """
+    return tuple(judge(ruleset, example, now, foreign) for example in ordered(ruleset))
 
 
 def ordered(ruleset: Ruleset) -> list[Example]:
@@ -83,7 +87,7 @@ def failures(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
     return tuple(outcome for outcome in outcomes if not outcome.passed)
 
 
-def judge(ruleset: Ruleset, example: Example, now: datetime) -> Outcome:
+def judge(ruleset: Ruleset, example: Example, now: datetime, foreign: Foreign | None = None) -> Outcome:
     """Run one example, as if called at its own time or else at `now`."""
     tool = ruleset.catalog.tools.get(example.tool)
     if tool is None:
@@ -94,7 +98,8 @@ def judge(ruleset: Ruleset, example: Example, now: datetime) -> Outcome:
     got = outcome_of(decision)
     wanted = _SAME.get(example.expect, example.expect)
     decided = wanted == got or (wanted == "deny" and decision.denied)
-    back = None if decision.denied or example.reply is None else returned(tool, example.reply, ruleset.detectors)
+    shown = None if decision.denied else example.reply
+    back = returned(tool, shown, ruleset.detectors, foreign) if shown else None
     return Outcome(example, got, decided, decision, facts, back)
 
 

@@ -48,8 +48,9 @@ OPERATORS: Final = Table(
                 "pseudonym": Key(
                     Choice((REALISTIC,)), "Invented values of the same form stand for the values of a run."
                 ),
+                "presidio": Key(_Name, "An operator of Presidio's anonymizer, or one that toolwall.yaml defines."),
             },
-            one_of=("mask", "replace", "pseudonym"),
+            one_of=("mask", "replace", "pseudonym", "presidio"),
         ),
     ),
     like="a kind of findings",
@@ -60,7 +61,7 @@ REPLY: Final = Form(
         "operators": Key(
             OPERATORS,
             "How findings of a kind are rewritten where not by their kind: mask, keep_last_4, hash, encrypt, "
-            "pseudonym, zero, drop, redact or replace.",
+            "pseudonym, zero, drop, redact, replace or presidio.",
         ),
         "redact": Key(
             Many(Text(), or_one=True), "A profile (off, secrets, standard) or the kinds of findings to take out."

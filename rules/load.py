@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from redaction.profiles import NO_MORE
 from rules.backends import Loaded, clashes, digest, load_backend
 from rules.decide import Ruleset
 from rules.detecting import read_detectors
@@ -45,11 +46,11 @@ class RulesError(Exception):
         super().__init__("\n".join([*map(str, self.problems), *rest]))
 
 
-def load(folder: Path) -> Ruleset:
+def load(folder: Path, more: frozenset[str] = NO_MORE) -> Ruleset:
     """Read every *.yaml and *.yml under a folder, and its detectors. Raises RulesError with all problems of all files.
 
     Names that begin with a dot are skipped at every level, so a mounted ConfigMap is read once. A folder without
-    rules is not an error: it denies every call.
+    rules is not an error: it denies every call. `more` are kinds that recognizers of the operator's find.
     """
     problems: list[LoadProblem] = []
     hashes: dict[str, Any] = {}
@@ -60,9 +61,10 @@ def load(folder: Path) -> Ruleset:
     own = read_detectors(folder)
     hashes.update(own.hashes)
     problems += own.problems
-    loads = [load_backend(root, library, own.kinds) for root in good if root.get("backend")]
+    kinds = own.kinds | more
+    loads = [load_backend(root, library, kinds) for root in good if root.get("backend")]
     catalog = _catalog(loads, hashes, problems)
-    rules, examples = _policies(good, catalog, names, own.kinds, problems)
+    rules, examples = _policies(good, catalog, names, kinds, problems)
     if problems:
         raise RulesError(problems)
     return Ruleset(digest(hashes)[:REVISION_DIGITS], catalog, rules, examples, own.patterns)

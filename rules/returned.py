@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from redaction import streams
 from redaction.detector import Pattern
-from redaction.scanner import Scanner, Unreadable
+from redaction.profiles import UnknownKind
+from redaction.scanner import Foreign, Scanner, Unreadable
 from redaction.shaping import Links
 from rules.problems import pointer
 from rules.replies import Deviation, is_own_error
@@ -62,8 +63,9 @@ class Returned:
         return f"redacted {'; '.join(gone)}{notes}" if gone else f"unchanged{notes}"
 
 
-def returned(tool: Tool, reply: Reply, own: tuple[Pattern, ...] = ()) -> Returned:
-    """Treat an answer as the sidecar treats what the tool's backend sends. `own` are detectors of the author's."""
+def returned(tool: Tool, reply: Reply, own: tuple[Pattern, ...] = (), foreign: Foreign | None = None) -> Returned:
+    """Treat an answer as the sidecar treats what the tool's backend sends. `own` are detectors of the author's,
+    `foreign` makes what finds other kinds."""
     body = b"" if tool.method == "HEAD" or reply.status in BODILESS else reply.body
     if len(body) > tool.reply.most_bytes:
         return Returned(refused=f"it is larger than {tool.reply.most_bytes} bytes")
@@ -71,7 +73,7 @@ def returned(tool: Tool, reply: Reply, own: tuple[Pattern, ...] = ()) -> Returne
     if off and tool.reply.contract == "enforce" and not is_own_error(reply.status, off):
         return Returned(refused=f"it is off its contract: {_listed(off)}")
     notes = (f"off its contract, which is only reported: {_listed(off)}",) if off else ()
-    back, left = _cleaned(tool, reply, body, own)
+    back, left = _cleaned(tool, reply, body, own, foreign)
     if left and not back.refused and tool.reply.shaping:
         back = _shaped(tool.reply.shaping, reply, left, back)
     return replace(back, notes=(*notes, *back.notes))
@@ -98,13 +100,17 @@ def _listed(off: tuple[Deviation, ...]) -> str:
     return ", ".join(f"{each.where} ({each.what})" for each in off)
 
 
-def _cleaned(tool: Tool, reply: Reply, body: bytes, own: tuple[Pattern, ...]) -> tuple[Returned, bytes]:
+def _cleaned(
+    tool: Tool, reply: Reply, body: bytes, own: tuple[Pattern, ...], foreign: Foreign | None
+) -> tuple[Returned, bytes]:
     """What comes of it, and what is left of the body."""
     if not tool.reply.redact:
         return Returned(notes=("the contract turns cleaning off",)), body
     try:
-        scanner = Scanner(tool.reply.redact, own=own).sparing(tool.reply.sparing)
+        scanner = Scanner(tool.reply.redact, own=own, foreign=foreign).sparing(tool.reply.sparing)
         cleaned = streams.clean(scanner, body, reply.media_type, None)
+    except UnknownKind as why:
+        return Returned(refused=str(why)), b""
     except Unreadable as why:
         if tool.reply.on_error == "pass":
             return Returned(notes=(f"passed unchecked: {why}",)), b""

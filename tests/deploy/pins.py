@@ -16,6 +16,8 @@ CONSTRAINTS = ROOT / "constraints.txt"
 SLIM = ROOT / "deploy" / "slim.txt"
 LANGUAGE = ("presidio-analyzer", "presidio-anonymizer")  # what slim leaves out, and with it all that only they need
 
+MODELS = ("transformers", "gliner")  # extras of gigabytes, which neither `make` nor an image installs
+
 ABOUT_CONSTRAINTS = """\
 # All that `pip install -c constraints.txt -e '.[test,lint]'` brings, build backend included, for Python 3.11 to 3.13.
 # Made by `python -m tests.deploy.pins`; not edited by hand.
@@ -28,9 +30,10 @@ ABOUT_SLIM = """\
 
 
 def project() -> dict[str, list[str]]:
-    """The requirements of pyproject.toml, by where they stand: `run`, `test`, `lint`, `build`."""
+    """The requirements of pyproject.toml that are pinned, by where they stand: `run`, `test`, `lint`, `build`."""
     table = tomllib.loads((ROOT / "pyproject.toml").read_text())
     extras: dict[str, list[str]] = table["project"]["optional-dependencies"]
+    extras = {name: lines for name, lines in extras.items() if name not in MODELS}
     return {"run": table["project"]["dependencies"], "build": table["build-system"]["requires"], **extras}
 
 

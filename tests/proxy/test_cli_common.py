@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import typer
 
 from proxy.cli_common import CANNOT_RUN, FINDINGS, console, fail, say, settings_of, visible
 
+ROOT = Path(__file__).parents[2]
 HIDDEN = ["\x1b[2J", "\x00", "\r", "\x08", "\x7f", "\x9b31m", "\u202e", "\u2066", "\u200b", "\u2028", "\ufeff",
           "\ue000", "\ud800", "\U000e0041"]  # fmt: skip
 
@@ -69,3 +73,36 @@ def test_tables_hold_text_and_no_markup(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_pipe_has_no_width(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "COLUMNS", "20")
     assert console().width >= 120
+
+
+def test_commands_know_what_a_configuration_adds_to_presidio(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "code").mkdir()
+    (tmp_path / "rules" / "crm.yaml").write_text(
+        "backend: crm\nurl: https://crm.example\ntools:\n"
+        "  get: {says: Read., call: GET /x, reply: {redact: ['presidio:BADGE']}}\n"
+    )
+    (tmp_path / "rules" / "policy.yaml").write_text(
+        "rules:\n  - {id: all, allow: crm.*}\nexamples:\n  - {as: {roles: [x]}, call: crm.get, expect: allow}\n"
+    )
+    (tmp_path / "code" / "registry.yaml").write_text(
+        "recognizers: [{name: Badges, supported_entity: BADGE, deny_list: [EB-000014]}]\n"
+    )
+    (tmp_path / "toolwall.yaml").write_text(
+        "listeners: [{bind: '127.0.0.1:0', identity: {static: {id: bot}}}]\n"
+        "presidio: {registry: code/registry.yaml, time: 20s}\n"
+    )
+    config = ["-c", str(tmp_path / "toolwall.yaml")]
+    assert "nothing finds the kind 'presidio:BADGE'" in run("check", str(tmp_path / "rules"), code=1)
+    assert "1 tools" in run("check", str(tmp_path / "rules"), *config)
+    assert "1 of 1" in run("test", str(tmp_path / "rules"), *config, code=None)
+    assert run("redact", "--profile", "presidio:BADGE", *config, given="it is EB-000014") == "it is <BADGE>"
+    (tmp_path / "code" / "registry.yaml").write_text("recognizers: [NoSuch]")
+    assert re.search(r"registry\.yaml:1:15: .*NoSuch", run("check", str(tmp_path / "rules"), *config, code=3))
+
+
+def run(*words: str, given: str = "", code: int | None = 0) -> str:
+    command = [sys.executable, "-W", "ignore", "-m", "proxy.cli", *words]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert code in (None, done.returncode), done
+    return done.stdout + done.stderr

@@ -14,7 +14,7 @@ import yaml
 
 from proxy.answers import AnswerBounds
 from proxy.config import CONFIG, MOST_BYTES, ConfigError, Settings, is_loopback, load_config
-from proxy.presidio import PresidioBounds
+from proxy.presidio_settings import PresidioSettings
 from proxy.remainders import RestBounds
 from proxy.scanning import ScanBounds
 from rules.facts import Principal
@@ -75,7 +75,9 @@ bounds:
   cache: 1MiB
   most_cached: 17
 pseudonyms: {{keep: 8h}}
-presidio: {{workers: 2, time: 300ms, most_characters: 400, memory: 500MiB, model: names}}
+presidio: {{workers: 2, time: 300ms, most_characters: 400, memory: 500MiB, model: names, scans: 6,
+  registry: all.yaml, recognizers: ["a.b:C"], code: code,
+  operators: {{sealed: {{operator: encrypt, with: {{key: "env:KEY"}}}}}}}}
 """
 LISTENER = "{bind: '127.0.0.1:0', identity: {static: {id: bot}}}"
 MINIMAL = f"listeners: [{LISTENER}]\n"
@@ -146,7 +148,18 @@ def test_bounds_are_bytes_and_seconds(tmp_path: Path) -> None:
     assert settings.answers == AnswerBounds(17, 1 << 20)
     assert settings.scans == ScanBounds(14.0, 15 << 20, 16)
     assert settings.rests == RestBounds(rest_s=17 * 60.0, most=18, most_bytes=19 << 20)
-    assert settings.presidio == PresidioBounds(2, 0.3, 400, 500 << 20, str(tmp_path / "names"))
+    assert settings.presidio == PresidioSettings(
+        2,
+        0.3,
+        400,
+        500 << 20,
+        str(tmp_path / "names"),
+        6,
+        str(tmp_path / "all.yaml"),
+        ("a.b:C",),
+        str(tmp_path / "code"),
+        operators={"sealed": {"operator": "encrypt", "with": {"key": "env:KEY"}}},
+    )
 
 
 def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
@@ -213,7 +226,8 @@ def places(value: Any, path: str = "") -> Iterator[tuple[str, list[Any]]]:
 
 
 DOCUMENT = yaml.safe_load(FULL)
-PLACES = list(places(DOCUMENT))
+# The parameters of an operator are its own; the process that runs it tries them at start.
+PLACES = [(path, steps) for path, steps in places(DOCUMENT) if ".with" not in path]
 WRONG = [None, True, 7.5, -1, "", [], {}, [None], {"x": None}, [[]], 10**30]
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from redaction.finding import Finding
-from redaction.operators import NAMES, is_missing, kind, splice
+from redaction.operators import APART, NAMES, kind, missing, splice
 
 
 def test_a_finding_is_replaced_by_its_kind_in_angle_brackets() -> None:
@@ -17,6 +17,9 @@ def test_splice_without_edits_gives_the_text() -> None:
 
 
 def test_only_encrypting_may_lack_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not any(is_missing(name) for name in NAMES)
+    assert not any(missing(name) for name in (*NAMES, APART))
     monkeypatch.setattr("redaction.operators.find_spec", lambda name: None)
-    assert [name for name in NAMES if is_missing(name)] == ["encrypt"]
+    assert {name: missing(name) for name in (*NAMES, APART) if missing(name)} == {
+        "encrypt": "cryptography",
+        APART: "presidio-anonymizer",
+    }

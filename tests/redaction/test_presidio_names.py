@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from proxy.app import CannotRun
-from proxy.presidio import Presidio, PresidioBounds
+from proxy.presidio import Presidio
+from proxy.presidio_settings import PresidioSettings
 from redaction.engine import ScanError
 from redaction.presidio_names import KINDS
 from redaction.profiles import UnknownKind, kinds_of
@@ -30,7 +31,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def presidio(model: Path) -> Iterator[Presidio]:
-    made = Presidio(PresidioBounds(model=str(model), text_s=20))
+    made = Presidio(PresidioSettings(model=str(model), text_s=20))
     yield made
     made.close()
 
@@ -70,7 +71,7 @@ def test_without_a_model_nothing_says_that_it_found_no_name() -> None:
 
 def test_a_folder_that_holds_no_model_refuses_every_text(tmp_path: Path) -> None:
     (tmp_path / "meta.json").write_text("{}")
-    broken = Presidio(PresidioBounds(model=str(tmp_path)))
+    broken = Presidio(PresidioSettings(model=str(tmp_path)))
     with pytest.raises(ScanError, match=r"^Presidio cannot be loaded$"):  # the log says more
         broken.detector(NAMED).find("Jana Silva")
     broken.close()
