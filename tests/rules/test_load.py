@@ -23,7 +23,7 @@ FULL = """
       on_error: refuse
       most_bytes: 1MiB
       contract: report
-      operators: {EMAIL_ADDRESS: {mask: x}}
+      operators: {EMAIL_ADDRESS: {mask: x}, US_SSN: {presidio: sealed}}
       keep: [id, /orders/*/id]
       drop: note
       most: 20
