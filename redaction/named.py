@@ -98,6 +98,7 @@ class _Reader:
 
     def _persons(self, signs: list[Note]) -> Iterator[Note]:
         """The bare names that are a person's: beside or under a sign of one. They are looked for nowhere else."""
+        signs = [sign for sign in signs if self._counts(sign)]
         bare = list(islice(self._bare(0, len(self._text)), _FEW + 1)) if signs else []
         if not bare:
             return
@@ -118,6 +119,10 @@ class _Reader:
                     yield note
             at = max(at, closing)
 
+    def _counts(self, sign: Note) -> bool:
+        """Whether a sign is one where it stands: beside others it has a value of its own, over others it has members."""
+        return sign.role.over if self._text[sign.value] in b"[{" else sign.role.beside
+
     def _surely_beside(self, bare: list[Note], signs: list[Note]) -> bool:
         """Whether each of the names stands beside a sign with no bracket between them, and nothing can be against it.
 
@@ -126,7 +131,7 @@ class _Reader:
         text, find = self._text, self._keys.find_against
         if find and find(ANYWHERE, text, 0, len(text))[0][0] >= 0:
             return False
-        beside = [sign for sign in signs if sign.role.beside and text[sign.value] not in b"[{"]
+        beside = [sign for sign in signs if text[sign.value] not in b"[{"]
         return all(any(self._is_flat(*sorted((note.start, sign.start))) for sign in beside[:_FEW]) for note in bare)
 
     def _is_flat(self, start: int, end: int) -> bool:
