@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
 
 from redaction.operators import REALISTIC, Way, missing
 from redaction.profiles import NO_MORE, UnknownKind, kinds_of
@@ -33,13 +30,11 @@ from rules.source import LoadProblem, Node
 from rules.sparing import read_sparing
 from rules.template import parse
 from rules.terms import beyond, read_breaker, read_bulkhead, read_retry, read_timeout
-from rules.tools import CHOICE, DEFAULT_REPLY_BYTES, Backend, Network, Pick, Reply, Tool, Url
+from rules.tools import CHOICE, DEFAULT_REPLY_BYTES, Backend, Pick, Reply, Tool
+from rules.urls import parse_network, parse_url
 from rules.wire import Slot
 
 DEFAULT_PROFILE: Final = "standard"
-
-_LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-_ADDRESS_LIKE: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)")
 
 
 @dataclass(slots=True)
@@ -63,7 +58,7 @@ def load_backend(root: Node, folder: Folder, own: frozenset[str] = NO_MORE) -> L
     loaded = Loaded(root, own_kinds=own)
     name = root.value["backend"].value
     urls = [_try(loaded, item, parse_url) for item in root.under("url")]
-    networks = [_try(loaded, item, _network) for item in root.under("addresses")]
+    networks = [_try(loaded, item, parse_network) for item in root.under("addresses")]
     loaded.credentials = tuple(_slot(loaded, item) for item in root.under("credential"))
     loaded.limits = _limits(loaded, root, f"backend {name}")
     tools = root.get("tools")
@@ -86,53 +81,6 @@ def _try(loaded: Loaded, node: Node, read: Callable[[str], Any]) -> Any:
     except ValueError as error:
         loaded.problems.append(node.problem(str(error)))
         return None
-
-
-def parse_url(text: str) -> Url:
-    """A backend's address. Raises ValueError with what is wrong, for the author."""
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(f"is not a URL: {error}") from None
-    if parts.scheme not in ("http", "https"):
-        raise ValueError("must begin with http:// or https://")
-    if re.search(r"[\s\\]", text) or "@" in parts.netloc or "?" in text or "#" in text:
-        raise ValueError("must be http(s)://host[:port][/path], without a user, query or fragment")
-    path = parts.path.rstrip("/")
-    if path:
-        _check_base(path)
-    default = 443 if parts.scheme == "https" else 80
-    return Url(parts.scheme, _host(parts), default if port is None else port, path)  # type: ignore[arg-type]
-
-
-def _check_base(path: str) -> None:
-    if any(segment.names for segment in parse(path)):
-        raise ValueError("must not hold {parameters}")
-
-
-def _host(parts: SplitResult) -> str:
-    host = (parts.hostname or "").lower().rstrip(".")
-    if ":" in host and "%" not in host:
-        return str(IPv6Address(host))
-    labels = host.split(".")
-    if not all(_LABEL.fullmatch(label) for label in labels) or len(host) > 253:
-        raise ValueError("has no host name of letters, digits, - and dots")
-    if _ADDRESS_LIKE.fullmatch(labels[-1]):
-        return str(IPv4Address(host))
-    return host
-
-
-def _network(text: str) -> Network:
-    try:
-        return ip_network(text)
-    except ValueError:
-        pass
-    try:
-        wide = ip_network(text, strict=False)
-    except ValueError:
-        raise ValueError("is not a network such as 10.0.0.0/8 or an address") from None
-    raise ValueError(f"has bits beyond its prefix: write {wide} or {ip_address(text.split('/')[0])}")
 
 
 def _slot(loaded: Loaded, node: Node) -> Slot:

@@ -9,9 +9,9 @@ from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from rules.backends import parse_url
 from rules.openapi.marks import mapping, sequence
 from rules.openapi.references import Document
+from rules.urls import parse_url
 
 MOST_OTHERS: Final = 10
 """Other servers that a comment names."""

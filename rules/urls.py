@@ -1,0 +1,62 @@
+"""Where a backend is, as its author writes it: a URL, and the networks that it may lie in."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from rules.template import parse
+from rules.tools import Network, Url
+
+_LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_ADDRESS_LIKE: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)")
+
+
+def parse_url(text: str) -> Url:
+    """A backend's address. Raises ValueError with what is wrong, for the author."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"is not a URL: {error}") from None
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("must begin with http:// or https://")
+    if re.search(r"[\s\\]", text) or "@" in parts.netloc or "?" in text or "#" in text:
+        raise ValueError("must be http(s)://host[:port][/path], without a user, query or fragment")
+    path = parts.path.rstrip("/")
+    if path:
+        _check_base(path)
+    default = 443 if parts.scheme == "https" else 80
+    return Url(parts.scheme, _host(parts), default if port is None else port, path)  # type: ignore[arg-type]
+
+
+def _check_base(path: str) -> None:
+    if any(segment.names for segment in parse(path)):
+        raise ValueError("must not hold {parameters}")
+
+
+def _host(parts: SplitResult) -> str:
+    host = (parts.hostname or "").lower().rstrip(".")
+    if ":" in host and "%" not in host:
+        return str(IPv6Address(host))
+    labels = host.split(".")
+    if not all(_LABEL.fullmatch(label) for label in labels) or len(host) > 253:
+        raise ValueError("has no host name of letters, digits, - and dots")
+    if _ADDRESS_LIKE.fullmatch(labels[-1]):
+        return str(IPv4Address(host))
+    return host
+
+
+def parse_network(text: str) -> Network:
+    """A network or an address. Raises ValueError with what is wrong, for the author."""
+    try:
+        return ip_network(text)
+    except ValueError:
+        pass
+    try:
+        wide = ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("is not a network such as 10.0.0.0/8 or an address") from None
+    raise ValueError(f"has bits beyond its prefix: write {wide} or {ip_address(text.split('/')[0])}")
