@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.entry import _veiled
 from proxy.errors import Refusal
 from tests.doors import house
 from tests.wire import perform, wall
