@@ -120,7 +120,7 @@ class _Reader:
             at = max(at, closing)
 
     def _counts(self, sign: Note) -> bool:
-        """Whether a sign is one where it stands: beside others it has a value of its own, over others it has members."""
+        """Whether a sign is one where it stands: beside others with a value of its own, over others with members."""
         return sign.role.over if self._text[sign.value] in b"[{" else sign.role.beside
 
     def _surely_beside(self, bare: list[Note], signs: list[Note]) -> bool:
