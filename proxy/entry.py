@@ -23,7 +23,7 @@ from proxy.errors import Refusal
 from proxy.ledger import Ledger, LedgerError
 from proxy.model import Call, Hail, Result
 from proxy.outcomes import unforeseen, unrecorded, withheld
-from proxy.record import Record
+from proxy.record import Record, veiled
 from proxy.telemetry import Attempt, Telemetry, Trace
 from redaction.known import NOTHING, Known
 from redaction.profiles import kinds_of
@@ -173,7 +173,7 @@ class Entry:
     def _shown(self, call: Call) -> Any:
         arguments: Any = dict(call.arguments)
         if self._restored is not None:
-            arguments = _veiled(*self._restored, arguments)
+            arguments = veiled(*self._restored, arguments)
         return self._entries.scanner.clean_json_value(self._entries.known.value(arguments))[0]
 
     def keyed_hash(self, value: Any) -> str:
@@ -380,18 +380,6 @@ class Entry:
                 record.total_ms,
                 "; ".join(record.notes),
             )
-
-
-def _veiled(before: Any, after: Any, now: Any) -> Any:
-    """`now`, which was made of `after`, with all that was put back as it stood `before`."""
-    if before == after and type(before) is type(after):
-        return now
-    kinds = {type(before), type(after), type(now)}
-    if kinds == {dict} and before.keys() == after.keys() == now.keys():
-        return {name: _veiled(before[name], after[name], now[name]) for name in now}
-    if kinds == {list} and len(before) == len(after) == len(now):
-        return [_veiled(*each) for each in zip(before, after, now, strict=True)]
-    return before
 
 
 def _new_id() -> str:

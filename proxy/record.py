@@ -90,3 +90,15 @@ _LEAST: Final[Mapping[str, Any]] = {
     "attempts": 0,
 }
 """What each Record says, also where it is nothing."""
+
+
+def veiled(before: Any, after: Any, now: Any) -> Any:
+    """`now`, which was made of `after`, with all that was put back as it stood `before`."""
+    if before == after and type(before) is type(after):
+        return now
+    kinds = {type(before), type(after), type(now)}
+    if kinds == {dict} and before.keys() == after.keys() == now.keys():
+        return {name: veiled(before[name], after[name], now[name]) for name in now}
+    if kinds == {list} and len(before) == len(after) == len(now):
+        return [veiled(*each) for each in zip(before, after, now, strict=True)]
+    return before
