@@ -38,7 +38,7 @@ _QUADS: Final = matcher(_BASE64, capture=False)
 _ESCAPED: Final = re.compile(_ESCAPE.encode())
 _RUN: Final = re.compile(rf"{_ALPHABET}{{{LEAST},}}+={{0,2}}".encode())
 _NEXT: Final = re.compile(rf"(\r?\n)({_ALPHABET}++={{0,2}})".encode())
-_JWT: Final = re.compile(rb"eyJ[\w\-]+\.[\w\-]+")
+_JWT: Final = re.compile(rb"(?<![\w\-])(eyJ[\w\-]++)\.[\w\-]++(?:\.[\w\-]*+)?")
 _SHORTEST_LINE: Final = 32  # of several that make one text; MIME (RFC 2045) writes 76, PEM (RFC 7468) 64
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _CONTROLS: Final = bytes([*range(9), 11, 12, *range(14, 32), 127])
@@ -175,21 +175,24 @@ def _is_read_by_structure(data: bytes) -> bool:
     return data[:1] in (b"{", b"[") and b'"' in data and is_common(data)
 
 
-def _is_of_token(data: bytes, start: int, end: int) -> bool:
-    """Whether a run is a part of a JSON Web Token (RFC 7519), which has a kind of its own."""
-    if data[end : end + 1] == b"." and _JWT.match(data, start):
-        return True
-    return data[start - 1 : start] == b"." and _JWT.search(data, max(0, start - 2_000), end) is not None
+def _tokens(data: bytes) -> list[tuple[int, int]]:
+    """Where JSON Web Tokens (RFC 7519) are, last first: they have a kind of their own."""
+    heads = ((token.span(), _read(token[1])) for token in _JWT.finditer(data)) if b"eyJ" in data else ()
+    return [span for span, head in heads if head and '"alg"' in head[0]][::-1]
 
 
 def _stretches(data: bytes, lines: bool) -> Iterator[_Stretch]:
     """The texts in base64."""
-    at = 0
+    at, tokens = 0, _tokens(data)
     while run := _RUN.search(data, at):
         start, at = run.span()
+        while tokens and tokens[-1][1] <= start:
+            tokens.pop()
+        if tokens and tokens[-1][0] <= start:
+            continue
         end, mark = _block(data, run) if lines else (at, b"")
         shown = _QUADS(ANYWHERE, data, start, end)[0][0]
-        if shown < 0 or _is_of_token(data, start, end):
+        if shown < 0:
             continue
         if mark and (whole := _read(data[start:end].replace(mark, b""))):
             yield _Stretch(start, end, *whole, at - start, mark)

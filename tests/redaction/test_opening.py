@@ -138,6 +138,8 @@ def test_a_token_of_its_own_kind_stays_whole():
     mails = Scanner(frozenset({"EMAIL_ADDRESS"}))
     assert in_json(f"Bearer {token}", mails) == (f"Bearer {token}", {})
     assert in_json(token) == ("<JWT>", {"JWT": 1})
+    for value in (f"{head} and then.{encoded(NOTE)}", f"{claims}.json", f"x.{claims}"):  # these are none
+        assert in_json(value, mails)[1] == {"EMAIL_ADDRESS": 1}
 
 
 def test_so_many_in_each_other_are_opened():
@@ -203,12 +205,29 @@ def nested(times):
         "%40" * 33_000,
         (encoded("aaa" * 4) + " ") * 6_000,
         (encoded("aaa" * 4) + "/") * 6_000,
-        (encoded("aaa" * 4) + "//4 ") * 5_000,
+        (encoded("aaa" * 4) + "//4 ") * 4_000,
         (encoded("a" * 57) + "\n") * 1_300,
+        "eyJ" * 33_000,
+        "eyJ." * 25_000,
+        (encoded("aaa" * 4) + ".") * 5_000,
         nested(6),
         encoded(nested(4)),
     ],
-    ids=["alphabet", "percents", "plus", "signs", "words", "path", "broken", "lines", "nested", "nested in one"],
+    ids=[
+        "alphabet",
+        "percents",
+        "plus",
+        "signs",
+        "words",
+        "path",
+        "broken",
+        "lines",
+        "heads",
+        "tokens",
+        "dots",
+        "nested",
+        "nested in one",
+    ],
 )
 def test_hostile_text_costs_no_more_than_its_length(text):
     body = text if text[0] == "{" else json.dumps({"a": text})
