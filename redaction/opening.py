@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from redaction import disguise
 from redaction.engine import Engine
 from redaction.finding import Finding, Hit, Opened
 from redaction.linear import ANYWHERE, matcher
@@ -32,7 +33,7 @@ _ONE, _TWO, _THREE = "[CDI-Za-f]", "[A-HQ-Xg-nw-z0-3]", "[ABEFIJMNQRUVYZcdghklop
 _ALPHABET: Final = r"[A-Za-z0-9+/_\-]"
 _BASE64: Final = f"(?:{_ONE}{_TWO}{_THREE}{_ALPHABET}){{3}}{_ONE}{_TWO}"
 _ESCAPE: Final = "%[2-7C-Fc-f][0-9A-Fa-f]"
-GATES: Final = (_BASE64, _ESCAPE)
+GATES: Final = (_BASE64, _ESCAPE, disguise.GATE)
 
 _QUADS: Final = matcher(_BASE64, capture=False)
 _ESCAPED: Final = re.compile(_ESCAPE.encode())
@@ -56,8 +57,10 @@ def opening(engine: Engine) -> tuple[Engine, Engine]:
     for deep in range(MOST_OPENED):
         lines = deep < MOST_OPENED - 1
         json, text = (
-            engine.opening([_Base64(json, deep, True, True), _Percent(text, engine, True)]),
-            engine.opening([_Base64(json, deep, lines, False), _Percent(text, engine, False)]),
+            engine.opening([_Base64(json, deep, True, True), _Percent(text, engine, True), _Disguised(engine, True)]),
+            engine.opening(
+                [_Base64(json, deep, lines, False), _Percent(text, engine, False), _Disguised(engine, False)]
+            ),
         )
     return json, text
 
@@ -153,6 +156,25 @@ class _Percent:
             seen = list(_seen(text, escaping, inner, key()))
             at = _in_bytes(text, (place for each in seen for place in (each.start, each.end)))
             found += [f._replace(start=first + left + at[f.start], end=first + left + at[f.end]) for f in seen]
+
+
+class _Disguised:
+    numbers = False
+    score = 0.0
+
+    def __init__(self, inner: Engine, structured: bool) -> None:
+        self._inner, self._structured = inner, structured
+
+    def find(self, data: bytes, key: Callable[[], str], first: int, found: list[Finding]) -> None:
+        """Adds to `found` what shows only once characters are read as they look. `data` begins at `first`."""
+        text = data.decode("utf-8", "replace")
+        if disguise.SIGN.search(text) is None or (self._structured and _is_read_by_structure(data)):
+            return
+        flat = unwrap(text, disguise.DISGUISE)
+        seen = [(flat.outer(each.start), flat.outer(each.end), each) for each in self._inner.find(flat.text, key())]
+        seen = [(start, end, each) for start, end, each in seen if text[start:end] != flat.text[each.start : each.end]]
+        at = _in_bytes(text, (place for start, end, _ in seen for place in (start, end)))
+        found += [each._replace(start=first + at[start], end=first + at[end]) for start, end, each in seen]
 
 
 def _seen(text: str, escaping: Escaping, inner: Engine, key: str) -> Iterator[Finding]:
