@@ -7,7 +7,7 @@ import errno
 import logging
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from aiohttp import http_parser, web
 from proxy import attributes as names
 from proxy.admin import READY, start_admin
 from proxy.answers import Answers
+from proxy.budgets import BudgetError, Budgets
 from proxy.config import ListenerSettings, Settings
 from proxy.entry import Entries
 from proxy.fetching import Fetching
@@ -111,7 +112,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         remainders = Remainders(settings.rests)
         answers = Answers(settings.answers)
         _tell_of(answers, telemetry)
-        regimes = Regimes(first, scans, settings.upstream, known, remainders, answers, keeper)
+        budgets = _budgets(stack, settings, telemetry)
+        regimes = Regimes(first, scans, settings.upstream, known, remainders, answers, keeper, budgets)
         stack.push_async_callback(regimes.close)
         _show(telemetry, regimes)
         entries = Entries(
@@ -134,6 +136,15 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         for task in (reloader.watch(), orders.watch(), keeper.watch()):
             stack.push_async_callback(_ended, asyncio.create_task(task))
         yield Running(firewall, telemetry, reloader, regimes, tuple(doors), admin)
+
+
+def _budgets(stack: AsyncExitStack, settings: Settings, telemetry: Telemetry) -> Budgets:
+    try:
+        budgets = stack.enter_context(closing(Budgets.open(state_folder(settings.state))))
+    except BudgetError as error:
+        raise CannotRun(f"{error}. Mend it, or remove the file: then nothing counts as spent.") from None
+    telemetry.gauges("toolwall.budget.used", "Per cent of a budget at its last call.", names.BUDGET, budgets.shares)
+    return budgets
 
 
 def _tell_of(answers: Answers, telemetry: Telemetry) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from proxy import cli_catalog, cli_examples, cli_explain, cli_import_diff, cli_import_pydantic, cli_rules
+from proxy.cli_budgets import budgets
 from proxy.cli_cache import cache
 from proxy.cli_common import USAGE, Config, OfSidecar, fail, presidio_of, settings_of
 from proxy.cli_import import importing
@@ -33,6 +34,7 @@ app.command("check")(cli_rules.check)
 app.command("test")(cli_examples.run_examples)
 app.command("explain")(cli_explain.explain)
 app.command("catalog")(cli_catalog.catalog)
+app.command("budgets")(budgets)
 app.command("schema")(cli_rules.schema)
 importing.command("diff")(cli_import_diff.diff)
 importing.command("pydantic")(cli_import_pydantic.pydantic)

@@ -333,6 +333,9 @@ class Entry:
             if outcome != "ok":  # an answer that could not be recorded ends as a refusal, which is told instead
                 self._tell()
             raise
+        except asyncio.CancelledError:  # the caller left while the disk was waited for; the Record is written
+            self._tell()
+            raise
         self._tell()
 
     def _line(self) -> dict[str, Any]:

@@ -29,6 +29,7 @@ CODES: dict[str, Code] = {
     "unsafe_argument": Code(422, "after_fix", "An argument holds what may not be sent."),
     "approval_pending": Code(428, "after_approval", "A human has to approve this call."),
     "limit_reached": Code(429, "after_delay", "Too many calls."),
+    "budget_spent": Code(429, "never", "A budget is spent."),
     "upstream_unreachable": Code(502, "after_delay", "The backend could not be reached."),
     "reply_refused": Code(502, "never", "The backend's reply was withheld."),
     "upstream_unhealthy": Code(503, "after_delay", "The backend is failing."),

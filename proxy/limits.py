@@ -66,7 +66,7 @@ class Counts:
         self.limits = tuple(limits)
         self._plain = all("role" not in limit.per for limit in limits)
         self._known = [
-            (limit, (limit.owner, limit.per, limit.within_s), [_NAMES[per] for per in limit.per]) for limit in limits
+            (limit, (limit.owner, limit.per, limit.within_s), [NAMES[per] for per in limit.per]) for limit in limits
         ]
 
     def places(self, call: Call) -> list[Place]:
@@ -76,7 +76,7 @@ class Counts:
         return [
             Place(limit, (*start, *names))
             for limit, start, _ in self._known
-            for names in product(*[_roles(call) if per == "role" else (_NAMES[per](call),) for per in limit.per])
+            for names in product(*[_roles(call) if per == "role" else (NAMES[per](call),) for per in limit.per])
         ]
 
 
@@ -84,7 +84,7 @@ def _roles(call: Call) -> Sequence[str]:
     return sorted(call.principal.roles) or ("",)
 
 
-_NAMES: Final[dict[Per, Callable[[Call], object]]] = {
+NAMES: Final[dict[Per, Callable[[Call], object]]] = {
     "principal": lambda call: call.principal.id,
     "agent": lambda call: call.principal.agent,
     "user": lambda call: call.principal.user,

@@ -14,7 +14,8 @@ class Record:
     `client_gone`, `outcome_unknown`; it is empty while the call is under way. `deviations` says where the reply
     was off the tool's contract, in the words of its schema; `shaped` how much was left out of it. `replayed` is the
     call whose answer was given again, and `cache` how: `hit`, `joined`, `stale`, or `miss`. `restored` says how many
-    values of each kind were put back into the arguments, which show their pseudonyms.
+    values of each kind were put back into the arguments, which show their pseudonyms. `cost` is what is known of the
+    call's price, `budgets` how much of each was used with it, in per cent.
 
     A field that was not set stands in the class alone, so making a Record and reading it out costs only what it says.
     """
@@ -57,6 +58,8 @@ class Record:
     bytes_in: int = 0
     bytes_out: int = 0
     result_hash: str = ""
+    cost: Mapping[str, int | str] = MappingProxyType({})
+    budgets: Mapping[str, int] = MappingProxyType({})
     redactions: Mapping[str, int] = MappingProxyType({})
     shaped: Mapping[str, int] = MappingProxyType({})
     restored: Mapping[str, int] = MappingProxyType({})
@@ -74,6 +77,11 @@ class Record:
         if unknown := said.keys() - self.__annotations__.keys():
             raise TypeError(f"a Record has no {', '.join(sorted(unknown))}")
         vars(self).update(said)
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Record:
+        """The Record that an entry of the ledger was written from."""
+        return cls(**{name: value for name, value in entry.items() if name in cls.__annotations__})
 
     def as_dict(self) -> dict[str, Any]:
         """The Record as plain JSON values, without the fields that say nothing."""

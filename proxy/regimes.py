@@ -6,13 +6,16 @@ import gc
 from typing import NamedTuple
 
 from proxy.answers import Answers
+from proxy.budgets import Budgets
 from proxy.firewall import Firewall, Regime
 from proxy.guards import Guards
+from proxy.guards.budget import Spending
 from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean, Scanners
 from proxy.guards.known import KnownSecrets
 from proxy.guards.limit import Limiting
 from proxy.guards.outgoing import Outgoing
+from proxy.guards.price import Price
 from proxy.guards.replycontract import ReplyContract
 from proxy.guards.shape import Shape
 from proxy.health import Health, healths
@@ -81,6 +84,7 @@ class Regimes:
         remainders: Remainders | None = None,
         answers: Answers | None = None,
         keeper: Keeper | None = None,
+        budgets: Budgets | None = None,
     ) -> None:
         self._scans = scans
         self._keeper = keeper
@@ -89,6 +93,7 @@ class Regimes:
         self._cache = Cache(Answers() if answers is None else answers)
         self._bounds = bounds
         self._limiting = Limiting(Limits())
+        self._spending = Spending(Budgets() if budgets is None else budgets)
         self._before: list[tuple[Regime, Upstream]] = []
         self.healths: dict[str, Health] = {}
         self._put(first, None)
@@ -124,6 +129,8 @@ class Regimes:
             self._cache,
             self._limiting,
             self.healths,
+            self._spending,
+            Price(self._scans),
         )
         restore = (Restore(self._keeper, new.rules.catalog, restored, self._scans),) if self._keeper else ()
         self.regime = Regime(new.rules, guards, self._upstream.send, *restore)

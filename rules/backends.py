@@ -12,6 +12,7 @@ from redaction.operators import REALISTIC, Way, missing
 from redaction.profiles import NO_MORE, UnknownKind, kinds_of
 from redaction.rewriting import NO_WAYS, Ways
 from redaction.surrogates import FORMS
+from rules.budgets import read_costs
 from rules.caching import read_caching, read_invalidates
 from rules.dialects import Flaw
 from rules.documents import BadSchema, Documents, Folder
@@ -119,7 +120,7 @@ def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Folder) ->
     restore, wrong = read_restore(root.get("restore"), node, reply, loaded.own_kinds)
     loaded.problems += [each for each in wrong if each not in loaded.problems]  # each tool reads its backend's anew
     made = replace(made, replies=replies, credentials=loaded.credentials, picked_by=pick, outgoing=outgoing)
-    return _kept(loaded, root, node, replace(made, limits=limits, restore=restore))
+    return _kept(loaded, root, node, replace(made, limits=limits, restore=restore, costs=read_costs(node)))
 
 
 def _kept(loaded: Loaded, root: Node, node: Node, tool: Tool) -> Tool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from redaction.operators import NAMES as OPERATOR_NAMES
 from redaction.operators import REALISTIC
+from rules.bounds import BUDGET, CONTRACT_LIMIT, POINTER, PRICE, RULE_LIMIT, TOKENS
 from rules.shape import (
     DURATION,
     Anything,
@@ -174,22 +174,6 @@ CREDENTIAL: Final = Form(
         "from": Key(Choice(("caller",)), "Whose it is: the caller's own passes through.", required=True),
     }
 )
-PER: Final = ("principal", "agent", "user", "role", "run", "tool", "backend")
-RATE: Final = rf"^[1-9][0-9]{{0,8}}/(second|minute|hour|day|[smhd]|{DURATION[1:-1]})$"
-_Rate: Final = Text(RATE, "calls per time, such as 20/hour, 100/minute or 5/10s")
-_PER: Final = Key(
-    Many(Choice((*PER, "all")), or_one=True),
-    "What has a count of its own, such as run or [principal, tool]; `all` is one count for all callers.",
-)
-_CALLS: Final = Key(_Rate, "The most calls in any such time.")
-CONTRACT_LIMIT: Final = Many(Either(_Rate, Form({"calls": replace(_CALLS, required=True), "per": _PER})), or_one=True)
-RULE_LIMIT: Final = Many(
-    Either(
-        _Rate,
-        Form({"calls": _CALLS, "at_once": Key(Number(1, 1_000_000), "The most calls under way."), "per": _PER}),
-    ),
-    or_one=True,
-)
 TOOL: Final = Form(
     {
         "says": _Says,
@@ -223,6 +207,8 @@ TOOL: Final = Form(
         "timeout": Key(TIMEOUT, "How long the backend may take: in all, or by phase."),
         "retry": Key(RETRY, "How often the backend is asked, where asking again is safe."),
         "limit": Key(CONTRACT_LIMIT, "How many calls the tool may get, of all callers together unless it says `per`."),
+        "price": Key(PRICE, "What a call costs: an amount, or where the reply says it."),
+        "tokens": Key(TOKENS, "How many tokens a call costs: a number, or where the reply says it."),
         "reply": Key(REPLY, "How answers are checked and cleaned."),
         "outgoing": Key(OUTGOING, "What its arguments may not hold."),
         "cache": Key(CACHE, "For how long the answer of a read is given again to the same call."),
@@ -295,8 +281,9 @@ RULE: Final = Form(
                     "limit": Key(
                         RULE_LIMIT, "How many calls it allows, for each principal and tool unless it says `per`."
                     ),
+                    "budget": Key(Many(_Name, or_one=True), "The budgets that pay for what it allows, by name."),
                 },
-                later=frozenset({"budget", "reason", "redact"}),
+                later=frozenset({"reason", "redact"}),
             ),
             "What an allowed call has to fulfil besides.",
         ),
@@ -310,7 +297,6 @@ RULE: Final = Form(
 )
 OUTCOMES: Final = ("allow", "deny", "approval", "unknown_tool", "schema_violation", "denied", "approval_pending")
 MOMENT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})$"
-POINTER: Final = r"^(/(.|\n)*)?$"
 EXAMPLE_REPLY: Final = Form(
     {
         "status": Key(Number(200, 599), "The status; 200 without it."),
@@ -361,6 +347,7 @@ EXAMPLE: Final = Form(
 )
 POLICY: Final = Form(
     {
+        "budgets": Key(Table(BUDGET, NAME, _NAME_LIKE), "What may be spent in all; rules name them under `require`."),
         "rules": Key(Many(RULE), "Who may call what, on which terms."),
         "examples": Key(Many(EXAMPLE), "Calls and what should come of them; `toolwall test` runs them."),
     }

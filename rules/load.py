@@ -10,6 +10,7 @@ from typing import Any
 
 from redaction.profiles import NO_MORE
 from rules.backends import Loaded, clashes, digest, load_backend
+from rules.budgets import budget_problems, read_budgets
 from rules.decide import Ruleset
 from rules.detecting import read_detectors
 from rules.documents import Library
@@ -80,7 +81,7 @@ def prune(root: Node, problems: list[LoadProblem]) -> Node:
 
     kept: dict[str, Node] = {}
     for key, node in root.items():
-        if key == "tools" and isinstance(node.value, dict):
+        if key in ("tools", "budgets") and isinstance(node.value, dict):
             kept[key] = replace(node, value={name: below for name, below in node.items() if good(below)})
         elif key in ("rules", "examples") and isinstance(node.value, list):
             kept[key] = replace(node, value=[below for below in node.value if good(below)])
@@ -180,9 +181,10 @@ def _policies(
 ) -> tuple[list[Rule], list[Example]]:
     rules: list[Rule] = []
     examples: list[Example] = []
+    purses = read_budgets(roots, problems)
     for root in roots:
         for node in root.under("rules"):
-            rule, found = load_rule(node, catalog, names)
+            rule, found = load_rule(node, catalog, names, purses)
             rules += [rule] if rule else []
             problems += found
         for node in root.under("examples"):
@@ -191,6 +193,8 @@ def _policies(
             problems += found
     for first, second in duplicates(rules):
         problems.append(_at(second, f"the rule {second.id} stands twice", f"first in {first.file}:{first.line}"))
+    if not problems:
+        problems += budget_problems(purses, rules, catalog)
     return rules, examples
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from rules.amounts import spoken
+
 DEFAULT_APPROVAL_S = 15 * 60.0
 """How long an approval that only the tool's effect demands may take: long enough to reach a person at work."""
 
@@ -50,7 +52,26 @@ class Limit:
         return f"at most {self.calls} call{'s' * (self.calls > 1)} {when} {whose}"
 
 
-Obligation = Approval | Limit
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What may be spent in all: `most` of each unit (see `amounts`), for each of what `per` names, or all together.
+
+    It begins anew with `each` hour, day or month (UTC); where that is empty, it does not.
+    """
+
+    name: str
+    per: tuple[Per, ...]
+    each: Literal["hour", "day", "month", ""]
+    most: tuple[tuple[str, int], ...]
+
+    def as_text(self) -> str:
+        """In words."""
+        amounts = " and ".join(spoken(unit, amount) for unit, amount in self.most)
+        whose = f" for each {' and '.join(self.per)}" if self.per else " for all callers together"
+        return f"at most {amounts}{f' each {self.each}' if self.each else ''}{whose} (budget {self.name})"
+
+
+Obligation = Approval | Limit | Budget
 
 
 def lasting(seconds: float) -> str:
@@ -66,7 +87,8 @@ def merge(obligations: Iterable[Obligation]) -> tuple[Obligation, ...]:
     asked = tuple(obligations)
     if len(asked) < 2:
         return asked
-    return (*_approvals(only(Approval, asked)), *_limits(only(Limit, asked)))
+    budgets = sorted(set(only(Budget, asked)), key=lambda one: one.name)
+    return (*_approvals(only(Approval, asked)), *budgets, *_limits(only(Limit, asked)))
 
 
 _Kind = TypeVar("_Kind", bound=Obligation)

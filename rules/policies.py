@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from types import MappingProxyType
 
+from rules.budgets import Purses
 from rules.examplefile import meant
 from rules.limits import OF_RULE, read_limits
 from rules.naming import matches_pattern
 from rules.obligations import Approval, Obligation, only
+from rules.problems import closest
 from rules.rule import EVERYBODY, Effect, Rule, To
 from rules.shape import duration
 from rules.source import LoadProblem, Node
@@ -18,8 +21,10 @@ Names = Collection[str] | None
 """The full names of all tools; None where a file could not be read, so that nobody knows them."""
 
 
-def load_rule(node: Node, catalog: Catalog, names: Names) -> tuple[Rule | None, list[LoadProblem]]:
-    """Read one rule whose shape was checked."""
+def load_rule(
+    node: Node, catalog: Catalog, names: Names, purses: Purses = MappingProxyType({})
+) -> tuple[Rule | None, list[LoadProblem]]:
+    """Read one rule whose shape was checked. `purses` are the budgets that it may name."""
     problems = list(_pattern_problems(node, names))
     when = _when(node.get("when"), problems)
     word = "allow" if node.get("allow") else "deny"
@@ -32,7 +37,7 @@ def load_rule(node: Node, catalog: Catalog, names: Names) -> tuple[Rule | None, 
         tools=tuple(one.value for one in node.under(word)),
         to=_to(node.get("to")),
         when=when,
-        obligations=_obligations(node.get("require"), node.text("id"), problems),
+        obligations=_obligations(node.get("require"), node.text("id"), purses, problems),
         waive={key: below.value for key, below in waive.items()} if waive else {},
         says=node.text("says"),
         file=node.file,
@@ -65,14 +70,20 @@ def _to(node: Node | None) -> To:
     return To(**{key: frozenset(one.value for one in below.each()) for key, below in node.items()})
 
 
-def _obligations(node: Node | None, rule: str, problems: list[LoadProblem]) -> tuple[Obligation, ...]:
+def _obligations(node: Node | None, rule: str, purses: Purses, problems: list[LoadProblem]) -> tuple[Obligation, ...]:
     if node is None:
         return ()
     approval = node.get("approval")
     limits, found = read_limits(node.get("limit"), f"rule {rule}", OF_RULE)
     problems += found
     approvals = (Approval(approval.text("by"), duration(approval.text("within"))),) if approval else ()
-    return (*approvals, *limits)
+    named = node.under("budget")
+    for each in named:
+        if each.value not in purses:
+            near = closest(each.value, purses)
+            hint = f"did you mean {near}?" if near else "declare it under `budgets` in a policy file"
+            problems.append(each.problem(f"{each.value} is no budget", hint))
+    return (*approvals, *limits, *(purses[each.value].budget for each in named if each.value in purses))
 
 
 def _waive_problems(node: Node, rule: Rule, catalog: Catalog) -> Iterator[LoadProblem]:

@@ -111,6 +111,15 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What a call costs in one unit: `most`, or what the reply says at a JSON pointer, with `most` set aside before."""
+
+    unit: str
+    most: int
+    pointer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """One operation of a backend and its contract. `name` is `backend.short`.
 
@@ -125,7 +134,7 @@ class Tool:
     given again, and `invalidates` are the tools whose answers a call of this one makes stale. `limits` says how many
     calls it and its backend may get. `restore` are the kinds whose pseudonyms are put back in its arguments
     (`redaction.pseudonyms.ANY`: all). `timeout_s` limits the whole call, `waits` its phases, `retry` says how often its
-    backend is asked.
+    backend is asked, `costs` what a call costs.
     """
 
     name: str
@@ -159,6 +168,7 @@ class Tool:
     restore: frozenset[str] = frozenset()
     waits: Waits = NO_WAITS
     retry: Retry = RETRIES
+    costs: tuple[Cost, ...] = ()
     headers: frozenset[str] = field(init=False)
     """The headers that are arguments, in lower case."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from proxy.guards import approval, cache, intent, limit, replycontract, retry, shape
+from proxy.guards import approval, budget, cache, intent, limit, price, replycontract, retry, shape
 from proxy.guards.approval import approval as approval_guard
 from proxy.guards.breaker import Breaker
+from proxy.guards.budget import Spending
 from proxy.guards.bulkhead import Bulkhead
 from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean
@@ -14,6 +15,7 @@ from proxy.guards.intent import intent as intent_guard
 from proxy.guards.known import KnownSecrets
 from proxy.guards.limit import Limiting
 from proxy.guards.outgoing import Outgoing
+from proxy.guards.price import Price
 from proxy.guards.replycontract import ReplyContract
 from proxy.guards.retry import Retry
 from proxy.guards.shape import Shape
@@ -41,12 +43,16 @@ class Guards:
         kept: Cache,
         limiting: Limiting,
         healths: Mapping[str, Health],
+        spending: Spending,
+        pricing: Price,
     ) -> None:
         breaker = Breaker(healths)
         self._order = (
             # Before an approval: what cannot be sent bothers nobody, and what is approved is what is sent.
             (outgoing, outgoing.applies),
             (approval_guard, approval.applies),
+            # Before limits, which give nothing back: what they refuse costs nothing.
+            (spending, budget.applies),
             # After an approval, so that a call which waits for a human counts once, when it is sent. Outside of answers
             # that are given again: what is left is told to each caller, and who asks too often is slowed there too.
             (limiting, limit.applies),
@@ -61,6 +67,8 @@ class Guards:
             (clean, always),
             (known, always if known else never),
             (reply_contract, replycontract.applies),
+            # Inside of all that takes something out.
+            (pricing, price.applies),
             # From here on each attempt counts by itself: it needs a place, and is told to the breaker.
             (Retry(healths), retry.applies),
             # Outside of the breaker: to wait for a place is no fault of the backend. Inside of retry: who waits to try

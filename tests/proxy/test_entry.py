@@ -57,6 +57,34 @@ def test_each_way_out_writes_one_record(tmp_path: Path) -> None:
     perform(play())
 
 
+def test_a_call_is_over_once_also_for_who_leaves_while_the_disk_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play() -> None:
+        async with wall(tmp_path, house.TOOLS, house.POLICY) as w:
+            entries, over, waits = w.sidecar.firewall.entries, list[str](), asyncio.Event()
+
+            async def slow(seq: int) -> None:
+                waits.set()
+                await asyncio.sleep(5)
+
+            async def call() -> None:
+                async with entries.open("d") as entry:
+                    entry.record.effect, entry.sent = "write", True
+                    entry.at_end(lambda record: over.append(record.outcome))
+                    raise Refusal("outcome_unknown", executed="unknown")
+
+            monkeypatch.setattr(entries.ledger, "durable", slow)
+            w.news()
+            leaving = asyncio.create_task(call())
+            await waits.wait()
+            leaving.cancel()
+            await asyncio.gather(leaving, return_exceptions=True)
+            assert [record["outcome"] for record in w.news()] == over == ["outcome_unknown"]
+
+    perform(play())
+
+
 def test_a_check_that_did_not_run_withholds_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from proxy.entry import Entry
 

@@ -49,7 +49,7 @@ def sidecar(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None
-            line = process.stderr.readline()
+            line = next((each for each in process.stderr if "serves on" in each), "")
             found = re.search(r"serves on [\d.]+:(\d+)", line)
             assert found, line
             yield process, int(found.group(1))

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from proxy.answers import Answers
+from proxy.budgets import Budgets
 from proxy.guards import Guards
+from proxy.guards.budget import Spending
 from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean
 from proxy.guards.known import KnownSecrets
 from proxy.guards.limit import Limiting
 from proxy.guards.outgoing import Outgoing
+from proxy.guards.price import Price
 from proxy.guards.replycontract import ReplyContract
 from proxy.guards.shape import Shape
 from proxy.health import healths
@@ -23,11 +26,11 @@ from proxy.remainders import Remainders
 from proxy.scanning import Scans
 from redaction.known import NOTHING, Known
 from rules.caching import Caching
-from rules.obligations import Approval, Limit
+from rules.obligations import Approval, Budget, Limit
 from rules.outgoing import Outgoing as Terms
 from rules.shaping import Shaping
 from rules.terms import Retry
-from rules.tools import Backend, Url
+from rules.tools import Backend, Cost, Url
 
 SENDS = ["retry", "bulkhead", "breaker"]
 NAMES = {
@@ -70,8 +73,24 @@ def test_limits_count_what_was_approved_and_what_is_given_again() -> None:
     assert names == ["approval", "limit", "shape", "cache", "timeout", "clean", *SENDS]
 
 
+def test_budgets_pay_before_limits_count_and_prices_are_read_first_of_all() -> None:
+    budget = Budget("purse", (), "day", (("calls", 1),))
+    decision: Any = SimpleNamespace(obligations=(budget, Limit("rule r", (), 1, 60.0)))
+    call = _call(effect="write", contract="enforce", costs=(Cost("EUR", 1),))
+    assert _names(call, decision) == [
+        "budget",
+        "limit",
+        "timeout",
+        "clean",
+        "reply_contract",
+        "price",
+        *SENDS,
+        "intent",
+    ]
+
+
 def _call(effect: str, contract: str, shaping: Shaping | None = None, **keys: Any) -> Any:
-    tool = {"caching": None, "invalidates": frozenset(), "backend": "b", "retry": Retry(), **keys}
+    tool = {"costs": (), "caching": None, "invalidates": frozenset(), "backend": "b", "retry": Retry(), **keys}
     reply = SimpleNamespace(contract=contract, shaping=shaping)
     return SimpleNamespace(tool=SimpleNamespace(name="t", effect=effect, reply=reply, outgoing=Terms(), **tool))
 
@@ -88,6 +107,8 @@ def _names(call: Any, decision: Any, known: Known = NOTHING) -> list[str]:
         Cache(Answers()),
         Limiting(Limits()),
         healths({"b": BACKEND, "off": off}, {}),
+        Spending(Budgets()),
+        Price(scans),
     )(call, decision)
     scans.close()
     return [guard.__name__ for guard in guards]

@@ -1,0 +1,49 @@
+"""Where a reply says what it cost. What guards do with it is in test_budget.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.guards.price import _MISSING, at
+from tests.wire import perform, reply, wall
+
+DOCUMENT: Any = {"usage": {"cost": 3, "a/b": 4, "m~n": 5}, "list": [{"x": 6}], "": 7}
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value"),
+    [
+        ("", DOCUMENT),
+        ("/usage/cost", 3),
+        ("/usage/a~1b", 4),
+        ("/usage/m~0n", 5),
+        ("/list/0/x", 6),
+        ("/", 7),
+        ("/list/1", _MISSING),
+        ("/list/-", _MISSING),
+        ("/list/99999999999", _MISSING),
+        ("/usage/cost/x", _MISSING),
+        ("/nothing/here", _MISSING),
+    ],
+)
+def test_what_lies_at_a_pointer(pointer: str, value: Any) -> None:
+    assert at(DOCUMENT, pointer) == value
+
+
+def test_a_large_reply_is_read_in_a_thread_and_comes_whole(tmp_path: Path) -> None:
+    body = b'{"rows": [' + b", ".join([b'"%d"' % number for number in range(60_000)]) + b'], "cost": 0.75}'
+    tools = '  get: {says: Read., call: "GET /get", price: {from: /cost, most: 2 EUR}}'
+
+    async def large(_: bytes) -> bytes:
+        return reply(body)
+
+    async def play() -> None:
+        async with wall(tmp_path, tools, answer=large) as w:
+            told = await w.tell("GET", "/crm/get")
+            assert told.record["cost"] == {"EUR": "0.75"}
+            assert told.reply.body == body
+
+    perform(play())

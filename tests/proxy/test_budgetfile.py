@@ -1,0 +1,74 @@
+"""The file of the budgets: what is written is there at once for others, is closed to them, and is never misread."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from proxy.budgetfile import FILE, BudgetError, BudgetFile, Hold, Row, look
+from proxy.budgets import Account
+
+
+def test_others_see_it_at_once_and_it_is_there_again(tmp_path: Path) -> None:
+    async def play() -> None:
+        file = BudgetFile(tmp_path / FILE)
+        account = Account("a", 5.0, 1.0, Counter(calls=3, EUR=0))
+        file.settle("c0", [account])
+        await file.hold(Hold("c1", 2.0, {"a": 5.0}, {"calls": 1}))
+        seen = look(tmp_path)
+        assert seen == ([Row("a", 5.0, 1.0, {"calls": 3})], [Hold("c1", 2.0, {"a": 5.0}, {"calls": 1})])
+        assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
+        file.close()
+        assert look(tmp_path) == seen
+        again = BudgetFile(tmp_path / FILE)
+        again.forget(["a"])
+        again.settle("c1", [])
+        again.close()
+        assert look(tmp_path) == ([], [])
+
+    asyncio.run(play())
+
+
+def test_many_are_written_together_and_the_log_is_brought_into_the_file(tmp_path: Path) -> None:
+    async def play() -> None:
+        file = BudgetFile(tmp_path / FILE)
+        await asyncio.gather(*(file.hold(Hold(f"c{number}", 0.0, {}, {})) for number in range(2000)))
+        file.close()
+
+    asyncio.run(play())
+    for name in (f"{FILE}-wal", f"{FILE}-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    assert len(look(tmp_path).holds) == 2000
+
+
+def test_the_same_call_is_never_set_aside_twice(tmp_path: Path) -> None:
+    async def play() -> None:
+        file = BudgetFile(tmp_path / FILE)
+        await file.hold(Hold("c", 0.0, {}, {}))
+        with pytest.raises(BudgetError):
+            await file.hold(Hold("c", 0.0, {}, {}))
+        file.close()
+
+    asyncio.run(play())
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    assert look(tmp_path) == ([], [])
+    (tmp_path / FILE).write_bytes(b"x" * 5000)
+    with pytest.raises(BudgetError):
+        BudgetFile(tmp_path / FILE)
+    with pytest.raises(BudgetError):
+        look(tmp_path)
+    (tmp_path / FILE).unlink()
+    (tmp_path / FILE).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BudgetError):
+        BudgetFile(tmp_path / FILE)
+    (tmp_path / FILE).unlink()
+    with sqlite3.connect(tmp_path / FILE) as db:
+        db.execute("PRAGMA user_version = 9")
+    with pytest.raises(BudgetError, match="another version"):
+        BudgetFile(tmp_path / FILE)
