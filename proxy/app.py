@@ -61,6 +61,7 @@ from rules.load import LoadProblem, RulesError
 
 _log = logging.getLogger("toolwall")
 _BACKLOG = 1024
+LAST_WORDS_S = 1.0
 _CACHE = Family("toolwall.cache.calls", "What happened to answers that are kept.", "1", (names.RESULT,))
 LEFT_ALONE = "left alone, it was failing"
 
@@ -135,6 +136,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         orders = Orders(settings.state, {"cache clear": partial(_clear, answers)}, partial(_ordered, ledger))
         for task in (reloader.watch(), orders.watch(), keeper.watch()):
             stack.push_async_callback(_ended, asyncio.create_task(task))
+        stack.callback(_stop_in_time, regimes, settings.drain_s)
         yield Running(firewall, telemetry, reloader, regimes, tuple(doors), admin)
 
 
@@ -181,6 +183,12 @@ def _show(telemetry: Telemetry, regimes: Regimes) -> None:
     telemetry.gauges("toolwall.backend.requests", under_way, names.BACKEND, each(lambda health: health.places.taken))
     waiting = "Calls that wait for a place of a backend."
     telemetry.gauges("toolwall.backend.waiting", waiting, names.BACKEND, each(lambda health: health.places.waiting))
+
+
+def _stop_in_time(regimes: Regimes, drain_s: float) -> None:
+    """Shortly before calls under way are broken off, those that wait for a backend end by an answer that says so: so
+    streams end by an event, and each Record says what happened."""
+    asyncio.get_running_loop().call_later(max(drain_s - LAST_WORDS_S, drain_s / 2), regimes.stop)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -57,6 +57,20 @@ def lost(record: Record, *, timed_out: bool, note: str) -> Refusal:
     )
 
 
+def stopped(record: Record, *, sent: bool) -> Refusal:
+    """The sidecar stops, and waited for the backend as long as it could."""
+    if sent and record.effect != "read" and not record.upstream_status:
+        return lost(record, timed_out=False, note="the sidecar stopped")
+    return Refusal(
+        "internal",
+        "Toolwall is being stopped and could not wait for the backend any longer.",
+        executed="unknown" if sent else "no",
+        suggestion="Try again later, if doing it twice is safe." if sent else "Try again later.",
+        retry_after=RETRY_SECONDS,
+        note="the sidecar stopped",
+    )
+
+
 def not_sent(code: str, detail: str, note: str = "") -> Refusal:
     """Nothing of the request left; the call may be repeated. `code` is `timeout` or `upstream_unreachable`."""
     return Refusal(

@@ -37,6 +37,10 @@ class Shape(NamedTuple):
     idle_s: float | None
 
 
+class Stopped(ConnectionError):
+    """The sidecar stops and waits no more."""
+
+
 class Line:
     """One connection under use. `protocol` is aiohttp's, which parses what comes back."""
 
@@ -73,6 +77,13 @@ class Line:
         if not self.protocol._reading_paused:
             self.protocol.start_timeout()
 
+    def cut(self) -> None:
+        """Have whoever waits for a reply, or for more of it, find Stopped."""
+        payload = self.protocol._payload
+        self.protocol.set_exception(Stopped())
+        if payload is not None:
+            payload.set_exception(Stopped())
+
     def usable(self) -> bool:
         """Whether it is open and the backend has said nothing that was not asked for."""
         return self.protocol.is_connected() and not self.transport.is_closing() and not self.protocol.should_close
@@ -91,8 +102,8 @@ class Pool:
         self._places = asyncio.Semaphore(bounds.most_connections)
         self._idle: deque[Line] = deque()
         self._sweeper: asyncio.TimerHandle | None = None
-        self._taken = 0
-        self._closed = False
+        self._taken: set[Line] = set()
+        self._stopping = self._closed = False
 
     async def take(self, within_s: float | None = None) -> Line:
         """A connection, waited for if all are in use. Raises what aiohttp raises, TimeoutError where none can be had
@@ -102,17 +113,20 @@ class Pool:
             async with asyncio.timeout(within_s or self._bounds.connect_s):
                 return await self._made()
         await self._places.acquire()  # one is free
-        self._taken += 1
+        self._taken.add(line)
         return line
 
     async def _made(self) -> Line:
         await self._places.acquire()
-        self._taken += 1
         try:
-            return self._kept() or Line(await self._connector.connect(self._place, [], self._timeout))
+            if self._stopping:
+                raise Stopped
+            line = self._kept() or Line(await self._connector.connect(self._place, [], self._timeout))
         except BaseException:
-            self._free()
+            self._places.release()
             raise
+        self._taken.add(line)
+        return line
 
     def _kept(self) -> Line | None:
         """One that is kept and can be used; others are closed on the way."""
@@ -128,7 +142,7 @@ class Pool:
         if self._closed or not line.usable():
             self.drop(line)
             return
-        self._free()
+        self._free(line)
         line.since = monotonic()
         self._idle.append(line)
         if self._sweeper is None:
@@ -136,16 +150,22 @@ class Pool:
 
     def drop(self, line: Line) -> None:
         """Close a connection that was taken."""
-        self._free()
+        self._free(line)
         line.connection.close()
 
-    def _free(self) -> None:
-        self._taken -= 1
+    def _free(self, line: Line) -> None:
+        self._taken.remove(line)
         self._places.release()
 
     def busy(self) -> bool:
         """Whether a connection is in use."""
-        return self._taken > 0
+        return bool(self._taken)
+
+    def stop(self) -> None:
+        """End what is under way, and give no more connections."""
+        self._stopping = True
+        for line in self._taken:
+            line.cut()
 
     def _sweep(self) -> None:
         """Close what was idle for long. The oldest stand first."""

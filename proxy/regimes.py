@@ -148,6 +148,11 @@ class Regimes:
         for _, upstream in over:
             await upstream.close(used)
 
+    def stop(self) -> None:
+        """End what still waits for a backend."""
+        for upstream in (self._upstream, *(upstream for _, upstream in self._before)):
+            upstream.stop()
+
     async def close(self) -> None:
         """Close every connection to every backend."""
         for upstream in (self._upstream, *(upstream for _, upstream in self._before)):

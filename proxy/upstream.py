@@ -14,8 +14,8 @@ from proxy.dialler import Forbidden
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.model import Call, Outgoing, Result
-from proxy.outcomes import lost, never_sent, not_sent, withheld
-from proxy.pool import Line, Pool, Shape, UpstreamBounds
+from proxy.outcomes import lost, never_sent, not_sent, stopped, withheld
+from proxy.pool import Line, Pool, Shape, Stopped, UpstreamBounds
 from rules.tools import Backend
 
 __all__ = ["Upstream", "UpstreamBounds"]
@@ -55,6 +55,11 @@ class Upstream:
     def busy(self) -> bool:
         """Whether a reply is still on its way."""
         return any(lane.pool.busy() for lane in self._lanes.values())
+
+    def stop(self) -> None:
+        """End what is under way: what still waits for a backend is told so."""
+        for lane in self._lanes.values():
+            lane.pool.stop()
 
     async def close(self, others: Iterable[Upstream] = ()) -> None:
         """Close every connection, but those that are also the others'."""
@@ -157,11 +162,15 @@ async def _pieces(payload: aiohttp.StreamReader, entry: Entry) -> AsyncGenerator
         while piece := await payload.readany():
             entry.record.bytes_in += len(piece)
             yield piece
+    except Stopped:
+        raise stopped(entry.record, sent=True) from None
     except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError) as error:
         raise withheld(entry.record, "The backend's reply broke off.", note=type(error).__name__) from None
 
 
 def _mapped(error: Exception, entry: Entry) -> Refusal:
+    if isinstance(error, Stopped):
+        return stopped(entry.record, sent=entry.sent)
     if entry.sent:
         return lost(entry.record, timed_out=isinstance(error, TimeoutError), note=type(error).__name__)
     if isinstance(error, TimeoutError):

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -159,6 +159,81 @@ def test_a_call_under_way_may_end_while_it_stops(tmp_path: Path) -> None:
         server.close()
 
     asyncio.run(play())
+
+
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+async def one_of_each(request: bytes) -> bytes | AsyncIterator[bytes]:
+    """Thing 1 is a stream without end, 2 is never answered, others are answered at once; nothing is written at once."""
+    if request.startswith(b"POST") or b"/things/2" in request:
+        await asyncio.sleep(60)
+    if b"/things/1" not in request:
+        return await always_ok(request)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield STREAM
+        while True:
+            yield b"9\r\ndata: 1\n\n\r\n"
+            await asyncio.sleep(0.05)
+
+    return pieces()
+
+
+async def stopped_amid(folder: Path) -> tuple[dict[str, bytes], float]:
+    """What agents get that call while the sidecar stops, and the seconds that it takes."""
+    server = await asyncio.start_server(Backend(one_of_each).serve, "127.0.0.1", 0)
+    write_files(folder, server.sockets[0].getsockname()[1])
+    with (folder / "toolwall.yaml").open("a") as config:
+        config.write("bounds: {drain: 2s}\n")
+    with sidecar(folder) as (process, port):
+        agents = {}
+        for name, head in (
+            ("stream", "GET /crm/things/1"),
+            ("read", "GET /crm/things/2"),
+            ("idle", "GET /crm/things/3"),
+        ):
+            agents[name] = await asyncio.open_connection("127.0.0.1", port)
+            agents[name][1].write(f"{head} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        agents["write"] = await asyncio.open_connection("127.0.0.1", port)
+        agents["write"][1].write(
+            b"POST /crm/things HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b'Content-Length: 13\r\n\r\n{"name": "a"}'
+        )
+        await agents["idle"][0].readuntil(b'{"ok":true}')
+        await agents["stream"][0].readuntil(b"data: 1")
+        await asyncio.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        await asyncio.sleep(0.3)
+        with pytest.raises(OSError):  # nobody new is let in from the first moment
+            await asyncio.open_connection("127.0.0.1", port)
+        assert await asyncio.wait_for(agents["idle"][0].read(), 1) == b""
+        came = {name: await asyncio.wait_for(reader.read(), 10) for name, (reader, _) in agents.items()}
+        assert await asyncio.to_thread(process.wait, 10) == 0
+        took = time.monotonic() - began
+        for _, writer in agents.values():
+            writer.close()
+    server.close()
+    return came, took
+
+
+def test_what_does_not_end_in_time_ends_by_words_and_each_call_has_its_record(tmp_path: Path) -> None:
+    came, took = asyncio.run(stopped_amid(tmp_path))
+    assert 0.8 < took < 4
+    head, _, body = came["read"].partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 500")
+    assert b"Connection: close" in head
+    assert json.loads(body)["code"] == "internal"
+    assert came["write"].startswith(b"HTTP/1.1 504")
+    assert json.loads(came["write"].partition(b"\r\n\r\n")[2])["code"] == "outcome_unknown"
+    assert b"event: error" in came["stream"]
+    assert b"is being stopped" in came["stream"]
+    assert came["stream"].endswith(b"0\r\n\r\n")
+    records = [json.loads(line) for line in export_lines(tmp_path / "state" / "ledger")]
+    ends = sorted(entry["outcome"] for entry in records if entry["kind"] == "call")
+    assert ends == ["ok", "outcome_unknown", "refused", "refused"]
+    assert records[-1]["kind"] == "close"
 
 
 LOW = 'rules: [{id: low, allow: "crm.*", when: args.id < 100}]\n'

@@ -1,0 +1,338 @@
+"""One connection of an agent: aiohttp's parser of messages, an answer of ours to each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic, thread_time, time
+from typing import TYPE_CHECKING, Any, cast
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.http_writer import HttpVersion11
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
+
+from proxy.errors import Refusal
+from proxy.model import Hail, Result
+from proxy.protocols import problem
+from proxy.protocols.listing import ListingAsk, is_listing
+from proxy.protocols.remainder import RemainderAsk, is_remainder
+from proxy.protocols.rest import Greetings, RestAsk
+from proxy.replyheaders import content_type
+from proxy.transports.heartbeat import Heartbeat
+from proxy.transports.reply import bodiless, head, length
+from redaction.streams import EVENTS
+
+if TYPE_CHECKING:
+    from proxy.transports.http import HttpDoor
+
+_log = logging.getLogger("toolwall")
+_TOO_MANY = "Too many headers received"
+"""What aiohttp says of it; there is no type of its own for it."""
+
+_LINGER_S = 1.0
+"""How long the rest of a body that nobody wants is read, so that its sender sees the answer."""
+
+_ENDING = frozenset({"bad_request", "too_large"})
+"""After these, what follows may be the rest of what was refused, perhaps before its head was checked."""
+
+_JOINED_BYTES = 64 * 1024
+"""A body up to this size is copied behind its head, so that both leave in one packet."""
+
+
+@dataclass
+class Malformed:
+    """A message that is no HTTP request: it was refused before it had a head."""
+
+    listener: str
+    refusal: Refusal
+
+    def hail(self) -> Hail:
+        raise self.refusal
+
+    def find(self, catalog: Any) -> None:
+        raise self.refusal
+
+    async def call(self, *_: Any) -> Any:
+        raise self.refusal
+
+
+class Connection(RequestHandler):
+    """aiohttp's connection, its parser, its queue of messages and its shutdown, with a way of ours to the answer.
+
+    Its own way makes a task, a request and a response of each message, which costs more than the rules do.
+    """
+
+    __slots__ = ("_arrived", "_greetings", "_server")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._server = cast("HttpDoor", self._manager)
+        peer = transport.get_extra_info("peername")
+        self._greetings = Greetings(self._server.door, peer[0] if isinstance(peer, tuple) else "")
+        self._arrived = 0.0
+        super().connection_made(transport)
+        self._server.waiting.came(self)
+        if not self._server.make_room():
+            self.force_close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._server.waiting.speaks(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._arrived = thread_time()
+        super().data_received(data)
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp calls it so
+        """Let the call under way end within the time, then end it. aiohttp's own may take twice as long."""
+        self._force_close = True
+        if self._keepalive_handle is not None:
+            self._keepalive_handle.cancel()
+        if self._request_in_progress:
+            self._handler_waiter = self._loop.create_future()
+            await asyncio.wait([self._handler_waiter], timeout=timeout)
+        if self._task_handler is not None and not self._task_handler.done():
+            self._task_handler.cancel()
+            await asyncio.wait([self._task_handler], timeout=_LINGER_S)
+        self.force_close()
+
+    async def start(self) -> None:
+        """Answer one message after the other, until the connection ends."""
+        while not self._force_close:
+            message, payload = await self._next()
+            self._server.waiting.speaks(self)
+            self._request_in_progress = True
+            try:
+                keep = await self._serve(message, payload)
+            except ConnectionError:  # the agent left
+                keep = False
+            except Exception as error:
+                _log.error("a connection of %s ended by a fault: %s", self._server.door.name, type(error).__name__)
+                keep = False
+            except BaseException:
+                self.force_close()
+                raise
+            finally:
+                self._request_in_progress = False
+                if self._handler_waiter is not None and not self._handler_waiter.done():
+                    self._handler_waiter.set_result(None)
+            if not keep or self._close:
+                break
+            self._wait_for_more()
+        if not self._force_close:
+            self._task_handler = None
+            if self.transport is not None:
+                self.transport.close()
+
+    async def _next(self) -> tuple[RawRequestMessage | _ErrInfo, StreamReader]:
+        if not self._messages:
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        message, payload = self._messages.popleft()
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+        return message, payload
+
+    def _wait_for_more(self) -> None:
+        self._server.waiting.rests(self)
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+
+    async def _serve(self, message: RawRequestMessage | _ErrInfo, payload: StreamReader) -> bool:
+        """Answer one message. Whether the connection may carry another."""
+        if isinstance(message, _ErrInfo):
+            ask: Any = Malformed(self._server.door.name, _malformed(message.exc))
+            method, keep, version = "", False, HttpVersion11
+        else:
+            method, keep, version = message.method, not message.should_close, message.version
+            # The parser leaves None where CONNECT names nothing.
+            ask = _kind_of(message.path or "")(
+                greetings=self._greetings,
+                method=method,
+                raw_target=message.path or "",
+                version=version,
+                raw_headers=message.raw_headers,
+                read_body=partial(self._body, message, payload),
+            )
+            asked, ask = ask, self._server.admitted(ask, thread_time() - self._arrived, monotonic())
+            # Nobody has looked at the head of what was not admitted: what follows may be the rest of it.
+            keep = keep and (ask is asked or not _has_body(message))
+        try:
+            result = await self._server.answer(ask)
+        except Refusal as refusal:
+            status, headers, body = self._server.said(refusal)
+            keep = keep and refusal.code not in _ENDING and not self._close
+            await self._send(method, status, headers, body, _connection(version, keep))
+        else:
+            keep = keep and not self._close
+            if result.body.whole is not None:
+                whole = result.body.whole
+                await self._send(method, result.status, result.headers, whole, _connection(version, keep))
+            else:
+                keep = await self._stream(message, result, version, keep)
+        # The parser stops at the head of an upgrade, and every upgrade was refused.
+        return keep and not self._upgraded and (payload.is_eof() or await self._drained(payload))
+
+    async def _send(self, method: str, status: int, headers: Any, body: bytes, connection: str) -> None:
+        transport = self.transport
+        if transport is None:
+            return
+        first = head(status, headers, length(method, status, len(body)) + connection, int(time()))
+        if bodiless(method, status):
+            transport.write(first)
+        elif len(body) <= _JOINED_BYTES:
+            transport.write(first + body)
+        else:
+            transport.writelines((first, body))
+        try:
+            await self._patiently()
+        except TimeoutError:
+            self._abort()
+
+    async def _stream(self, message: Any, result: Result, version: tuple[int, ...], keep: bool) -> bool:
+        """Send a body piece by piece. Whether the connection may carry another message."""
+        chunked = version >= (1, 1)
+        keep = keep and chunked
+        flow = result.body.flow
+        told = flow if flow and chunked and "trailers" in message.headers.get("TE", "").lower() else None
+        framing = ("Trailer: Toolwall-Redacted, Toolwall-Unchecked\r\n" if told else "") + _chunks(chunked)
+        async with result.body as body:
+            self._put(head(result.status, result.headers, framing + _connection(version, keep), int(time())))
+            beats = Heartbeat(partial(self._beat, chunked), self._server.bounds.beat_s) if _is_events(result) else None
+            try:
+                async for piece in body:
+                    if beats:
+                        piece = beats.said(piece)
+                    if piece:
+                        self._put(_chunk(piece) if chunked else piece)
+                        await self._patiently()
+                self._put(_last_chunk(told.trailers() if told else []) if chunked else b"")
+            except Refusal as refusal:
+                return self._break_off(refusal, flow.ending if flow else "", chunked) and keep
+            except TimeoutError:
+                self._abort()
+                return False
+            finally:
+                if beats:
+                    beats.stop()
+        return keep
+
+    def _beat(self, chunked: bool, comment: bytes) -> None:
+        if self.transport is not None and not self._paused:  # who does not read needs no sign of life
+            self.transport.write(_chunk(comment) if chunked else comment)
+
+    def _break_off(self, refusal: Refusal, form: str, chunked: bool) -> bool:
+        """End a reply whose head is out by a refusal. Whether it could be said."""
+        if not form:
+            # The only way to say "this is not whole" is to break the framing.
+            self._abort()
+            return False
+        last = problem.ending(self._server.said(refusal)[2], form)
+        self._put(_chunk(last) + _last_chunk([]) if chunked else last)
+        return True
+
+    def _put(self, data: bytes) -> None:
+        if self.transport is None:
+            raise ConnectionResetError
+        self.transport.write(data)
+
+    async def _patiently(self) -> None:
+        """Wait until the agent has read enough. One that reads nothing must not hold a place among the calls."""
+        if self._paused:
+            async with asyncio.timeout(self._server.bounds.idle_s):
+                await self._drain_helper()
+
+    def _abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+    async def _drained(self, payload: StreamReader) -> bool:
+        """Read the rest of a body that nobody wants, for a while. Whether it ended."""
+        try:
+            async with asyncio.timeout(_LINGER_S):
+                while not payload.is_eof():
+                    await payload.readany()
+        except (TimeoutError, HttpProcessingError, web.RequestPayloadError):
+            return False
+        return True
+
+    async def _body(self, message: RawRequestMessage, payload: StreamReader) -> bytes:
+        if payload.at_eof():
+            return b""
+        most = self._server.door.most_body
+        if int(message.headers.get("Content-Length", 0)) > most:
+            raise _too_large(most)
+        if "Expect" in message.headers:
+            self._put(b"HTTP/1.1 100 Continue\r\n\r\n")
+        try:
+            async with asyncio.timeout(self._server.bounds.body_s):
+                return await _read(payload, most)
+        except TimeoutError:
+            raise Refusal("bad_request", "The body did not arrive in time.", suggestion="Send it at once.") from None
+        except (HttpProcessingError, web.RequestPayloadError):
+            raise Refusal("bad_request", "The body is not framed as its head says.") from None
+
+
+def _kind_of(raw_target: str) -> type[RestAsk]:
+    """What a request to this target is: a call, unless it is for a place of our own."""
+    if is_listing(raw_target):
+        return ListingAsk
+    return RemainderAsk if is_remainder(raw_target) else RestAsk
+
+
+def _has_body(message: RawRequestMessage) -> bool:
+    return "Content-Length" in message.headers or "Transfer-Encoding" in message.headers
+
+
+def _connection(version: tuple[int, ...], keep: bool) -> str:
+    """The `Connection` line (RFC 9112, 9.3): what the version does by itself is not said."""
+    if keep == (version >= (1, 1)):
+        return ""
+    return "Connection: keep-alive\r\n" if keep else "Connection: close\r\n"
+
+
+def _is_events(result: Result) -> bool:
+    return content_type(result.headers)[0] == EVENTS
+
+
+def _chunks(chunked: bool) -> str:
+    return "Transfer-Encoding: chunked\r\n" if chunked else ""
+
+
+def _chunk(piece: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(piece), piece)
+
+
+def _last_chunk(trailers: list[tuple[str, str]]) -> bytes:
+    """The end of a chunked body (RFC 9112, 7.1.2)."""
+    return b"0\r\n" + "".join(f"{name}: {value}\r\n" for name, value in trailers).encode() + b"\r\n"
+
+
+def _malformed(error: BaseException | None) -> Refusal:
+    if isinstance(error, LineTooLong) or getattr(error, "message", "") == _TOO_MANY:
+        return Refusal("too_large", "The head of the request is larger than allowed.")
+    return Refusal("bad_request", "The message is not well-formed HTTP/1.1.")
+
+
+async def _read(payload: StreamReader, most: int) -> bytes:
+    pieces, size = [], 0
+    async for piece in payload.iter_any():
+        size += len(piece)
+        if size > most:
+            raise _too_large(most)
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _too_large(most: int) -> Refusal:
+    return Refusal("too_large", f"The body is larger than {most} bytes.", suggestion="Send less at once.")
