@@ -23,7 +23,7 @@ from proxy.entry import Entries
 from proxy.fetching import Fetching
 from proxy.firewall import Firewall
 from proxy.guards.clean import Scanners
-from proxy.health import Health
+from proxy.health import notes_of, show
 from proxy.identity import Identify, api_key, static
 from proxy.known import SecretsError, known_secrets
 from proxy.ledger import Ledger, LedgerError
@@ -63,7 +63,6 @@ _log = logging.getLogger("toolwall")
 _BACKLOG = 1024
 LAST_WORDS_S = 1.0
 _CACHE = Family("toolwall.cache.calls", "What happened to answers that are kept.", "1", (names.RESULT,))
-LEFT_ALONE = "left alone, it was failing"
 
 
 class CannotRun(Exception):
@@ -116,7 +115,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         budgets = _budgets(stack, settings, telemetry)
         regimes = Regimes(first, scans, settings.upstream, known, remainders, answers, keeper, budgets)
         stack.push_async_callback(regimes.close)
-        _show(telemetry, regimes)
+        show(lambda: regimes.healths, telemetry)
         entries = Entries(
             ledger, telemetry, key.derive(ARGUMENTS_HASH), Scanner(kinds_of("standard")), settings.arguments, known
         )
@@ -169,20 +168,6 @@ def _ordered(ledger: Ledger, order: str, said: str) -> None:
         ledger.append({"kind": "order", "order": order, "said": said})
     except LedgerError as error:
         _log.error("an order could not be recorded: %s", error)
-
-
-def _show(telemetry: Telemetry, regimes: Regimes) -> None:
-    """How backends do, for who looks at metrics."""
-
-    def each(read: Callable[[Health], float]) -> Callable[[], dict[str, float]]:
-        return lambda: {name: float(read(health)) for name, health in regimes.healths.items()}
-
-    opened = "1 while nothing is sent to a backend that was failing, 0.5 while it is tried anew."
-    telemetry.gauges("toolwall.backend.open", opened, names.BACKEND, each(lambda health: health.open))
-    under_way = "Calls that hold a place of a backend."
-    telemetry.gauges("toolwall.backend.requests", under_way, names.BACKEND, each(lambda health: health.places.taken))
-    waiting = "Calls that wait for a place of a backend."
-    telemetry.gauges("toolwall.backend.waiting", waiting, names.BACKEND, each(lambda health: health.places.waiting))
 
 
 def _stop_in_time(regimes: Regimes, drain_s: float) -> None:
@@ -391,8 +376,7 @@ async def _admin(
         return {"rules": READY, "ledger": ledger.trouble or READY}
 
     def notes() -> dict[str, str]:
-        left = {f"backend {name}": LEFT_ALONE for name, health in regimes.healths.items() if health.open}
-        return ({"rules": reloader.trouble} if reloader.trouble else {}) | left
+        return ({"rules": reloader.trouble} if reloader.trouble else {}) | notes_of(regimes.healths)
 
     try:
         runner = await start_admin(host, port, telemetry, checks, settings.admin_names, notes)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import monotonic
 
+from proxy import attributes as names
 from proxy.breaker import Breaker
 from proxy.places import Places
 from proxy.retrying import Budget
+from proxy.telemetry import Telemetry
 from rules.tools import Backend
+
+LEFT_ALONE = "left alone, it was failing"
 
 
 class Health:
@@ -42,3 +46,22 @@ def healths(backends: Mapping[str, Backend], former: Mapping[str, Health]) -> di
 
 def _seat(backend: Backend) -> tuple[object, ...]:
     return backend.name, backend.url, backend.addresses, backend.breaker, backend.bulkhead
+
+
+def notes_of(known: Mapping[str, Health]) -> dict[str, str]:
+    """What somebody should look at."""
+    return {f"backend {name}": LEFT_ALONE for name, health in known.items() if health.open}
+
+
+def show(known: Callable[[], Mapping[str, Health]], telemetry: Telemetry) -> None:
+    """Let metrics tell how backends do."""
+
+    def each(read: Callable[[Health], float]) -> Callable[[], dict[str, float]]:
+        return lambda: {name: float(read(health)) for name, health in known().items()}
+
+    opened = "1 while nothing is sent to a backend that was failing, 0.5 while it is tried anew."
+    telemetry.gauges("toolwall.backend.open", opened, names.BACKEND, each(lambda health: health.open))
+    under_way = "Calls that hold a place of a backend."
+    telemetry.gauges("toolwall.backend.requests", under_way, names.BACKEND, each(lambda health: health.places.taken))
+    waiting = "Calls that wait for a place of a backend."
+    telemetry.gauges("toolwall.backend.waiting", waiting, names.BACKEND, each(lambda health: health.places.waiting))

@@ -32,7 +32,7 @@ async def drip(w: Wall, raw: bytes, every_s: float) -> tuple[float, bytes]:
     for byte in raw:
         writer.write(bytes([byte]))
         await asyncio.sleep(every_s)
-        if reader.at_eof() or monotonic() - started > 5:
+        if reader.at_eof() or writer.is_closing() or monotonic() - started > 5:
             break
     writer.close()
     return monotonic() - started, await until_quiet(reader, 0.1)

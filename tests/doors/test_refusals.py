@@ -26,6 +26,7 @@ TABLE = {
     "schema_violation": (422, "after_fix"),
     "approval_pending": (428, "after_approval"),
     "limit_reached": (429, "after_delay"),
+    "budget_spent": (429, "never"),
     "unsafe_argument": (422, "after_fix"),
     "upstream_unreachable": (502, "after_delay"),
     "reply_refused": (502, "never"),
