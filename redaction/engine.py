@@ -93,7 +93,7 @@ class Engine:
             matcher = matchers[index] if index < len(matchers) else None
             if matcher is None or (number and not matcher.numbers):
                 continue
-            if not found or not _covers(found, len(data), matcher.score):
+            if not found or not covers(found, len(data), matcher.score):
                 matcher.find(data, key, start, found)
         return resolve(found) if len(found) > 1 else found
 
@@ -117,7 +117,7 @@ class Engine:
         return found
 
 
-def _covers(found: Sequence[Finding], size: int, score: float) -> bool:
+def covers(found: Sequence[Finding], size: int, score: float) -> bool:
     """Whether what was found is one finding of all the text, which less sure ones would not change."""
     return len(found) == 1 and found[0].end - found[0].start == size and found[0].score > score
 

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
@@ -43,9 +43,13 @@ class _Meaning(NamedTuple):
     inside: bool
 
 
-def named(text: bytes, notes: Iterable[Note], keys: Keys, hidden: bool) -> list[Hit]:
-    """The values that count, in order. `text` is as `search` has it: valid JSON, escapes undone."""
-    reader = _Reader(text, keys, hidden)
+def named(
+    text: bytes, notes: Iterable[Note], keys: Keys, hidden: bool, sure: Container[int] = frozenset()
+) -> list[Hit]:
+    """The values that count, in order. `text` is as `search` has it: valid JSON, escapes undone. Of strings that begin
+    at a place of `sure` it is known already, and for sure, what they are.
+    """
+    reader = _Reader(text, keys, hidden, sure)
     return reader.read({note.start: note for note in notes})
 
 
@@ -73,8 +77,8 @@ class _Shape:
 
 
 class _Reader:
-    def __init__(self, text: bytes, keys: Keys, hidden: bool) -> None:
-        self._text, self._keys, self._hidden = text, keys, hidden
+    def __init__(self, text: bytes, keys: Keys, hidden: bool, sure: Container[int]) -> None:
+        self._text, self._keys, self._hidden, self._sure = text, keys, hidden, sure
 
     def read(self, notes: dict[int, Note]) -> list[Hit]:
         persons = self._persons([note for note in notes.values() if note.role.beside or note.role.over])
@@ -82,7 +86,7 @@ class _Reader:
         certain = (note for note in notes.values() if not note.role.alone or text[note.value] == _OBJECT)
         for note in sorted([*certain, *persons], key=_PLACE):
             judge = note.role.judge
-            if judge is None or note.value < covered:
+            if judge is None or note.value < covered or note.value + 1 in self._sure:
                 continue
             if text[note.value] not in b"[{":
                 hits += self._leaf(_TOKEN.match(text, note.value), _Meaning(judge, self._name(note), False))

@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import orjson
 
-from redaction.engine import Engine, encode, in_characters
+from redaction.engine import Engine, covers, encode, in_characters
 from redaction.finding import Finding, Hit, resolve
+from redaction.keys import SCORE
 from redaction.named import Note, named
 from redaction.unwrap import HIDDEN, read_json, way_out_of_json
 
@@ -145,12 +146,13 @@ class _Outline:
         self._notes: list[Note] = []
         self._at = 0
         self._keyed_at, self._known_key = -1, ""
+        self._sure: set[int] = set()  # where strings begin that are one finding, surer than what a name tells of it
 
     def all(self) -> list[Hit]:
         """The hits, with those that names give away."""
         if not self._notes:
             return self.hits
-        return merged(self.hits, named(self._text, self._notes, self._engine.keys, self._hidden))
+        return merged(self.hits, named(self._text, self._notes, self._engine.keys, self._hidden, self._sure))
 
     def look(self, start: int, end: int) -> int:
         """Looks at all that a place touches, and where that is a name, at what it names. Says how far it looked.
@@ -183,6 +185,8 @@ class _Outline:
             found = self._engine.find_in_name(name, left)
         if found:
             self.hits.append(Hit(left, right, naming is not None, False, found))
+            if covers(found, right - left, SCORE):
+                self._sure.add(left)
         if naming is None:
             return right + 1, end
         value = naming.end()
