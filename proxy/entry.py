@@ -77,6 +77,9 @@ class Entry:
     put_back: tuple[Pseudonym, ...] = ()
     """What stands in the call's arguments in the place of its pseudonyms."""
 
+    joined: frozenset[str] = frozenset()
+    """The pseudonyms whose values stand in the middle of a word there."""
+
     _restored: tuple[Any, Any] | None = None  # the arguments before and after
 
     def __init__(self, entries: Entries, record: Record) -> None:
@@ -146,7 +149,7 @@ class Entry:
 
     def restored(self, before: Call, after: Call, restoring: Restoring) -> None:
         """Values were put into the arguments; the Record shows what stood there before."""
-        self.put_back = tuple(restoring.restored.values())
+        self.put_back, self.joined = tuple(restoring.restored.values()), frozenset(restoring.joined)
         self._restored = dict(before.arguments), dict(after.arguments)
         self.record.restored = dict(sorted(restoring.counts.items()))
 

@@ -5,14 +5,15 @@ what stood in the reply, character by character: another spelling is another val
 A JSON number and a string of the same digits are two values as well.
 """
 
+import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from html import escape
 from itertools import islice
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote, quote_plus, unquote
 
 from redaction import operators, walk
 from redaction.finding import Finding, Hit
@@ -37,6 +38,10 @@ _WORD: Final = re.compile(r"\w+")
 # What goes on behind, or began before, is another word, address or number.
 _GOES_ON: Final = re.compile(r"[.@+-]?\w")
 _BEGAN: Final = re.compile(r"\w[.@+-]?$")
+# What a reader takes for no part of a word, and cannot read as another character together with what stands there.
+_APART_BEFORE: Final = re.compile(r"[\s\"'(\[{,.:/=|]|$")
+_APART_BEHIND: Final = re.compile(r"[\s\"')\]},.:;!?/|]|$")
+_HEX: Final = re.compile("%[0-9A-F]{2}")
 
 
 class Pseudonym(NamedTuple):
@@ -148,6 +153,8 @@ class Restoring:
     def __init__(self, known: Pseudonyms, kinds: frozenset[str]) -> None:
         self.restored: dict[str, Pseudonym] = {}
         """What was put back, by what stood for it."""
+        self.joined: set[str] = set()
+        """What stood for those that were put into the middle of a word."""
         self._known = known
         self._kinds = kinds
         self._seen: Counter[str] = Counter()
@@ -178,7 +185,9 @@ class Restoring:
         if not self.may_hold(text):
             return text
         edits = sorted([*self._tokens(text, write), *self._surrogates(text, write)], key=lambda edit: edit[:2])
-        return operators.splice(text, [(start, end, self._put(known, new)) for start, end, new, known in edits])
+        around = ((edit, text[max(0, edit[0] - 1) : edit[0]], text[edit[1] : edit[1] + 1]) for edit in edits)
+        puts = [(edit[0], edit[1], self._put(edit[3], edit[2], before, behind)) for edit, before, behind in around]
+        return operators.splice(text, puts)
 
     def _tokens(self, text: str, write: Any) -> Iterator[tuple[int, int, str, Pseudonym]]:
         for match in _TOKEN.finditer(text):
@@ -201,8 +210,10 @@ class Restoring:
     def _allowed(self, known: Pseudonym | None) -> Pseudonym | None:
         return known if known and (ANY in self._kinds or known.kind in self._kinds) else None
 
-    def _put(self, known: Pseudonym, new: str) -> str:
+    def _put(self, known: Pseudonym, new: str, before: str, behind: str) -> str:
         self._noted(known)
+        if not (_APART_BEFORE.match(before) and _APART_BEHIND.match(behind)):
+            self.joined.add(known.text)
         return new
 
     def _noted(self, known: Pseudonym) -> Pseudonym:
@@ -214,14 +225,19 @@ class Restoring:
 
 
 class Echo:
-    """Finds what was put back into a call in what comes back of it: as it is, percent-encoded, and in markup."""
+    """Finds what was put back into a call in what comes back of it: as it is, percent-encoded, in markup, and with the
+    escapes of JSON. Those whose text is `joined` are found within other words too, since they were sent so.
+    """
 
-    def __init__(self, restored: Iterable[Pseudonym]) -> None:
+    def __init__(self, restored: Iterable[Pseudonym], joined: Collection[str] = ()) -> None:
         self.spelled: dict[str, str] = {}
         """What is written, by how a value is spelled."""
         self._kind: dict[str, str] = {}
+        self._joined: set[str] = set()
         for each in restored:
             for value, text in _spellings(each):
+                if each.text in joined:
+                    self._joined.add(value)
                 self.spelled.setdefault(value, text)
                 self._kind.setdefault(value, each.kind)
         longest = sorted(self.spelled, key=lambda value: (-len(value), value))
@@ -236,11 +252,12 @@ class Echo:
         return "\\" in text or next(self._spans(text.encode("utf-8", "surrogatepass")), None) is not None
 
     def find(self, text: str, key: str = "") -> list[Finding]:
-        """Where they stand, not as parts of other words."""
+        """Where they stand, not as parts of other words unless they were sent so."""
         found: list[Finding] = []
         for start, end in self._spans(text.encode("utf-8", "surrogatepass")):
             value = text[start:end]
-            if not (_joins(text[start - 1 : start], value[0]) or _joins(value[-1], text[end : end + 1])):
+            apart = not (_joins(text[start - 1 : start], value[0]) or _joins(value[-1], text[end : end + 1]))
+            if apart or value in self._joined:
                 found.append(Finding(self._kind[value], start, end, 1.0, "restored"))
         return found
 
@@ -263,10 +280,10 @@ class Echo:
 class InCall:
     """What a scanner needs to know of the run and the call that it cleans for."""
 
-    def __init__(self, known: Pseudonyms, restored: Iterable[Pseudonym] = ()) -> None:
+    def __init__(self, known: Pseudonyms, restored: Iterable[Pseudonym] = (), joined: Collection[str] = ()) -> None:
         self.known = known
         restored = list(restored)
-        self.echo = Echo(restored) if restored else None
+        self.echo = Echo(restored, joined) if restored else None
 
     def stays(self, value: str) -> str | None:
         """What a found value becomes whatever its kind's operator is: what was put back, and what is no value."""
@@ -300,8 +317,12 @@ class InCall:
 
 def _spellings(each: Pseudonym) -> Iterator[tuple[str, str]]:
     yield each.value, each.text
-    yield quote(each.value, safe=""), quote(each.text, safe="")
+    for encode in (quote, quote_plus):
+        value = encode(each.value, safe="")
+        yield value, quote(each.text, safe="")
+        yield _HEX.sub(lambda found: found[0].lower(), value), quote(each.text, safe="")
     yield escape(each.value), escape(each.text)
+    yield json.dumps(each.value)[1:-1], each.text
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:

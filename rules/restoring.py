@@ -21,6 +21,10 @@ def read_restore(
     if not reply.redact:
         hint = "put it into a backend file of its own, or let its reply be looked at for one kind at least"
         problems.append(tool.at(("call",), "has replies that nobody looks at, and `restore` is set", hint))
+    for key, said in (("on_error", reply.on_error), ("binary", reply.binary)):
+        if said == "pass":
+            what = f"lets replies pass unseen by `{key}: pass`, and `restore` is set: what was put back could be read"
+            problems.append(tool.at(("call",), what, "put it into a backend file of its own, or leave out that key"))
     if node.value is True:
         return frozenset({ANY}), problems
     try:

@@ -92,7 +92,8 @@ class Clean:
         keep: Keep | None = None
         if self._keeper is not None and (scanner.gives_pseudonyms or entry.put_back):
             known = await self._keeper.of(call.principal.id, call.run.id)
-            scanner, keep = scanner.within(InCall(known, entry.put_back)), partial(self._keep, entry, known)
+            run = InCall(known, entry.put_back, entry.joined)
+            scanner, keep = scanner.within(run), partial(self._keep, entry, known)
         if not bare and (stage := _stage(scanner, result, came, reply.on_error == "pass")):
             return await self._flowing(call, entry, result, scanner, stage, keep)
         raw = b"" if bare else await whole(entry.record, result.body, reply.most_bytes)
