@@ -21,6 +21,12 @@ from typing import Any, Final, NamedTuple, Protocol
 
 FILE: Final = "budgets.sqlite"
 SYNC_S: Final = 1.0
+LONGEST_S: Final = 5.0
+"""How long a call waits for a disk that hangs; then it is refused."""
+
+PATIENCE_S: Final = 0.1
+"""What calls cost is written within this time; after a crash in between, their Records tell it."""
+
 MOST_AT_ONCE: Final = 500
 """Things written in one commit."""
 
@@ -83,14 +89,12 @@ class Accounts(NamedTuple):
 
 NOTHING: Final = Accounts([], [])
 
-_Row = tuple[str, float, float, str]
-
 
 class _Paid(NamedTuple):
     """A call that is over, with the accounts as they are since."""
 
     call: str
-    rows: list[_Row]
+    rows: list[Row]
 
 
 _Waiter = asyncio.Future[None]
@@ -104,6 +108,7 @@ class BudgetFile:
         self._path = path
         self._queue: SimpleQueue[tuple[Hold, _Waiter] | _Paid | list[str] | None] = SimpleQueue()
         self._late: list[_Paid] = []
+        self._urgent = threading.Event()
         self._written = threading.Event()
         self._closing = threading.Event()
         try:
@@ -131,12 +136,18 @@ class BudgetFile:
         """Return when it is written that something is set aside. Raises BudgetError: then it is not."""
         waiter: _Waiter = asyncio.get_running_loop().create_future()
         self._queue.put((hold, waiter))
-        await waiter
+        self._urgent.set()
+        try:
+            async with asyncio.timeout(LONGEST_S):
+                await waiter
+        except TimeoutError:
+            raise BudgetError(f"{self._path}: nothing was written for {LONGEST_S:g} s") from None
 
     def settle(self, call: str, accounts: Iterable[Account]) -> None:
         """Have it written that a call is over, and what its accounts are since. Where that fails it is tried again with
         the next commit, and after a start the ledger tells it."""
-        self._queue.put(_Paid(call, [_row(each) for each in accounts]))
+        rows = [Row(each.id, each.ends, each.touched, dict(each.spent)) for each in accounts]
+        self._queue.put(_Paid(call, rows))
 
     def forget(self, ids: Sequence[str]) -> None:
         """Have accounts removed that are over."""
@@ -147,6 +158,9 @@ class BudgetFile:
         over = False
         while not over:
             batch = [self._queue.get()]
+            if isinstance(batch[0], _Paid):  # nobody waits for it: it may go with the next that somebody waits for
+                self._urgent.wait(PATIENCE_S)
+            self._urgent.clear()
             while len(batch) < MOST_AT_ONCE and not self._queue.empty():
                 batch.append(self._queue.get())
             over = None in batch
@@ -163,17 +177,23 @@ class BudgetFile:
             db.execute("BEGIN")
             db.executemany(_HOLD, [(call, at, json.dumps(ids), json.dumps(each)) for call, at, ids, each in holds])
             db.executemany("DELETE FROM holds WHERE call = ?", [(call,) for call, _ in paid])
-            rows = {row[0]: row for _, rows in paid for row in rows}
-            db.executemany(_PUT, list(rows.values()))
+            rows = {row.id: row for _, rows in paid for row in rows}
+            db.executemany(
+                _PUT, [(*row[:3], json.dumps({k: v for k, v in row.spent.items() if v})) for row in rows.values()]
+            )
             db.executemany("DELETE FROM accounts WHERE id = ?", gone)
             db.execute("COMMIT")
-        except sqlite3.Error as error:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+        except Exception as error:  # whatever it is: the thread goes on, and calls are refused
+            self._undo()
             _log.error("budgets cannot be written: %s: %s", self._path, error)
             return BudgetError(f"{self._path}: {error}")
         self._written.set()
         return None
+
+    def _undo(self) -> None:
+        with suppress(sqlite3.Error):
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
     def _sync(self) -> None:
         """Bring to the disk what was written, and keep the log short. In a thread of its own."""
@@ -195,6 +215,7 @@ class BudgetFile:
     def close(self) -> None:
         """Bring everything to the disk."""
         self._queue.put(None)
+        self._urgent.set()
         self._threads[0].join()
         self._closing.set()
         self._written.set()
@@ -217,10 +238,6 @@ def _wake(waiters: Iterable[_Waiter], error: BudgetError | None) -> None:
             waiter.set_exception(error)
         else:
             waiter.set_result(None)
-
-
-def _row(account: Account) -> _Row:
-    return account.id, account.ends, account.touched, json.dumps({k: v for k, v in account.spent.items() if v})
 
 
 def read(db: sqlite3.Connection) -> Accounts:

@@ -40,6 +40,7 @@ CLOCKS_DIFFER_S: Final = 60.0
 
 _log = logging.getLogger("toolwall")
 
+_ID: Final = json.JSONEncoder()
 _PERIODS: Final = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "month": "%Y-%m"}
 
 
@@ -80,6 +81,7 @@ class Budgets:
         self._holds: dict[str, tuple[list[Account], dict[str, int]]] = {}
         self._shares: dict[str, int] = {}
         self._next_sweep = 0.0
+        self._now: dict[str, tuple[str, float, float]] = {}
         self._open_all(found)
 
     @classmethod
@@ -180,16 +182,24 @@ class Budgets:
 
     def _account(self, budget: Budget, call: Call, now: float) -> Account:
         """The account that pays, which is new where nobody has used it."""
-        names = [NAMES[per](call) for per in budget.per]
-        period = datetime.fromtimestamp(now, UTC).strftime(_PERIODS[budget.each]) if budget.each else ""
-        id = json.dumps([budget.name, period, *names])
+        period, ends = self._period(budget, now) if budget.each else ("", 0.0)
+        id = _ID.encode([budget.name, period, *[NAMES[per](call) for per in budget.per]])
         known = self._known(id)
-        if known is not None:
-            if id in self._runs:
-                self._runs.move_to_end(id)
-            return known
-        renews = renewal(budget, now)
-        return Account(id, renews.timestamp() if renews else 0.0, now)
+        if known is None:
+            return Account(id, ends, now)
+        if not ends:
+            self._runs.move_to_end(id)
+        return known
+
+    def _period(self, budget: Budget, now: float) -> tuple[str, float]:
+        """The name of the hour, day or month, and when it ends."""
+        name, start, end = self._now.get(budget.each, ("", 0.0, 0.0))
+        if not start <= now < end:
+            renews = renewal(budget, now)
+            assert renews is not None
+            name, end = datetime.fromtimestamp(now, UTC).strftime(_PERIODS[budget.each]), renews.timestamp()
+            self._now[budget.each] = name, now, end
+        return name, end
 
     def _store(self, account: Account) -> dict[str, Account]:
         return self._periods if account.ends else self._runs

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from proxy import budgetfile
 from proxy.budgetfile import FILE, BudgetError, BudgetFile, Hold, Row, look
 from proxy.budgets import Account
 
@@ -72,3 +74,20 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         db.execute("PRAGMA user_version = 9")
     with pytest.raises(BudgetError, match="another version"):
         BudgetFile(tmp_path / FILE)
+
+
+def test_a_disk_that_hangs_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budgetfile, "LONGEST_S", 0.2)
+
+    async def play() -> None:
+        file = BudgetFile(tmp_path / FILE)
+        with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(BudgetError, match="nothing was written"):
+                await file.hold(Hold("c", 0.0, {}, {}))
+            file.settle("c", [])
+            other.execute("ROLLBACK")
+        file.close()
+
+    asyncio.run(play())
+    assert look(tmp_path).holds == []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from typer.testing import CliRunner
 
+from proxy.budgetfile import PATIENCE_S
 from proxy.cli import app
 from tests.wire import perform, wall
 
@@ -29,6 +31,7 @@ def test_what_was_spent_is_shown_the_fullest_first(tmp_path: Path) -> None:
             assert shown(tmp_path) == (0, "Nothing was spent yet.\n")
             for _ in range(3):
                 await w.call("GET", "/crm/get", headers=[("Toolwall-Run", "one")])
+            await asyncio.sleep(3 * PATIENCE_S)
             code, text = shown(tmp_path)
             assert code == 0
             purse, daily = [line for line in text.splitlines() if "EUR" in line]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from proxy.budgetfile import PATIENCE_S
 from tests.proxy.test_serve import sidecar
 from tests.wire import Backend, Wall, perform, reply, until_quiet, wall
 
@@ -322,6 +323,7 @@ def test_a_crash_between_setting_aside_and_paying_recovers(tmp_path: Path) -> No
             process.kill()
             await asyncio.gather(*slow, return_exceptions=True)
         with sidecar(tmp_path) as (process, port):
+            await asyncio.sleep(3 * PATIENCE_S)
             assert accounts(tmp_path) == {"purse": {"calls": 5, "EUR": 3 * 10_000_000 + 2 * 500_000_000}}
             assert b"200 OK" in await ask(port, "quick")
             assert b"budget_spent" in await ask(port, "quick")
@@ -361,6 +363,7 @@ def test_a_call_that_was_recorded_but_not_paid_is_paid_by_its_record(tmp_path: P
             row = (call, at, json.dumps({id: ends}), json.dumps({"calls": 1, "EUR": 500_000_000}))
             db.execute("INSERT INTO holds VALUES (?, ?, ?, ?)", row)
         async with wall(tmp_path, TOOLS, kept):
-            assert accounts(tmp_path)["purse"] == {"calls": 1, "EUR": 10_000_000 if written else 500_000_000}
+            pass
+        assert accounts(tmp_path)["purse"] == {"calls": 1, "EUR": 10_000_000 if written else 500_000_000}
 
     perform(play())
