@@ -22,7 +22,7 @@ async def timeout(call: Call, entry: Entry, send: Send) -> Result:
     """
     loop, deadline = asyncio.get_running_loop(), _Deadline(entry)
     entry.deadline = loop.time() + call.tool.timeout_s
-    timer = loop.call_at(entry.deadline, deadline.pass_)
+    timer = loop.call_later(call.tool.timeout_s, deadline.pass_)
     try:
         result = await send(call, entry)
     except asyncio.CancelledError:

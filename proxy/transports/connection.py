@@ -143,7 +143,8 @@ class Connection(RequestHandler):
         return message, payload
 
     def _wait_for_more(self) -> None:
-        self._server.waiting.rests(self)
+        if self.transport is not None:  # an agent that hung up meanwhile waits for nothing
+            self._server.waiting.rests(self)
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         if self._keepalive_handle is None:
             self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)

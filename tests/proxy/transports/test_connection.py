@@ -48,3 +48,26 @@ def test_where_all_are_busy_one_more_is_turned_away(tmp_path: Path) -> None:
             assert [(await call).status for call in calls] == [200] * 3
 
     perform(play())
+
+
+def test_agents_that_hang_up_are_not_kept_in_mind(tmp_path: Path) -> None:
+    async def play() -> None:
+        config = "bounds: {most_connections: 5}\n"
+        async with wall(tmp_path, house.TOOLS, house.POLICY, config=config) as w:
+            request = f"GET /crm/things/7 HTTP/1.1\r\nHost: {w.host}\r\n\r\n".encode()
+            for turn in range(60):
+                reader, writer = await asyncio.open_connection(*w.address)
+                writer.write(request * (1 + turn % 3))
+                if turn % 2:
+                    await reader.readuntil(b'{"ok":true}')
+                writer.close()
+            await asyncio.sleep(0.1)
+            kept = [await asyncio.open_connection(*w.address) for _ in range(5)]
+            for reader, writer in kept:
+                writer.write(request)
+                await asyncio.wait_for(reader.readuntil(b'{"ok":true}'), 5)
+            assert all(not reader.at_eof() for reader, _ in kept)
+            for _, writer in kept:
+                writer.close()
+
+    perform(play())
