@@ -36,6 +36,7 @@ from rules.urls import parse_network, parse_url
 from rules.wire import Slot
 
 DEFAULT_PROFILE: Final = "standard"
+_OF_CLEANING: Final = "says how replies are looked at, and `redact` is off", "leave it out, or say what is taken out"
 
 
 @dataclass(slots=True)
@@ -127,7 +128,7 @@ def _kept(loaded: Loaded, root: Node, node: Node, tool: Tool) -> Tool:
     """The tool, with what it says of answers that are kept."""
     tools = root.get("tools")
     names = [short for short, _ in tools.items()] if tools else []
-    caching, wrong = read_caching(node.get("cache"), tool.effect)
+    caching, wrong = read_caching(node.get("cache"), tool.effect, bool(tool.reply.redact))
     invalidates, also = read_invalidates(node.get("invalidates"), tool.effect, tool.backend, names)
     loaded.problems += [*wrong, *also]
     return replace(tool, caching=caching, invalidates=invalidates)
@@ -266,6 +267,8 @@ def _reply(loaded: Loaded, default: Node | None, own: Node | None, declared: boo
     binary = said("binary")
     sparing, wrong = read_sparing(said("except"), said("only"), kinds, loaded.own_kinds)
     loaded.problems += [each for each in wrong if each not in loaded.problems]
+    if own and not kinds:
+        loaded.problems += [own.key_problem(key, *_OF_CLEANING) for key in ("binary", "except", "only") if own.get(key)]
     return Reply(
         redact=kinds,
         sparing=sparing,

@@ -21,10 +21,14 @@ class Caching:
     stale_s: float = 0.0
 
 
-def read_caching(node: Node | None, effect: str) -> tuple[Caching | None, list[LoadProblem]]:
-    """The key `cache` of a tool, whose form was checked, and what is wrong with it."""
+def read_caching(node: Node | None, effect: str, is_looked_at: bool) -> tuple[Caching | None, list[LoadProblem]]:
+    """The key `cache` of a tool, whose form was checked, and what is wrong with it. Answers that nobody looks at are
+    never kept.
+    """
     if node is None:
         return None, []
+    if not is_looked_at:
+        return None, [node.problem("keeps nothing where `redact` is off", "let `redact` name one kind at least")]
     if effect != "read":
         return None, [node.problem("is for reads, and this tool has effects", "leave it out")]
     if not node.items():

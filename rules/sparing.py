@@ -31,8 +31,13 @@ def read_sparing(
     for node, found in ((left, spared), (only, places)):
         if node and len(found) > MOST_PLACES:
             problems.append(node.problem(f"has more than {MOST_PLACES} places", "name them by a pattern"))
-    pairs = ((place, kinds) for several, kinds in spared for place in several)
-    return Sparing(frozenset(pairs), frozenset(places)), problems
+    pairs = frozenset((place, kinds) for several, kinds in spared for place in several)
+    problems += [
+        only.problem(f"names {place}, and so does `except`: nothing is looked at there", "name it once")
+        for place in places
+        if only and (place, ALL) in pairs
+    ]
+    return Sparing(pairs, frozenset(places)), problems
 
 
 def _left(

@@ -47,6 +47,7 @@ def test_a_write_names_tools_of_its_backend_by_patterns(tmp_path: Path) -> None:
         ("get: {says: G., call: GET /a, invalidates: get}", "this one reads"),
         ("put: {says: P., call: PUT /a, effect: write, invalidates: crm.put}", "matches no tool of this file"),
         ("put: {says: P., call: PUT /a, effect: write, invalidates: []}", "invalidates"),
+        (READ % "60s, reply: {redact: 'off'}", "tools.get.cache: keeps nothing where `redact` is off"),
         (READ % "60", "cache"),
         (READ % "{shared: true}", "for"),
         (READ % "{for: 60s, share: true}", "shared"),

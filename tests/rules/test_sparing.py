@@ -40,6 +40,10 @@ def test_places_kinds_and_what_a_backend_says(tmp_path: Path) -> None:
         ("{except: {at: /id, kinds: NONSENSE}}", "NONSENSE"),
         ("{redact: [EMAIL_ADDRESS], except: {at: /id, kinds: JWT}}", "is not taken out here"),
         (f"{{except: [{MANY}]}}", "different sets"),
+        ("{except: [/a, /b], only: [c, /b]}", "tools.n.reply.only: names /b, and so does `except`"),
+        ("{redact: 'off', except: /a}", "tools.n.reply.except: says how"),
+        ("{redact: 'off', only: /a}", "tools.n.reply.only: says how"),
+        ("{redact: 'off', binary: hash}", "tools.n.reply.binary: says how"),
     ],
 )
 def test_what_can_never_hold_is_a_load_error(tmp_path: Path, said: str, problem: str) -> None:

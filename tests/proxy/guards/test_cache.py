@@ -19,7 +19,7 @@ TOOLS = """
   list: {says: List., call: GET /things, args: {q: {type: string, optional: true}}, cache: {for: 60s, shared: true}}
   brief: {says: Read., call: GET /brief, cache: 150ms}
   lasting: {says: Read., call: GET /lasting, cache: {for: 50ms, stale: 60s}, timeout: 200ms}
-  raw: {says: Read., call: GET /raw, cache: 60s, reply: {redact: "off"}}
+  raw: {says: Read., call: GET /raw, cache: 60s, reply: {on_error: pass}}
   plain: {says: Read., call: GET /plain}
   change:
     {says: Change., call: "PUT /things/{id}", args: {id: {type: string}}, effect: write, invalidates: [get, "li*"]}
@@ -188,8 +188,8 @@ def test_what_is_no_whole_good_answer_for_everybody_is_not_kept(kept: Stage, raw
 
 def test_what_passed_unchecked_is_not_kept(kept: Stage) -> None:
     async def play(w: Wall) -> None:
-        w.backend.answer = counting()
-        await ask(w, "/raw")
+        w.backend.answer = answering(reply(b"x", kind="text/plain; charset=utf-16"))
+        assert (await ask(w, "/raw")).reply.headers["toolwall-unchecked"] == "clean"
         assert len((await ask(w, "/raw")).reached) == 1
 
     kept.run(play)
