@@ -4,12 +4,13 @@ import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from re2 import escape
 
+from redaction.kept import Kept
 from redaction.linear import matcher
 
 FILE = Path(__file__).with_name("keys.toml")
@@ -77,8 +78,8 @@ class Keys:
         self.find_bare = matcher(_expression(bare), capture=False) if bare else None
         self.find_against = matcher(_expression(self._signs.against), capture=False) if bare else None
         self.near = _near(certain, bare, self._signs)
-        self.words = lru_cache(NAMES_KEPT)(words_of)
-        self.role = lru_cache(NAMES_KEPT)(self._role)
+        self.words = Kept(words_of, NAMES_KEPT).__getitem__
+        self.role = Kept(self._role, NAMES_KEPT).__getitem__
 
     def __bool__(self) -> bool:
         return bool(self._judges)

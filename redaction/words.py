@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 
 from re2 import escape
 
+from redaction.kept import Kept
 from redaction.linear import ANYWHERE, Expression
 
 # Keys of replies whose answer is kept; an API has some hundred.
@@ -27,7 +27,7 @@ class Words:
         either = "|".join(_spaced(word, _GAP) for word in words) or NOTHING
         self._whole = Expression(f"(?i)(?:^|[^a-z])(?:{either})s?(?:[^a-z]|$)")
         self._last = Expression(f"(?i)(?:^|[^a-z])(?:{either})s?{_AND_SO_ON}$")
-        self.end = lru_cache(KEYS_KEPT)(self._end)
+        self.end = Kept(self._end, KEYS_KEPT).__getitem__
 
     def stand_in(self, text: bytes) -> bool:
         """Whether one of the words stands in the UTF-8 text."""

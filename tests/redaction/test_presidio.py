@@ -116,3 +116,23 @@ print(all(kind in made.supported_entities for kind, all_made in found.items() fo
 print(sorted({"CRYPTO", "UK_NHS", "US_PASSPORT", "MEDICAL_LICENSE", "DE_TAX_ID", "PERSON"} - set(found)))
 """
     assert run(code, tmp_path).splitlines() == ["True", "['PERSON']"]
+
+
+def test_words_around_raise_a_score_as_in_presidio(tmp_path: Path) -> None:
+    """A pattern of 0.05 gets 0.4 by a word among the five before it, in any case, or by the name of its value."""
+    code = """
+from redaction.presidio import Recognizers
+find = Recognizers(frozenset({"US_PASSPORT"})).find
+for text, key in (
+    ("passport 912803456", ""),
+    ("His PASSPORT, we were told: 912803456", ""),
+    ("passport one two three four five six 912803456", ""),
+    ("912803456 is the passport", ""),
+    ("passports 912803456", ""),
+    ("912803456", "passport"),
+    ("912803456", ""),
+):
+    print([(each.kind, each.score, text[each.start:each.end]) for each in find(text, key)])
+"""
+    found = "[('US_PASSPORT', 0.4, '912803456')]"
+    assert run(code, tmp_path).splitlines() == [found, found, "[]", "[]", "[]", found, "[]"]
