@@ -83,7 +83,7 @@ def redact(
 
 def _redact(profile: str, findings: bool, presidio: Presidio | None) -> None:
     from redaction.profiles import NO_MORE, UnknownKind, kinds_of
-    from redaction.report import findings_json, media_type_of
+    from redaction.report import findings_json, media_type_of, warnings_json
     from redaction.scanner import Scanner, Unreadable
 
     try:
@@ -93,7 +93,8 @@ def _redact(profile: str, findings: bool, presidio: Presidio | None) -> None:
         kinds = kinds_of([each.strip() for each in profile.split(",")] if listed else profile, more)
         scanner = Scanner(kinds, foreign=foreign)
         if findings:
-            lines = (json.dumps(finding, ensure_ascii=False) + "\n" for finding in findings_json(text, scanner))
+            found = [*findings_json(text, scanner), *warnings_json(text)]
+            lines = (json.dumps(finding, ensure_ascii=False) + "\n" for finding in found)
             sys.stdout.buffer.write("".join(lines).encode())
         else:
             stage = scanner.stage(media_type_of(text), "utf-8")

@@ -118,6 +118,7 @@ _CLEANING = Family("toolwall.clean.duration", "Time spent on cleaning one reply.
 _RETRIES = Family("toolwall.retries", "Requests that were sent again after a failure.", "{request}", (names.TOOL,))
 _REFUSALS = Family("toolwall.refusals", "Calls refused.", "{call}", (names.CODE, names.TOOL))
 _REDACTIONS = Family("toolwall.redactions", "Findings replaced in replies.", "{finding}", (names.KIND,))
+_WARNINGS = Family("toolwall.warnings", "What replies hold that is only warned of.", "{finding}", (names.KIND,))
 _UNCHECKED = Family(
     "toolwall.passed_unchecked", "Calls whose rule let a reply pass unchecked.", "{call}", (names.TOOL,)
 )
@@ -151,10 +152,11 @@ class CallMetrics:
         self._refusals = Counter(_REFUSALS)
         self._retries = Counter(_RETRIES)
         self._redactions = Counter(_REDACTIONS)
+        self._warnings = Counter(_WARNINGS)
         self._unchecked = Counter(_UNCHECKED)
         self._deviations = Counter(_DEVIATIONS)
         durations = (self._calls, self._requests, self._cleaning)
-        counts = (self._refusals, self._retries, self._redactions, self._unchecked, self._deviations)
+        counts = (self._refusals, self._retries, self._redactions, self._warnings, self._unchecked, self._deviations)
         self._reloads = Counter(_RELOADS)
         self.all: list[Metric] = [*durations, *counts, self._reloads, Reading(_RULES, "gauge", self._rules)]
 
@@ -183,6 +185,8 @@ class CallMetrics:
             self._deviations.add((tool,))
         for kind, number in record.redactions.items():
             self._redactions.add((kind,), number)
+        for kind, number in record.warnings.items():
+            self._warnings.add((kind,), number)
         return tool
 
     def count_attempts(self, tool: str, attempts: Iterable[Attempted]) -> None:

@@ -61,6 +61,7 @@ class Record:
     cost: Mapping[str, int | str] = MappingProxyType({})
     budgets: Mapping[str, int] = MappingProxyType({})
     redactions: Mapping[str, int] = MappingProxyType({})
+    warnings: Mapping[str, int] = MappingProxyType({})
     shaped: Mapping[str, int] = MappingProxyType({})
     restored: Mapping[str, int] = MappingProxyType({})
     upstream_ms: float = 0.0

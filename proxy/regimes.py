@@ -18,6 +18,7 @@ from proxy.guards.outgoing import Outgoing
 from proxy.guards.price import Price
 from proxy.guards.replycontract import ReplyContract
 from proxy.guards.shape import Shape
+from proxy.guards.warn import Warn
 from proxy.health import Health, healths
 from proxy.limits import Limits
 from proxy.protocols.masking import masked
@@ -122,6 +123,7 @@ class Regimes:
         self.healths = healths(backends, self.healths)
         guards = Guards(
             Clean(backends, new.scanners, self._scans, self._keeper),
+            Warn(self._scans),
             KnownSecrets(self._known, self._scans),
             ReplyContract(self._scans),
             Outgoing(new.scanners, self._known, masked, self._scans),

@@ -5,6 +5,7 @@ from typing import Any
 
 from redaction import operators, walk
 from redaction.finding import Finding, Hit
+from redaction.randomness import KIND, random_words
 from redaction.scanner import Scanner
 from redaction.unwrap import JSON, unwrap
 
@@ -23,6 +24,13 @@ def findings_json(text: str, scanner: Scanner) -> list[dict[str, Any]]:
     """
     found = _pointed(text, scanner) if walk.is_document(text) else scanner.find(text)
     return [_row(finding, start, end) for finding, start, end in _in_bytes(text, found)]
+
+
+def warnings_json(text: str) -> list[dict[str, Any]]:
+    """What looks made by chance and would stay, in the same form, marked as a warning. Offsets as above."""
+    words = random_words(text.encode("utf-8", "replace"))
+    found = (_row(Finding(KIND, start, end, 0.0, "entropy"), start, end) for start, end in words)
+    return [{**row, "warning": True} for row in found]
 
 
 def _pointed(text: str, scanner: Scanner) -> list[Finding]:

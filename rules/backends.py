@@ -264,7 +264,7 @@ def _reply(loaded: Loaded, default: Node | None, own: Node | None, declared: boo
         loaded.problems.append(own.at(("contract",), "needs the key replies beside `reply`", hint))
     shaping, problems = read_shaping(said)
     loaded.problems += [each for each in problems if each not in loaded.problems]  # a backend's are read for each tool
-    binary = said("binary")
+    binary, warn = said("binary"), said("warn")
     sparing, wrong = read_sparing(said("except"), said("only"), kinds, loaded.own_kinds)
     loaded.problems += [each for each in wrong if each not in loaded.problems]
     if own and not kinds:
@@ -278,6 +278,7 @@ def _reply(loaded: Loaded, default: Node | None, own: Node | None, declared: boo
         contract=mode if declared else "off",
         ways=_ways(loaded, default and default.get("operators"), own and own.get("operators"), kinds),
         shaping=shaping,
+        warn=frozenset(one.value for one in warn.each()) if warn else frozenset(),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from redaction.operators import NAMES as OPERATOR_NAMES
 from redaction.operators import REALISTIC
+from redaction.randomness import KIND as HIGH_ENTROPY
 from rules.bounds import BUDGET, CONTRACT_LIMIT, POINTER, PRICE, RULE_LIMIT, TOKENS
 from rules.shape import (
     DURATION,
@@ -84,6 +85,10 @@ REPLY: Final = Form(
         ),
         "only": Key(
             Many(Text(), or_one=True), "The only places in JSON that are looked at, by name or by JSON pointer."
+        ),
+        "warn": Key(
+            Many(Choice((HIGH_ENTROPY,)), or_one=True),
+            "What is only counted for the operator, in the Record and a metric: words that look made by chance.",
         ),
         "binary": Key(
             Choice(("refuse", "pass", "hash")),

@@ -92,7 +92,8 @@ class Reply:
     """How an answer is treated: the kinds of findings that are taken out (none: the answer is not scanned), what
     happens when it cannot be checked, the most bytes (decoded) that are accepted, and what happens when it is off the
     tool's `replies`. `ways` says how findings are rewritten where not by their kind, `shaping` what part is given,
-    `sparing` which places are left as they are, `binary` what becomes of a body that is no text.
+    `sparing` which places are left as they are, `binary` what becomes of a body that is no text,
+    `warn` what is counted and stays.
     """
 
     redact: frozenset[str] = frozenset()
@@ -103,6 +104,7 @@ class Reply:
     shaping: Shaping | None = None
     sparing: Sparing = NOTHING_SPARED
     binary: Binary = "refuse"
+    warn: frozenset[str] = frozenset()
 
     @property
     def cleaning(self) -> Cleaning:

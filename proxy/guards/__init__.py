@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from proxy.guards import approval, budget, cache, intent, limit, price, replycontract, retry, shape
+from proxy.guards import approval, budget, cache, intent, limit, price, replycontract, retry, shape, warn
 from proxy.guards.approval import approval as approval_guard
 from proxy.guards.breaker import Breaker
 from proxy.guards.budget import Spending
@@ -20,6 +20,7 @@ from proxy.guards.replycontract import ReplyContract
 from proxy.guards.retry import Retry
 from proxy.guards.shape import Shape
 from proxy.guards.timeout import timeout
+from proxy.guards.warn import Warn
 from proxy.health import Health
 from proxy.model import Call, Guard
 from rules.decide import Decision
@@ -36,6 +37,7 @@ class Guards:
     def __init__(
         self,
         clean: Clean,
+        warning: Warn,
         known: KnownSecrets,
         reply_contract: ReplyContract,
         outgoing: Outgoing,
@@ -63,6 +65,8 @@ class Guards:
             (kept, cache.applies),
             # Around all that takes time: queues, every attempt, and cleaning.
             (timeout, always),
+            # What cleaning leaves is what is warned of.
+            (warning, warn.applies),
             # What comes back is read once, whatever it took to get it: so all that reads it stands around the attempts.
             (clean, always),
             (known, always if known else never),

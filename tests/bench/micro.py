@@ -27,6 +27,7 @@ from proxy.guards.limit import Limiting
 from proxy.guards.outgoing import Outgoing
 from proxy.guards.replycontract import ReplyContract
 from proxy.guards.shape import Shape
+from proxy.guards.warn import Warn
 from proxy.health import healths
 from proxy.identity import static
 from proxy.ledger import Ledger
@@ -117,6 +118,7 @@ async def _house(folder: Path) -> AsyncIterator[House]:
     entries = Entries(ledger, telemetry, bytes(32), scanner)
     guards = Guards(
         Clean(rules.catalog.backends, scanners, scans),
+        Warn(scans),
         KnownSecrets(NOTHING, scans),
         ReplyContract(scans),
         Outgoing({}, NOTHING, masked, scans),

@@ -45,7 +45,7 @@ def process(*args: str, given: bytes = b"") -> tuple[int, bytes, str]:
         ["--folder", "x"],
         ["check", "--verbose"],
         ["check", "a", "b"],
-        ["test", "-c", "x"],
+        ["test", "-x", "y"],
         ["run", "toolwall.yaml"],
         ["run", "--log", "loud"],
         ["run", "--config"],

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-WARM, MANY = 20_000, 200_000
+WARM, MANY = 40_000, 200_000
 
 
 def sizes(*counts: int) -> list[int]:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from redaction.profiles import kinds_of
-from redaction.report import findings_json, media_type_of
+from redaction.report import findings_json, media_type_of, warnings_json
 from redaction.scanner import Scanner
 
 STANDARD = Scanner(kinds_of("standard"))
@@ -57,3 +57,11 @@ def test_nothing_is_an_empty_list() -> None:
 )
 def test_the_media_type_of_a_text(text: str, expected: str) -> None:
     assert media_type_of(text) == expected
+
+
+def test_what_looks_made_by_chance_is_a_warning_with_its_place() -> None:
+    token = "q7Zp2Vx9Lm4Rt8Kd" + "W3nB6yHs"
+    (row,) = warnings_json(f'{{"é": "{token}", "hash": "{"ab" * 32}"}}')
+    place = {"start": 8, "end": 32, "pointer": ""}
+    assert row == {"kind": "HIGH_ENTROPY", **place, "detector": "entropy", "score": 0.0, "warning": True}
+    assert warnings_json("nothing by chance") == []

@@ -23,6 +23,7 @@ FULL = """
       on_error: refuse
       most_bytes: 1MiB
       contract: report
+      warn: HIGH_ENTROPY
       operators: {EMAIL_ADDRESS: {mask: x}, US_SSN: {presidio: sealed}}
       keep: [id, /orders/*/id]
       drop: note

@@ -19,6 +19,7 @@ from proxy.guards.outgoing import Outgoing
 from proxy.guards.price import Price
 from proxy.guards.replycontract import ReplyContract
 from proxy.guards.shape import Shape
+from proxy.guards.warn import Warn
 from proxy.health import healths
 from proxy.limits import Limits
 from proxy.protocols.masking import masked
@@ -52,6 +53,12 @@ def test_known_secrets_are_searched_for_and_answers_shaped_where_it_is_said() ->
     decision: Any = SimpleNamespace(obligations=())
     names = _names(_call(effect="read", contract="enforce", shaping=Shaping()), decision, Known(["kq7-31aZ-w"]))
     assert names == ["shape", "timeout", "clean", "known_secrets", "reply_contract", *SENDS]
+
+
+def test_what_cleaning_leaves_is_warned_of_where_it_is_said() -> None:
+    decision: Any = SimpleNamespace(obligations=())
+    names = _names(_call(effect="read", contract="off", warn=frozenset({"HIGH_ENTROPY"})), decision)
+    assert names == ["timeout", "warn", "clean", *SENDS]
 
 
 @pytest.mark.parametrize("keys", [{"caching": Caching(60)}, {"invalidates": frozenset({"crm.get"})}])
@@ -89,9 +96,11 @@ def test_budgets_pay_before_limits_count_and_prices_are_read_first_of_all() -> N
     ]
 
 
-def _call(effect: str, contract: str, shaping: Shaping | None = None, **keys: Any) -> Any:
+def _call(
+    effect: str, contract: str, shaping: Shaping | None = None, warn: frozenset[str] = frozenset(), **keys: Any
+) -> Any:
     tool = {"costs": (), "caching": None, "invalidates": frozenset(), "backend": "b", "retry": Retry(), **keys}
-    reply = SimpleNamespace(contract=contract, shaping=shaping)
+    reply = SimpleNamespace(contract=contract, shaping=shaping, warn=warn)
     return SimpleNamespace(tool=SimpleNamespace(name="t", effect=effect, reply=reply, outgoing=Terms(), **tool))
 
 
@@ -100,6 +109,7 @@ def _names(call: Any, decision: Any, known: Known = NOTHING) -> list[str]:
     scans = Scans()
     guards = Guards(
         Clean({}, {}, scans),
+        Warn(scans),
         KnownSecrets(known, scans),
         ReplyContract(scans),
         Outgoing({}, NOTHING, masked, scans),
