@@ -15,6 +15,7 @@ from pathlib import Path
 from aiohttp import http_parser, web
 
 from proxy import attributes as names
+from proxy import keeping
 from proxy.admin import READY, start_admin
 from proxy.answers import Answers
 from proxy.budgets import BudgetError, Budgets
@@ -100,7 +101,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         _loaded(presidio.warm)
         key = _key(settings)
         ledger = _ledger(settings, key)
-        stack.callback(_close_ledger, ledger)
+        stack.callback(keeping.close, ledger)
         telemetry = _telemetry(settings.telemetry)
         stack.push_async_callback(asyncio.to_thread, telemetry.close)
         telemetry.gauge(
@@ -117,7 +118,13 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         stack.push_async_callback(regimes.close)
         show(lambda: regimes.healths, telemetry)
         entries = Entries(
-            ledger, telemetry, key.derive(ARGUMENTS_HASH), Scanner(kinds_of("standard")), settings.arguments, known
+            ledger,
+            telemetry,
+            key.derive(ARGUMENTS_HASH),
+            Scanner(kinds_of("standard")),
+            settings.ledger.arguments,
+            known,
+            settings.ledger.on_error == "pass",
         )
         firewall = Firewall(regimes.regime, entries)
         telemetry.rules(first.rules.revision, first.rules.catalog.tools)
@@ -132,7 +139,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         doors = [await _listen(stack, settings, firewall, fetching, each) for each in settings.listeners]
         admin = await _admin(stack, settings, telemetry, ledger, reloader, regimes)
         stack.callback(reloader.close)
-        orders = Orders(settings.state, {"cache clear": partial(_clear, answers)}, partial(_ordered, ledger))
+        orders = Orders(settings.state, {"cache clear": partial(_clear, answers)}, partial(keeping.ordered, ledger))
         for task in (reloader.watch(), orders.watch(), keeper.watch()):
             stack.push_async_callback(_ended, asyncio.create_task(task))
         stack.callback(_stop_in_time, regimes, settings.drain_s)
@@ -161,13 +168,6 @@ def _clear(answers: Answers, order: Order) -> str:
         raise ValueError
     answers.invalidate(tools) if tools else answers.clear()
     return f"the answers of {', '.join(tools)}" if tools else "all answers"
-
-
-def _ordered(ledger: Ledger, order: str, said: str) -> None:
-    try:
-        ledger.append({"kind": "order", "order": order, "said": said})
-    except LedgerError as error:
-        _log.error("an order could not be recorded: %s", error)
 
 
 def _stop_in_time(regimes: Regimes, drain_s: float) -> None:
@@ -316,13 +316,6 @@ def _secret(header: str, value: str) -> str:
     if name not in os.environ:
         raise CannotRun(f"The environment variable {name}, for the collector's header {header}, is not set.")
     return os.environ[name]
-
-
-def _close_ledger(ledger: Ledger) -> None:
-    try:
-        ledger.close()
-    except LedgerError as error:
-        _log.error("the ledger could not be closed: %s", error)
 
 
 async def _listen(

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from proxy.answers import AnswerBounds
 from proxy.known import SOURCES
+from proxy.ledger_settings import LEDGER, LedgerSettings, read_ledger
 from proxy.presidio_settings import PRESIDIO, PresidioSettings, read_presidio
 from proxy.pseudonyms import KEEP_S
 from proxy.remainders import RestBounds
@@ -18,7 +19,7 @@ from proxy.telemetry import TelemetrySettings
 from proxy.transports.http import HttpBounds
 from proxy.upstream import UpstreamBounds
 from rules.facts import Principal
-from rules.shape import DURATION, Choice, Either, Form, Key, Many, Number, Size, Table, Text, check, duration, size
+from rules.shape import DURATION, Either, Form, Key, Many, Number, Size, Table, Text, check, duration, size
 from rules.source import LoadProblem, Node, read
 
 MOST_BYTES = 256 * 1024
@@ -126,10 +127,7 @@ CONFIG: Final = Form(
             ),
             "The admin listener. 127.0.0.1:9464",
         ),
-        "ledger": Key(
-            Form({"arguments": Key(Choice(("off", "redacted")), "Whether Records hold redacted arguments. off")}),
-            "What Records hold.",
-        ),
+        "ledger": Key(LEDGER, "What Records hold, and how they are kept."),
         "known_secrets": Key(
             Many(Text(SOURCES, "env:NAME, file:PATH or lines:PATH")),
             "Values that no answer may hold, however they are encoded: an environment variable, a file that is one "
@@ -195,7 +193,7 @@ class Settings:
     listeners: tuple[ListenerSettings, ...]
     admin: tuple[str, int]
     admin_names: frozenset[str]
-    arguments: Literal["off", "redacted"]
+    ledger: LedgerSettings
     known_secrets: tuple[str, ...]
     telemetry: TelemetrySettings
     http: HttpBounds
@@ -243,7 +241,7 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
         listeners=tuple(_listener(each, taken, problems) for each in node.value["listeners"].each()),
         admin=_bind(admin, taken, problems) if admin else ADMIN,
         admin_names=frozenset(raw["admin"].get("names", ())) if admin else frozenset(),
-        arguments=raw.get("ledger", {}).get("arguments", "off"),
+        ledger=read_ledger(raw.get("ledger", {})),
         known_secrets=tuple(_located(each, folder) for each in raw.get("known_secrets", ())),
         telemetry=_telemetry(raw.get("telemetry", {})),
         http=_http(bounds),

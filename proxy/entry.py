@@ -35,6 +35,8 @@ from rules.obligations import Obligation
 from rules.tools import Tool
 
 _log = logging.getLogger("toolwall.calls")
+_LEDGER = "ledger"
+_INTENT = ("call", "tool", "principal", "run", "step", "arguments_hash", "rules", "revision")
 _SECRETS = kinds_of("secrets")
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
@@ -44,7 +46,8 @@ class Entries:
     """Opens the Record of each call, and knows where it goes.
 
     `hash_key` keys the argument hashes, `scanner` cleans what the ledger may show, `arguments` says whether it shows
-    redacted arguments at all. `known` are secrets that nothing may show.
+    redacted arguments at all. `known` are secrets that nothing may show. `pass_reads`: reads go on without a Record
+    while none can be written.
     """
 
     ledger: Ledger
@@ -53,6 +56,7 @@ class Entries:
     scanner: Scanner
     arguments: Literal["off", "redacted"] = "off"
     known: Known = NOTHING
+    pass_reads: bool = False
 
     def check_name(self, name: str) -> None:
         """Raise Refusal for a name that a caller chose and that looks like a credential: it would stand in Records."""
@@ -224,20 +228,8 @@ class Entry:
         """
         if self._intended:
             return
-        record = self.record
-        seq = self._append(
-            {
-                "kind": "intent",
-                "call": record.call,
-                "tool": record.tool,
-                "principal": record.principal,
-                "run": record.run,
-                "step": record.step,
-                "arguments_hash": record.arguments_hash,
-                "rules": record.rules,
-                "revision": record.revision,
-            }
-        )
+        said = {name: getattr(self.record, name) for name in _INTENT}
+        seq = self._append({"kind": "intent", **said})
         await self._durable(seq)
         self._intended = True
 
@@ -256,6 +248,7 @@ class Entry:
         self.record.bytes_out = len(whole)
         self.record.result_hash = hashlib.sha256(whole).hexdigest()
         await self._write("ok")
+        result.headers += self._unrecorded_headers()
         return result
 
     def _following(self, body: Body) -> Body:
@@ -299,6 +292,7 @@ class Entry:
             await self._write("outcome_unknown" if refusal.code == "outcome_unknown" else "refused")
         except Refusal as unwritten:
             return unwritten
+        refusal.headers += tuple(self._unrecorded_headers())
         return refusal
 
     def _unforeseen(self, error: Exception) -> Refusal:
@@ -333,6 +327,10 @@ class Entry:
             if self.sent and record.effect != "read":
                 await self._durable(seq)
         except Refusal:
+            if self._entries.pass_reads and record.effect == "read":
+                self.unchecked(_LEDGER, "the Record could not be written")
+                self._tell()
+                return
             if outcome != "ok":  # an answer that could not be recorded ends as a refusal, which is told instead
                 self._tell()
             raise
@@ -359,7 +357,10 @@ class Entry:
 
     def _unrecorded(self, error: LedgerError) -> Refusal:
         _log.error("the ledger cannot be written: %s", error)
-        return unrecorded(self.sent)
+        return unrecorded(self.record, self.sent)
+
+    def _unrecorded_headers(self) -> list[tuple[str, str]]:
+        return [("toolwall-unchecked", _LEDGER)] if _LEDGER in self.record.passed_unchecked else []
 
     def _tell(self) -> None:
         """Let the other readers of the Record have it, once."""

@@ -97,8 +97,10 @@ def unforeseen(sent: bool, note: str) -> Refusal:
     )
 
 
-def unrecorded(sent: bool) -> Refusal:
-    """The ledger cannot be written."""
+def unrecorded(record: Record, sent: bool) -> Refusal:
+    """The ledger cannot be written. What may have been carried out is not to be tried again."""
+    if sent and record.effect != "read":
+        return withheld(record, "The call cannot be recorded.", note="the ledger could not be written")
     return Refusal(
         "internal",
         "The call cannot be recorded, so its answer is withheld." if sent else "The call cannot be recorded.",

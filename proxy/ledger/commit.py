@@ -17,8 +17,16 @@ DOUBTS_KEPT = 64
 """Ranges of records whose flush failed that are remembered. Each takes a second at least (see `Ledger`), and
 nobody waits that long before asking."""
 
+MOST_WAITING = 1000
+"""Entries that wait for the disk at once; beyond, nothing with effects is begun. Four times the calls of a listener."""
+
+PATIENCE_SECONDS = 5.0
+"""How long an entry waits for the disk. A flush that takes longer hangs: until it ends, nobody waits for the next."""
+
 STOP_SECONDS = 30.0
 """How long a stop waits for the disk. A disk that hangs longer will not answer."""
+
+_HANGS = f"the disk of the ledger did not answer within {PATIENCE_SECONDS:g} s; check it (dmesg)"
 
 
 class Flushed(NamedTuple):
@@ -40,12 +48,14 @@ class GroupCommit:
     Records up to `safe` need no flush. `flush` brings all that was written to the disk; `publish` stores the head
     and may raise OSError. Both are called in `start`, and then in this object's thread, which does not keep the
     process alive. `pending` is False when the published head is up to date; whoever writes a record while it is
-    False calls `nudge`. `trouble` says what failed last, and is "" when all is well.
+    False calls `nudge`. At most MOST_WAITING wait at once, each for PATIENCE_SECONDS at most: a disk that hangs holds
+    up no more than that.
     """
 
     def __init__(self, safe: int, flush: Callable[[], Flushed], publish: Callable[[Head], None]) -> None:
         self.pending = False
-        self.trouble = ""
+        self._trouble = ""
+        self._flushing_since = float("inf")
         self._flush, self._publish = flush, publish
         self._changed = threading.Condition()
         self._waiters: list[_Waiter] = []
@@ -58,9 +68,16 @@ class GroupCommit:
     def start(self) -> None:
         """Flush and publish what there is, in the calling thread, then begin. LedgerError where the disk refuses."""
         self._round(publishing=True)
-        if self.trouble:
-            raise LedgerError(self.trouble)
+        if self._trouble:
+            raise LedgerError(self._trouble)
         self._thread.start()
+
+    @property
+    def trouble(self) -> str:
+        """What failed last, or that a flush hangs; "" when all is well."""
+        if monotonic() - self._flushing_since > PATIENCE_SECONDS:
+            return _HANGS
+        return self._trouble
 
     def nudge(self) -> None:
         """A record was written; have the head follow in time."""
@@ -69,19 +86,30 @@ class GroupCommit:
             self._changed.notify()
 
     async def wait(self, seq: int) -> None:
-        """Return when a flush covers record `seq`; LedgerError where that flush failed."""
+        """Return when a flush covers record `seq`; LedgerError where it failed, or none can be waited for."""
         loop = asyncio.get_running_loop()
         with self._changed:
             if any(seq in doubt for doubt in self._doubts):
                 raise LedgerError(f"record {seq} may not outlive a crash of the machine: its flush failed")
             if seq <= self._safe:
                 return
-            if not self._thread.is_alive():
-                raise LedgerError("the ledger is closed")
+            self._check_room()
             waiter = _Waiter(seq, loop, loop.create_future())
             self._waiters.append(waiter)
             self._changed.notify()
-        await waiter.done
+        patience = loop.call_later(PATIENCE_SECONDS, _settle, [waiter.done], _HANGS)
+        try:
+            await waiter.done
+        finally:
+            patience.cancel()
+
+    def _check_room(self) -> None:
+        if not self._thread.is_alive():
+            raise LedgerError("the ledger is closed")
+        if monotonic() - self._flushing_since > PATIENCE_SECONDS:
+            raise LedgerError(_HANGS)
+        if len(self._waiters) >= MOST_WAITING:
+            raise LedgerError(f"{MOST_WAITING} entries wait for the disk of the ledger already")
 
     def stop(self) -> None:
         """Flush and publish a last time and end the thread. LedgerError where the disk does not answer."""
@@ -114,7 +142,9 @@ class GroupCommit:
     def _round(self, publishing: bool) -> None:
         if publishing:
             self.pending = False  # before the flush: a record written from now on nudges again
+        self._flushing_since = monotonic()
         head, failed = self._flush()
+        self._flushing_since = float("inf")
         with self._changed:
             if failed:
                 self._doubts.append(range(self._safe + 1, head.seq + 1))
@@ -122,7 +152,7 @@ class GroupCommit:
                 self._safe = head.seq
             served = [waiter for waiter in self._waiters if waiter.seq <= head.seq]
             self._waiters = [waiter for waiter in self._waiters if waiter.seq > head.seq]
-        self.trouble = failed
+        self._trouble = failed
         _tell(served, failed)
         if publishing:
             self._publish_or_retry(head, failed)
@@ -133,7 +163,7 @@ class GroupCommit:
                 self._publish(head)
                 return
             except OSError as error:
-                self.trouble = str(LedgerError.of("write the head of the ledger", error))
+                self._trouble = str(LedgerError.of("write the head of the ledger", error))
         self.nudge()
 
 
@@ -148,7 +178,7 @@ def _tell(waiters: Sequence[_Waiter], failed: str) -> None:
 def _settle(futures: Sequence[asyncio.Future[None]], failed: str) -> None:
     for future in futures:
         if future.done():
-            continue  # the waiter was cancelled
+            continue  # the waiter was cancelled, or lost patience
         if failed:
             future.set_exception(LedgerError(failed))
         else:

@@ -43,7 +43,7 @@ listeners:
 admin:
   bind: 127.0.0.1:9000
   names: [metrics.internal]
-ledger: {{arguments: redacted}}
+ledger: {{arguments: redacted, on_error: refuse}}
 telemetry:
   otlp: http://collector:4318/base
   sample: 0.25
@@ -129,7 +129,7 @@ def test_everything_that_may_be_said(tmp_path: Path) -> None:
     }
     assert settings.admin == ("127.0.0.1", 9000)
     assert settings.admin_names == {"metrics.internal"}
-    assert settings.arguments == "redacted"
+    assert settings.ledger.arguments == "redacted"
     assert settings.known_secrets == ("env:PASSWORD", f"file:{tmp_path}/one", "lines:/run/many")
     assert (settings.telemetry.otlp, settings.telemetry.sample) == ("http://collector:4318/base", 0.25)
     assert settings.telemetry.service == "wall"
@@ -167,7 +167,7 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     assert (settings.rules, settings.state, settings.state_key) == (tmp_path / "rules", tmp_path / ".toolwall", "")
     assert settings.admin == ("127.0.0.1", 9464)
     assert settings.admin_names == frozenset()
-    assert settings.arguments == "off"
+    assert settings.ledger.arguments == "off"
     assert (settings.telemetry.otlp, settings.telemetry.sample) == ("", 1.0)
     (only,) = settings.listeners
     assert only.names == {"127.0.0.1", "localhost", "[::1]"}

@@ -65,9 +65,19 @@ def test_a_body_is_read_to_its_bound_and_closed_on_every_path() -> None:
 
 @pytest.mark.parametrize(("sent", "executed"), [(True, "unknown"), (False, "no")])
 def test_our_own_faults_say_whether_something_may_have_happened(sent: bool, executed: str) -> None:
-    for said in (unforeseen(sent, "KeyError"), unrecorded(sent)):
+    for said in (unforeseen(sent, "KeyError"), unrecorded(record(), sent)):
         assert (said.code, said.executed) == ("internal", executed)
         assert "KeyError" not in said.detail + said.suggestion
+
+
+@pytest.mark.parametrize(("status", "executed"), [(201, "yes"), (500, "unknown"), (0, "unknown")])
+def test_what_was_sent_and_cannot_be_recorded_is_not_to_be_tried_again(status: int, executed: str) -> None:
+    said = unrecorded(record("write", status), sent=True)
+    assert (said.code, said.executed, CODES[said.code].retry) == ("reply_refused", executed, "never")
+    assert (unrecorded(record("write"), sent=False).code, unrecorded(record("write"), sent=False).executed) == (
+        "internal",
+        "no",
+    )
 
 
 def test_what_will_never_be_sent_is_not_tried_again() -> None:

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from proxy.ledger.commit import Flushed, GroupCommit
+from proxy.ledger import commit as committing
+from proxy.ledger.commit import MOST_WAITING, Flushed, GroupCommit
 from proxy.ledger.errors import LedgerError
 from proxy.ledger.head import HEAD_SECONDS, Head
 
@@ -169,4 +170,49 @@ def test_waiters_in_two_loops_are_served() -> None:
     for thread in threads:
         thread.join(5)
         assert not thread.is_alive()
+    commit.stop()
+
+
+def test_a_disk_that_hangs_holds_nobody_for_longer_than_patience_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committing, "PATIENCE_SECONDS", 0.2)
+    disk = Disk(1.0)
+    commit = started(disk)
+
+    async def play() -> None:
+        disk.written = 1
+        began = time.monotonic()
+        with pytest.raises(LedgerError, match="did not answer"):
+            await commit.wait(1)
+        assert 0.15 < time.monotonic() - began < 0.6
+        await asyncio.sleep(0.1)
+        assert "did not answer" in commit.trouble
+        began = time.monotonic()
+        with pytest.raises(LedgerError, match="did not answer"):  # at once: nobody waits behind a flush that hangs
+            await commit.wait(1)
+        assert time.monotonic() - began < 0.1
+        await asyncio.sleep(1.0)
+        disk.seconds = 0
+        await commit.wait(1)
+        disk.written = 2
+        await commit.wait(2)
+
+    asyncio.run(play())
+    assert commit.trouble == ""
+    commit.stop()
+
+
+def test_no_more_than_so_many_wait_at_once() -> None:
+    disk = Disk(0.5)
+    commit = started(disk)
+    disk.written = 2 * MOST_WAITING
+
+    async def play() -> None:
+        waits = [asyncio.ensure_future(commit.wait(seq)) for seq in range(1, 2 * MOST_WAITING + 1)]
+        ends = await asyncio.gather(*waits, return_exceptions=True)
+        refused = [str(end) for end in ends if isinstance(end, LedgerError)]
+        assert refused == [f"{MOST_WAITING} entries wait for the disk of the ledger already"] * MOST_WAITING
+        assert ends[:MOST_WAITING] == [None] * MOST_WAITING
+        await commit.wait(2 * MOST_WAITING)
+
+    asyncio.run(play())
     commit.stop()
