@@ -244,6 +244,28 @@ def test_readiness_tells_of_a_ledger_that_cannot_be_written(tmp_path: Path) -> N
     perform(play())
 
 
+def test_reads_pass_without_a_record_where_the_operator_says_so_and_nothing_else_does(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def play() -> None:
+        identity, config = "{static: {id: bot, roles: [reader, writer]}}", "ledger: {on_error: pass}"
+        async with wall(tmp_path, TOOLS, POLICY, identity=identity, config=config) as w:
+            with full_disk():
+                read = await w.call("GET", "/crm/things/7")
+                wrong = await w.call("GET", "/crm/things/x")
+                write = await w.call("POST", "/crm/things", b'{"name": "a"}')
+            assert (read.status, read.headers["toolwall-unchecked"]) == (200, "ledger")
+            assert (wrong.json["code"], wrong.headers["toolwall-unchecked"]) == ("schema_violation", "ledger")
+            assert (write.status, write.json["code"], write.json["executed"]) == (500, "internal", "no")
+            assert "toolwall-unchecked" not in write.headers
+            assert [request.split()[0] for request in w.backend.requests] == [b"GET"]
+            assert "the ledger cannot be written" in caplog.text
+            assert b"toolwall_passed_unchecked_total" in w.sidecar.telemetry.prometheus()
+            assert "toolwall-unchecked" not in (await w.call("GET", "/crm/things/7")).headers
+
+    perform(play())
+
+
 def test_each_listener_has_its_own_identity_over_one_firewall(tmp_path: Path) -> None:
     second = f"}}, {{bind: '127.0.0.1:0', identity: {KEYS}"
 
