@@ -15,7 +15,6 @@ from pathlib import Path
 from aiohttp import http_parser, web
 
 from proxy import attributes as names
-from proxy import keeping
 from proxy.admin import READY, start_admin
 from proxy.answers import Answers
 from proxy.budgets import BudgetError, Budgets
@@ -26,6 +25,7 @@ from proxy.firewall import Firewall
 from proxy.guards.clean import Scanners
 from proxy.health import notes_of, show
 from proxy.identity import Identify, api_key, static
+from proxy.keeping import Keeping
 from proxy.known import SecretsError, known_secrets
 from proxy.ledger import Ledger, LedgerError
 from proxy.metrics import Family
@@ -41,6 +41,7 @@ from proxy.scanning import Scans
 from proxy.signature import TooMany, signature
 from proxy.state import (
     ARGUMENTS_HASH,
+    CHECKPOINTS,
     LEDGER_HEAD,
     REWRITING,
     STORE,
@@ -100,8 +101,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         first = _first(settings, rewriting, presidio, keeper)
         _loaded(presidio.warm)
         key = _key(settings)
-        ledger = _ledger(settings, key)
-        stack.callback(keeping.close, ledger)
+        keeping = Keeping(settings.state / "ledger", key.derive(CHECKPOINTS), settings.ledger)
+        ledger = _ledger(settings, key, keeping)
+        stack.callback(keeping.close)
         telemetry = _telemetry(settings.telemetry)
         stack.push_async_callback(asyncio.to_thread, telemetry.close)
         telemetry.gauge(
@@ -137,9 +139,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         )
         fetching = Fetching(remainders, scans)
         doors = [await _listen(stack, settings, firewall, fetching, each) for each in settings.listeners]
-        admin = await _admin(stack, settings, telemetry, ledger, reloader, regimes)
+        admin = await _admin(stack, settings, telemetry, ledger, reloader, regimes, keeping)
         stack.callback(reloader.close)
-        orders = Orders(settings.state, {"cache clear": partial(_clear, answers)}, partial(keeping.ordered, ledger))
+        orders = Orders(settings.state, {"cache clear": partial(_clear, answers)}, keeping.ordered)
         for task in (reloader.watch(), orders.watch(), keeper.watch()):
             stack.push_async_callback(_ended, asyncio.create_task(task))
         stack.callback(_stop_in_time, regimes, settings.drain_s)
@@ -270,9 +272,12 @@ def _key(settings: Settings) -> StateKey:
         raise CannotRun(str(error)) from None
 
 
-def _ledger(settings: Settings, key: StateKey) -> Ledger:
+def _ledger(settings: Settings, key: StateKey, keeping: Keeping) -> Ledger:
     try:
-        return Ledger.open(state_folder(settings.state) / "ledger", key.derive(LEDGER_HEAD))
+        folder = state_folder(settings.state) / "ledger"
+        ledger = Ledger.open(folder, key.derive(LEDGER_HEAD), safe=keeping.reached)
+        keeping.begin(ledger)
+        return ledger
     except (StateError, LedgerError) as error:
         raise CannotRun(str(error)) from None
 
@@ -362,6 +367,7 @@ async def _admin(
     ledger: Ledger,
     reloader: Reloader,
     regimes: Regimes,
+    keeping: Keeping,
 ) -> str:
     host, port = settings.admin
 
@@ -369,7 +375,8 @@ async def _admin(
         return {"rules": READY, "ledger": ledger.trouble or READY}
 
     def notes() -> dict[str, str]:
-        return ({"rules": reloader.trouble} if reloader.trouble else {}) | notes_of(regimes.healths)
+        troubles = {"rules": reloader.trouble, "checkpoints": keeping.trouble}
+        return {name: said for name, said in troubles.items() if said} | notes_of(regimes.healths)
 
     try:
         runner = await start_admin(host, port, telemetry, checks, settings.admin_names, notes)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from rich.console import OverflowMethod
 
     from proxy.ledger.chain import Sealed
+    from proxy.ledger.checkpoint import Checkpoints
     from proxy.ledger.verify import Report
+    from proxy.state import StateKey
 
 _LATEST = 2**63 - 1
 _WHOLE = {"time (UTC)": 8, "call": 28}
@@ -84,29 +86,65 @@ def tail(
 
 
 @ledger.command()
-def verify(config: Config = Path("toolwall.yaml")) -> None:
+def verify(
+    config: Config = Path("toolwall.yaml"),
+    checkpoints: Annotated[Path | None, typer.Option(help="A file of checkpoints that must fit the ledger.")] = None,
+) -> None:
     """Prove that no record was changed, removed, swapped or cut off. Exit code 1 where one was."""
     from proxy import state
     from proxy.ledger import LedgerError
     from proxy.ledger import verify as proof
 
-    settings = settings_of(config)
-    if not settings.state.exists():
-        fail(f"There is no state folder {settings.state}: no sidecar has run with {config} yet.")
+    folder, key = _key_of(config)
     try:
-        key = state.load_key(settings.state_key, settings.state, os.environ)
-        report = proof.verify(settings.state / "ledger", key.derive(state.LEDGER_HEAD))
-    except (LedgerError, state.StateError) as error:
+        signed = _signed(checkpoints, key) if checkpoints else None
+        report = proof.verify(folder / "ledger", key.derive(state.LEDGER_HEAD), signed.known if signed else None)
+    except LedgerError as error:
         fail(str(error))
+    for what in signed.faults if signed else ():
+        report.blame("checkpoints", 0, 0, what)
     for fault in report.faults:
         say(str(fault))
-    for note in report.notes:
+    for note in [*report.notes, *(signed.notes if signed else ())]:
         say(f"note: {note}")
     for call in report.unfinished:
         say(f"unfinished: {call} has an intent and no end")
     typer.echo(f"{report.records} records in {report.segments} segments, head at {report.head_seq}: {_verdict(report)}")
     typer.echo(f"last: {report.last_seq} {report.last_hash}")
+    if signed:
+        newest = max(signed.known, default=0)
+        typer.echo(f"checkpoints: {len(signed.known)}, the newest of record {newest}")
     raise typer.Exit(0 if report.ok else FINDINGS)
+
+
+@ledger.command("key")
+def public_key(config: Config = Path("toolwall.yaml")) -> None:
+    """The public key of the checkpoints (Ed25519, 64 hex digits): keep it beside them."""
+    from proxy import state
+    from proxy.ledger.checkpoint import Signer
+
+    _, key = _key_of(config)
+    typer.echo(Signer(key.derive(state.CHECKPOINTS)).public)
+
+
+def _key_of(config: Path) -> tuple[Path, StateKey]:
+    """The state folder that a configuration names, and its key."""
+    from proxy import state
+
+    settings = settings_of(config)
+    if not settings.state.exists():
+        fail(f"There is no state folder {settings.state}: no sidecar has run with {config} yet.")
+    try:
+        return settings.state, state.load_key(settings.state_key, settings.state, os.environ)
+    except state.StateError as error:
+        fail(str(error))
+
+
+def _signed(file: Path, key: StateKey) -> Checkpoints:
+    from proxy import state
+    from proxy.ledger import checkpoint
+
+    return checkpoint.read(file, checkpoint.Signer(key.derive(state.CHECKPOINTS)).public)
 
 
 @ledger.command()

@@ -221,6 +221,8 @@ def load_config(path: Path) -> Settings:
     if problems or node is None:
         raise ConfigError(problems)
     settings, problems = _settings(node, path.parent)
+    if settings.ledger.checkpoints is None and not settings.ledger.keeps_all:
+        problems.append(node.key_problem("ledger", "has `keep` without `checkpoints`", "name a file: {to: PATH}"))
     if problems:
         raise ConfigError(problems)
     return settings
@@ -241,7 +243,7 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
         listeners=tuple(_listener(each, taken, problems) for each in node.value["listeners"].each()),
         admin=_bind(admin, taken, problems) if admin else ADMIN,
         admin_names=frozenset(raw["admin"].get("names", ())) if admin else frozenset(),
-        ledger=read_ledger(raw.get("ledger", {})),
+        ledger=read_ledger(raw.get("ledger", {}), folder),
         known_secrets=tuple(_located(each, folder) for each in raw.get("known_secrets", ())),
         telemetry=_telemetry(raw.get("telemetry", {})),
         http=_http(bounds),

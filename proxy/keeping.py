@@ -1,25 +1,98 @@
-"""How the sidecar keeps its ledger while it serves."""
+"""How the sidecar keeps its ledger while it serves: it is closed in order, signs checkpoints, and old segments go."""
 
 from __future__ import annotations
 
 import logging
+import threading
+from pathlib import Path
+from time import monotonic, time_ns
+from typing import TYPE_CHECKING
 
 from proxy.ledger import Ledger, LedgerError
+from proxy.ledger.head import Head
+from proxy.ledger_settings import LedgerSettings
+
+if TYPE_CHECKING:
+    from proxy.ledger.checkpoint import Signer
 
 _log = logging.getLogger("toolwall")
 
+PRUNE_SECONDS = 3600.0
+"""How often it is looked for old segments; a look reads some of them."""
 
-def close(ledger: Ledger) -> None:
-    """Close it at the stop, whatever the disk says."""
-    try:
-        ledger.close()
-    except LedgerError as error:
-        _log.error("the ledger could not be closed: %s", error)
+STOP_SECONDS = 5.0
+"""How long a stop waits for the last checkpoint."""
 
 
-def ordered(ledger: Ledger, order: str, said: str) -> None:
-    """Record what a command told the sidecar to do."""
-    try:
-        ledger.append({"kind": "order", "order": order, "said": said})
-    except LedgerError as error:
-        _log.error("an order could not be recorded: %s", error)
+class Keeping:
+    """Signs checkpoints and removes old segments in a thread of its own: a slow volume holds up no call.
+
+    Nothing queues up: of the heads that were reached only the last one is signed. `trouble` says what failed last.
+    """
+
+    def __init__(self, folder: Path, seed: bytes, settings: LedgerSettings) -> None:
+        self.trouble = ""
+        self._folder, self._seed, self._settings = folder, seed, settings
+        self._reached = self._signed = Head()
+        self._stop = threading.Event()
+        self._prune_at = 0.0
+        self._thread = threading.Thread(target=self._run, name="ledger-keeping", daemon=True)
+
+    def reached(self, head: Head) -> None:
+        """The ledger is on the disk up to here."""
+        self._reached = head
+
+    def begin(self, ledger: Ledger) -> None:
+        """Start, where there is anything to do."""
+        self._ledger = ledger
+        if self._settings.checkpoints:
+            self._thread.start()
+
+    def close(self) -> None:
+        """Close the ledger, whatever the disk says, and sign how it ended."""
+        try:
+            self._ledger.close()
+        except LedgerError as error:
+            _log.error("the ledger could not be closed: %s", error)
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS)
+
+    def ordered(self, order: str, said: str) -> None:
+        """Record what a command told the sidecar to do."""
+        try:
+            self._ledger.append({"kind": "order", "order": order, "said": said})
+        except LedgerError as error:
+            _log.error("an order could not be recorded: %s", error)
+
+    def _run(self) -> None:
+        from proxy.ledger.checkpoint import Signer  # takes 0.1 s, which those without checkpoints need not wait
+
+        signer, stopping = Signer(self._seed), False
+        while not stopping:
+            stopping = self._stop.wait(self._settings.every_s)
+            try:
+                self._sign(signer)
+                if not stopping and not self._settings.keeps_all and monotonic() >= self._prune_at:
+                    self._prune_at = monotonic() + PRUNE_SECONDS
+                    self._prune()
+                self.trouble = ""
+            except LedgerError as error:
+                self.trouble = str(error)
+                _log.error("%s", error)
+
+    def _sign(self, signer: Signer) -> None:
+        from proxy.ledger import checkpoint
+
+        head = self._reached
+        assert self._settings.checkpoints is not None
+        if head.seq > self._signed.seq:
+            checkpoint.append(self._settings.checkpoints, signer.line(head))
+            self._signed = head
+
+    def _prune(self) -> None:
+        from proxy.ledger.retention import Keep, prune
+
+        keep = Keep(self._settings.keep_s, self._settings.keep_bytes)
+        for name in prune(self._ledger, self._folder, keep, self._signed.seq, time_ns()):
+            _log.info("%s was removed from the ledger, as `keep` says", name)

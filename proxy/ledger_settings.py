@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal
 
-from rules.shape import Choice, Form, Key
+from rules.shape import DURATION, Choice, Form, Key, Size, Text, duration, size
+
+EVERY_S: Final = 60.0
+_Duration: Final = Text(DURATION, "a duration such as 5m, 12h or 90d")
 
 LEDGER: Final = Form(
     {
@@ -16,18 +20,57 @@ LEDGER: Final = Form(
             "What becomes of reads while Records cannot be written; `pass` lets them through and says so. Calls with "
             "effects are refused. refuse",
         ),
+        "checkpoints": Key(
+            Form(
+                {
+                    "to": Key(Text(), "The file they are added to, relative to this file.", required=True),
+                    "every": Key(_Duration, "How often, as long as calls come. 1m"),
+                }
+            ),
+            "Signed checkpoints, for a place where nobody on this machine can change what is written.",
+        ),
+        "keep": Key(
+            Form(
+                {
+                    "for": Key(_Duration, "How long segments stay after their last record."),
+                    "size": Key(Size(), "How much of them stays."),
+                }
+            ),
+            "What stays of old segments; needs `checkpoints`. Everything",
+        ),
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerSettings:
-    """What Records hold, and what happens while they cannot be written."""
+    """What Records hold, what happens while they cannot be written, and how they are kept.
+
+    `checkpoints` is the file of signed checkpoints, one every `every_s`; segments older than `keep_s`, or beyond
+    `keep_bytes` in all, are removed.
+    """
 
     arguments: Literal["off", "redacted"] = "off"
     on_error: Literal["refuse", "pass"] = "refuse"
+    checkpoints: Path | None = None
+    every_s: float = EVERY_S
+    keep_s: float = float("inf")
+    keep_bytes: float = float("inf")
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether nothing is ever removed."""
+        return self.keep_s == self.keep_bytes == float("inf")
 
 
-def read_ledger(raw: Mapping[str, Any]) -> LedgerSettings:
-    """The settings in a checked `ledger` of toolwall.yaml."""
-    return LedgerSettings(**raw)
+def read_ledger(raw: Mapping[str, Any], folder: Path) -> LedgerSettings:
+    """The settings in a checked `ledger` of toolwall.yaml, which lies in `folder`."""
+    checkpoints, keep = raw.get("checkpoints", {}), raw.get("keep", {})
+    return LedgerSettings(
+        arguments=raw.get("arguments", "off"),
+        on_error=raw.get("on_error", "refuse"),
+        checkpoints=folder / checkpoints["to"] if checkpoints else None,
+        every_s=duration(checkpoints.get("every", f"{EVERY_S:.0f}s")),
+        keep_s=duration(keep["for"]) if "for" in keep else float("inf"),
+        keep_bytes=float(size(keep["size"])) if "size" in keep else float("inf"),
+    )

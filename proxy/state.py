@@ -26,6 +26,7 @@ _OWN_FILE = 0o077  # our own file: nobody else at all
 _GIVEN_FILE = 0o037  # Kubernetes mounts secrets readable by the pod's group
 
 LEDGER_HEAD = "ledger head"
+CHECKPOINTS = "ledger checkpoints"
 ARGUMENTS_HASH = "arguments hash"
 REWRITING = "rewritten findings"
 STORE = "encrypted table"

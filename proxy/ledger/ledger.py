@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic, time_ns
 from typing import Any, NoReturn
@@ -36,7 +36,9 @@ class Ledger:
     No method but `open` and `close` waits for the disk in the calling thread.
     """
 
-    def __init__(self, folder: Path, key: bytes, handle: int, start: Start, segment_bytes: int) -> None:
+    def __init__(
+        self, folder: Path, key: bytes, handle: int, start: Start, segment_bytes: int, safe: Callable[[Head], None]
+    ) -> None:
         """Use `Ledger.open`."""
         self._folder, self._key, self._handle = folder, key, handle
         self._segment_bytes = segment_bytes
@@ -51,13 +53,22 @@ class Ledger:
         self._failed = ""
         name = start.segment.name if start.segment else ""
         self._tip = self._safe = Head(start.seq, start.hash, name, start.offset)
-        self._commit = GroupCommit(start.seq, self._flush, lambda head: write_head(head_path(folder), key, head))
+        self._commit = GroupCommit(start.seq, self._flush, self._publish)
+        self._tell_safe = safe
 
     @classmethod
-    def open(cls, folder: Path, key: bytes, *, segment_bytes: int = SEGMENT_BYTES) -> Ledger:
+    def open(
+        cls,
+        folder: Path,
+        key: bytes,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        safe: Callable[[Head], None] = lambda head: None,
+    ) -> Ledger:
         """Open the ledger in `folder` for writing, making it where there is none.
 
-        `key` is `StateKey.derive(state.LEDGER_HEAD)`. A torn last line, which a crash leaves behind, is removed and
+        `key` is `StateKey.derive(state.LEDGER_HEAD)`. `safe` is told of each head that was published, in a thread of
+        the ledger, and must not wait. A torn last line, which a crash leaves behind, is removed and
         noted; anything that does not fit is noted for `verify` and left as it is. Either note is a field of the
         entry of kind `open` with which each opening begins. LedgerError where another process has it open, or
         where the disk refuses.
@@ -71,7 +82,7 @@ class Ledger:
         except BaseException:
             os.close(handle)
             raise
-        ledger = cls(folder, key, handle, start, segment_bytes)
+        ledger = cls(folder, key, handle, start, segment_bytes, safe)
         try:
             ledger._begin(head, start)
         except BaseException:
@@ -211,6 +222,10 @@ class Ledger:
                 _close(each)
         self._safe = tip
         return Flushed(tip, "")
+
+    def _publish(self, head: Head) -> None:
+        write_head(head_path(self._folder), self._key, head)
+        self._tell_safe(head)
 
     def _abandon(self, error: OSError) -> Flushed:
         """Leave a segment whose flush failed: the kernel may have dropped what it held, and a second flush lies.

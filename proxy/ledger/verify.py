@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,8 +70,9 @@ class Report:
             self.faults.append(Fault(file, line, seq, what))
 
 
-def verify(folder: Path, key: bytes) -> Report:
+def verify(folder: Path, key: bytes, checkpoints: Mapping[int, str] | None = None) -> Report:
     """Read the whole ledger in `folder` and compare it with its head under `key`; also while a sidecar writes.
+    `checkpoints` are the hashes of records that are known from elsewhere.
 
     Reads up to where the ledger was at the beginning. LedgerError where there is no ledger, or it cannot be read.
     """
@@ -80,7 +82,8 @@ def verify(folder: Path, key: bytes) -> Report:
         raise LedgerError(f"there is no ledger in {folder}")
     with told(f"read the ledger {folder}"):
         ends = [segment.stat().st_size for segment in segments]
-    check = _Check(head, Report(segments=len(segments)))
+    first = max(first_of(segments[0]), 1) if segments else 1
+    check = _Check(head, Report(segments=len(segments)), first, checkpoints or {})
     for segment, end in zip(segments, ends, strict=True):
         check.segment(segment, end, last=segment is segments[-1])
     check.end()
@@ -90,14 +93,17 @@ def verify(folder: Path, key: bytes) -> Report:
 class _Check:
     """The state of one reading."""
 
-    def __init__(self, head: Head | str, report: Report) -> None:
+    def __init__(self, head: Head | str, report: Report, first: int, checkpoints: Mapping[int, str]) -> None:
         self.report = report
         self.headless = isinstance(head, str)
         self.head = head if isinstance(head, Head) else Head()
         if isinstance(head, str):
             report.blame("head", 0, 0, head)
         report.head_seq = self.head.seq
-        self.cursor = Cursor(0, GENESIS)
+        self.base, self.base_hash = first - 1, GENESIS
+        self.removed = {0: GENESIS}  # up to which record the ledger says that segments were removed, and its hash
+        self.cursor = Cursor(self.base, "" if self.base else GENESIS)
+        self.checkpoints = checkpoints
         self.begun: dict[str, int] = {}
         self.headed = not self.head.seq
         self.first_after = self.last_at = 0
@@ -126,6 +132,10 @@ class _Check:
             self.report.blame(segment.name, number, seq, "is not the one that the file is named after")
         if seq == self.head.seq:
             self._meet_head(segment, number, sealed)
+        if sealed and self.checkpoints.get(seq, sealed.hash) != sealed.hash:
+            self.report.blame(segment.name, number, seq, "is not the one that a checkpoint knows: it was replaced")
+        if sealed and seq == self.base + 1:
+            self.base_hash = sealed.prev
         if sealed:
             self._entry(segment, number, sealed)
 
@@ -143,6 +153,8 @@ class _Check:
             self.begun[str(entry.get("call", ""))] = sealed.seq
         elif kind == "call":
             self.begun.pop(str(entry.get("call", "")), None)
+        elif kind == "removed" and entry.get("last") == self.base:
+            self.removed[self.base] = str(entry.get("end_hash"))
         elif kind == "open":
             self._opening(segment, number, sealed)
         elif kind == "unsynced":
@@ -165,6 +177,14 @@ class _Check:
         report.closed = self.last_kind == "close"
         report.unfinished_count = len(self.begun)
         report.unfinished = list(self.begun)[:UNFINISHED_MOST]
+        if self.removed.get(self.base) != self.base_hash:
+            what = f"records 1 to {self.base} are missing, and no entry says that they were removed"
+            report.blame("ledger", 0, 0, what)
+        elif self.checkpoints.get(self.base, self.base_hash) != self.base_hash:
+            report.blame("ledger", 0, 0, f"does not follow record {self.base}, which a checkpoint knows")
+        newest = max(self.checkpoints, default=0)
+        if newest > report.last_seq:
+            report.blame("checkpoints", 0, 0, f"know record {newest}; the ledger ends with {report.last_seq}")
         if not self.headless:
             self._compare_head(report.last_seq - self.head.seq)
 

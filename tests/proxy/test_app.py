@@ -22,6 +22,9 @@ import pytest
 
 from proxy.app import CannotRun, Running, identify_of, running
 from proxy.config import load_config
+from proxy.ledger import checkpoint
+from proxy.ledger.verify import verify
+from proxy.state import CHECKPOINTS, LEDGER_HEAD, load_key
 from tests.doors.test_callers import KEY, KEYS, OTHER, POLICY, TOOLS
 from tests.wire import Wall, perform, wall
 
@@ -264,6 +267,20 @@ def test_reads_pass_without_a_record_where_the_operator_says_so_and_nothing_else
             assert "toolwall-unchecked" not in (await w.call("GET", "/crm/things/7")).headers
 
     perform(play())
+
+
+def test_checkpoints_cover_all_that_was_recorded(tmp_path: Path) -> None:
+    async def play() -> None:
+        config = "ledger: {checkpoints: {to: elsewhere, every: 100ms}, keep: {for: 90d}}"
+        async with wall(tmp_path, TOOLS, POLICY, identity="{static: {id: bot, roles: [reader]}}", config=config) as w:
+            assert (await w.call("GET", "/crm/things/7")).status == 200
+
+    perform(play())
+    key = load_key("", tmp_path / "state", {})
+    found = checkpoint.read(tmp_path / "elsewhere", checkpoint.Signer(key.derive(CHECKPOINTS)).public)
+    report = verify(tmp_path / "state" / "ledger", key.derive(LEDGER_HEAD), found.known)
+    assert (report.faults, found.faults, found.notes) == ([], [], [])
+    assert found.known[report.last_seq] == report.last_hash
 
 
 def test_each_listener_has_its_own_identity_over_one_firewall(tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ from typer.testing import CliRunner
 
 from proxy.cli import app
 from proxy.ledger import Ledger
+from proxy.ledger.checkpoint import Signer, append
 from proxy.ledger.segments import segments_in
-from proxy.state import LEDGER_HEAD, load_key, state_folder
+from proxy.state import CHECKPOINTS, LEDGER_HEAD, load_key, state_folder
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "proxy.cli", "ledger"]
@@ -295,3 +296,24 @@ def test_a_reader_that_has_seen_enough_is_no_error(home: Path, command: list[str
         running.stdout.close()
         assert running.stderr.read() == b""
         assert running.wait(10) in (0, 1)
+
+
+def test_checkpoints_prove_that_nothing_up_to_them_is_missing(home: Path) -> None:
+    key = load_key("", state_folder(home / "state"), {}, make=True)
+    signer = Signer(key.derive(CHECKPOINTS))
+    safe = lambda head: append(home / "elsewhere", signer.line(head))  # noqa: E731
+    ledger = Ledger.open(home / "state" / "ledger", key.derive(LEDGER_HEAD), safe=safe)
+    for number in range(5):
+        ledger.append(call(number))
+    ledger.close()
+    assert toolwall("key") == (0, f"{signer.public}\n", "")
+    code, out, _ = toolwall("verify", "--checkpoints", "elsewhere")
+    assert (code, out.splitlines()[-1]) == (0, "checkpoints: 2, the newest of record 7")
+    (home / "state" / "ledger.head").unlink()
+    segments_in(home / "state" / "ledger")[0].unlink()
+    Ledger.open(home / "state" / "ledger", key.derive(LEDGER_HEAD)).close()
+    assert toolwall("verify")[0] == 0  # a ledger that was begun anew is sound in itself
+    code, out, _ = toolwall("verify", "--checkpoints", "elsewhere")
+    assert code == 1
+    assert "checkpoints: know record 7; the ledger ends with 2" in out
+    assert toolwall("verify", "--checkpoints", "nowhere")[0] == 3

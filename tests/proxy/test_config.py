@@ -43,7 +43,11 @@ listeners:
 admin:
   bind: 127.0.0.1:9000
   names: [metrics.internal]
-ledger: {{arguments: redacted, on_error: refuse}}
+ledger:
+  arguments: redacted
+  on_error: refuse
+  checkpoints: {{to: checkpoints, every: 1m}}
+  keep: {{for: 90d, size: 10GiB}}
 telemetry:
   otlp: http://collector:4318/base
   sample: 0.25
@@ -185,6 +189,11 @@ def test_the_defaults_of_bounds_are_those_that_the_reference_tells(tmp_path: Pat
 @pytest.mark.parametrize(("given", "meant"), [("file:key", "file:{0}/key"), ("file:/run/key", "file:/run/key")])
 def test_the_file_of_the_state_key_lies_beside_the_configuration(tmp_path: Path, given: str, meant: str) -> None:
     assert load(tmp_path, f"{MINIMAL}state: {{key: '{given}'}}\n").state_key == meant.format(tmp_path)
+
+
+def test_nothing_is_removed_from_a_ledger_without_checkpoints(tmp_path: Path) -> None:
+    found = problems(tmp_path, f"{MINIMAL}ledger: {{keep: {{for: 90d}}}}\n")
+    assert [each.message for each in found] == ["has `keep` without `checkpoints`"]
 
 
 MUTATIONS = list(mutations_of("toolwall.yaml", FULL, CONFIG))
