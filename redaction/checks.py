@@ -7,6 +7,7 @@ none, fewer than given where the pattern took too much.
 import base64
 import binascii
 import json
+import re
 from ipaddress import AddressValueError, IPv6Address
 from itertools import islice
 
@@ -61,6 +62,8 @@ _ENDINGS = (
     "yml"
 )
 _NO_DOMAIN = frozenset(_ENDINGS.split())
+_DOCUMENTS = frozenset(["csv", "gz", "html", "jpg", "json", "log", "pdf", "png", "txt", "xml", "yaml"])
+_HOST = re.compile(r"(?:[^\W\d][^.]*\.)+[^\W\d_]{2,}")  # no label that is a version or a size
 
 
 def digits(value: str) -> str:
@@ -151,14 +154,20 @@ def ipv6(value: str) -> int:
 
 
 def email(value: str) -> int:
-    """An e-mail address whose last label can be a domain, and which is not the `git@host` of a remote."""
+    """An e-mail address whose last label can be a domain, and which is not the `git@host` of a remote. Of a file that
+    is named after one (`ana@example.org.pdf`) the address.
+    """
     local, _, domain = value.rpartition("@")
     dotted = f".{domain}."
     if ".." in dotted or ".-" in dotted or "-." in dotted or local == "git":
         return 0
     if len(domain) > 63 and max(map(len, domain.split("."))) > 63:
         return 0
-    return len(value) if domain.rpartition(".")[2].lower() not in _NO_DOMAIN else 0
+    named, _, ending = domain.rpartition(".")
+    if ending.lower() not in _NO_DOMAIN:
+        return len(value)
+    is_address = ending.lower() in _DOCUMENTS and _HOST.fullmatch(named) and named.rpartition(".")[2] not in _NO_DOMAIN
+    return len(value) - len(ending) - 1 if is_address else 0
 
 
 def pem(value: str) -> int:

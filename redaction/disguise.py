@@ -2,7 +2,8 @@
 
 A reader sees `ana@example.org` either way, and so does a model. Characters that show nothing are passed over, and those
 of full width (Unicode, Halfwidth and Fullwidth Forms) and of the mathematical alphabets are read as the letters, digits
-and signs that they stand for. Letters of other scripts that merely look alike are left: they make words of their own.
+and signs that they stand for, spaces that do not break a line as spaces, and hyphens and dashes as `-`. Letters of
+other scripts that merely look alike are left: they make words of their own.
 """
 
 import re
@@ -19,7 +20,13 @@ _NOTHING: Final = (
     *((0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x180B, 0x180F), (0x200B, 0x200F), (0x202A, 0x202E)),
     *((0x2060, 0x206F), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xE0000, 0xE007F)),
 )
+_DASHES: Final = "\u2010\u2011\u2012\u2013\u2212"
 _TWINS: Final = ((0xFF01, 0xFF5E), (0x1D400, 0x1D7FF))
+# Spaces and dashes between groups of digits. They stand in ordinary text, so three groups are what asks for a look.
+_BETWEEN: Final = (
+    *((0xA0, 0xA0), (0x2000, 0x200A), (0x2010, 0x2013), (0x202F, 0x202F), (0x205F, 0x205F), (0x2212, 0x2212)),
+    (0x3000, 0x3000),
+)
 
 
 def _python(ranges: _Ranges) -> str:
@@ -32,19 +39,21 @@ def _re2(ranges: _Ranges) -> str:
 
 def _plain(shown: str) -> str:
     """The character that a text shows where this stands, which is what comes last in it."""
-    plain = unicodedata.normalize("NFKC", shown[-1])
+    plain = "-" if shown[-1] in _DASHES else unicodedata.normalize("NFKC", shown[-1])
     return plain if len(plain) == 1 and plain.isascii() else shown[-1]
 
 
-GATE: Final = f"[{_re2(_NOTHING + _TWINS)}]"
+_GROUPS: Final = r"[0-9]{{2}}(?:[{0}][0-9]{{2,8}}[{0} \-]|[ \-][0-9]{{2,8}}[{0}])[0-9]{{2}}"
+GATE: Final = f"[{_re2(_NOTHING + _TWINS)}]|{_GROUPS.format(_re2(_BETWEEN))}"
 """In RE2's syntax; text without a match is not disguised."""
 
-SIGN: Final = re.compile(f"[{_python(_NOTHING + _TWINS)}]")
+SIGN: Final = re.compile(f"[{_python(_NOTHING + _TWINS)}]|{_GROUPS.format(_python(_BETWEEN))}")
 DISGUISE: Final = Escaping(
     "",
     # Only from where what shows nothing begins: else a long run without an end would be tried from each of its places.
     re.compile(
-        f"(?<![{_python(_NOTHING)}])(?:[{_python(_NOTHING)}]*+[{_python(_TWINS)}]|[{_python(_NOTHING)}]++.)", re.DOTALL
+        f"(?<![{_python(_NOTHING)}])(?:[{_python(_NOTHING)}]*+[{_python(_TWINS + _BETWEEN)}]|[{_python(_NOTHING)}]++.)",
+        re.DOTALL,
     ),
     _plain,
     str,

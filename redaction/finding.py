@@ -1,5 +1,6 @@
 """What a scan reports: one place in a text, and what stands there."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from typing import NamedTuple
@@ -84,3 +85,11 @@ def kinds(findings: Iterable[Finding]) -> Iterator[str]:
             yield from (kind for hit in finding.opened.hits for kind in kinds(hit.findings))
         else:
             yield finding.kind
+
+
+def counted(hits: list[Hit]) -> Counter[str]:
+    """How many findings of each kind there are."""
+    counts: Counter[str] = Counter()
+    for hit in hits:
+        counts.update(kinds(hit.findings))
+    return counts

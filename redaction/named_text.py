@@ -20,7 +20,11 @@ _ATTRIBUTE = re.compile(
 
 
 def in_table(text: str, keys: Keys, mark: str) -> Iterator[Finding]:
-    """What the first row of comma-separated values (RFC 4180; `mark` stands between them) says of the others."""
+    """What the first row of comma-separated values (RFC 4180; `mark` stands between them, or what the first row has
+    instead) says of the others.
+    """
+    head = text.partition("\n")[0]
+    mark = next((each for each in (mark, ";", "\t", "|") if each in head), mark)
     judges: list[tuple[Judge, str] | None] = []
     header: list[str] = []
     column, in_header = 0, True

@@ -12,7 +12,7 @@ import orjson
 from redaction import named_text, operators, profiles, walk
 from redaction.detector import Detector, Pattern, all_patterns
 from redaction.engine import Engine, ScanError
-from redaction.finding import Finding, Hit, kinds, resolve
+from redaction.finding import Finding, Hit, counted, kinds, resolve
 from redaction.keys import Keys
 from redaction.opening import GATES, opening
 from redaction.pointers import Path
@@ -198,7 +198,7 @@ class Scanner:
     def clean_json(self, text: str) -> Cleaned[str]:
         """A JSON text, every character outside a finding as it was. A number with a finding becomes a string."""
         hits = self.find_json(text)
-        return Cleaned(operators.splice(text, self._rewriting.edits(text, hits)), _counted(hits))
+        return Cleaned(operators.splice(text, self._rewriting.edits(text, hits)), counted(hits))
 
     def clean_json_value(self, value: Any) -> tuple[Any, Counter[str]]:
         """A parsed JSON value with each finding replaced, and the findings by kind. Raises Unreadable."""
@@ -248,13 +248,13 @@ class Scanner:
         if _is_json(media_type):
             return self._clean_document
         if media_type in _LINES:
-            return self._clean_lines
+            return lambda text: self._clean_lines(text.split("\n"))
         if not media_type:
             return _refuse
         escaping, named = _escaping(media_type), _named(media_type)
         # JSON is often sent as text, and whoever reads it undoes its escapes.
         return lambda text: (
-            self.clean_json(text) if walk.is_document(text) else self._clean_escaped(text, escaping, named)
+            self._clean_lines(lines) if (lines := walk.documents(text)) else self._clean_escaped(text, escaping, named)
         )
 
     def _clean_json_bytes(self, otherwise: Callable[[bytes], Cleaned[bytes]], body: bytes) -> Cleaned[bytes]:
@@ -267,16 +267,19 @@ class Scanner:
             return Cleaned(body, Counter())
         if self._spare:
             return otherwise(body)
-        return Cleaned(operators.splice(body, self._rewriting.edits_of_bytes(body, hits)), _counted(hits))
+        return Cleaned(operators.splice(body, self._rewriting.edits_of_bytes(body, hits)), counted(hits))
 
     def _clean_document(self, text: str) -> Cleaned[str]:
         mark = "\ufeff" if text.startswith("\ufeff") else ""  # RFC 8259, 8.1: a reader may ignore a byte order mark
         cleaned = self.clean_json(text.removeprefix(mark))
         return Cleaned(mark + cleaned.value, cleaned.counts)
 
-    def _clean_lines(self, text: str) -> Cleaned[str]:
-        lines = [self.clean_json(line) if line.strip() else Cleaned(line, Counter()) for line in text.split("\n")]
-        return Cleaned("\n".join(line.value for line in lines), sum((line.counts for line in lines), Counter()))
+    def _clean_lines(self, lines: list[str]) -> Cleaned[str]:
+        whole = "" if self._others else walk.joined(lines)
+        if whole and not self._searched(search_text, whole):
+            return Cleaned("\n".join(lines), Counter())
+        done = [self.clean_json(line) if line.strip() else Cleaned(line, Counter()) for line in lines]
+        return Cleaned("\n".join(line.value for line in done), sum((line.counts for line in done), Counter()))
 
     def _clean_escaped(self, text: str, escaping: Escaping, named: Named | None = None) -> Cleaned[str]:
         flat = unwrap(text, escaping)
@@ -391,10 +394,3 @@ def _text(body: bytes, encoding: str) -> str | None:
         return body.decode(encoding)
     except UnicodeDecodeError:  # it holds the body, so nothing is raised from it
         return None
-
-
-def _counted(hits: list[Hit]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for hit in hits:
-        counts.update(kinds(hit.findings))
-    return counts

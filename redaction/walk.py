@@ -69,6 +69,25 @@ def is_document(text: str) -> bool:
     return True
 
 
+def documents(text: str) -> list[str]:
+    """The text if it is such a document, its lines if each of them is one or empty, else nothing."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return []
+    lines = text.split("\n")
+    return [text] if is_document(text) else lines if all(is_document(each) for each in lines if each.strip()) else []
+
+
+def joined(lines: list[str]) -> str:
+    """JSON texts that are lines as one text, so that they can be searched at once; empty if one of them is no JSON."""
+    said = [line for line in lines if line.strip()]
+    try:
+        for line in said:
+            check(line)
+    except BadJson:
+        return ""
+    return f"[{','.join(said)}]"
+
+
 def leaves(text: str) -> Iterator[Leaf]:
     """The strings, names and numbers of a valid JSON text, in order."""
     key, outer = "", [""]

@@ -117,9 +117,18 @@ def test_no_ipv6_address(value: str) -> None:
     assert checks.ipv6(value) == 0
 
 
-@pytest.mark.parametrize("value", ["git@github.com", "a@b-.com", "a@-b.com", "a@" + "b" * 64 + ".com", "x@2x.png"])
+@pytest.mark.parametrize(
+    "value", ["git@github.com", "a@b-.com", "a@-b.com", "a@" + "b" * 64 + ".com", "x@2x.png", "x@2x.min.png"]
+)
 def test_no_email(value: str) -> None:
     assert checks.email(value) == 0
+
+
+@pytest.mark.parametrize("ending", ["pdf", "CSV", "json"])
+def test_a_file_that_is_named_after_an_address_is_one_up_to_its_ending(ending: str) -> None:
+    assert checks.email(f"ana@mail.example.org.{ending}") == len("ana@mail.example.org")
+    assert checks.email(f"report@v2.0.{ending}") == 0
+    assert checks.email(f"getty@tty.service.{ending}") == 0
 
 
 def test_a_pem_block_needs_a_body() -> None:

@@ -48,9 +48,21 @@ def test_twins_are_read_as_what_they_look_like(kind: str, twin) -> None:
     assert STANDARD.clean_text(text).value == f"see <{kind}> there"
 
 
+@pytest.mark.parametrize("space", "\u00a0\u2007\u2009\u202f\u3000")
+@pytest.mark.parametrize("dash", "\u2010\u2011\u2012\u2013\u2212")
+def test_numbers_are_found_however_their_groups_are_set(space: str, dash: str) -> None:
+    spaced, dashed = space.join(["4242"] * 4), dash.join(["4242"] * 4)
+    text = f"pay{space}{spaced}, {dashed}, SSN 078{dash}05{dash}1120, 4242 4242{space}4242 4242, SSN 078-05{dash}1120"
+    after = f"pay{space}<CREDIT_CARD>, <CREDIT_CARD>, SSN <US_SSN>, <CREDIT_CARD>, SSN <US_SSN>"
+    assert STANDARD.clean_text(text).value == after
+    for each in (spaced, dashed, f"4242 4242{space}4242 4242"):
+        assert STANDARD.clean_text(each).value == "<CREDIT_CARD>"
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "Pages 1200\u20131300, 5\u00a0kg \u2212 3\u202f000\u202fkm",
         "Donau\u00addampf\u00adschiff",
         "می\u200cخواهم",
         "ok \u2764\ufe0f 👩\u200d💻",

@@ -1,4 +1,4 @@
-from redaction.finding import Finding, resolve
+from redaction.finding import Finding, Hit, counted, resolve
 
 
 def at(start: int, end: int, kind: str = "A", score: float = 0.5) -> Finding:
@@ -33,3 +33,8 @@ def test_the_order_of_the_input_does_not_matter() -> None:
 
 def test_nothing_gives_nothing() -> None:
     assert resolve([]) == []
+
+
+def test_findings_are_counted_by_kind() -> None:
+    found = [Finding("A", 0, 1, 1.0, "a"), Finding("B", 2, 3, 1.0, "b")]
+    assert counted([Hit(0, 9, False, False, found), Hit(9, 12, False, False, found[:1])]) == {"A": 2, "B": 1}

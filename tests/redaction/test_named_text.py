@@ -59,3 +59,10 @@ def test_elements_and_attributes_say_what_they_hold(before: str, after: str) -> 
 @pytest.mark.parametrize("piece", ['"', "<a ", "<a>", "&a=", ",", "cvv=", '""', "\n", "<cvv>1", 'a="x" '])
 def test_hostile_text_is_read_in_bounded_time(media_type: str, piece: str) -> None:
     clean("cvv,b\n" + piece * (50_000 // len(piece)), media_type)
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_a_table_s_first_row_tells_what_stands_between_values(mark: str) -> None:
+    rows = f"first_name{mark}note\r\nAna{mark}a, b\r\n".encode()
+    done = Scanner(kinds_of("standard")).clean(rows, "text/csv", None).value
+    assert done == f"first_name{mark}note\r\n<PERSON>{mark}a, b\r\n".encode()

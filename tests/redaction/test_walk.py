@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redaction.finding import Finding
-from redaction.walk import BadJson, check, is_document, leaves, pointers, scan
+from redaction.walk import BadJson, check, documents, is_document, joined, leaves, pointers, scan
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 DOCUMENTS = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=30)
@@ -143,3 +143,24 @@ def test_a_name_can_be_written_otherwise() -> None:
 
 def test_a_document_of_one_scalar_has_the_empty_pointer() -> None:
     assert pointers('"x"', {1}, {}) == {1: ""}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"a":\n1}\n', ['{"a":\n1}\n']),
+        ('{"a":1}\r\n\n[2]\n', ['{"a":1}\r', "", "[2]", ""]),
+        ('{"a":1}\nplain', []),
+        ("plain\n{}", []),
+        ("", []),
+    ],
+)
+def test_a_text_is_a_document_or_lines_of_them_or_neither(text: str, found: list[str]) -> None:
+    assert documents(text) == found
+
+
+@pytest.mark.parametrize(
+    ("lines", "one"), [(["{}", "\r", " 1"], "[{}, 1]"), (["1,2"], ""), (["{}", "x"], ""), ([], "[]")]
+)
+def test_lines_are_joined_to_one_text_if_each_is_json(lines: list[str], one: str) -> None:
+    assert joined(lines) == one
