@@ -116,7 +116,9 @@ class _Splitter:
 
     def _split(self, final: bool) -> list[bytes]:
         data = b"".join(self._pieces)
-        lines = (_LINE_OR_CR if self._cr else _LINE).findall(data)
+        # What has no end yet is left out: the expression would look for one from each of its places.
+        ended = max(data.rfind(b"\n"), data.rfind(b"\r") if self._cr else -1) + 1
+        lines = (_LINE_OR_CR if self._cr else _LINE).findall(data, 0, ended)
         if lines and not final and self.halved and sum(map(len, lines)) == len(data):
             lines.pop()
         rest = data[sum(map(len, lines)) :]

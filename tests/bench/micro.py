@@ -15,34 +15,20 @@ from typing import Any
 
 import uvloop
 
-from proxy.answers import Answers
 from proxy.body import Body
 from proxy.entry import Entries, Entry
 from proxy.firewall import Firewall, Regime
-from proxy.guards import Guards
-from proxy.guards.cache import Cache
-from proxy.guards.clean import Clean
-from proxy.guards.known import KnownSecrets
-from proxy.guards.limit import Limiting
-from proxy.guards.outgoing import Outgoing
-from proxy.guards.replycontract import ReplyContract
-from proxy.guards.shape import Shape
-from proxy.guards.warn import Warn
-from proxy.health import healths
 from proxy.identity import static
 from proxy.ledger import Ledger
-from proxy.limits import Limits
 from proxy.model import Call, Result
 from proxy.protocols import strictjson
 from proxy.protocols.head import Door
-from proxy.protocols.masking import masked
 from proxy.protocols.rest import Greetings, RestAsk
 from proxy.record import Record
-from proxy.regimes import scanners_of
-from proxy.remainders import Remainders
+from proxy.regimes import Ready, Regimes, scanners_of
 from proxy.scanning import Scans
 from proxy.telemetry import Telemetry, TelemetrySettings
-from redaction.known import NOTHING
+from proxy.upstream import UpstreamBounds
 from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
 from rules.decide import Ruleset
@@ -116,17 +102,7 @@ async def _house(folder: Path) -> AsyncIterator[House]:
     scans, scanners = Scans(), scanners_of(rules)
     scanner = Scanner(kinds_of("standard"))
     entries = Entries(ledger, telemetry, bytes(32), scanner)
-    guards = Guards(
-        Clean(rules.catalog.backends, scanners, scans),
-        Warn(scans),
-        KnownSecrets(NOTHING, scans),
-        ReplyContract(scans),
-        Outgoing({}, NOTHING, masked, scans),
-        Shape(Remainders(), scans),
-        Cache(Answers()),
-        Limiting(Limits()),
-        healths(rules.catalog.backends, {}),
-    )
+    guards = Regimes(Ready(rules, scanners), scans, UpstreamBounds()).regime.guards
     try:
         yield House(rules, ledger, telemetry, scanner, Firewall(Regime(rules, guards, _answer_at_once), entries))
     finally:

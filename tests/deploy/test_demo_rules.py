@@ -115,4 +115,4 @@ def test_the_agent_is_support_and_nothing_more() -> None:
     assert listener.static.roles == {"support"}
     assert listener.host == "127.0.0.1"
     assert settings.rules == DEMO / "rules"
-    assert settings.arguments == "redacted"
+    assert settings.ledger.arguments == "redacted"

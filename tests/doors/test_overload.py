@@ -57,6 +57,7 @@ def check(folder: Path, seconds: float) -> None:
     assert load.within(0.9) < 3.0
 
 
+@pytest.mark.full
 def test_twice_what_can_be_served_for_a_moment(tmp_path: Path) -> None:
     check(tmp_path, 4)
 
