@@ -10,6 +10,7 @@ from urllib.parse import urljoin, urlsplit
 from rules.tools import Url
 
 Headers = list[tuple[str, str]]
+PARTIAL = 206
 
 # What an agent may need of a reply. Everything else ends here: it can carry data that nobody scans for meaning.
 PASSED = frozenset(
@@ -72,6 +73,14 @@ def _parsed_type(header: str) -> tuple[str, str | None]:
         if name.lower() == "charset":
             return media_type.strip().lower(), setting.strip('"').lower()
     return media_type.strip().lower(), None
+
+
+def is_cut(status: int, headers: Headers) -> bool:
+    """Whether the body is a range of bytes (RFC 9110, 14), at whose ends a value may be cut in two. Ranges in units of
+    an API's own, such as items, are whole.
+    """
+    unit = value(headers, "content-range").partition(" ")[0]
+    return status == PARTIAL and unit.lower() in ("", "bytes")
 
 
 class Seat(NamedTuple):

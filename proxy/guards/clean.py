@@ -34,7 +34,7 @@ _PLAIN = re.compile(
 )
 
 
-PARTIAL = 206
+_CUT = "it is a range of bytes, in which a value may be cut in two. Call without `Range`"
 _OF_THE_BODY = frozenset({"accept-ranges", "content-disposition", "content-language", "content-type", "etag"})
 """Headers that speak of the very bytes that came, which others stand for now."""
 
@@ -94,7 +94,8 @@ class Clean:
             known = await self._keeper.of(call.principal.id, call.run.id)
             run = InCall(known, entry.put_back, entry.joined)
             scanner, keep = scanner.within(run), partial(self._keep, entry, known)
-        if not bare and (stage := _stage(scanner, result, came, reply.on_error == "pass")):
+        cut = replyheaders.is_cut(result.status, result.headers)
+        if not (bare or cut) and (stage := _stage(scanner, result, came, reply.on_error == "pass")):
             return await self._flowing(call, entry, result, scanner, stage, keep)
         raw = b"" if bare else await whole(entry.record, result.body, reply.most_bytes)
         if bare:
@@ -169,6 +170,9 @@ class Clean:
             except TooLong:
                 raise Unreadable("it is too large when decoded") from None
         try:
+            if replyheaders.is_cut(result.status, result.headers):
+                scanner.stage(media_type, charset)  # what is no text may pass
+                raise Unreadable(_CUT)
             if media_type == EVENTS or media_type in LINES:
                 body, found = await self._scans.apart(streams.clean, scanner, raw, media_type, charset)
             else:
@@ -189,9 +193,9 @@ class Clean:
         """A body that is no text by its type as it is given, what was found, whether some of it was not looked at."""
         kind = replyheaders.value(result.headers, "content-type")
         other = await self._scans.apart(otherbodies.cleaned, scanner, raw, kind, reply.binary)
+        if result.status == replyheaders.PARTIAL and (not other.passed or kind.lower().startswith("multipart/")):
+            raise Unreadable(_CUT)
         if other.media_type:
-            if result.status == PARTIAL:
-                raise Unreadable("it is a part of something that is no text")
             result.headers = [pair for pair in result.headers if pair[0] not in _OF_THE_BODY]
             result.headers.append(("content-type", other.media_type))
         return other.body, other.counts, other.passed

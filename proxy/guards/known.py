@@ -39,6 +39,8 @@ class KnownSecrets:
         """
         result = await send(call, entry)
         try:
+            if replyheaders.is_cut(result.status, result.headers) and not _is_bare(call, result):
+                raise Unreadable("it is a range of bytes, in which one may be cut in two. Call without `Range`")
             if not await self._flowing(call, entry, result):
                 await self._search(call, entry, result)
         except BaseException as error:
