@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.redaction.growth import documents, resident_kb
+from tests.wire import answering, perform, reply, wall
+
 ROOT = Path(__file__).parents[2]
-WARM, MANY = 40_000, 200_000
+WARM, MANY = 60_000, 200_000
+"""RE2 fills the automata of each expression up to their bound; what Python holds is the same from the first thousand."""
 
 
 def sizes(*counts: int) -> list[int]:
@@ -29,6 +33,29 @@ def test_200000_documents_no_two_alike_grow_memory_by_less_than_a_tenth() -> Non
     warm, *later = sizes(WARM, MANY, 10)
     print(f"{warm} KB after {WARM} documents, then {later}")
     assert max(later) < 1.1 * warm
+
+
+TOOLS = "  get: {says: Read., call: GET /x, reply: {redact: strict}}"
+
+
+@pytest.mark.full
+def test_nor_do_they_through_the_door(tmp_path: Path) -> None:
+    async def play() -> None:
+        bodies = (body for body, media_type in documents(3) if media_type == "application/json")
+        async with wall(tmp_path, TOOLS) as w:
+            sizes = []
+            for count in (4_000, 8_000):
+                for _ in range(count):
+                    w.backend.answer = answering(reply(next(bodies)))
+                    told = await w.tell("GET", "/crm/x")
+                    assert told.reply.status == 200
+                    w.backend.seen.clear()  # what the test itself keeps
+                    w.backend.requests.clear()
+                sizes.append(resident_kb())
+        print(sizes)
+        assert sizes[1] < 1.1 * sizes[0]
+
+    perform(play())
 
 
 LONG = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,6 +76,24 @@ def test_a_folder_that_holds_no_model_refuses_every_text(tmp_path: Path) -> None
     with pytest.raises(ScanError, match=r"^Presidio cannot be loaded$"):  # the log says more
         broken.detector(NAMED).find("Jana Silva")
     broken.close()
+
+
+@pytest.mark.full
+def test_20000_texts_no_two_alike_grow_its_process_by_less_than_a_tenth(model: Path) -> None:
+    apart = Presidio(PresidioSettings(model=str(model), text_s=20, scans=1_000_000))
+    find = apart.detector(frozenset({"presidio:PERSON", "presidio:US_PASSPORT"})).find
+    sizes = []
+    for first, count in ((0, 4_000), (4_000, 20_000)):
+        for number in range(first, first + count):
+            words = hashlib.sha256(str(number).encode()).hexdigest()
+            find(f"Jana {words[:9]} wrote {words[9:18]} to {words[18:27]}@{words[27:36]}.example, passport {number:09}")
+        process = apart._workers[0]._process
+        assert process is not None
+        pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+        sizes.append(pages * 4)
+    apart.close()
+    print(sizes)
+    assert sizes[1] < 1.1 * sizes[0]
 
 
 TOOLS = "  get: {says: Read., call: GET /x, reply: {redact: ['presidio:PERSON']}}"
