@@ -15,7 +15,7 @@ from tests.wire import answering, perform, reply, wall
 
 ROOT = Path(__file__).parents[2]
 WARM, MANY = 60_000, 200_000
-"""RE2 fills the automata of each expression up to their bound; what Python holds is the same from the first thousand."""
+"""RE2 fills the automata of its expressions up to a bound; what Python holds stays the same from the first thousand."""
 
 
 def sizes(*counts: int) -> list[int]:
