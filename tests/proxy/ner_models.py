@@ -80,5 +80,21 @@ def train(folder: Path) -> None:
     words.save_pretrained(folder)
 
 
+def unlearned(folder: Path) -> None:
+    """Write a model of GLiNER that learned nothing: with a threshold of 0 it takes every word for a name."""
+    from gliner.config import UniEncoderSpanConfig
+    from gliner.model import UniEncoderSpanGLiNER
+
+    words = tokenizer()
+    words.add_tokens(["<<ENT>>", "<<SEP>>"])
+    encoder = {"model_type": "bert", "vocab_size": 200, "max_position_embeddings": MOST_TOKENS, **TINY}
+    config = UniEncoderSpanConfig(hidden_size=32, max_width=4, max_len=60, num_rnn_layers=0, encoder_config=encoder)
+    model = UniEncoderSpanGLiNER(config, tokenizer=words, backbone_from_pretrained=False)
+    model.resize_embeddings()
+    model.save_pretrained(folder)
+    model.data_processor.transformer_tokenizer.save_pretrained(folder)
+
+
 if __name__ == "__main__":
     train(Path(sys.argv[1]) / "bert")
+    unlearned(Path(sys.argv[1]) / "gliner")
