@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
+
+from proxy.model import Result
+from proxy.record import Record
 
 OWN_BYTES = 1_000
 """What keeping one answer costs besides its text, roughly."""
@@ -24,7 +28,7 @@ class AnswerBounds:
 
 class Answer(NamedTuple):
     """A reply as it left the guards, and what its Record says of it. `call` is the id of the call that it answered,
-    `kept_at` when, on the monotonic clock; `checks` are those that ran for it.
+    `kept_at` when, on the clock of whoever keeps it; `checks` are those that ran for it.
     """
 
     tool: str
@@ -37,9 +41,25 @@ class Answer(NamedTuple):
     checks: tuple[str, ...]
     redactions: Mapping[str, int]
 
+    @classmethod
+    def of(
+        cls, tool: str, record: Record, result: Result, before: int, at: float, lasts_s: float = 0.0
+    ) -> Answer | None:
+        """A whole answer that passed every check; None for others. `before` checks of its Record ran for other ends."""
+        if result.body.whole is None or record.passed_unchecked:
+            return None
+        checks, headers = tuple(record.checks[before:]), tuple(result.headers)
+        told = dict(record.redactions)
+        return cls(tool, record.call, at, lasts_s, result.status, headers, result.body.whole, checks, told)
+
     @property
     def size(self) -> int:
         return OWN_BYTES + len(self.body) + sum(len(name) + len(value) for name, value in self.headers)
+
+
+def replayed(call: str, at: float) -> str:
+    """The header of an answer that is given again: the call that it answered, and when, in seconds since the epoch."""
+    return f'{call};at="{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"'
 
 
 Key = tuple[str, bytes, int]

@@ -19,39 +19,42 @@ from proxy.admin import READY, start_admin
 from proxy.answers import Answers
 from proxy.budgets import BudgetError, Budgets
 from proxy.config import ListenerSettings, Settings
+from proxy.deeds import Deeds
 from proxy.entry import Entries
 from proxy.fetching import Fetching
 from proxy.firewall import Firewall
 from proxy.guards.clean import Scanners
+from proxy.guards.once import Once
 from proxy.health import notes_of, show
 from proxy.identity import Identify, api_key, static
 from proxy.keeping import Keeping
 from proxy.known import SecretsError, known_secrets
 from proxy.ledger import Ledger, LedgerError
 from proxy.metrics import Family
-from proxy.orders import Order, Orders
+from proxy.orders import Does, Order, Orders
 from proxy.presidio import Presidio
 from proxy.presidio_settings import BadPlace, resolved
 from proxy.protocols.head import Door
-from proxy.pseudonyms import BOUNDS, PURPOSE, Keeper
+from proxy.pseudonyms import Keeper
 from proxy.regimes import Ready, Regimes, presidio_operators, scanners_of
 from proxy.reload import Reloader, vetted
 from proxy.remainders import Remainders
 from proxy.scanning import Scans
+from proxy.settling import ORDER, Settler
 from proxy.signature import TooMany, signature
 from proxy.state import (
     ARGUMENTS_HASH,
     CHECKPOINTS,
     LEDGER_HEAD,
     REWRITING,
-    STORE,
     SURROGATES,
     StateError,
     StateKey,
     load_key,
     state_folder,
 )
-from proxy.store import FILE, Store, StoreError
+from proxy.store import StoreError
+from proxy.table import open_table
 from proxy.telemetry import Telemetry, TelemetrySettings
 from proxy.transports.http import HttpDoor
 from redaction.engine import ScanError
@@ -96,9 +99,12 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         presidio = _presidio(settings)
         stack.callback(presidio.close)
         _loaded(presidio.kinds)
-        keeper = _keeper(settings)
+        opened = cache(partial(open_table, settings.state, settings.state_key))
+        keeper = Keeper(opened, lambda: _key(settings).derive(SURROGATES), settings.pseudonyms_s)
         stack.callback(keeper.close)
-        first = _first(settings, rewriting, presidio, keeper)
+        deeds = Deeds(opened, settings.state / "ledger")
+        stack.callback(deeds.close)
+        first = _first(settings, rewriting, presidio, keeper, deeds)
         _loaded(presidio.warm)
         key = _key(settings)
         keeping = Keeping(settings.state / "ledger", key.derive(CHECKPOINTS), settings.ledger)
@@ -116,7 +122,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         answers = Answers(settings.answers)
         _tell_of(answers, telemetry)
         budgets = _budgets(stack, settings, telemetry)
-        regimes = Regimes(first, scans, settings.upstream, known, remainders, answers, keeper, budgets)
+        once = Once(deeds)
+        regimes = Regimes(first, scans, settings.upstream, known, remainders, answers, keeper, budgets, once)
         stack.push_async_callback(regimes.close)
         show(lambda: regimes.healths, telemetry)
         entries = Entries(
@@ -131,7 +138,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         firewall = Firewall(regimes.regime, entries)
         telemetry.rules(first.rules.revision, first.rules.catalog.tools)
         del first  # or it would live as long as the sidecar
-        prepare = partial(_prepare, settings, rewriting, presidio, keeper, lambda: regimes.scanners)
+        prepare = partial(_prepare, settings, rewriting, presidio, keeper, deeds, lambda: regimes.scanners)
         tell = partial(_tell, telemetry, ledger)
         reloader = Reloader(settings.rules, seen, prepare, regimes, firewall, tell)
         telemetry.gauge(
@@ -141,8 +148,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         doors = [await _listen(stack, settings, firewall, fetching, each) for each in settings.listeners]
         admin = await _admin(stack, settings, telemetry, ledger, reloader, regimes, keeping)
         stack.callback(reloader.close)
-        orders = Orders(settings.state, {"cache clear": partial(_clear, answers)}, keeping.ordered)
-        for task in (reloader.watch(), orders.watch(), keeper.watch()):
+        does: Does = {"cache clear": partial(_clear, answers), ORDER: Settler(ledger, deeds, once)}
+        orders = Orders(settings.state, does, keeping.ordered)
+        deeds.follow(lambda: once.whole_to(ledger.last))
+        stack.push_async_callback(deeds.finish)
+        for task in (reloader.watch(), orders.watch(), keeper.watch(), deeds.watch()):
             stack.push_async_callback(_ended, asyncio.create_task(task))
         stack.callback(_stop_in_time, regimes, settings.drain_s)
         yield Running(firewall, telemetry, reloader, regimes, tuple(doors), admin)
@@ -191,19 +201,9 @@ def _signature(folder: Path) -> bytes:
         return b""
 
 
-def _keeper(settings: Settings) -> Keeper:
-    """What keeps pseudonyms. Neither key nor table is made for rules that have none."""
-    key = cache(lambda: load_key(settings.state_key, state_folder(settings.state), os.environ, make=True))
-
-    def opened() -> Store:
-        return Store(state_folder(settings.state) / FILE, key().derive(STORE), {PURPOSE: BOUNDS})
-
-    return Keeper(opened, lambda: key().derive(SURROGATES), settings.pseudonyms_s)
-
-
-def _first(settings: Settings, key: Callable[[], bytes], presidio: Presidio, keeper: Keeper) -> Ready:
+def _first(settings: Settings, key: Callable[[], bytes], presidio: Presidio, keeper: Keeper, deeds: Deeds) -> Ready:
     try:
-        first = _prepare(settings, key, presidio, keeper, dict)
+        first = _prepare(settings, key, presidio, keeper, deeds, dict)
     except RulesError as error:
         raise CannotRun(f"The rules cannot be used:\n{error}") from None
     if not first.rules.rules:
@@ -212,7 +212,12 @@ def _first(settings: Settings, key: Callable[[], bytes], presidio: Presidio, kee
 
 
 def _prepare(
-    settings: Settings, key: Callable[[], bytes], presidio: Presidio, keeper: Keeper, known: Callable[[], Scanners]
+    settings: Settings,
+    key: Callable[[], bytes],
+    presidio: Presidio,
+    keeper: Keeper,
+    deeds: Deeds,
+    known: Callable[[], Scanners],
 ) -> Ready:
     """Read the rules, at the start and at each reload, in any thread. Raises RulesError.
 
@@ -230,8 +235,10 @@ def _prepare(
         ready = Ready(rules, scanners_of(rules, known(), key(), presidio.detector, presidio.operate))
         if any(each.gives_pseudonyms for each in ready.scanners.values()) or _restores(rules):
             keeper.open()
+        if any(tool.once for tool in rules.catalog.tools.values()):
+            deeds.open()
         return ready
-    except (UnknownKind, StoreError, StateError) as error:
+    except (UnknownKind, StoreError, StateError, LedgerError) as error:
         raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", str(error))]) from None
 
 

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proxy import cli_catalog, cli_examples, cli_explain, cli_import_diff, cli_import_pydantic, cli_rules
+from proxy import (
+    cli_catalog,
+    cli_examples,
+    cli_explain,
+    cli_import_diff,
+    cli_import_pydantic,
+    cli_pending,  # noqa: F401 - its commands are of the group ledger
+    cli_rules,
+)
 from proxy.cli_budgets import budgets
 from proxy.cli_cache import cache
 from proxy.cli_common import USAGE, Config, OfSidecar, fail, presidio_of, settings_of

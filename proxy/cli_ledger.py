@@ -56,7 +56,7 @@ def show(
     except LedgerError as error:
         fail(str(error), FINDINGS if isinstance(error, NoSuchCall) else CANNOT_RUN)
     if as_json:
-        _print_lines(found)
+        print_lines(found)
     elif call:
         for sealed in found:
             typer.echo(json.dumps({"seq": sealed.seq, **sealed.entry}, indent=2))
@@ -78,7 +78,7 @@ def tail(
 
     try:
         entries = reading.follow(folder_of(config), count) if follow else reading.tail(folder_of(config), count)
-        _print_lines(entries)
+        print_lines(entries)
     except LedgerError as error:
         fail(str(error))
     except KeyboardInterrupt:
@@ -182,7 +182,8 @@ def _nanoseconds(moment: datetime | None) -> int:
     return max(0, min(int(at.timestamp() * 1e9), _LATEST))
 
 
-def _print_lines(entries: Any) -> None:
+def print_lines(entries: Any) -> None:
+    """Entries as JSON lines."""
     for sealed in entries:
         typer.echo(json.dumps({"seq": sealed.seq, **sealed.entry}))
 

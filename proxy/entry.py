@@ -7,9 +7,8 @@ import hashlib
 import json
 import logging
 import os
-import random
 import traceback
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable
 from dataclasses import dataclass
 from time import time_ns
 from types import TracebackType
@@ -21,9 +20,9 @@ from proxy.answers import Answer
 from proxy.body import Body
 from proxy.errors import Refusal
 from proxy.ledger import Ledger, LedgerError
-from proxy.model import Call, Hail, Result
-from proxy.outcomes import unforeseen, unrecorded, withheld
-from proxy.record import Record, veiled
+from proxy.model import NO_HAIL, Call, Hail, Result
+from proxy.outcomes import executed, unforeseen, unrecorded, withheld
+from proxy.record import Record, new_id, veiled
 from proxy.telemetry import Attempt, Telemetry, Trace
 from redaction.known import NOTHING, Known
 from redaction.profiles import kinds_of
@@ -67,7 +66,7 @@ class Entries:
 
     def open(self, door: str) -> Entry:
         """A new Record for a request that came in by this listener."""
-        return Entry(self, Record(call=_new_id(), started_ns=time_ns(), door=door))
+        return Entry(self, Record(call=new_id(), started_ns=time_ns(), door=door))
 
 
 class Entry:
@@ -89,6 +88,11 @@ class Entry:
     def __init__(self, entries: Entries, record: Record) -> None:
         self.record = record
         self.trace: Trace | None = None
+        self.hail = NO_HAIL
+        self.intended = 0
+        """The entry of the ledger that is the call's intent."""
+        self.keyed = False
+        """Whether the backend gets a key by which it does the same once, and is declared to honour it."""
         self.sent = False
         self.obligations: tuple[Obligation, ...] = ()
         self.deadline = float("inf")
@@ -96,7 +100,6 @@ class Entry:
         self._entries = entries
         self._at_end: list[Callable[[Record], None]] = []
         self._expected: list[str] = []
-        self._intended = False
         self._written = False
         self._told = False
 
@@ -121,7 +124,7 @@ class Entry:
 
     def hailed(self, hail: Hail) -> None:
         """The head of the request was read."""
-        record = self.record
+        self.hail, record = hail, self.record
         record.protocol = hail.protocol
         if hail.reason:
             record.reason = self._entries.scanner.clean_text(self._entries.known.text(hail.reason)).value
@@ -195,6 +198,10 @@ class Entry:
         """Name the checks without which no answer may leave."""
         self._expected = list(checks)
 
+    def sends_nothing(self, checks: Collection[str]) -> None:
+        """These checks are of what is sent, and nothing is."""
+        self._expected = [name for name in self._expected if name not in checks]
+
     def check(self, name: str) -> None:
         """Note that an enforced check ran to its end."""
         self.record.checks.append(name)
@@ -219,19 +226,17 @@ class Entry:
     def attempt(self, method: str, host: str, port: int, template: str) -> Attempt:
         """One request to the backend begins."""
         self.record.attempts += 1
+        self.record.upstream_status = 0
         assert self.trace is not None
         return self.trace.attempt(method, host, port, template)
 
     async def intent(self) -> None:
-        """Put on disk that this call is about to have effects, once however often it is sent. Raises Refusal where
-        that cannot be done.
-        """
-        if self._intended:
-            return
-        said = {name: getattr(self.record, name) for name in _INTENT}
-        seq = self._append({"kind": "intent", **said})
-        await self._durable(seq)
-        self._intended = True
+        """Put on disk, once, that this call is about to have effects. Raises Refusal where that cannot be done."""
+        if not self.intended:
+            said = {name: getattr(self.record, name) for name in _INTENT}
+            once = {"once": self.record.once} if self.record.once else {}
+            self.intended = self._append({"kind": "intent", **said, **once})
+        await self._durable(self.intended)
 
     async def follow(self, result: Result) -> Result:
         """The answer, whose last bytes are held until the Record is written."""
@@ -308,7 +313,8 @@ class Entry:
             self._tell()
             return
         self.record.outcome = "client_gone"
-        self.record.executed = "unknown" if self.sent else "no"
+        done = self.record.once.get("state") == "done"
+        self.record.executed = "yes" if done else "unknown" if self.sent else "no"
         self._written = True
         try:
             self._append(self._line())
@@ -320,7 +326,7 @@ class Entry:
         record = self.record
         record.outcome = outcome
         if outcome == "ok":
-            record.executed = "no" if record.replayed else "yes"
+            record.executed = executed(record)
         self._written = True
         try:
             seq = self._append(self._line())
@@ -387,8 +393,3 @@ class Entry:
                 record.total_ms,
                 "; ".join(record.notes),
             )
-
-
-def _new_id() -> str:
-    """Sortable by time: 12 hex digits of milliseconds, then 64 random bits."""
-    return f"{time_ns() // 1_000_000:012x}{random.getrandbits(64):016x}"

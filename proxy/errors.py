@@ -24,6 +24,7 @@ CODES: dict[str, Code] = {
     "unknown_tool": Code(403, "never", "There is no such tool."),
     "denied": Code(403, "never", "This call is not allowed."),
     "unknown_rest": Code(404, "never", "There is no such rest of a reply."),
+    "duplicate_call": Code(409, "never", "The same was asked for before."),
     "too_large": Code(413, "after_fix", "The request is larger than allowed."),
     "schema_violation": Code(422, "after_fix", "The arguments do not fit the tool's contract."),
     "unsafe_argument": Code(422, "after_fix", "An argument holds what may not be sent."),
@@ -80,6 +81,12 @@ class Refusal(Exception):
     @property
     def status(self) -> int:
         return CODES[self.code].status
+
+    @property
+    def retry(self) -> Retry:
+        """The code's advice; what is never to be repeated may be so after a while, where that is said."""
+        row = CODES[self.code]
+        return "after_delay" if row.retry == "never" and self.retry_after is not None else row.retry
 
     def __repr__(self) -> str:
         return f"Refusal({self.code}, executed={self.executed})"

@@ -81,7 +81,8 @@ class Result:
 class Hail(NamedTuple):
     """What a request says of itself before anything in it is believed; the same for every protocol.
 
-    `key` is the sidecar's own credential, `run` and `reason` the caller's claims, `peer` the caller's address.
+    `key` is the sidecar's own credential, `run`, `reason` and `once` (a name of the action) the caller's claims, `peer`
+    its address.
     """
 
     protocol: str
@@ -89,11 +90,15 @@ class Hail(NamedTuple):
     key: str | None = None
     run: str = ""
     reason: str = ""
+    once: str = ""
     traceparent: str | None = None
     tracestate: str | None = None
 
     def __repr__(self) -> str:
         return f"Hail({self.protocol}, {self.peer})"
+
+
+NO_HAIL = Hail("", "")
 
 
 class Ask(Protocol):

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from proxy.body import Body, TooLong
-from proxy.errors import Refusal
+from proxy.errors import Executed, Refusal
 from proxy.record import Record
+
+
+def executed(record: Record) -> Executed:
+    """Whether the backend acted on a call that it answered. One that fails may have done it before it did."""
+    if record.replayed:
+        return "no"
+    failed = record.effect != "read" and record.status >= 500
+    return "unknown" if record.once.get("state", "unknown" if failed else "") == "unknown" else "yes"
 
 
 def withheld(record: Record, detail: str, note: str = "") -> Refusal:

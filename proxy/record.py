@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
+from time import time_ns
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -15,7 +17,8 @@ class Record:
     was off the tool's contract, in the words of its schema; `shaped` how much was left out of it. `replayed` is the
     call whose answer was given again, and `cache` how: `hit`, `joined`, `stale`, or `miss`. `restored` says how many
     values of each kind were put back into the arguments, which show their pseudonyms. `cost` is what is known of the
-    call's price, `budgets` how much of each was used with it, in per cent.
+    call's price, `budgets` how much of each was used with it, in per cent. `once` is the name of the action and what
+    became of it.
 
     A field that was not set stands in the class alone, so making a Record and reading it out costs only what it says.
     """
@@ -64,6 +67,7 @@ class Record:
     warnings: Mapping[str, int] = MappingProxyType({})
     shaped: Mapping[str, int] = MappingProxyType({})
     restored: Mapping[str, int] = MappingProxyType({})
+    once: Mapping[str, Any] = MappingProxyType({})
     upstream_ms: float = 0.0
     clean_ms: float = 0.0
     total_ms: float = 0.0
@@ -111,3 +115,8 @@ def veiled(before: Any, after: Any, now: Any) -> Any:
     if kinds == {list} and len(before) == len(after) == len(now):
         return [veiled(*each) for each in zip(before, after, now, strict=True)]
     return before
+
+
+def new_id() -> str:
+    """The id of a call, sortable by time: 12 hex digits of milliseconds, then 64 random bits."""
+    return f"{time_ns() // 1_000_000:012x}{random.getrandbits(64):016x}"

@@ -14,6 +14,7 @@ from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean, Scanners
 from proxy.guards.known import KnownSecrets
 from proxy.guards.limit import Limiting
+from proxy.guards.once import Once
 from proxy.guards.outgoing import Outgoing
 from proxy.guards.price import Price
 from proxy.guards.replycontract import ReplyContract
@@ -86,9 +87,11 @@ class Regimes:
         answers: Answers | None = None,
         keeper: Keeper | None = None,
         budgets: Budgets | None = None,
+        once: Once | None = None,
     ) -> None:
         self._scans = scans
         self._keeper = keeper
+        self._once = once
         self._remainders = Remainders() if remainders is None else remainders
         self._known = known
         self._cache = Cache(Answers() if answers is None else answers)
@@ -133,6 +136,7 @@ class Regimes:
             self.healths,
             self._spending,
             Price(self._scans),
+            self._once,
         )
         restore = (Restore(self._keeper, new.rules.catalog, restored, self._scans),) if self._keeper else ()
         self.regime = Regime(new.rules, guards, self._upstream.send, *restore)

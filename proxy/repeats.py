@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from proxy.errors import CODES, Refusal
+from proxy.errors import Refusal
 from proxy.model import Call, Result
 from proxy.record import Record
 from proxy.runs import IDLE_SECONDS, MOST_RUNS
@@ -63,7 +63,7 @@ class Repeats:
             return
         count = self._failed(call, record, now)
         if count >= ADVISED_AT:
-            kept = "" if CODES[refusal.code].retry == "after_delay" else f" {refusal.suggestion}"
+            kept = "" if refusal.retry == "after_delay" else f" {refusal.suggestion}"
             refusal.suggestion = _firmly(count) + kept
 
     def answered(self, call: Call, record: Record, result: Result, now: float) -> None:

@@ -87,7 +87,7 @@ class Store:
         self._path = path
         self._bounds = bounds
         self._names, self._values = (_subkey(key, purpose) for purpose in (b"row names", b"row values"))
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._thread = ThreadPoolExecutor(1, "store")
         with self._told("open"):
             self._db = _opened(path)
@@ -140,6 +140,15 @@ class Store:
         if own != name:
             raise Damaged(f"a row of {self._path} holds another name than its own")
         return value
+
+    async def soon(self, purpose: str, name: bytes, now: float) -> bytes | None:
+        """The same, from the event loop: at once where nobody writes, which takes a fifth of the way to the thread."""
+        if not self._lock.acquire(blocking=False):
+            return await self.aside(self.get, purpose, name, now)
+        try:
+            return self.get(purpose, name, now)
+        finally:
+            self._lock.release()
 
     def delete(self, purpose: str, name: bytes) -> bool:
         """Take a row out. Whether there was one."""

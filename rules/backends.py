@@ -18,6 +18,7 @@ from rules.dialects import Flaw
 from rules.documents import BadSchema, Documents, Folder
 from rules.limits import read_limits
 from rules.obligations import Limit
+from rules.once import read_once
 from rules.outgoing import DEFAULT as NOTHING_SAID
 from rules.outgoing import Outgoing, read_outgoing
 from rules.placing import Placed, is_credential_name, place
@@ -125,13 +126,14 @@ def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Folder) ->
 
 
 def _kept(loaded: Loaded, root: Node, node: Node, tool: Tool) -> Tool:
-    """The tool, with what it says of answers that are kept."""
+    """The tool, with what it says of answers that are kept, and of repeats."""
     tools = root.get("tools")
     names = [short for short, _ in tools.items()] if tools else []
     caching, wrong = read_caching(node.get("cache"), tool.effect, bool(tool.reply.redact))
     invalidates, also = read_invalidates(node.get("invalidates"), tool.effect, tool.backend, names)
-    loaded.problems += [*wrong, *also]
-    return replace(tool, caching=caching, invalidates=invalidates)
+    once, besides = read_once(node, tool.effect, tool.contract, tool.headers, tool.slots)
+    loaded.problems += [*wrong, *also, *besides]
+    return replace(tool, caching=caching, invalidates=invalidates, once=once)
 
 
 def _limits(loaded: Loaded, node: Node, owner: str) -> tuple[Limit, ...]:

@@ -8,6 +8,7 @@ from redaction.operators import NAMES as OPERATOR_NAMES
 from redaction.operators import REALISTIC
 from redaction.randomness import KIND as HIGH_ENTROPY
 from rules.bounds import BUDGET, CONTRACT_LIMIT, POINTER, PRICE, RULE_LIMIT, TOKENS
+from rules.once import IDEMPOTENCY
 from rules.shape import (
     DURATION,
     Anything,
@@ -217,6 +218,8 @@ TOOL: Final = Form(
         "reply": Key(REPLY, "How answers are checked and cleaned."),
         "outgoing": Key(OUTGOING, "What its arguments may not hold."),
         "cache": Key(CACHE, "For how long the answer of a read is given again to the same call."),
+        "idempotency": Key(IDEMPOTENCY, "How a call is known again, so that it is done once."),
+        "repeatable": Key(Flag(), "Two equal calls are two actions, as with messages: none is taken for a repeat."),
         "invalidates": Key(
             Many(Text(PATTERN, "a tool's short name or a pattern such as get_*"), or_one=True),
             "The tools of this backend whose kept answers a call of this one makes stale.",
@@ -227,7 +230,7 @@ TOOL: Final = Form(
         ),
     },
     at_most_one=("args", "input"),
-    later=frozenset({"idempotency", "undo", "credential"}),
+    later=frozenset({"undo", "credential"}),
 )
 BACKEND: Final = Form(
     {

@@ -12,6 +12,7 @@ from redaction.sparing import NOTHING_SPARED, Sparing
 from rules.caching import Caching
 from rules.kinds import TEXT, Kind
 from rules.obligations import Limit
+from rules.once import Once
 from rules.outgoing import DEFAULT as NOTHING_SAID
 from rules.outgoing import Outgoing
 from rules.replies import Replies
@@ -166,6 +167,7 @@ class Tool:
     outgoing: Outgoing = NOTHING_SAID
     caching: Caching | None = None
     invalidates: frozenset[str] = frozenset()
+    once: Once | None = None
     limits: tuple[Limit, ...] = ()
     restore: frozenset[str] = frozenset()
     waits: Waits = NO_WAITS

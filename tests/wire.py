@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -252,6 +253,19 @@ def answering(raw: bytes | None) -> Answer:
     return answer
 
 
+_EFFECT = re.compile(r"^( *)(.*?)\beffect: (?:write|irreversible|admin)\b", re.MULTILINE)
+
+
+def repeatable(tools: str) -> str:
+    """The tools, with equal calls as actions of their own: the key stands beside the effect, or on a line below."""
+
+    def said(effect: re.Match[str]) -> str:
+        line = effect[0]
+        return f"{line}, repeatable: true" if effect[2] else f"{line}\n{effect[1]}repeatable: true"
+
+    return _EFFECT.sub(said, tools)
+
+
 @asynccontextmanager
 async def wall(
     folder: Path,
@@ -264,12 +278,16 @@ async def wall(
     host: str = "127.0.0.1",
     port: int = 0,
     backend_keys: str = "",
+    once: bool = False,
 ) -> AsyncIterator[Wall]:
     """A sidecar over a backend `crm` with these tools (YAML, indented by two).
 
     `config` adds to toolwall.yaml, `listener` to its listener, `backend_keys` to the backend's file; `host`
-    and `port` are where the rules believe the backend to be.
+    and `port` are where the rules believe the backend to be. Most tests repeat calls on purpose, so tools with effects
+    are `repeatable`, but where a test is about what is done `once`.
     """
+    if not once:
+        tools = repeatable(tools)
     backend = Backend(answer)
     server = await asyncio.start_server(backend.serve, "127.0.0.1", 0, limit=1 << 22)
     backend.port = server.sockets[0].getsockname()[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from proxy.guards import approval, budget, cache, intent, limit, price, replycontract, retry, shape, warn
+from proxy.guards import approval, budget, cache, intent, limit, once, price, replycontract, retry, shape, warn
 from proxy.guards.approval import approval as approval_guard
 from proxy.guards.breaker import Breaker
 from proxy.guards.budget import Spending
@@ -14,6 +14,7 @@ from proxy.guards.clean import Clean
 from proxy.guards.intent import intent as intent_guard
 from proxy.guards.known import KnownSecrets
 from proxy.guards.limit import Limiting
+from proxy.guards.once import Once
 from proxy.guards.outgoing import Outgoing
 from proxy.guards.price import Price
 from proxy.guards.replycontract import ReplyContract
@@ -47,20 +48,25 @@ class Guards:
         healths: Mapping[str, Health],
         spending: Spending,
         pricing: Price,
+        done_once: Once | None = None,
     ) -> None:
         breaker = Breaker(healths)
         self._order = (
             # Before an approval: what cannot be sent bothers nobody, and what is approved is what is sent.
             (outgoing, outgoing.applies),
+            # Outside of cleaning: no finding is cut in two, and what is kept of the rest is clean. Outside of answers
+            # that are given again: each caller has a rest of its own.
+            (shaped, shape.applies),
+            # Inside of what may change what is sent: a repeat is known by what is sent. Outside of an approval and of
+            # limits: what was done needs no second yes to be told again, and is no second action. Outside of the
+            # intent, which is what reserves an action on disk.
+            *(((done_once, once.applies),) if done_once else ()),
             (approval_guard, approval.applies),
             # Before limits, which give nothing back: what they refuse costs nothing.
             (spending, budget.applies),
             # After an approval, so that a call which waits for a human counts once, when it is sent. Outside of answers
             # that are given again: what is left is told to each caller, and who asks too often is slowed there too.
             (limiting, limit.applies),
-            # Outside of cleaning: no finding is cut in two, and what is kept of the rest is clean. Outside of answers
-            # that are given again: each caller has a rest of its own.
-            (shaped, shape.applies),
             # Outside of all that sends and checks: what it keeps has been through that.
             (kept, cache.applies),
             # Around all that takes time: queues, every attempt, and cleaning.

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from datetime import UTC, datetime
 from time import monotonic, time
 from typing import Final
 
-from proxy.answers import Answer, Answers, Key
+from proxy.answers import Answer, Answers, Key, replayed
 from proxy.body import Body
 from proxy.entry import Entry
 from proxy.errors import Refusal
@@ -115,9 +114,8 @@ class Cache:
     def _again(self, entry: Entry, kept: Answer, how: str) -> Result:
         self._answers.counts[how] += 1
         age = monotonic() - kept.kept_at
-        at = datetime.fromtimestamp(time() - age, UTC)
         entry.again(kept, how)
-        told = (("age", str(int(age))), ("toolwall-replayed", f'{kept.call};at="{at:%Y-%m-%dT%H:%M:%SZ}"'))
+        told = (("age", str(int(age))), ("toolwall-replayed", replayed(kept.call, time() - age)))
         return Result(kept.status, [*kept.headers, *told], Body.of(kept.body))
 
 
@@ -143,19 +141,9 @@ def _named(call: Call, caching: Caching, entry: Entry) -> bytes:
 
 def _answer(call: Call, entry: Entry, result: Result, before: int) -> Answer | None:
     """What may be kept of a result: a whole, checked answer that sets nothing for its caller alone."""
-    caching, record = call.tool.caching, entry.record
-    if caching is None or result.status != _KEPT_STATUS or result.body.whole is None or record.passed_unchecked:
+    caching = call.tool.caching
+    if caching is None or result.status != _KEPT_STATUS:
         return None
     if any(name.lower() == "set-cookie" for name, _ in result.headers):
         return None
-    return Answer(
-        tool=call.tool.name,
-        call=record.call,
-        kept_at=monotonic(),
-        lasts_s=caching.for_s + caching.stale_s,
-        status=result.status,
-        headers=tuple(result.headers),
-        body=result.body.whole,
-        checks=tuple(record.checks[before:]),
-        redactions=dict(record.redactions),
-    )
+    return Answer.of(call.tool.name, entry.record, result, before, monotonic(), caching.for_s + caching.stale_s)

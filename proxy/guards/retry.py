@@ -23,7 +23,7 @@ _PASSING = frozenset({502, 503, 504})
 _TOO_MANY = 429
 """Asks for patience, and is taken at its word where it says how much."""
 
-_LOST = frozenset({"timeout", "upstream_unreachable"})
+_LOST = frozenset({"timeout", "upstream_unreachable", "outcome_unknown"})
 _OURS = frozenset({"limit_reached", "upstream_unhealthy"})
 
 Failure = Result | Refusal
@@ -59,11 +59,12 @@ class Retry:
 
 
 def may_be_sent_again(call: Call, entry: Entry) -> bool:
-    """Whether a second request cannot do harm: nothing of the first left, or it would change nothing.
+    """Whether a second request cannot do harm: nothing of the first left, it would change nothing, or the backend knows
+    by a key that it is the same.
 
     This is the one place that decides it, for every layer.
     """
-    return not entry.sent or call.tool.effect == "read"
+    return not entry.sent or call.tool.effect == "read" or entry.keyed
 
 
 async def _sent(call: Call, entry: Entry, send: Send) -> Failure:

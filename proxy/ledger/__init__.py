@@ -4,7 +4,7 @@ Only what the sidecar needs while it serves is imported here; the reading side (
 `tail`) is imported by the commands that use it.
 """
 
-from proxy.ledger.errors import LedgerError, NoSuchCall
+from proxy.ledger.errors import InUse, LedgerError, NoSuchCall
 from proxy.ledger.ledger import Ledger
 
-__all__ = ["Ledger", "LedgerError", "NoSuchCall"]
+__all__ = ["InUse", "Ledger", "LedgerError", "NoSuchCall"]

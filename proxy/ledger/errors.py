@@ -32,6 +32,10 @@ class LedgerError(Exception):
         return cls(f"cannot {doing}: {error.strerror or error}" + (f"; {advice}" if advice else ""))
 
 
+class InUse(LedgerError):
+    """Another process has the ledger open."""
+
+
 class NoSuchCall(LedgerError):
     """No call of the ledger, or more than one, is meant by an id or the beginning of one."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from proxy.ledger.errors import LedgerError, NoSuchCall, told
 from proxy.ledger.segments import lines, read_at, segments_in
 
 INDEX_FILE = "index.sqlite3"
-VERSION = 1
+VERSION = 2
 """Of the tables below. An index of another version is made anew."""
 
 LIMIT_MOST = 10_000
@@ -40,14 +40,18 @@ CREATE TABLE entries(seq INTEGER PRIMARY KEY, call TEXT NOT NULL, segment TEXT N
 CREATE INDEX entries_by_call ON entries(call);
 CREATE TABLE calls(call TEXT PRIMARY KEY, seq INTEGER NOT NULL, at_ns INTEGER NOT NULL, tool TEXT NOT NULL,
                    principal TEXT NOT NULL, run TEXT NOT NULL, decision TEXT NOT NULL, code TEXT NOT NULL,
-                   outcome TEXT NOT NULL) WITHOUT ROWID;
+                   outcome TEXT NOT NULL, pending INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX calls_by_seq ON calls(seq);
+CREATE INDEX calls_pending ON calls(seq) WHERE pending;
 """
 _SEARCH = """
 SELECT segment, offset, size FROM calls JOIN entries USING (seq)
 WHERE at_ns >= :since AND :tool IN ('', tool) AND :principal IN ('', principal) AND :run IN ('', run)
   AND :decision IN ('', decision) AND :code IN ('', code) AND :outcome IN ('', outcome)
 ORDER BY seq DESC LIMIT :limit
+"""
+_PENDING = """
+SELECT segment, offset, size FROM calls JOIN entries USING (seq) WHERE pending ORDER BY seq DESC LIMIT ?
 """
 _FIELDS = ("tool", "principal", "run", "decision", "code", "outcome")
 
@@ -76,6 +80,21 @@ def find(folder: Path, query: Query) -> list[Sealed]:
     with _fresh(folder) as index:
         places = index.execute(_SEARCH, asked | bounds).fetchall()
     return [_read(folder, *place) for place in places]
+
+
+def pending(folder: Path, limit: int) -> list[Sealed]:
+    """The last entry of each call that waits for somebody to settle it, newest first; some may be under way."""
+    with _fresh(folder) as index:
+        places = index.execute(_PENDING, (max(min(limit, LIMIT_MOST), 0),)).fetchall()
+    return [_read(folder, *place) for place in places]
+
+
+def is_pending(entry: Mapping[str, Any]) -> bool:
+    """Whether it is not known, after this entry of a call, if an action was carried out."""
+    if entry.get("kind") == "intent":
+        return True
+    sent = bool(entry.get("attempts")) and entry.get("effect") != "read"
+    return entry.get("kind") == "call" and sent and entry.get("executed") == "unknown"
 
 
 def show(folder: Path, call: str) -> list[Sealed]:
@@ -181,8 +200,10 @@ def _add(index: sqlite3.Connection, segment: str, place: int, size: int, sealed:
     if kind == "intent":
         entry = entry | {"outcome": UNFINISHED}
     if kind in ("intent", "call"):
-        row = (call, sealed.seq, sealed.at_ns, *(_text(entry, name) for name in _FIELDS))
-        index.execute("REPLACE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        row = (call, sealed.seq, sealed.at_ns, *(_text(entry, name) for name in _FIELDS), is_pending(entry))
+        index.execute("REPLACE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    if kind == "settled":
+        index.execute("UPDATE calls SET pending = 0 WHERE call = ?", (call,))
 
 
 def _text(entry: dict[str, Any], name: str) -> str:

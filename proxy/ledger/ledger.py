@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from proxy.ledger.chain import LINE_MOST, TRAILER, encode, seal
 from proxy.ledger.commit import Flushed, GroupCommit
-from proxy.ledger.errors import LedgerError, told
+from proxy.ledger.errors import InUse, LedgerError, told
 from proxy.ledger.fields import clip
 from proxy.ledger.head import Head, head_path, read_head, write_head
 from proxy.ledger.recover import Start, recover
@@ -122,6 +122,11 @@ class Ledger:
     async def durable(self, seq: int) -> None:
         """Return when entry `seq` is safe from a crash of the machine. LedgerError where that cannot be said."""
         await self._commit.wait(seq)
+
+    @property
+    def last(self) -> int:
+        """The number of the last entry."""
+        return self._tip.seq
 
     @property
     def trouble(self) -> str:
@@ -260,7 +265,7 @@ def _lock(folder: Path, handle: int) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise LedgerError(f"the ledger {folder} is in use: another sidecar runs on the same state folder") from None
+        raise InUse(f"the ledger {folder} is in use: another sidecar runs on the same state folder") from None
 
 
 def _close(file: int) -> None:

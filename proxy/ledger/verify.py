@@ -151,7 +151,7 @@ class _Check:
             self.first_after = sealed.at_ns
         if kind == "intent":
             self.begun[str(entry.get("call", ""))] = sealed.seq
-        elif kind == "call":
+        elif kind in ("call", "settled"):
             self.begun.pop(str(entry.get("call", "")), None)
         elif kind == "removed" and entry.get("last") == self.base:
             self.removed[self.base] = str(entry.get("end_hash"))

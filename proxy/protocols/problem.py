@@ -21,7 +21,7 @@ def problem(refusal: Refusal, call_id: str, tool: str) -> dict[str, Any]:
         "detail": refusal.detail,
         "tool": tool,
         "call_id": call_id,
-        "retry": row.retry,
+        "retry": refusal.retry,
         "suggestion": refusal.suggestion,
         "errors": list(refusal.errors),
         **refusal.extra,

@@ -20,6 +20,7 @@ PASSED_PREFIX = "if-"
 _OWN = frozenset({"host", "content-length", "accept-encoding", "via", "forwarded", "traceparent", "tracestate"})
 _RUN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _KEY = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
+_ONCE = re.compile(r"[!-~]{1,255}")
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 # Long enough for a sentence of intent, short enough for every Record to hold it.
@@ -75,12 +76,16 @@ def _hail(peer: str, headers: list[tuple[str, str]], first: dict[str, str]) -> H
     run, key = first.get("toolwall-run", ""), first.get("toolwall-key")
     if run and not _RUN.fullmatch(run):
         raise bad("`Toolwall-Run` must be 1 to 128 letters, digits, or one of `._:-`.")
+    once = first.get("toolwall-idempotency-key", "")
+    if "toolwall-idempotency-key" in first and not _ONCE.fullmatch(once):
+        raise bad("`Toolwall-Idempotency-Key` must be 1 to 255 visible ASCII characters.")
     return Hail(
         protocol="rest",
         peer=peer,
         # A malformed key is a wrong key: it must reach the comparison that says 401.
         key=key if key is None or _KEY.fullmatch(key) else "",
         run=run,
+        once=once,
         reason=first.get("toolwall-reason", "")[:_MOST_REASON],
         traceparent=first.get("traceparent"),
         tracestate=",".join(value for name, value in headers if name == "tracestate") or None,

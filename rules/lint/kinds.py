@@ -218,6 +218,13 @@ KINDS: Final[dict[str, Kind]] = {
         f"Providers cut off or refuse more than {LONGEST_SAYS} characters, and each listing costs that much context.",
         "keep the first paragraph",
     ),
+    "repeat-undecided": Kind(
+        "note",
+        "nobody has said whether two equal calls are one action",
+        "The same call within ten minutes gets the first answer again and is not sent: right for a payment, and wrong "
+        "for two equal messages.",
+        "say repeatable: true where each call counts, else idempotency: {window: 10m} or repeatable: false",
+    ),
     "says-repeated": Kind(
         "note",
         "several tools have the same description",

@@ -97,6 +97,9 @@ def _time(tool: Tool, places: Places) -> Iterator[Finding]:
 def _key(tool: Tool, places: Places) -> Iterator[Finding]:
     if tool.effect == "read":
         return
+    if not (places.chosen(tool, "repeatable") or places.chosen(tool, "idempotency")):
+        words = f"has the effect {tool.effect}, and says neither idempotency nor repeatable"
+        yield finding("repeat-undecided", places.tool(tool), tool.name, words)
     schemas = Schemas(tool.contract)
     for name in schemas.root.names():
         if "_".join(words_of(name)) in KEYS and schemas.member(schemas.root, name)[1] != "always":

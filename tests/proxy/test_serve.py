@@ -32,7 +32,7 @@ from tests.wire import Backend, always_ok
 ROOT = Path(__file__).parents[2]
 TOOLS = """
   get: {says: "Read one.", call: "GET /things/{id}", args: {id: {type: integer}}}
-  put: {says: "Write one.", call: "POST /things", args: {name: {type: string}}, effect: write}
+  put: {says: "Write one.", call: "POST /things", args: {name: {type: string}}, effect: write, repeatable: true}
 """
 
 

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -210,3 +211,30 @@ def test_from_the_event_loop_it_works_in_a_thread_of_its_own(tmp_path: Path) -> 
 
 def test_it_shows_nothing_of_its_key(tmp_path: Path) -> None:
     assert KEY.hex() not in repr(opened(tmp_path))
+
+
+def test_a_row_is_read_at_once_where_nobody_writes_and_behind_them_where_somebody_does(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.put("a", {b"name": b"value"}, NOW + 10, NOW)
+    held, done = threading.Event(), threading.Event()
+
+    def writing() -> None:
+        with store._lock:
+            held.set()
+            done.wait(5)
+
+    async def play() -> None:
+        assert await store.soon("a", b"name", NOW) == b"value"
+        assert await store.soon("a", b"other", NOW) is None
+        thread = threading.Thread(target=writing)
+        thread.start()
+        held.wait(5)
+        asked = asyncio.ensure_future(store.soon("a", b"name", NOW))
+        await asyncio.sleep(0.05)
+        assert not asked.done()
+        done.set()
+        assert await asked == b"value"
+        thread.join()
+
+    asyncio.run(play())
+    store.close()

@@ -76,6 +76,8 @@ FULL = """
         effect: write
         guessed: true
         invalidates: [find]
+        repeatable: false
+        idempotency: {key: "put-{args.name}", header: Idempotency-Key, window: 1h, not_done: [503]}
         timeout: 500ms
         reply: {redact: standard, operators: {EMAIL_ADDRESS: {replace: somebody}, PERSON: {pseudonym: realistic}}}
 """
@@ -227,7 +229,6 @@ def test_a_rule_about_a_tool_with_a_mistake_is_no_second_mistake(tmp_path):
     [
         ("credential: {vault: x}", "tool"),
         ("undo: {tool: x}", "tool"),
-        ("idempotency: {header: X}", "tool"),
         ("limit: 20/hour", "rule"),
         ("mode: shadow", "rule"),
     ],

@@ -14,7 +14,7 @@ import pytest
 
 from proxy.budgetfile import PATIENCE_S
 from tests.proxy.test_serve import sidecar
-from tests.wire import Backend, Wall, perform, reply, until_quiet, wall
+from tests.wire import Backend, Wall, perform, repeatable, reply, until_quiet, wall
 
 CONFIG = """
 state: state
@@ -310,7 +310,7 @@ def test_a_crash_between_setting_aside_and_paying_recovers(tmp_path: Path) -> No
         server = await asyncio.start_server(backend.serve, "127.0.0.1", 0)
         (tmp_path / "rules").mkdir()
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        (tmp_path / "rules" / "crm.yaml").write_text(f"backend: crm\nurl: {url}\ntools:{TOOLS}")
+        (tmp_path / "rules" / "crm.yaml").write_text(f"backend: crm\nurl: {url}\ntools:{repeatable(TOOLS)}")
         budget = "purse: {per: principal, each: month, calls: 6, money: 9 EUR}"
         (tmp_path / "rules" / "policy.yaml").write_text(policy(budget))
         (tmp_path / "toolwall.yaml").write_text(CONFIG)

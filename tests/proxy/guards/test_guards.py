@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,12 +10,14 @@ import pytest
 
 from proxy.answers import Answers
 from proxy.budgets import Budgets
+from proxy.deeds import Deeds
 from proxy.guards import Guards
 from proxy.guards.budget import Spending
 from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean
 from proxy.guards.known import KnownSecrets
 from proxy.guards.limit import Limiting
+from proxy.guards.once import Once
 from proxy.guards.outgoing import Outgoing
 from proxy.guards.price import Price
 from proxy.guards.replycontract import ReplyContract
@@ -25,9 +28,11 @@ from proxy.limits import Limits
 from proxy.protocols.masking import masked
 from proxy.remainders import Remainders
 from proxy.scanning import Scans
+from proxy.store import Store
 from redaction.known import NOTHING, Known
 from rules.caching import Caching
 from rules.obligations import Approval, Budget, Limit
+from rules.once import Once as Action
 from rules.outgoing import Outgoing as Terms
 from rules.shaping import Shaping
 from rules.terms import Retry
@@ -74,10 +79,16 @@ def test_no_retry_and_no_breaker_where_the_rules_turn_them_off() -> None:
     assert _names(off, decision) == ["timeout", "clean", "bulkhead"]
 
 
+def test_what_was_done_is_told_again_without_a_second_yes_and_costs_nothing() -> None:
+    decision: Any = SimpleNamespace(obligations=(Approval("boss", 900.0), Limit("rule r", (), 1, 60.0)))
+    call = _call(effect="write", contract="off", shaping=Shaping(), once=Action())
+    assert _names(call, decision)[:4] == ["shape", "once", "approval", "limit"]
+
+
 def test_limits_count_what_was_approved_and_what_is_given_again() -> None:
     decision: Any = SimpleNamespace(obligations=(Approval("boss", 900.0), Limit("rule r", (), 1, 60.0)))
     names = _names(_call(effect="read", contract="off", shaping=Shaping(), caching=Caching(60)), decision)
-    assert names == ["approval", "limit", "shape", "cache", "timeout", "clean", *SENDS]
+    assert names == ["shape", "approval", "limit", "cache", "timeout", "clean", *SENDS]
 
 
 def test_budgets_pay_before_limits_count_and_prices_are_read_first_of_all() -> None:
@@ -99,9 +110,21 @@ def test_budgets_pay_before_limits_count_and_prices_are_read_first_of_all() -> N
 def _call(
     effect: str, contract: str, shaping: Shaping | None = None, warn: frozenset[str] = frozenset(), **keys: Any
 ) -> Any:
-    tool = {"costs": (), "caching": None, "invalidates": frozenset(), "backend": "b", "retry": Retry(), **keys}
+    tool = {
+        "costs": (),
+        "once": None,
+        "caching": None,
+        "invalidates": frozenset(),
+        "backend": "b",
+        "retry": Retry(),
+        **keys,
+    }
     reply = SimpleNamespace(contract=contract, shaping=shaping, warn=warn)
     return SimpleNamespace(tool=SimpleNamespace(name="t", effect=effect, reply=reply, outgoing=Terms(), **tool))
+
+
+def no_table() -> Store:
+    raise AssertionError("a list of guards opens nothing")
 
 
 def _names(call: Any, decision: Any, known: Known = NOTHING) -> list[str]:
@@ -119,6 +142,7 @@ def _names(call: Any, decision: Any, known: Known = NOTHING) -> list[str]:
         healths({"b": BACKEND, "off": off}, {}),
         Spending(Budgets()),
         Price(scans),
+        Once(Deeds(no_table, Path())),
     )(call, decision)
     scans.close()
     return [guard.__name__ for guard in guards]

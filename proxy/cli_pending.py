@@ -1,0 +1,118 @@
+"""`toolwall ledger pending` and `settle`: calls of which nobody knows whether they were carried out."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from proxy.cli_common import CANNOT_RUN, FINDINGS, Config, console, fail, settings_of, visible
+from proxy.cli_ledger import folder_of, ledger, print_lines
+
+if TYPE_CHECKING:
+    from proxy.config import Settings
+    from proxy.ledger.chain import Sealed
+
+
+class Found(StrEnum):
+    """What was found out of a call."""
+
+    DONE = "done"
+    NOT_DONE = "not-done"
+
+
+@ledger.command()
+def pending(
+    config: Config = Path("toolwall.yaml"),
+    limit: Annotated[int, typer.Option(min=1, help="How many calls at most.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+) -> None:
+    """Calls of which it is not known whether they were carried out, newest first."""
+    from proxy.ledger import LedgerError, index
+
+    try:
+        found = index.pending(folder_of(config), limit)
+    except LedgerError as error:
+        fail(str(error))
+    if as_json:
+        print_lines(found)
+    elif found:
+        _table(found)
+    else:
+        typer.echo("Nothing is pending.")
+
+
+@ledger.command()
+def settle(
+    call: Annotated[str, typer.Argument(help="The call's id or the beginning of it.")],
+    found: Annotated[Found, typer.Option("--as", help="What you found out.")],
+    config: Config = Path("toolwall.yaml"),
+) -> None:
+    """Say what became of a call. After not-done the same call may be made again; after done it is never sent."""
+    from proxy.ledger import LedgerError, NoSuchCall, index
+    from proxy.settling import CannotSettle, settled
+
+    folder = folder_of(config)
+    try:
+        entry = settled([each.entry for each in index.show(folder, call)], found.value, getpass.getuser())
+        _write(settings_of(config), entry)
+        whole = str(entry["call"])
+        if not any(each.entry.get("kind") == "settled" for each in index.show(folder, whole)):
+            fail(f"Call {whole} was not settled: it is still under way, or the ledger cannot be written.", FINDINGS)
+    except CannotSettle as why:
+        fail(str(why), FINDINGS)
+    except LedgerError as error:
+        fail(str(error), FINDINGS if isinstance(error, NoSuchCall) else CANNOT_RUN)
+    typer.echo(f"Settled: call {whole} as {found.value}.")
+
+
+def _write(settings: Settings, entry: dict[str, Any]) -> None:
+    """Let the running sidecar write it; where none runs, write it here."""
+    from proxy import orders, state
+    from proxy.ledger import InUse, Ledger
+    from proxy.settling import ORDER
+
+    try:
+        key = state.load_key(settings.state_key, settings.state, os.environ)
+        try:
+            ledger = Ledger.open(settings.state / "ledger", key.derive(state.LEDGER_HEAD))
+        except InUse:
+            orders.give(settings.state, {"do": ORDER, "entry": entry})
+            return
+        try:
+            ledger.append(entry)
+        finally:
+            ledger.close()
+    except orders.NotTaken:
+        fail(f"The sidecar did not take the order within {orders.PATIENCE_S:g} s.", CANNOT_RUN)
+    except (state.StateError, OSError) as error:
+        fail(f"It could not be written: {error}", CANNOT_RUN)
+
+
+def _table(found: list[Sealed]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in ("time (UTC)", "call", "tool", "principal", "run", "what is known"):
+        table.add_column(column, no_wrap=column != "what is known", min_width=28 if column == "call" else None)
+    for sealed in found:
+        entry = sealed.entry
+        at = f"{datetime.fromtimestamp(sealed.at_ns / 1e9, UTC):%Y-%m-%d %H:%M:%S}"
+        cells = (at, *(str(entry.get(name, "-")) for name in ("call", "tool", "principal", "run")), _known(entry))
+        table.add_row(*map(visible, cells))
+    console().print(table)
+
+
+def _known(entry: dict[str, Any]) -> str:
+    if entry.get("kind") == "intent":
+        return "it was about to be sent; it is under way, or the sidecar was killed"
+    if entry.get("upstream_status"):
+        return f"the backend answered with status {entry['upstream_status']}"
+    left = entry.get("outcome") == "client_gone"
+    return "the caller left before an answer came" if left else "it was sent, and no answer came"

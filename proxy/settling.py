@@ -1,0 +1,59 @@
+"""Settling: what somebody found out of a call whose outcome was not known, for the ledger and for repeats."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from proxy.deeds import Deeds
+from proxy.guards.once import Once
+from proxy.ledger import Ledger, LedgerError
+from proxy.ledger.index import is_pending
+from proxy.orders import Order
+
+ORDER: Final = "ledger settle"
+AS: Final = {"done": "done", "not-done": "again"}
+"""What can be found out, and the state of the action that follows from it."""
+
+
+class CannotSettle(Exception):
+    """There is nothing to settle. The text says why."""
+
+
+def settled(entries: Sequence[Mapping[str, Any]], found: str, by: str) -> dict[str, Any]:
+    """The entry that settles a call, of which these are all entries, in order. Raises CannotSettle."""
+    call = str(entries[0].get("call", ""))
+    if any(each.get("kind") == "settled" for each in entries):
+        raise CannotSettle(f"Call {call} is settled already.")
+    last = entries[-1]
+    if not is_pending(last):
+        raise CannotSettle(f"What became of call {call} is known: executed {last.get('executed', 'no')}.")
+    once = next((each["once"] for each in entries if isinstance(each.get("once"), dict)), None)
+    said = {name: last[name] for name in ("tool", "principal", "run", "revision") if name in last}
+    entry = {"kind": "settled", "call": call, **said, "as": found, "by": by}
+    return {**entry, "once": {**once, "state": AS[found]}} if once else entry
+
+
+class Settler:
+    """Takes the order to settle a call while the sidecar runs."""
+
+    def __init__(self, ledger: Ledger, deeds: Deeds, once: Once) -> None:
+        self._ledger, self._deeds, self._once = ledger, deeds, once
+
+    def __call__(self, order: Order) -> str:
+        """Write it into the ledger, and let repeats know. ValueError for a call that is still under way, and where it
+        cannot be written."""
+        entry = order["entry"]
+        once = entry.get("once")
+        if entry["kind"] != "settled" or entry["as"] not in AS:
+            raise ValueError
+        if once is not None and self._once.is_underway(bytes.fromhex(once["name"])):
+            raise ValueError
+        try:
+            self._ledger.append(entry)
+        except LedgerError:
+            raise ValueError from None
+        if once is not None:
+            self._deeds.settle(entry, time.time_ns())
+        return f"call {entry['call']} as {entry['as']}"

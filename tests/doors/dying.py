@@ -1,0 +1,60 @@
+"""A sidecar that is killed at a given moment of its first call with effects: `dying.py MOMENT run -c FILE`.
+
+The moment is a method and whether the process dies before it, behind it, or (`sent`) as soon as the request is out.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from proxy.cli import app
+from proxy.deeds import Deeds
+from proxy.entry import Entry
+from proxy.upstream import _Lane
+
+MOMENTS: dict[str, tuple[type, str, bool]] = {
+    "reserved": (Entry, "intent", False),
+    "intended": (Entry, "intent", True),
+    "answered": (Deeds, "put", False),
+    "stored": (Deeds, "put", True),
+    "recorded": (Entry, "_write", True),
+}
+"""Each: the class and method, and whether it is done before the end."""
+
+
+def dying(kind: type, name: str, after: bool) -> None:
+    """Let the process end at the method."""
+    inner: Callable[..., Any] = getattr(kind, name)
+
+    async def last(self: Any, *arguments: Any, **more: Any) -> Any:
+        if after:
+            await inner(self, *arguments, **more)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(kind, name, last)
+
+
+def dying_when_sent() -> None:
+    """Let the process end when the request was written and nothing came back."""
+    inner = _Lane.exchange
+
+    async def exchange(self: Any, call: Any, tracing: Any, entry: Any) -> Any:
+        import asyncio
+
+        asyncio.get_running_loop().call_later(0.3, os.kill, os.getpid(), signal.SIGKILL)
+        return await inner(self, call, tracing, entry)
+
+    setattr(_Lane, "exchange", exchange)  # noqa: B010 - mypy knows that a method is not assigned to
+
+
+if __name__ == "__main__":
+    moment = sys.argv.pop(1)
+    if moment == "sent":
+        dying_when_sent()
+    elif moment != "never":
+        dying(*MOMENTS[moment])
+    app()

@@ -1,0 +1,174 @@
+"""What is known of actions: in the encrypted table, in memory while that cannot be written, and out of the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.deeds import BOUNDS, MOST_ANSWER, PURPOSE, Deeds, recovered
+from proxy.ledger import Ledger
+from proxy.ledger.chain import Sealed
+from proxy.once import Held, State
+from proxy.store import Store, StoreError
+
+KEY = b"k" * 32
+NAME, OTHER = b"n" * 32, b"o" * 32
+
+
+def held(state: State = "done", call: str = "c1", at: float = 0.0) -> Held:
+    return Held(call, "c0", "asked", at or time.time(), "run", "rev", state)
+
+
+class House:
+    """A folder with a table and a ledger."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ledger = Ledger.open(folder / "ledger", KEY)
+
+    def deeds(self) -> Deeds:
+        deeds = Deeds(lambda: Store(self.folder / "store.db", KEY, {PURPOSE: BOUNDS}), self.folder / "ledger")
+        deeds.follow(lambda: self.ledger.last)
+        deeds.open()
+        return deeds
+
+    def intent(self, call: str = "c1", name: bytes = NAME) -> None:
+        once = {"name": name.hex(), "asked": "asked", "first": call, "lasts_s": 600.0}
+        self.ledger.append({"kind": "intent", "call": call, "run": "run", "once": once})
+
+    def end(self, state: str, call: str = "c1", name: bytes = NAME, kind: str = "call") -> None:
+        once = {"name": name.hex(), "asked": "asked", "first": call, "lasts_s": 600.0, "state": state}
+        self.ledger.append({"kind": kind, "call": call, "upstream_status": 200, "once": once})
+
+
+def known(deeds: Deeds, name: bytes = NAME) -> Held | None:
+    return asyncio.run(deeds.get(name))
+
+
+def test_what_was_put_is_known_after_a_restart_and_not_for_ever(tmp_path: Path) -> None:
+    async def play(deeds: Deeds) -> None:
+        await deeds.put(NAME, held(), 60.0)
+        await deeds.put(OTHER, held(at=time.time() - 61), 60.0)
+
+    house = House(tmp_path)
+    deeds = house.deeds()
+    asyncio.run(play(deeds))
+    deeds.close()
+    again = house.deeds()
+    assert known(again, NAME) is not None
+    assert known(again, OTHER) is None
+    again.close()
+
+
+def test_a_doubt_outlives_its_window(tmp_path: Path) -> None:
+    deeds = House(tmp_path).deeds()
+    asyncio.run(deeds.put(NAME, held("unknown", at=time.time() - 3600), 60.0))
+    assert known(deeds) is not None
+    deeds.close()
+
+
+def test_the_ledger_knows_what_the_table_does_not(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.intent("c1", NAME)
+    house.intent("c2", OTHER)
+    house.end("done", "c2", OTHER)
+    deeds = house.deeds()
+    first, second = known(deeds, NAME), known(deeds, OTHER)
+    assert (first and first.state, second and second.state) == ("unknown", "done")
+    assert second is not None
+    assert second.answer is None
+    deeds.close()
+
+
+def test_what_the_table_knows_better_stays(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    deeds = house.deeds()
+    house.intent("c1")
+    asyncio.run(deeds.put(NAME, held("done", "c1"), 600.0))
+    deeds.close()
+    again = house.deeds()  # killed between the table and the end in the ledger
+    row = known(again)
+    assert row is not None
+    assert row.state == "done"
+    again.close()
+
+
+def test_what_was_settled_while_nobody_ran_is_taken_over(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.intent("c1")
+    deeds = house.deeds()
+    asyncio.run(deeds.finish())
+    deeds.close()
+    house.end("again", "c1", kind="settled")
+    again = house.deeds()
+    row = known(again)
+    assert row is not None
+    assert row.state == "again"
+    again.close()
+
+
+def test_what_is_before_the_mark_is_not_read_again(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.intent("c1")
+    deeds = house.deeds()
+    asyncio.run(deeds.finish())
+    deeds.close()
+    store = Store(tmp_path / "store.db", KEY, {PURPOSE: BOUNDS})
+    assert store.delete(PURPOSE, NAME)
+    store.close()
+    again = house.deeds()
+    assert known(again) is None
+    again.close()
+
+
+def test_what_cannot_be_stored_is_kept_in_memory_until_it_can_be(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    deeds = house.deeds()
+    store = deeds._table
+
+    async def play() -> None:
+        store._db.execute("PRAGMA query_only = ON")
+        await deeds.put(NAME, held(), 600.0)
+        row = await deeds.get(NAME)
+        assert row is not None
+        assert row.state == "done"
+        with pytest.raises(StoreError):
+            await deeds.tend(1)
+        store._db.execute("PRAGMA query_only = OFF")
+        await deeds.tend(1)
+        assert deeds._unsaved == {}
+        assert await deeds.get(NAME) == row
+
+    asyncio.run(play())
+    deeds.close()
+
+
+def test_a_large_answer_is_not_kept(tmp_path: Path) -> None:
+    deeds = House(tmp_path).deeds()
+    assert deeds.keeps(MOST_ANSWER)
+    assert not deeds.keeps(MOST_ANSWER + 1)
+    assert not deeds.is_full
+    deeds.close()
+
+
+@pytest.mark.parametrize("told", [None, "text", 7, []])
+def test_arguments_that_look_like_an_action_are_none(told: Any) -> None:
+    assert recovered([Sealed(1, 1, "", "", {"kind": "call", "call": "c1", "once": told})]) == {}
+
+
+def test_a_call_that_did_nothing_leaves_what_was_known_before(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    deeds = house.deeds()
+    asyncio.run(deeds.put(NAME, held("declined", "c0"), 600.0))
+    house.intent("c1")
+    house.end("", "c1")
+    deeds.close()
+    again = house.deeds()
+    row = known(again)
+    assert row is not None
+    assert (row.call, row.state) == ("c0", "declined")
+    again.close()
