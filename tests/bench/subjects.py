@@ -101,6 +101,7 @@ tools:
       customer_id: {{type: integer, minimum: 1}}
       text: {{type: string, minLength: 1, maxLength: 2000}}
     effect: write
+    repeatable: true
 """
 _POLICY = """\
 rules:
