@@ -36,7 +36,7 @@ def test_a_tool(page):
         "- **Denied** to user eve, and whoever's user is unknown (rule `no-eve`, `policy.yaml:11`)",
         "- Taken out of answers: the profile standard",
         "- Reply contract: none: answers may look like anything",
-        "- Limits: the backend may take 30s, an answer may have 4 MiB",
+        "- Limits: the backend may take 1m, an answer may have 4 MiB",
     ]
 
 

@@ -17,9 +17,16 @@ FULL = """
     url: http://shop.test:8080/v1
     says: The shop.
     addresses: [10.0.0.0/8, 127.0.0.1]
-    timeout: 10s
+    timeout: {connect: 2s, first_byte: 5s, idle: 8s, total: 10s}
+    retry: {attempts: 3, wait: 100ms, most_wait: 2s}
+    breaker: {failures: 40%, slower_than: 3s, slow: 70%, window: 30, open: 20s, probes: 2}
+    bulkhead: {at_once: 20, queue: 40, wait: 1s}
+    limit: {calls: 100/minute, per: backend}
     reply:
       redact: [EMAIL_ADDRESS]
+      binary: hash
+      except: [trace_id, {at: /id, kinds: [EMAIL_ADDRESS]}]
+      only: [/orders]
       on_error: refuse
       most_bytes: 1MiB
       contract: report
@@ -75,6 +82,8 @@ FULL = """
         body: [application/json, multipart/form-data]
         effect: write
         guessed: true
+        price: {from: /cost, most: 0.10 EUR}
+        tokens: {from: /usage, most: 900}
         invalidates: [find]
         repeatable: false
         idempotency: {key: "put-{args.name}", header: Idempotency-Key, window: 1h, not_done: [503]}
@@ -82,6 +91,8 @@ FULL = """
         reply: {redact: standard, operators: {EMAIL_ADDRESS: {replace: somebody}, PERSON: {pseudonym: realistic}}}
 """
 POLICY = """
+    budgets:
+      all_of_it: {per: agent, each: day, calls: 100, bytes: 1MiB, time: 10m, tokens: 9000, money: 5 EUR}
     rules:
       - id: readers
         says: Readers may look.
@@ -92,7 +103,7 @@ POLICY = """
         allow: shop.put_file
         to:
           roles: writer
-        require: {approval: {by: boss, within: 15m}}
+        require: {approval: {by: boss, within: 15m}, limit: {calls: 20/hour, at_once: 2, per: run}, budget: all_of_it}
       - id: nobody
         deny: "*"
         to: {roles: [guest]}
@@ -229,7 +240,6 @@ def test_a_rule_about_a_tool_with_a_mistake_is_no_second_mistake(tmp_path):
     [
         ("credential: {vault: x}", "tool"),
         ("undo: {tool: x}", "tool"),
-        ("limit: 20/hour", "rule"),
         ("mode: shadow", "rule"),
     ],
 )
