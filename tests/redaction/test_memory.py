@@ -44,7 +44,7 @@ def test_nor_do_they_through_the_door(tmp_path: Path) -> None:
         bodies = (body for body, media_type in documents(3) if media_type == "application/json")
         async with wall(tmp_path, TOOLS) as w:
             sizes = []
-            for count in (4_000, 8_000):
+            for count in (12_000, 6_000):
                 for _ in range(count):
                     w.backend.answer = answering(reply(next(bodies)))
                     told = await w.tell("GET", "/crm/x")
