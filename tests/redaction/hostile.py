@@ -88,9 +88,9 @@ def repeated(piece: str) -> str:
 
 
 def seconds(work: Any, bound: float) -> float:
-    """The processor time that `work` takes, the least of up to four: another program's is not counted against it."""
+    """The processor time that `work` takes, the least of up to twelve: another program's is not counted against it."""
     least = float("inf")
-    for _ in range(4):
+    for _ in range(12):
         started = thread_time()
         work()
         least = min(least, thread_time() - started)

@@ -75,6 +75,7 @@ print(resident_kb() - before)
 """
 
 
+@pytest.mark.full
 def test_names_without_end_are_not_kept() -> None:
     command = [sys.executable, "-c", LONG]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
