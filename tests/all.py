@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CORPORA = ROOT.parent / "shared" / "data"
 # The program that is looked for, and the Debian package that brings it.
-NEEDED = {"curl": "curl", "wrk": "wrk", "nginx": "nginx-light"}
+NEEDED = {"curl": "curl", "wrk": "wrk", "nginx": "nginx-light", "strace": "strace"}
 
 
 class NoSkips:
