@@ -73,7 +73,16 @@ LISTENER: Final = Form(
         "identity": Key(IDENTITY, "How callers are known.", required=True),
     }
 )
-_SIZES: Final = ("most_body", "most_line", "most_field", "upstream_header", "most_scan", "most_rest", "cache")
+_SIZES: Final = (
+    "most_body",
+    "most_line",
+    "most_field",
+    "upstream_header",
+    "most_scan",
+    "most_rest",
+    "cache",
+    "most_batch_reply",
+)
 _TIMES: Final = ("idle", "body", "heartbeat", "connect", "upstream_idle", "drain", "scan", "rest")
 BOUNDS: Final = Form(
     {
@@ -82,6 +91,9 @@ BOUNDS: Final = Form(
         "most_headers": Key(_Count, "Headers of a request. 100"),
         "most_depth": Key(Number(1, MOST_DEPTH), "Nesting of a request's JSON. 64"),
         "most_body": Key(Size(), "Bytes of a request's body. 1MiB"),
+        "most_batch": Key(_Count, "Calls of a batch. 100"),
+        "batch_at_once": Key(_Count, "Of these, how many are under way at once. 10"),
+        "most_batch_reply": Key(Size(), "Bytes of all answers to a batch, before they are written as JSON. 8MiB"),
         "most_line": Key(Size(), "Bytes of a request's first line. 8KiB"),
         "most_field": Key(Size(), "Bytes of a header. 8KiB"),
         "idle": Key(_Duration, "How long a request head may take, or an agent read nothing of a stream. 75s"),

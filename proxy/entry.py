@@ -128,8 +128,11 @@ class Entry:
         record.protocol = hail.protocol
         if hail.reason:
             record.reason = self._entries.scanner.clean_text(self._entries.known.text(hail.reason)).value
-        self.trace = self._entries.telemetry.begin(hail.traceparent, hail.tracestate, record.started_ns)
+        self.trace = self._begun(self._entries.telemetry)
         record.trace = self.trace.trace_id
+
+    def _begun(self, telemetry: Telemetry) -> Trace:
+        return telemetry.begin(self.hail.traceparent, self.hail.tracestate, self.record.started_ns)
 
     def identified(self, principal: Principal, run: Run) -> None:
         """The caller is known."""
@@ -377,7 +380,7 @@ class Entry:
         for then in self._at_end:
             then(record)
         if self.trace is None:
-            self.trace = self._entries.telemetry.begin(None, None, record.started_ns)
+            self.trace = self._begun(self._entries.telemetry)
         self._entries.telemetry.finish(self.trace, record)
         level = logging.DEBUG if record.outcome == "ok" else logging.INFO
         if _log.isEnabledFor(level):

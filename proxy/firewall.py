@@ -20,6 +20,9 @@ from rules.tools import Tool
 Guards = Callable[[Call, Decision], list[Guard]]
 """Gives the guards of one call, outermost first."""
 
+Open = Callable[[str], Entry]
+"""Gives the open Record of a call that came in by a listener of this name."""
+
 Restore = Callable[[Call, Entry], Awaitable[Call]]
 """Gives the call that is meant by one whose tool wants the values behind pseudonyms."""
 
@@ -62,11 +65,12 @@ class Firewall:
         self.runs = Runs(entries.check_name)
         self.repeats = Repeats()
 
-    async def handle(self, ask: Ask, identify: Identify) -> Result:
-        """The answer to one request. Raises Refusal; either way its Record is written."""
+    async def handle(self, ask: Ask, identify: Identify, opened: Open | None = None) -> Result:
+        """The answer to one request. Raises Refusal; either way its Record is written, which `opened` gives where it is
+        one of a kind."""
         with self.regime as regime:
             rules = regime.rules
-            async with self.entries.open(ask.listener) as entry:
+            async with (opened or self.entries.open)(ask.listener) as entry:
                 entry.hailed(hail := ask.hail())
                 principal = identify(hail)
                 run = self.runs.step(principal.id, hail.run, monotonic())

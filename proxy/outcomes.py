@@ -9,7 +9,7 @@ from proxy.record import Record
 
 def executed(record: Record) -> Executed:
     """Whether the backend acted on a call that it answered. One that fails may have done it before it did."""
-    if record.replayed:
+    if record.replayed or not record.attempts:
         return "no"
     failed = record.effect != "read" and record.status >= 500
     return "unknown" if record.once.get("state", "unknown" if failed else "") == "unknown" else "yes"

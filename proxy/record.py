@@ -18,7 +18,7 @@ class Record:
     call whose answer was given again, and `cache` how: `hit`, `joined`, `stale`, or `miss`. `restored` says how many
     values of each kind were put back into the arguments, which show their pseudonyms. `cost` is what is known of the
     call's price, `budgets` how much of each was used with it, in per cent. `once` is the name of the action and what
-    became of it.
+    became of it. `batch` is the Record of the batch that the call came in.
 
     A field that was not set stands in the class alone, so making a Record and reading it out costs only what it says.
     """
@@ -26,6 +26,7 @@ class Record:
     call: str
     started_ns: int
     door: str = ""
+    batch: str = ""
     protocol: str = ""
     run: str = ""
     step: int = 0

@@ -82,15 +82,18 @@ class Attempt:
 
 
 class Trace:
-    """The trace of one call. `trace_id` is 32 hex digits, the caller's where it sent a valid `traceparent`."""
+    """The trace of one call. `trace_id` is 32 hex digits, the caller's where it sent a valid `traceparent`. `place` is
+    what lies below it is told; `asked`: it is recorded because its caller wants that.
+    """
 
-    __slots__ = ("_place", "attempts", "span", "trace_id")
+    __slots__ = ("asked", "attempts", "place", "span", "trace_id")
 
-    def __init__(self, place: Parent, span: CallSpan | None) -> None:
+    def __init__(self, place: Parent, span: CallSpan | None, asked: bool = False) -> None:
         self.trace_id = place.trace_id
         self.span = span
         self.attempts: list[Attempt] = []
-        self._place = place
+        self.place = place
+        self.asked = asked
 
     def attempt(self, method: str, host: str, port: int, template: str = "") -> Attempt:
         """Begin one request to the backend at `host`. `template` is the tool's path template, never the path itself.
@@ -99,7 +102,7 @@ class Trace:
         """
         attributes = names.of_attempt(method, host, port, template, len(self.attempts))
         span = self.span.attempt(attributes) if self.span else None
-        made = Attempt(attributes, span.place if span else self._place, span)
+        made = Attempt(attributes, span.place if span else self.place, span)
         self.attempts.append(made)
         return made
 
@@ -154,7 +157,18 @@ class Telemetry:
         if self._recorder is None or not self._chosen(parent, started_ns) or self._recorder.exporter.full():
             return Trace(parent or _root(), None)
         span = self._recorder.spans.call(parent, started_ns)
-        return Trace(span.place, span)
+        return Trace(span.place, span, asked=parent is not None)
+
+    def below(self, above: Trace, started_ns: int) -> Trace:
+        """Begin the trace of a call that came within another: recorded where that is, within what its caller may ask.
+
+        The caller's `traceparent` is the other's."""
+        if self._recorder is None or above.span is None or self._recorder.exporter.full():
+            return Trace(above.place, None)
+        if above.asked and not self._asked_for(started_ns):
+            return Trace(above.place, None)
+        span = self._recorder.spans.call(above.place, started_ns)
+        return Trace(span.place, span, above.asked)
 
     def finish(self, trace: Trace, record: Record) -> None:
         """Read the finished Record into metrics and, where the call is recorded, its span. Never raises."""

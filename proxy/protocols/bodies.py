@@ -48,6 +48,11 @@ def read(placed: Placed, tool: Tool, content_type: str, body: bytes) -> tuple[by
     return body, ""
 
 
+def is_json(content_type: str) -> bool:
+    """Whether a Content-Type is one of JSON."""
+    return _JSON_TYPE.fullmatch(content_type.partition(";")[0].strip().lower()) is not None
+
+
 def is_accepted(kind: str, types: tuple[str, ...]) -> bool:
     """Whether a media type is one of `types`, which may be ranges such as `image/*` or `application/*+json`."""
     if kind in types and "*" not in kind:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from proxy.errors import Refusal
+
 TARGET_S: Final = 0.025
 """Work before a message that is fine: some sixty calls that came at the same moment."""
 
@@ -28,11 +30,30 @@ class Admission:
         self.calls = 0
         """Those under way."""
 
+    @property
+    def is_full(self) -> bool:
+        """Whether as many calls are under way as may be."""
+        return self.calls >= self._most
+
     def refuses(self, before_s: float, now: float) -> bool:
         """Whether a message that found so much work before it is one too many."""
+        return self.is_behind(before_s, now) or self.is_full
+
+    def is_behind(self, before_s: float, now: float) -> bool:
+        """Whether there has been so much work for too long."""
         if before_s <= TARGET_S:
-            return self.calls >= self._most
+            return False
         if now - self._long > PATIENCE_S:
             self._since = now
         self._long = now
-        return self.calls >= self._most or now - self._since > PATIENCE_S
+        return now - self._since > PATIENCE_S
+
+
+def busy() -> Refusal:
+    """What is said to a message that is one too many."""
+    return Refusal(
+        "limit_reached",
+        "The sidecar has too many calls to deal with. Nothing was sent.",
+        suggestion="Wait, then repeat the call; make fewer calls at once.",
+        retry_after=1,
+    )

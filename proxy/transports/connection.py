@@ -19,6 +19,7 @@ from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from proxy.errors import Refusal
 from proxy.model import Hail, Result
 from proxy.protocols import problem
+from proxy.protocols.batch import BatchAsk, is_batch
 from proxy.protocols.listing import ListingAsk, is_listing
 from proxy.protocols.remainder import RemainderAsk, is_remainder
 from proxy.protocols.rest import Greetings, RestAsk
@@ -288,6 +289,8 @@ def _kind_of(raw_target: str) -> type[RestAsk]:
     """What a request to this target is: a call, unless it is for a place of our own."""
     if is_listing(raw_target):
         return ListingAsk
+    if is_batch(raw_target):
+        return BatchAsk
     return RemainderAsk if is_remainder(raw_target) else RestAsk
 
 

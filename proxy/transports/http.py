@@ -15,10 +15,12 @@ from proxy.identity import Identify
 from proxy.listing import Listings
 from proxy.model import Result
 from proxy.protocols import problem
+from proxy.protocols.batch import BatchAsk
 from proxy.protocols.head import Door
 from proxy.protocols.listing import ListingAsk
 from proxy.protocols.remainder import RemainderAsk
-from proxy.transports.admission import Admission
+from proxy.transports import batching
+from proxy.transports.admission import Admission, busy
 from proxy.transports.connection import Connection, Malformed
 from proxy.transports.waiting import Waiting
 
@@ -29,7 +31,8 @@ class HttpBounds:
 
     `idle_s` is how long a connection may stay open without a whole request head, and how long an agent may read nothing
     of a reply; `body_s` how long a request body may take, `beat_s` how long an event stream may be silent. The sizes of
-    line and fields are those that common servers allow.
+    line and fields are those that common servers allow. A batch has `most_batch` calls, of which `batch_at_once` are
+    under way, and `most_batch_reply` bytes of answers.
     """
 
     most_connections: int = 1_000
@@ -37,6 +40,9 @@ class HttpBounds:
     most_line: int = 8 * 1024
     most_field: int = 8 * 1024
     most_headers: int = 100
+    most_batch: int = 100
+    batch_at_once: int = 10
+    most_batch_reply: int = 8 << 20
     idle_s: float = 75.0
     body_s: float = 30.0
     beat_s: float = 15.0
@@ -84,7 +90,7 @@ class HttpDoor(web.Server):
 
     def admitted(self, ask: Any, before_s: float, now: float) -> Any:
         """The request, or a refusal in its place where there is too much to do."""
-        return Malformed(self.door.name, _busy()) if self.admission.refuses(before_s, now) else ask
+        return Malformed(self.door.name, busy()) if self.admission.refuses(before_s, now) else ask
 
     async def answer(self, ask: Any) -> Result:
         """The answer to one request. Raises Refusal."""
@@ -94,6 +100,8 @@ class HttpDoor(web.Server):
                 return await self._listings.answer(self._firewall, ask, self._identify)
             if isinstance(ask, RemainderAsk):
                 return await self._fetching.answer(self._firewall, ask, self._identify)
+            if isinstance(ask, BatchAsk):
+                return await batching.answer(self, self._firewall, ask, self._identify)
             return await self._firewall.handle(ask, self._identify)
         finally:
             self.admission.calls -= 1
@@ -101,12 +109,3 @@ class HttpDoor(web.Server):
 
 async def _unused(_: web.BaseRequest) -> web.StreamResponse:
     raise NotImplementedError("connections of this door do not make requests")
-
-
-def _busy() -> Refusal:
-    return Refusal(
-        "limit_reached",
-        "The sidecar has too many calls to deal with. Nothing was sent.",
-        suggestion="Wait, then repeat the call; make fewer calls at once.",
-        retry_after=1,
-    )

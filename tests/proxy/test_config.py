@@ -58,6 +58,9 @@ bounds:
   most_connections: 1
   most_calls: 2
   most_headers: 3
+  most_batch: 4
+  batch_at_once: 5
+  most_batch_reply: 6KiB
   most_depth: 4
   most_body: 5KiB
   most_line: 6
@@ -144,6 +147,7 @@ def test_bounds_are_bytes_and_seconds(tmp_path: Path) -> None:
     settings = load(tmp_path, FULL)
     http, upstream = settings.http, settings.upstream
     assert (http.most_connections, http.most_calls, http.most_headers) == (1, 2, 3)
+    assert (http.most_batch, http.batch_at_once, http.most_batch_reply) == (4, 5, 6 * 1024)
     assert (settings.most_depth, settings.most_body) == (4, 5 * 1024)
     assert (http.most_line, http.most_field, http.idle_s, http.body_s) == (6, 7 * 1024, 8.0, 9.0)
     assert (upstream.connect_s, upstream.idle_s) == (0.5, 120.0)
@@ -255,7 +259,8 @@ def test_a_value_of_a_wrong_type_is_refused_in_its_place(tmp_path: Path, path: s
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *((name, wrong) for name in ("most_connections", "most_calls", "most_headers", "upstream_connections")
+        *((name, wrong) for name in ("most_connections", "most_calls", "most_headers", "most_batch", "batch_at_once",
+                                       "upstream_connections")
           for wrong in ("0", "-1", "1000001", "1.0", "'7'", "1e3", "all")),
         *(("most_depth", wrong) for wrong in ("0", "201", "5.5")),
         *((name, wrong) for name in ("most_body", "most_line", "most_field", "upstream_header")
