@@ -2,6 +2,8 @@
 
 closed --(too many of the last requests failed or were slow)--> open --(time)--> half open
 half open --(all probes succeed)--> closed,  half open --(one fails)--> open
+
+Somebody may look after the backend besides: what they find opens it too, and then ends that again.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ class Breaker:
     nothing of the backend. A ticket from before a change of state is told without effect.
     """
 
-    __slots__ = ("_failed", "_good", "_last", "_probing", "_slow", "_terms", "_turn", "_until", "state")
+    __slots__ = ("_failed", "_found", "_good", "_last", "_probing", "_slow", "_terms", "_turn", "_until", "state")
 
     def __init__(self, terms: Terms) -> None:
         self.state: State = "closed"
@@ -37,6 +39,7 @@ class Breaker:
         self._failed = self._slow = 0
         self._until = 0.0
         self._probing = self._good = 0
+        self._found = False  # whether somebody who looked found it unwell, and nothing else is known since
 
     def admit(self, now: float) -> int | None:
         """A ticket for one request, or None where nothing may be sent."""
@@ -71,17 +74,37 @@ class Breaker:
         if ticket == self._turn and self.state == "half_open":
             self._probing -= 1
 
+    def unwell(self, now: float, for_s: float) -> None:
+        """Somebody looked and found it unwell: nothing is sent for so long, or until it is found well."""
+        if self.state != "open":
+            self._become("open")
+        self._until = max(self._until, now + for_s)
+        self._found = True
+
+    def well(self) -> None:
+        """Somebody looked and found it well. That ends what they began, and nothing that calls found."""
+        if not self._found:
+            return
+        if self.state == "open":
+            self._become("half_open")
+        self._succeeded()
+
     def wait_s(self, now: float) -> float:
         """How long somebody whom it did not admit should wait."""
         return max(self._until - now, LEAST_WAIT_S)
 
     def _probed(self, now: float, good: bool) -> None:
         self._probing -= 1
-        self._good += good
-        if not good:
+        if good:
+            self._succeeded()
+        else:
             self._open(now)
-        elif self._good >= self._terms.probes:
+
+    def _succeeded(self) -> None:
+        self._good += 1
+        if self._good >= self._terms.probes:
             self._become("closed")
+            self._found = False
 
     def _judge(self, now: float) -> None:
         while self._last and self._last[0][0] < now - WINDOW_S:
@@ -100,6 +123,7 @@ class Breaker:
     def _open(self, now: float) -> None:
         self._become("open")
         self._until = now + self._terms.open_s
+        self._found = False
 
     def _become(self, state: State) -> None:
         self.state = state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from time import monotonic
 
 from proxy import attributes as names
@@ -15,16 +16,27 @@ from rules.tools import Backend
 LEFT_ALONE = "left alone, it was failing"
 
 
-class Health:
-    """Of one backend: whether it may be called, the places in front of it, and the retries that it may still get."""
+@dataclass(slots=True)
+class Probed:
+    """What probes of a backend found: how many failed in a row, and why the last did, in words without a value."""
 
-    __slots__ = ("_seat", "breaker", "budget", "places")
+    known: bool = False
+    failed: int = 0
+    why: str = ""
+
+
+class Health:
+    """Of one backend: whether it may be called, the places in front of it, the retries that it may still get, and what
+    its probes found."""
+
+    __slots__ = ("_seat", "breaker", "budget", "places", "probed")
 
     def __init__(self, backend: Backend) -> None:
         self._seat = _seat(backend)
         self.breaker = Breaker(backend.breaker) if backend.breaker else None
         self.places = Places(backend.bulkhead)
         self.budget = Budget(monotonic())
+        self.probed = Probed()
 
     @property
     def open(self) -> float:
@@ -45,12 +57,17 @@ def healths(backends: Mapping[str, Backend], former: Mapping[str, Health]) -> di
 
 
 def _seat(backend: Backend) -> tuple[object, ...]:
-    return backend.name, backend.url, backend.addresses, backend.breaker, backend.bulkhead
+    return backend.name, backend.url, backend.addresses, backend.breaker, backend.bulkhead, backend.probe
 
 
 def notes_of(known: Mapping[str, Health]) -> dict[str, str]:
     """What somebody should look at."""
-    return {f"backend {name}": LEFT_ALONE for name, health in known.items() if health.open}
+    return {f"backend {name}": said for name, health in known.items() if (said := _note(health))}
+
+
+def _note(health: Health) -> str:
+    said = [LEFT_ALONE] if health.open else []
+    return "; ".join(said + ([f"its probe failed: {health.probed.why}"] if health.probed.failed else []))
 
 
 def show(known: Callable[[], Mapping[str, Health]], telemetry: Telemetry) -> None:
@@ -61,6 +78,11 @@ def show(known: Callable[[], Mapping[str, Health]], telemetry: Telemetry) -> Non
 
     opened = "1 while nothing is sent to a backend that was failing, 0.5 while it is tried anew."
     telemetry.gauges("toolwall.backend.open", opened, names.BACKEND, each(lambda health: health.open))
+
+    def probed() -> dict[str, float]:
+        return {name: float(not each.probed.failed) for name, each in known().items() if each.probed.known}
+
+    telemetry.gauges("toolwall.backend.probed", "1 while the last probe of a backend was good.", names.BACKEND, probed)
     under_way = "Calls that hold a place of a backend."
     telemetry.gauges("toolwall.backend.requests", under_way, names.BACKEND, each(lambda health: health.places.taken))
     waiting = "Calls that wait for a place of a backend."

@@ -22,6 +22,7 @@ from proxy.guards.shape import Shape
 from proxy.guards.warn import Warn
 from proxy.health import Health, healths
 from proxy.limits import Limits
+from proxy.probing import Probes
 from proxy.protocols.masking import masked
 from proxy.protocols.restoring import restored
 from proxy.pseudonyms import Keeper
@@ -100,6 +101,7 @@ class Regimes:
         self._spending = Spending(Budgets() if budgets is None else budgets)
         self._before: list[tuple[Regime, Upstream]] = []
         self.healths: dict[str, Health] = {}
+        self._probes = Probes(bounds)
         self._put(first, None)
 
     @property
@@ -124,6 +126,7 @@ class Regimes:
         self._ready = new
         self._upstream = Upstream(backends, self._bounds, former)
         self.healths = healths(backends, self.healths)
+        self._probes.follow(backends, self.healths)
         guards = Guards(
             Clean(backends, new.scanners, self._scans, self._keeper),
             Warn(self._scans),
@@ -156,10 +159,12 @@ class Regimes:
 
     def stop(self) -> None:
         """End what still waits for a backend."""
+        self._probes.stop()
         for upstream in (self._upstream, *(upstream for _, upstream in self._before)):
             upstream.stop()
 
     async def close(self) -> None:
         """Close every connection to every backend."""
+        await self._probes.close()
         for upstream in (self._upstream, *(upstream for _, upstream in self._before)):
             await upstream.close()

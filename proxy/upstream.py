@@ -97,7 +97,7 @@ class _Lane:
             entry.sent = True
             line.transport.write(data)
             line.protocol.start_timeout()
-            message, payload = await _head(line.protocol)
+            message, payload = await final_head(line.protocol)
             if not payload.is_eof():
                 line.follow()
             return line, message, payload
@@ -123,7 +123,7 @@ def _request(target: str, fixed: str, outgoing: Outgoing, tracing: Mapping[str, 
     return head.encode() + outgoing.body
 
 
-async def _head(protocol: ResponseHandler) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
+async def final_head(protocol: ResponseHandler) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
     """The head of the final reply, past a bounded number of interim ones (RFC 9110, 15.2)."""
     for _ in range(_MOST_INTERIM):
         message, payload = await protocol.read()

@@ -31,7 +31,7 @@ from rules.shaping import is_stream, read_shaping
 from rules.source import LoadProblem, Node
 from rules.sparing import read_sparing
 from rules.template import parse
-from rules.terms import beyond, read_breaker, read_bulkhead, read_retry, read_timeout
+from rules.terms import beyond, read_breaker, read_bulkhead, read_probe, read_retry, read_timeout
 from rules.tools import CHOICE, DEFAULT_REPLY_BYTES, Backend, Pick, Reply, Tool
 from rules.urls import parse_network, parse_url
 from rules.wire import Slot
@@ -72,7 +72,9 @@ def load_backend(root: Node, folder: Folder, own: frozenset[str] = NO_MORE) -> L
         names = tuple(tool.name for tool in loaded.tools)
         where = tuple(one for one in networks if one)
         breaker, bulkhead = read_breaker(root.get("breaker")), read_bulkhead(root.get("bulkhead"))
-        loaded.backend = Backend(name, urls[0], where, names, root.text("says"), breaker, bulkhead)
+        probe, wrong = read_probe(root.get("probe"), breaker)
+        loaded.problems += wrong
+        loaded.backend = Backend(name, urls[0], where, names, root.text("says"), breaker, bulkhead, probe)
     loaded.problems += beyond(root.get("timeout"))
     return loaded
 

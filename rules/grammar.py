@@ -24,7 +24,7 @@ from rules.shape import (
     Table,
     Text,
 )
-from rules.terms import BREAKER, BULKHEAD, RETRY, TIMEOUT
+from rules.terms import BREAKER, BULKHEAD, PROBE, RETRY, TIMEOUT
 
 NAME: Final = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 _NAME_LIKE: Final = "a name of letters, digits, - and _ that begins with a letter, at most 64 long"
@@ -244,6 +244,7 @@ BACKEND: Final = Form(
         "timeout": Key(TIMEOUT, "How long this backend's tools may take, unless they say otherwise."),
         "retry": Key(RETRY, "How often this backend is asked, unless its tools say otherwise."),
         "breaker": Key(BREAKER, "When this backend is left alone for a while because it fails."),
+        "probe": Key(PROBE, "How this backend is asked whether it is well, by itself and without a call."),
         "bulkhead": Key(BULKHEAD, "How many requests this backend gets at once."),
         "reply": Key(REPLY, "How answers of this backend's tools are treated, unless they say otherwise."),
         "outgoing": Key(

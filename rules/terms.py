@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rules.shape import DURATION, Choice, Either, Form, Key, Number, Text, duration
+from rules.shape import DURATION, Choice, Either, Form, Key, Many, Number, Text, duration
 from rules.source import LoadProblem, Node
 
 _Duration: Final = Text(DURATION, "a duration such as 500ms, 10s or 15m")
@@ -47,6 +48,21 @@ BREAKER: Final = Either(
         }
     ),
 )
+PROBE_PATH: Final = r"^/[!$&'()*+,\-./0-9:;=?@A-Z_a-z~%]*$"
+_ProbePath: Final = Text(PROBE_PATH, "a path below the backend's url, such as /healthz")
+PROBE: Final = Either(
+    _ProbePath,
+    Form(
+        {
+            "path": Key(_ProbePath, "What is asked for with GET, below the backend's url.", required=True),
+            "every": Key(_Duration, "The pause between two requests; 10s without it, and at least 100ms."),
+            "timeout": Key(_Duration, "How long one may take, from the connection to the head of its answer; 2s."),
+            "status": Key(
+                Many(Number(100, 599), or_one=True), "What a healthy backend answers with; 200 to 399 without it."
+            ),
+        }
+    ),
+)
 BULKHEAD: Final = Form(
     {
         "at_once": Key(Number(1, 100_000), "Requests to the backend under way at once; 50 without it."),
@@ -59,6 +75,13 @@ TOTAL_S: Final = {"read": 30.0}
 
 WRITE_TOTAL_S: Final = 60.0
 """The same for every other effect: to give up on a write leaves it unknown whether it happened, so it gets longer."""
+
+
+EVERY_S: Final = 10.0
+LEAST_EVERY_S: Final = 0.1
+"""The usual pause between two probes, and the shortest: they are not to be what a backend is busy with."""
+PATIENCE_S: Final = 2.0
+WELL: Final = range(200, 400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +122,17 @@ class Bulkhead:
     at_once: int = 50
     queue: int = 100
     wait_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How a backend is asked whether it is well: with GET, each `every_s` seconds, for `timeout_s` at most. It is where
+    it answers with one of `statuses`."""
+
+    path: str
+    every_s: float = EVERY_S
+    timeout_s: float = PATIENCE_S
+    statuses: Container[int] = WELL
 
 
 NO_WAITS: Final = Waits()
@@ -150,6 +184,24 @@ def read_breaker(node: Node | None) -> Breaker | None:
         open_s=said.get("open", BREAKS.open_s),
         probes=said.get("probes", BREAKS.probes),
     )
+
+
+def read_probe(node: Node | None, breaker: Breaker | None) -> tuple[Probe | None, list[LoadProblem]]:
+    """How a backend is asked whether it is well, None where it is not; and what is wrong with that."""
+    if node is None:
+        return None, []
+    said, statuses = dict(node.items()) or {"path": node}, frozenset(each.value for each in node.under("status"))
+    every, timeout = (duration(said[name].value) if name in said else None for name in ("every", "timeout"))
+    probe = Probe(
+        path=said["path"].value,
+        every_s=EVERY_S if every is None else every,
+        timeout_s=PATIENCE_S if timeout is None else timeout,
+        statuses=statuses or WELL,
+    )
+    problems = [node.problem("would tell nobody, since `breaker` is off")] if breaker is None else []
+    if probe.every_s < LEAST_EVERY_S:
+        problems.append(node.key_problem("every", "is too short", "take at least 100ms"))
+    return probe, problems
 
 
 def read_bulkhead(node: Node | None) -> Bulkhead:

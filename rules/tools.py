@@ -19,7 +19,7 @@ from rules.replies import Replies
 from rules.schema import Contract
 from rules.shaping import Shaping
 from rules.template import MOST_SEGMENTS, Segment, parse
-from rules.terms import BREAKS, BULKHEADS, NO_WAITS, RETRIES, Breaker, Bulkhead, Retry, Waits
+from rules.terms import BREAKS, BULKHEADS, NO_WAITS, RETRIES, Breaker, Bulkhead, Probe, Retry, Waits
 from rules.wire import JSON_TYPES, Fields, Param, Place, Slot, Slots, fields, slots
 
 Harm = Literal["read", "write", "irreversible", "admin"]
@@ -57,7 +57,8 @@ class Url:
 @dataclass(frozen=True, slots=True)
 class Backend:
     """One API behind the sidecar. `addresses` are the networks it may lie in besides the public internet. `breaker`
-    says when it is left alone, if ever, and `bulkhead` how much it gets at once."""
+    says when it is left alone, if ever, `bulkhead` how much it gets at once, and `probe` how it is asked whether it is
+    well, if it is."""
 
     name: str
     url: Url
@@ -66,6 +67,7 @@ class Backend:
     says: str = ""
     breaker: Breaker | None = BREAKS
     bulkhead: Bulkhead = BULKHEADS
+    probe: Probe | None = None
 
 
 CHOICE = "toolwall-tool"

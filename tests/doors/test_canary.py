@@ -265,7 +265,7 @@ def test_in_errors(tmp_path: Path, logs: list[str], capfd: Written, monkeypatch:
             def broken(*_: Any, error: Exception = error, **__: Any) -> Any:
                 raise error from ValueError(canary("cause"))
 
-            for owner, name in ((upstream, "_head"), (Clean, "_cleaned"), (Scanner, "clean_text")):
+            for owner, name in ((upstream, "final_head"), (Clean, "_cleaned"), (Scanner, "clean_text")):
                 with monkeypatch.context() as patch:
                     patch.setattr(owner, name, broken)
                     await leaks.call("GET", f"/crm/words/{canary('path')}")

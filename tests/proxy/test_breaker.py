@@ -155,3 +155,58 @@ def test_its_promises_hold_for_every_order_of_events(terms: Terms, events: list[
                 opened_at, probing = now, []
         assert breaker.wait_s(now) >= LEAST_WAIT_S
         assert len(breaker._last) <= terms.window
+
+
+def test_who_looks_after_it_opens_it_and_ends_that_again() -> None:
+    breaker = Breaker(TERMS)
+    breaker.well()
+    assert breaker.state == "closed"
+    breaker.unwell(0.0, 30.0)
+    assert breaker.admit(29.9) is None
+    assert breaker.wait_s(10.0) == pytest.approx(20.0)
+    breaker.well()
+    assert breaker.state == "half_open"
+    breaker.well()
+    assert breaker.state == "closed"
+    told(breaker, 1.0, *[False] * 10)
+
+
+def test_what_was_found_holds_for_its_time_and_then_calls_find_out() -> None:
+    breaker = Breaker(TERMS)
+    breaker.unwell(0.0, 30.0)
+    breaker.unwell(20.0, 5.0)  # never sooner than was said before
+    assert breaker.admit(29.0) is None
+    told(breaker, 30.0, False)
+    assert breaker.state == "half_open"
+    breaker.well()
+    assert breaker.state == "closed"
+
+
+def test_to_be_found_well_does_not_end_what_calls_found() -> None:
+    breaker = opened()
+    breaker.well()
+    assert breaker.admit(9.9) is None
+    breaker.unwell(5.0, 1.0)
+    assert breaker.admit(9.9) is None
+    breaker.well()
+    told(breaker, 9.9, True)  # it says that it is well, and fails
+    assert breaker.state == "open"
+    breaker.well()
+    assert breaker.admit(19.8) is None
+    assert breaker.admit(19.9) is not None
+
+
+def test_a_call_under_way_when_it_was_found_unwell_changes_nothing() -> None:
+    breaker = Breaker(TERMS)
+    ticket = breaker.admit(0.0)
+    assert ticket is not None
+    breaker.unwell(0.0, 10.0)
+    breaker.ended(ticket, 1.0, False, 0.1)
+    assert breaker.admit(1.0) is None
+    breaker.well()
+    trial = breaker.admit(2.0)
+    assert trial is not None
+    breaker.unwell(3.0, 10.0)
+    breaker.ended(trial, 4.0, False, 0.1)
+    breaker.abandoned(trial)
+    assert breaker.admit(4.0) is None

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from proxy.health import healths
-from rules.terms import Breaker, Bulkhead
+from proxy.health import healths, notes_of
+from rules.terms import Breaker, Bulkhead, Probe
 from rules.tools import Backend, Url
 
 ONE = Backend("one", Url("http", "one.test", 80, ""))
@@ -21,7 +21,13 @@ def test_other_tools_and_words_change_nothing() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"url": Url("http", "two.test", 80, "")}, {"breaker": None}, {"breaker": Breaker(0.1)}, {"bulkhead": Bulkhead(1)}],
+    [
+        {"url": Url("http", "two.test", 80, "")},
+        {"breaker": None},
+        {"breaker": Breaker(0.1)},
+        {"bulkhead": Bulkhead(1)},
+        {"probe": Probe("/up")},
+    ],
 )
 def test_another_place_or_other_terms_begin_anew(change: dict[str, object]) -> None:
     before = healths({"one": ONE}, {})
@@ -32,3 +38,13 @@ def test_another_place_or_other_terms_begin_anew(change: dict[str, object]) -> N
 
 def test_backends_that_are_gone_are_forgotten() -> None:
     assert healths({}, healths({"one": ONE}, {})) == {}
+
+
+def test_what_somebody_should_look_at_is_noted() -> None:
+    known = healths({"one": ONE, "two": replace(ONE, name="two")}, {})
+    assert notes_of(known) == {}
+    known["two"].probed.failed, known["two"].probed.why = 1, "status 503"
+    assert notes_of(known) == {"backend two": "its probe failed: status 503"}
+    assert known["two"].breaker is not None
+    known["two"].breaker.unwell(0.0, 1.0)
+    assert notes_of(known) == {"backend two": "left alone, it was failing; its probe failed: status 503"}

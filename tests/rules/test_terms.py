@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rules.load import RulesError, load
-from rules.terms import Breaker, Bulkhead, Retry, Waits
+from rules.terms import Breaker, Bulkhead, Probe, Retry, Waits
 from rules.tools import Catalog
 
 
@@ -70,6 +70,14 @@ def test_a_bulkhead_has_defaults(tmp_path: Path) -> None:
     assert loaded(tmp_path, said).backends["b"].bulkhead == Bulkhead(3, 0, 0.1)
 
 
+def test_a_backend_is_probed_only_where_it_says_so(tmp_path: Path) -> None:
+    assert loaded(tmp_path).backends["b"].probe is None
+    assert loaded(tmp_path, "probe: /healthz?deep=1").backends["b"].probe == Probe("/healthz?deep=1", 10.0, 2.0)
+    said = "probe: {path: /up, every: 100ms, timeout: 3s, status: [200, 204]}"
+    assert loaded(tmp_path, said).backends["b"].probe == Probe("/up", 0.1, 3.0, frozenset({200, 204}))
+    assert loaded(tmp_path, "probe: {path: /up, status: 503}").backends["b"].probe == Probe("/up", statuses={503})
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -82,6 +90,18 @@ def test_a_bulkhead_has_defaults(tmp_path: Path) -> None:
         "breaker: on",
         "breaker: {window: 1}",
         "bulkhead: {at_once: 0}",
+        "probe: healthz",
+        "probe: http://b.test/healthz",
+        "probe: {every: 5s}",
+        "probe: {path: '/a b'}",
+        "probe: {path: '/a#b'}",
+        'probe: {path: "/a\\r\\nX: y"}',
+        "probe: {path: /a, every: 99ms}",
+        "probe: {path: /a, every: 0s}",
+        "probe: {path: /a, status: []}",
+        "probe: {path: /a, status: 2XX}",
+        "probe: {path: /a, status: 99}",
+        "probe: /a\nbreaker: off",
     ],
 )
 def test_what_makes_no_sense_is_an_error(tmp_path: Path, wrong: str) -> None:
