@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from typing import Protocol
 
-from redaction.apart import Gate
+from redaction.apart import SHORT, Gate
 from redaction.detector import Pattern
 from redaction.finding import Finding, resolve
 from redaction.judge import judge
-from redaction.keys import Keys
+from redaction.keys import Keys, Role
 from redaction.linear import ANYWHERE, Expression
 from redaction.scout import Scout
 from redaction.words import KEYS_KEPT, Words
@@ -62,13 +62,13 @@ class Engine:
         self._matchers: list[Matcher] = [*made]
         self._contexts = [matcher.context for matcher in made if matcher.context]
         self._gate = Gate([*map(_gate, ordered), *gates])
-        self._bare_names: set[bytes] = set()
+        self._bare_names: dict[bytes, Role | None] = {}
         self._telling: dict[bytes, bool] = {}
 
     def opening(self, matchers: Sequence[Matcher]) -> "Engine":
         """The same with what looks closer where the further gates occur, each at its own."""
         made = copy(self)
-        made._matchers, made._bare_names = [*self._matchers, *matchers], set()
+        made._matchers, made._bare_names = [*self._matchers, *matchers], {}
         return made
 
     def find(self, text: str, key: str = "", number: bool = False) -> list[Finding]:
@@ -82,16 +82,19 @@ class Engine:
 
     def find_in(self, data: bytes, key: Callable[[], str], number: bool, start: int = 0) -> list[Finding]:
         """The same in UTF-8, with offsets in bytes; `data` begins at `start`. The key is asked for where it matters."""
-        hits = self._gate.Match(data)
+        hits = self._gate.Match(data) if len(data) > SHORT else self._gate.short(data)
         if not hits:
             raise ScanError("the scan ran out of memory")
         found: list[Finding] = []
-        matchers = self._matchers
         if len(hits) == 1:
             return found
-        for index in hits[:-1]:
-            matcher = matchers[index] if index < len(matchers) else None
-            if matcher is None or (number and not matcher.numbers):
+        matchers = self._matchers
+        most = len(matchers)
+        for index in sorted(hits):
+            if index >= most:
+                break
+            matcher = matchers[index]
+            if number and not matcher.numbers:
                 continue
             if not found or not covers(found, len(data), matcher.score):
                 matcher.find(data, key, start, found)
@@ -107,14 +110,17 @@ class Engine:
                 self._telling[name] = known
         return known
 
-    def find_in_name(self, name: bytes, start: int) -> list[Finding]:
-        """The same in a name of a JSON object. Those in which nothing is are kept, for they come again and again."""
+    def name(self, name: bytes, start: int) -> tuple[list[Finding], Role | None]:
+        """What is found in a name of a JSON object that begins at `start`, and what it says of its value.
+
+        Those in which nothing is are kept, for they come again and again.
+        """
         if name in self._bare_names:
-            return []
-        found = self.find_in(name, str, False, start)
+            return [], self._bare_names[name]
+        found, role = self.find_in(name, str, False, start), self.keys.role(name.decode("utf-8", "replace"))
         if not found and len(name) <= LONGEST_KEPT and len(self._bare_names) < KEYS_KEPT:
-            self._bare_names.add(name)
-        return found
+            self._bare_names[name] = role
+        return found, role
 
 
 def covers(found: Sequence[Finding], size: int, score: float) -> bool:

@@ -89,7 +89,4 @@ def kinds(findings: Iterable[Finding]) -> Iterator[str]:
 
 def counted(hits: list[Hit]) -> Counter[str]:
     """How many findings of each kind there are."""
-    counts: Counter[str] = Counter()
-    for hit in hits:
-        counts.update(kinds(hit.findings))
-    return counts
+    return Counter(kinds([found for hit in hits for found in hit.findings]))

@@ -81,10 +81,18 @@ class _Reader:
         self._text, self._keys, self._hidden, self._sure = text, keys, hidden, sure
 
     def read(self, notes: dict[int, Note]) -> list[Hit]:
-        persons = self._persons([note for note in notes.values() if note.role.beside or note.role.over])
         text, hits, covered = self._text, list[Hit](), 0
-        certain = (note for note in notes.values() if not note.role.alone or text[note.value] == _OBJECT)
-        for note in sorted([*certain, *persons], key=_PLACE):
+        chosen, signs = list[Note](), list[Note]()
+        for note in notes.values():
+            role = note.role
+            if role.judge and not (role.alone and text[note.value] != _OBJECT):
+                chosen.append(note)
+            if role.over if text[note.value] in b"[{" else role.beside:
+                signs.append(note)
+        if signs:
+            chosen += self._persons(signs)
+        chosen.sort(key=_PLACE)
+        for note in chosen:
             judge = note.role.judge
             if judge is None or note.value < covered or note.value + 1 in self._sure:
                 continue
@@ -101,9 +109,11 @@ class _Reader:
         return (text.replace(HIDDEN, b'"') if self._hidden else text).decode("utf-8", "replace")
 
     def _persons(self, signs: list[Note]) -> Iterator[Note]:
-        """The bare names that are a person's: beside or under a sign of one. They are looked for nowhere else."""
-        signs = [sign for sign in signs if self._counts(sign)]
-        bare = list(islice(self._bare(0, len(self._text)), _FEW + 1)) if signs else []
+        """The bare names that are a person's: beside or under a sign of one. They are looked for nowhere else.
+
+        A sign beside others has a value of its own, one over others has members.
+        """
+        bare = list(islice(self._bare(0, len(self._text)), _FEW + 1))
         if not bare:
             return
         if len(bare) <= _FEW and self._surely_beside(bare, signs):
@@ -122,10 +132,6 @@ class _Reader:
                 if home in around or home in under or (outer in under and self._text[outer] == _LIST):
                     yield note
             at = max(at, closing)
-
-    def _counts(self, sign: Note) -> bool:
-        """Whether a sign is one where it stands: beside others with a value of its own, over others with members."""
-        return sign.role.over if self._text[sign.value] in b"[{" else sign.role.beside
 
     def _surely_beside(self, bare: list[Note], signs: list[Note]) -> bool:
         """Whether each of the names stands beside a sign with no bracket between them, and nothing can be against it.

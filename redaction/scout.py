@@ -22,7 +22,7 @@ MEMORY = 64 << 20
 # The gate of most patterns that need a word close by.
 FIGURES = "[0-9]"
 
-_NOWHERE = (sys.maxsize, -1)
+_BEYOND = sys.maxsize
 # Where strings with words in which nothing is come closer together than this on average, it is cheaper to read all of
 # the text with what tells them apart.
 FEW_BYTES = 512
@@ -37,22 +37,19 @@ _NAMES = rf'[^"]*"{_SPACE}:{_SPACE}'  # the rest of a name
 class Places:
     """The places in one text, which must be asked for in order."""
 
-    def __init__(self, matches: Iterable[Match], text: bytes) -> None:
-        self._matches, self._text = list(matches), text
-        self._next = [(-1, -1)] * len(self._matches)
+    def __init__(self, matches: Sequence[Match], text: bytes) -> None:
+        self._matches, self._text, self._size = matches, text, len(text)
+        self._next = [(-1, -1, index) for index in range(len(matches))]
 
     def after(self, at: int) -> tuple[int, int]:
         """The first place that begins at `at` or later; (-1, -1) for none."""
-        text, upcoming = self._text, self._next
-        size = len(text)
-        first = _NOWHERE
-        for index, place in enumerate(upcoming):
-            if place[0] < at:
-                place = self._matches[index](ANYWHERE, text, at, size)[0]
-                upcoming[index] = place = _NOWHERE if place[0] < 0 else place
-            if place < first:
-                first = place
-        return (-1, -1) if first is _NOWHERE else first
+        upcoming = self._next
+        while True:
+            start, end, index = min(upcoming, default=(_BEYOND, -1, 0))
+            if start >= at:
+                return (-1, -1) if end < 0 else (start, end)
+            start, end = self._matches[index](ANYWHERE, self._text, at, self._size)[0]
+            upcoming[index] = (_BEYOND, -1, index) if start < 0 else (start, end, index)
 
 
 class _Confirmed:

@@ -177,24 +177,27 @@ class _Outline:
         text = self._text
         right = text.find(_QUOTE, left)
         naming = None if text[right + 1 : right + 2] in _NO_NAME else _NAMES.match(text, right + 1)
-        name = self._read(left, right)
-        if naming is None:
-            self._at = left - 1
-            found = self._engine.find_in(name, self._key, False, left)
-        else:
-            found = self._engine.find_in_name(name, left)
+        string = text[left:right].replace(HIDDEN, b'"') if self._hidden else text[left:right]
+        if naming is not None:
+            return right + 1, max(end, self._told(string, left, right, naming.end()) + 1)
+        self._at = left - 1
+        found = self._engine.find_in(string, self._key, False, left)
         if found:
-            self.hits.append(Hit(left, right, naming is not None, False, found))
+            self.hits.append(Hit(left, right, False, False, found))
             if covers(found, right - left, SCORE):
                 self._sure.add(left)
-        if naming is None:
-            return right + 1, end
-        value = naming.end()
-        if self._engine.keys and (role := self._engine.keys.role(name.decode("utf-8", "replace"))):
+        return right + 1, end
+
+    def _told(self, name: bytes, left: int, right: int, value: int) -> int:
+        """Looks at a name and notes what it tells about its value, which begins at `value`."""
+        found, role = self._engine.name(name, left)
+        if found:
+            self.hits.append(Hit(left, right, True, False, found))
+        if role:
             self._notes.append(Note(left, right, value, role))
-        if text[value] == _LIST and self._engine.is_context(name):
+        if self._text[value] == _LIST and self._engine.is_context(name):
             self.list_named = True
-        return right + 1, max(end, value + 1)
+        return value
 
     def _number(self, left: int) -> int:
         """Looks at the number around `left`. Says where it ends."""

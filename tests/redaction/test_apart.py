@@ -34,7 +34,7 @@ def test_each_expression_of_ours_is_in_one_part() -> None:
     ],
 )
 def test_the_gate_says_which_occur_however_long_the_text(text: str, hits: list[int], room: int) -> None:
-    assert Gate(EXPRESSIONS).Match((text + " " * room).encode()) == [*hits, len(EXPRESSIONS)]
+    assert sorted(Gate(EXPRESSIONS).Match((text + " " * room).encode())) == [*hits, len(EXPRESSIONS)]
 
 
 def test_a_gate_of_nothing_lets_everything_pass() -> None:
