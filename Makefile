@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
+# Without bytecode every process that a test or a bench starts compiles all of Toolwall anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-all lint bench eval docs clean
 
