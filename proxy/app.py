@@ -28,7 +28,7 @@ from proxy.guards.once import Once
 from proxy.health import notes_of, show
 from proxy.identity import Identify, api_key, static
 from proxy.keeping import Keeping
-from proxy.known import SecretsError, known_secrets
+from proxy.known import SecretsError, header_values, known_secrets
 from proxy.ledger import Ledger, LedgerError
 from proxy.metrics import Family
 from proxy.orders import Does, Order, Orders
@@ -107,14 +107,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         first = _first(settings, rewriting, presidio, keeper, deeds)
         _loaded(presidio.warm)
         key = _key(settings)
-        keeping = Keeping(settings.state / "ledger", key.derive(CHECKPOINTS), settings.ledger)
-        ledger = _ledger(settings, key, keeping)
+        ledger, keeping = _ledger(settings, key)
         stack.callback(keeping.close)
         telemetry = _telemetry(settings.telemetry)
         stack.push_async_callback(asyncio.to_thread, telemetry.close)
-        telemetry.gauge(
-            "toolwall.ledger.healthy", "Whether the ledger can be written.", lambda: float(not ledger.trouble)
-        )
+        keeping.show(telemetry)
         scans = Scans(settings.scans)
         stack.callback(scans.close)
         known = _known(settings)
@@ -279,19 +276,21 @@ def _key(settings: Settings) -> StateKey:
         raise CannotRun(str(error)) from None
 
 
-def _ledger(settings: Settings, key: StateKey, keeping: Keeping) -> Ledger:
+def _ledger(settings: Settings, key: StateKey) -> tuple[Ledger, Keeping]:
     try:
         folder = state_folder(settings.state) / "ledger"
+        keeping = Keeping(folder, key.derive(CHECKPOINTS), settings.ledger, os.environ)
         ledger = Ledger.open(folder, key.derive(LEDGER_HEAD), safe=keeping.reached)
         keeping.begin(ledger)
-        return ledger
-    except (StateError, LedgerError) as error:
+        return ledger, keeping
+    except (StateError, LedgerError, SecretsError) as error:
         raise CannotRun(str(error)) from None
 
 
 def _known(settings: Settings) -> Known:
-    """Known secrets: those of the configuration, and what the sidecar itself sends to a collector."""
-    own = [value for value in settings.telemetry.headers.values() if value.startswith("env:")]
+    """Known secrets: those of the configuration, and what the sidecar itself sends elsewhere."""
+    sent = [*settings.telemetry.headers.values(), *settings.ledger.headers.values()]
+    own = [value for value in sent if value.startswith("env:")]
     try:
         return known_secrets([*settings.known_secrets, *own], os.environ)
     except SecretsError as error:
@@ -313,21 +312,13 @@ def _loaded(step: Callable[[], object]) -> None:
 
 
 def _telemetry(settings: TelemetrySettings) -> Telemetry:
-    headers = {name: _secret(name, value) for name, value in settings.headers.items()}
     try:
+        headers = header_values(settings.headers, os.environ, "the collector's")
         return Telemetry.open(replace(settings, headers=headers))
+    except SecretsError as error:
+        raise CannotRun(str(error)) from None
     except ValueError as error:
         raise CannotRun(f"Telemetry cannot start: {error}") from None
-
-
-def _secret(header: str, value: str) -> str:
-    """A header's value, which may stand in the environment instead."""
-    if not value.startswith("env:"):
-        return value
-    name = value.removeprefix("env:")
-    if name not in os.environ:
-        raise CannotRun(f"The environment variable {name}, for the collector's header {header}, is not set.")
-    return os.environ[name]
 
 
 async def _listen(

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from proxy.answers import AnswerBounds
 from proxy.known import SOURCES
-from proxy.ledger_settings import LEDGER, LedgerSettings, read_ledger
+from proxy.ledger_settings import AUTHORITY, HEADERS, LEDGER, PLACE, LedgerSettings, check_ledger, read_ledger
 from proxy.presidio_settings import PRESIDIO, PresidioSettings, read_presidio
 from proxy.pseudonyms import KEEP_S
 from proxy.remainders import RestBounds
@@ -38,11 +38,7 @@ _Bind: Final = Text(BIND, "HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080")
 _NAME: Final = r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])$"
 _NAME_LIKE: Final = "a host name in lower case, without a port"
 _Names: Final = Many(Text(_NAME, _NAME_LIKE))
-_AUTHORITY: Final = r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?"
-_Origin: Final = Text(f"^https?://{_AUTHORITY}$", "an origin such as https://app.example, without a path")
-_Collector: Final = Text(
-    f"^https?://{_AUTHORITY}(/[^?#\\s]*)?$", "an http or https URL without user, query or fragment"
-)
+_Origin: Final = Text(f"^https?://{AUTHORITY}$", "an origin such as https://app.example, without a path")
 _Count: Final = Number(1, 1_000_000)
 _StateKey: Final = Text(r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$", "env:NAME or file:PATH")
 _Duration: Final = Text(DURATION, "a duration such as 500ms, 10s or 15m")
@@ -148,13 +144,10 @@ CONFIG: Final = Form(
         "telemetry": Key(
             Form(
                 {
-                    "otlp": Key(_Collector, "Base URL of an OTLP/HTTP collector."),
+                    "otlp": Key(PLACE, "Base URL of an OTLP/HTTP collector."),
                     "sample": Key(Number(0, 1, whole=False), "Share of traces that are recorded, 0 to 1. 1"),
                     "service": Key(Text(), "The service name in spans. toolwall"),
-                    "headers": Key(
-                        Table(Text(), r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", "the name of a header"),
-                        "Headers for the collector; a value may be env:NAME.",
-                    ),
+                    "headers": Key(HEADERS, "Headers for the collector; a value may be env:NAME."),
                 }
             ),
             "Spans and metrics.",
@@ -233,8 +226,8 @@ def load_config(path: Path) -> Settings:
     if problems or node is None:
         raise ConfigError(problems)
     settings, problems = _settings(node, path.parent)
-    if settings.ledger.checkpoints is None and not settings.ledger.keeps_all:
-        problems.append(node.key_problem("ledger", "has `keep` without `checkpoints`", "name a file: {to: PATH}"))
+    if (ledger := node.get("ledger")) is not None:
+        problems += check_ledger(ledger)
     if problems:
         raise ConfigError(problems)
     return settings

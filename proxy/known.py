@@ -34,6 +34,19 @@ def known_secrets(sources: Sequence[str], environ: Mapping[str, str]) -> Known:
     return known
 
 
+def header_values(headers: Mapping[str, str], environ: Mapping[str, str], whose: str) -> dict[str, str]:
+    """Headers whose values may stand in the environment, as `env:NAME`. Raises SecretsError; `whose` they are stands in
+    it.
+    """
+    found = {}
+    for header, value in headers.items():
+        name = value.removeprefix("env:")
+        if name != value and name not in environ:
+            raise SecretsError(f"The environment variable {name}, for {whose} header {header}, is not set.")
+        found[header] = environ[name] if name != value else value
+    return found
+
+
 def _values(source: str, environ: Mapping[str, str]) -> Iterator[str]:
     scheme, _, name = source.partition(":")
     if scheme == "env":

@@ -8,15 +8,10 @@ and to take a redirect for the failure that it is. The batching follows their bo
 from __future__ import annotations
 
 import logging
-import re
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from threading import Event, Thread
-from urllib.parse import urlsplit
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -26,6 +21,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from proxy.metrics import BOUNDS, Family, Labels, Metric, Series
+from proxy.posting import Poster
 
 QUEUE = 2048  # finished spans that wait; further ones are dropped and counted. The SDK's default
 BATCH = 512  # spans in one request, the SDK's default
@@ -37,72 +33,17 @@ FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 30.0
 WARN_EVERY_S = 60.0
 ABORT_S = 0.2  # for the thread to notice that its socket was shut
-MOST_REPLY = 64 * 1024  # bytes read of a collector's answer
 
 _RETRYABLE = frozenset({429, 502, 503, 504})  # the OTLP specification's list
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e]*")
 _log = logging.getLogger(__name__)
 
 
-class Collector:
-    """One OTLP/HTTP collector behind one connection that is kept open. Follows no redirect and knows no proxy.
-
-    `url` is the base URL, to which `/v1/traces` and `/v1/metrics` are added. Raises ValueError for a URL that is not
-    plain http or https.
-    """
+class Collector(Poster):
+    """One OTLP/HTTP collector. `url` is the base URL, to which `/v1/traces` and `/v1/metrics` are added. Raises
+    ValueError for a URL that is not plain http or https."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
-        secure, host, port, self._path = _parse(url)
-        for name, value in headers.items():
-            if not _HEADER.fullmatch(f"{name}: {value}"):
-                raise ValueError(f"The collector's header {name!r} is not one line of ASCII.")
-        self._connection = (HTTPSConnection if secure else HTTPConnection)(host, port, timeout=TIMEOUT_S)
-        self._headers = {**headers, "Content-Type": "application/x-protobuf"}
-        self.place = f"{host}:{port}"
-
-    def post(self, path: str, body: bytes, timeout: float) -> str:
-        """ "" if the collector took it; else the reason: a status, or the class of the error. `timeout` in seconds."""
-        try:
-            return self._post(path, body, timeout)
-        except (OSError, HTTPException, ValueError) as error:
-            self._connection.close()
-            return type(error).__name__
-
-    def _post(self, path: str, body: bytes, timeout: float) -> str:
-        connection = self._connection
-        connection.timeout = timeout
-        if connection.sock is not None:
-            connection.sock.settimeout(timeout)
-        connection.request("POST", self._path + path, body, self._headers)
-        reply = connection.getresponse()
-        reply.read(MOST_REPLY)
-        if reply.will_close or not reply.isclosed():
-            connection.close()
-        return "" if 200 <= reply.status < 300 else str(reply.status)
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def abort(self) -> None:
-        """Break off a request that another thread is waiting in."""
-        sock = self._connection.sock
-        if sock is not None:
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-
-
-def _parse(url: str) -> tuple[bool, str, int, str]:
-    """Whether TLS is spoken, the host, the port and the base path. The error repeats nothing: it may be a password."""
-    with suppress(ValueError):
-        parts = urlsplit(url)
-        secure = parts.scheme == "https"
-        plain = parts.scheme in ("http", "https") and not (parts.query or parts.fragment or "@" in parts.netloc)
-        if plain and parts.hostname:
-            return secure, parts.hostname, parts.port or (443 if secure else 80), parts.path.rstrip("/")
-    raise ValueError(
-        "The collector must be a URL such as http://127.0.0.1:4318, without user, query or fragment; "
-        "a credential for it belongs in its headers."
-    )
+        super().__init__("collector", url.rstrip("/"), headers, "application/x-protobuf", TIMEOUT_S)
 
 
 class Exporter(SpanProcessor):

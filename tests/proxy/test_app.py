@@ -18,15 +18,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
+from proxy import pushing
 from proxy.app import CannotRun, Running, identify_of, running
 from proxy.config import load_config
 from proxy.ledger import checkpoint
 from proxy.ledger.verify import verify
 from proxy.state import CHECKPOINTS, LEDGER_HEAD, load_key
 from tests.doors.test_callers import KEY, KEYS, OTHER, POLICY, TOOLS
-from tests.wire import Wall, perform, wall
+from tests.proxy.collecting import FakeCollector, collector
+from tests.wire import Wall, answering, perform, reply, wall
 
 ROOT = Path(__file__).parents[2]
 
@@ -281,6 +284,56 @@ def test_checkpoints_cover_all_that_was_recorded(tmp_path: Path) -> None:
     report = verify(tmp_path / "state" / "ledger", key.derive(LEDGER_HEAD), found.known)
     assert (report.faults, found.faults, found.notes) == ([], [], [])
     assert found.known[report.last_seq] == report.last_hash
+
+
+def test_checkpoints_that_were_pushed_elsewhere_prove_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIT_KEY", "canary-5RtZw2Lq")
+    monkeypatch.setattr(pushing, "FIRST_BACKOFF_S", 0.05)
+
+    async def play(fake: FakeCollector) -> None:
+        place = f"{{url: '{fake.url}/audit', every: 100ms, headers: {{X-Key: env:AUDIT_KEY}}}}"
+        config = f"ledger: {{checkpoints: {place}, keep: {{for: 90d}}}}"
+        static = "{static: {id: bot, roles: [reader]}}"
+        async with wall(tmp_path, TOOLS, POLICY, identity=static, config=config) as w:
+            w.backend.answer = answering(reply(b'{"key": "canary-5RtZw2Lq"}'))
+            answer = await w.call("GET", "/crm/things/7")
+            assert (answer.status, b"canary" in answer.body) == (200, False)  # what we send there is a known secret
+            async with asyncio.timeout(5):
+                while not await noted(w, "checkpoints"):
+                    await asyncio.sleep(0.02)
+            assert b"toolwall_ledger_checkpoints_healthy 0.0" in w.sidecar.telemetry.prometheus()
+            assert (await w.call("GET", "/crm/things/7")).status == 200
+            fake.statuses.clear()
+            async with asyncio.timeout(5):
+                while await noted(w, "checkpoints"):
+                    await asyncio.sleep(0.02)
+            assert b"toolwall_ledger_checkpoints_healthy 1.0" in w.sidecar.telemetry.prometheus()
+
+    with collector((503,) * 1_000) as fake:
+        perform(play(fake))
+    assert {each["X-Key"] for each in fake.headers} == {"canary-5RtZw2Lq"}
+    (tmp_path / "pushed").write_bytes(b"".join(fake.bodies))
+    key = load_key("", tmp_path / "state", {})
+    found = checkpoint.read(tmp_path / "pushed", checkpoint.Signer(key.derive(CHECKPOINTS)).public)
+    report = verify(tmp_path / "state" / "ledger", key.derive(LEDGER_HEAD), found.known)
+    assert (report.faults, found.faults, found.notes) == ([], [], [])
+    assert found.known[report.last_seq] == report.last_hash
+
+
+async def noted(w: Wall, name: str) -> str:
+    """What `/readyz` notes of it."""
+    async with aiohttp.ClientSession() as client, client.get(f"http://{w.sidecar.admin}/readyz") as answer:
+        said = await answer.json()
+        assert said["ready"] is True
+        note: str = said.get("notes", {}).get(name, "")
+        return note
+
+
+def test_a_header_for_the_checkpoints_that_is_not_set_is_an_error(tmp_path: Path) -> None:
+    file = write_files(
+        tmp_path, "ledger: {checkpoints: {url: 'http://127.0.0.1:1', headers: {A: 'env:NO_SUCH_KEY'}}}\n"
+    )
+    assert "The environment variable NO_SUCH_KEY, for the checkpoints' header A, is not set" in refusal(file)
 
 
 def test_each_listener_has_its_own_identity_over_one_firewall(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ admin:
 ledger:
   arguments: redacted
   on_error: refuse
-  checkpoints: {{to: checkpoints, every: 1m}}
+  checkpoints: {{to: checkpoints, url: 'https://audit.internal/toolwall', headers: {{X-Key: env:KEY}}, every: 1m}}
   keep: {{for: 90d, size: 10GiB}}
 telemetry:
   otlp: http://collector:4318/base
@@ -197,7 +197,23 @@ def test_the_file_of_the_state_key_lies_beside_the_configuration(tmp_path: Path,
 
 def test_nothing_is_removed_from_a_ledger_without_checkpoints(tmp_path: Path) -> None:
     found = problems(tmp_path, f"{MINIMAL}ledger: {{keep: {{for: 90d}}}}\n")
-    assert [each.message for each in found] == ["has `keep` without `checkpoints`"]
+    assert [each.message for each in found] == ["is there without `checkpoints`"]
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("{every: 1m}", "has neither `to` nor `url`"),
+        ("{headers: {a: b}, to: here}", "is there without `url`"),
+        ("{url: here}", "must be an http or https URL without user, query or fragment"),
+        ("{url: 'https://u:hunter2@a/b'}", "must be an http or https URL without user, query or fragment"),
+        ("{url: 'https://a/b?c'}", "must be an http or https URL without user, query or fragment"),
+        ("{url: 'file:///a'}", "must be an http or https URL without user, query or fragment"),
+    ],
+)
+def test_checkpoints_need_a_place(tmp_path: Path, said: str, problem: str) -> None:
+    found = problems(tmp_path, f"{MINIMAL}ledger: {{checkpoints: {said}}}\n")
+    assert problem in [each.message for each in found]
 
 
 MUTATIONS = list(mutations_of("toolwall.yaml", FULL, CONFIG))

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from proxy import pushing
 from proxy.keeping import Keeping
 from proxy.ledger import Ledger
 from proxy.ledger.checkpoint import Signer, read
 from proxy.ledger.segments import segments_in
 from proxy.ledger.verify import verify
 from proxy.ledger_settings import LedgerSettings
+from tests.proxy.collecting import collector
 from tests.proxy.ledger.helpers import KEY, call, lines_of
 
 SEED = b"s" * 32
@@ -83,3 +85,39 @@ def test_a_place_that_cannot_be_written_is_told_and_holds_up_nothing(tmp_path: P
     (tmp_path / "gone").mkdir()
     keeping.close()
     assert max(read(tmp_path / "gone" / "checkpoints", Signer(SEED).public).known) == 3
+
+
+def test_no_segment_goes_before_its_checkpoint_is_where_it_is_pushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushing, "FIRST_BACKOFF_S", 0.05)
+    with collector((503,) * 10_000) as fake:
+        file = tmp_path / "checkpoints"
+        settings = LedgerSettings(checkpoints=file, every_s=0.1, keep_bytes=3000, url=fake.url)
+        keeping, ledger = kept(tmp_path / "ledger", settings, segment_bytes=1000)
+        for number in range(40):
+            ledger.append(call(number))
+        before = len(segments_in(tmp_path / "ledger"))
+        give_up = time.monotonic() + 20
+        while not (file.exists() and keeping.trouble) and time.monotonic() < give_up:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        assert len(segments_in(tmp_path / "ledger")) == before
+        fake.statuses.clear()
+        while len(segments_in(tmp_path / "ledger")) >= before and time.monotonic() < give_up:
+            keeping._prune_at = 0.0
+            time.sleep(0.05)
+        assert len(segments_in(tmp_path / "ledger")) < before
+        keeping.close()
+        assert fake.bodies[-1].endswith(b"\n")
+        assert fake.bodies[-1] == file.read_bytes().splitlines(keepends=True)[-1]
+
+
+def test_a_volume_that_is_full_holds_up_no_push(tmp_path: Path) -> None:
+    with collector() as fake:
+        settings = LedgerSettings(checkpoints=tmp_path / "gone" / "checkpoints", every_s=0.1, url=fake.url)
+        keeping, ledger = kept(tmp_path / "ledger", settings)
+        ledger.append(call(1))
+        keeping.close()
+        assert keeping.trouble.startswith("cannot write the checkpoint")
+        assert b'"seq":3' in fake.bodies[-1]
