@@ -1,4 +1,5 @@
-"""Texts that stand in others encoded: in base64 and base64url (RFC 4648), and percent-encoded (RFC 3986, 2.1).
+"""Texts that stand in others encoded: in base64 and base64url (RFC 4648), percent-encoded (RFC 3986, 2.1), and with the
+escapes of JSON strings (RFC 8259, 7) where the whole is not JSON, as in a line of a log.
 
 They are decoded, looked at as any text or JSON, and encoded again if something was in them. What does not decode to
 text stays as it is: images, keys, hashes.
@@ -7,6 +8,7 @@ Base64 of ASCII shows: of each four characters the first three can be only some 
 characters is seldom looked at, and what is no run costs nothing.
 """
 
+import json
 import re
 from base64 import b64encode, urlsafe_b64encode
 from binascii import Error, a2b_base64
@@ -15,11 +17,11 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from redaction import disguise
-from redaction.engine import Engine
+from redaction.engine import Engine, Matcher
 from redaction.finding import Finding, Hit, Opened
 from redaction.linear import ANYWHERE, matcher
 from redaction.search import search_text
-from redaction.unwrap import FORM, PERCENT, Escaping, unwrap
+from redaction.unwrap import FORM, JSON, PERCENT, Escaping, unwrap
 from redaction.walk import is_common, is_document
 
 MOST_OPENED: Final = 3
@@ -32,11 +34,14 @@ LEAST: Final = 14
 _ONE, _TWO, _THREE = "[CDI-Za-f]", "[A-HQ-Xg-nw-z0-3]", "[ABEFIJMNQRUVYZcdghklopstwx014589]"
 _ALPHABET: Final = r"[A-Za-z0-9+/_\-]"
 _BASE64: Final = f"(?:{_ONE}{_TWO}{_THREE}{_ALPHABET}){{3}}{_ONE}{_TWO}"
-_ESCAPE: Final = "%[2-7C-Fc-f][0-9A-Fa-f]"
-GATES: Final = (_BASE64, _ESCAPE, disguise.GATE)
+_ESCAPE: Final = "%(?:[2-7C-Fc-f][0-9A-Fa-f]|0[9ADad])"
+_BACKSLASH: Final = r"\\[nrtbf][0-9A-Za-z+(]|\\u00[2-7][0-9A-Fa-f]"  # those that hide a value or its beginning
+GATES: Final = (_BASE64, _ESCAPE, _BACKSLASH, disguise.GATE)
 
 _QUADS: Final = matcher(_BASE64, capture=False)
 _ESCAPED: Final = re.compile(_ESCAPE.encode())
+_BACKSLASHED: Final = re.compile(_BACKSLASH.encode())
+_IN_A_STRING: Final = Escaping(JSON.hint, JSON.pattern, JSON.read, lambda plain: json.dumps(plain)[1:-1])
 _RUN: Final = re.compile(rf"{_ALPHABET}{{{LEAST},}}+={{0,2}}".encode())
 _NEXT: Final = re.compile(rf"(\r?\n)({_ALPHABET}++={{0,2}})".encode())
 _JWT: Final = re.compile(rb"(?<![\w\-])(eyJ[\w\-]++)\.[\w\-]++(?:\.[\w\-]*+)?")
@@ -53,16 +58,18 @@ def opening(engine: Engine) -> tuple[Engine, Engine]:
     """The engine, whose gates end with GATES, looking into encoded texts; and the same for a text that comes in pieces:
     it takes each line for itself, and a JSON text for a text.
     """
-    json = text = engine
+    whole = text = engine
     for deep in range(MOST_OPENED):
         lines = deep < MOST_OPENED - 1
-        json, text = (
-            engine.opening([_Base64(json, deep, True, True), _Percent(text, engine, True), _Disguised(engine, True)]),
-            engine.opening(
-                [_Base64(json, deep, lines, False), _Percent(text, engine, False), _Disguised(engine, False)]
-            ),
+        whole, text = (
+            engine.opening([_Base64(whole, deep, True, True), *_others(text, engine, True)]),
+            engine.opening([_Base64(whole, deep, lines, False), *_others(text, engine, False)]),
         )
-    return json, text
+    return whole, text
+
+
+def _others(inner: Engine, engine: Engine, structured: bool) -> list[Matcher]:
+    return [_Percent(inner, engine, structured), _Backslashes(inner, structured), _Disguised(engine, structured)]
 
 
 class _Stretch(NamedTuple):
@@ -146,8 +153,7 @@ class _Percent:
         escape = _ESCAPED.search(data)
         if escape is None or (self._structured and _is_read_by_structure(data)):
             return
-        left = _whole(data, max(0, escape.start() - _AROUND))
-        right = _whole(data, min(len(data), data.rfind(b"%") + _AROUND))
+        left, right = _around(data, escape.start(), data.rfind(b"%"))
         text = data[left:right].decode("utf-8", "replace")
         for escaping, inner in self._ways if "+" in text else self._ways[:1]:
             read = unquote_to_bytes(data[left:right] if escaping is PERCENT else data[left:right].replace(b"+", b" "))
@@ -156,6 +162,25 @@ class _Percent:
             seen = list(_seen(text, escaping, inner, key()))
             at = _in_bytes(text, (place for each in seen for place in (each.start, each.end)))
             found += [f._replace(start=first + left + at[f.start], end=first + left + at[f.end]) for f in seen]
+
+
+class _Backslashes:
+    numbers = False
+    score = 0.0
+
+    def __init__(self, inner: Engine, structured: bool) -> None:
+        self._inner, self._structured = inner, structured
+
+    def find(self, data: bytes, key: Callable[[], str], first: int, found: list[Finding]) -> None:
+        """Adds to `found` what shows only once the escapes of JSON strings are undone. `data` begins at `first`."""
+        escape = _BACKSLASHED.search(data)
+        if escape is None or (self._structured and _is_read_by_structure(data)):
+            return
+        left, right = _around(data, escape.start(), data.rfind(b"\\"))
+        text = data[left:right].decode("utf-8", "replace")
+        seen = list(_seen(text, _IN_A_STRING, self._inner, key()))
+        at = _in_bytes(text, (place for each in seen for place in (each.start, each.end)))
+        found += [f._replace(start=first + left + at[f.start], end=first + left + at[f.end]) for f in seen]
 
 
 class _Disguised:
@@ -182,10 +207,12 @@ def _seen(text: str, escaping: Escaping, inner: Engine, key: str) -> Iterator[Fi
     for each in inner.find(flat.text, key):
         start, end = flat.outer(each.start), flat.outer(each.end)
         plain = flat.text[each.start : each.end]
-        if text[start:end] == plain:
-            continue  # it shows as it is
+        if text[start:end] == plain:  # only what stands beside it is escaped, which may have hidden where it begins
+            yield each._replace(start=start, end=end)
+            continue
         own = each._replace(start=0, end=len(plain))
-        opened = Opened(plain, False, [Hit(0, len(plain), False, False, [own])], PERCENT.write)
+        write = _IN_A_STRING.write if escaping is _IN_A_STRING else PERCENT.write
+        opened = Opened(plain, False, [Hit(0, len(plain), False, False, [own])], write)
         # Of base64 whose rest is encoded once more, this is the whole: it must not be less sure than the part.
         score = each.score if each.opened else each.score / 2
         yield Finding(each.kind, start, end, score, each.detector, opened=opened)
@@ -272,6 +299,11 @@ def _form(data: bytes, each: _Stretch) -> _Form:
     url_safe = b"-" in run or b"_" in run
     padded = run.endswith(b"=") or (len(run) % 4 == 0 and not url_safe)
     return _Form(url_safe, padded, each.width, each.mark.decode(), each.tail)
+
+
+def _around(data: bytes, first: int, last: int) -> tuple[int, int]:
+    """What is read for escapes of which these are the first and the last."""
+    return _whole(data, max(0, first - _AROUND)), _whole(data, min(len(data), last + _AROUND))
 
 
 def _whole(data: bytes, at: int) -> int:

@@ -245,3 +245,38 @@ def test_twenty_in_each_other_end():
     for _ in range(20):
         escaped = quote(escaped)
     assert unquote(in_json(escaped)[0]) == unquote(escaped)
+
+
+HIDDEN_BY_ESCAPES = {
+    r"ana\u0040example.org": HID,
+    r"\u0061\u006e\u0061\u0040example.org": HID,
+    r"ana\\u0040example.org": HID,
+    r"\n4111 1111 1111 1111": r"\n<CREDIT_CARD>",
+    r"\r\n4111111111111111\n": r"\r\n<CREDIT_CARD>\n",
+    r"\u00204111111111111111": r"\u0020<CREDIT_CARD>",
+    r"ssn:\t078-05-1120": r"ssn:\t<US_SSN>",
+    "%0A4111111111111111": "%0A<CREDIT_CARD>",
+}
+
+
+@pytest.mark.parametrize("line", ['500 body={{"a": "{}"}} id=7', "{}", "said {}, then"])
+@pytest.mark.parametrize("escaped", HIDDEN_BY_ESCAPES)
+def test_the_escapes_of_json_hide_nothing_in_what_is_not_json(escaped, line):
+    before, after = line.format(escaped), line.format(HIDDEN_BY_ESCAPES[escaped])
+    assert clean(before)[0] == after
+    assert in_json(before)[0] == after
+    assert in_json(in_json(before)[0])[0] == after
+
+
+@pytest.mark.parametrize(
+    "text", [r"C:\new\temp\readme.txt", r"\d+\n4111", r"a\u0041b \n1 \t2", "\\", r"\n5\u00", r"\u0040"]
+)
+def test_backslashes_that_hide_nothing_stay(text):
+    assert clean(text) == (text, {})
+    assert in_json(text) == (text, {})
+
+
+@pytest.mark.parametrize("piece", [r"\n1", r"\u0040", r"a\u0040", r"\n4111111111111111 ", "\\", r"\\u0040"])
+def test_many_escapes_cost_little(piece):
+    text = (piece * (100_000 // len(piece))).encode()
+    assert seconds(lambda: STANDARD.clean(text, "text/plain", None), 0.1) <= 0.1
