@@ -121,7 +121,7 @@ def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Folder) ->
     made = _make(root, short, node, (method, path), contract, placed, effect, reply)
     outgoing = _outgoing(loaded, node.get("outgoing") or root.get("outgoing"))
     limits = (*loaded.limits, *_limits(loaded, node, f"tool {made.name}"))
-    restore, wrong = read_restore(root.get("restore"), node, reply, loaded.own_kinds)
+    restore, wrong = read_restore(root.get("restore"), node, reply, loaded.own_kinds, outgoing)
     loaded.problems += [each for each in wrong if each not in loaded.problems]  # each tool reads its backend's anew
     made = replace(made, replies=replies, credentials=loaded.credentials, picked_by=pick, outgoing=outgoing)
     return _kept(loaded, root, node, replace(made, limits=limits, restore=restore, costs=read_costs(node)))

@@ -203,11 +203,16 @@ def read_shaping(said: Callable[[str], Node | None]) -> tuple[Shaping | None, li
     nodes = {word: node for word in ("keep", "drop", "most", "longest", "fit") if (node := said(word))}
     if not nodes:
         return None, []
-    problems = [*_problems(nodes)]
+    problems = [*_problems(nodes), *_unused(nodes.get("fit"), said("most_bytes"))]
     if problems:
         return None, problems
     most, longest, fit = (nodes[word].value if word in nodes else 0 for word in ("most", "longest", "fit"))
     return Shaping(_listed(nodes.get("keep")), _listed(nodes.get("drop")), Bounds(most, longest, size(fit))), []
+
+
+def _unused(fit: Node | None, most: Node | None) -> Iterator[LoadProblem]:
+    if fit and most and size(fit.value) > size(most.value):
+        yield fit.problem("is more than `most_bytes`, beyond which a reply is withheld", "give `most_bytes` room")
 
 
 def _listed(node: Node | None) -> tuple[str, ...]:

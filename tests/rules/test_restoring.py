@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rules.outgoing import Outgoing
 from rules.restoring import read_restore
 from rules.source import Node, read
 from rules.tools import Reply
@@ -39,3 +40,13 @@ def test_what_is_put_back_is_looked_for_in_replies() -> None:
     _, problems = read_restore(root.get("restore"), root, Reply())
     assert [each.path for each in problems] == ["call"]
     assert read_restore(None, root, Reply())[1] == []
+
+
+def test_what_is_put_back_may_be_sent() -> None:
+    root = node("restore: [PERSON, US_SSN]\ncall: GET /")
+    said = Outgoing(refuse=frozenset({"US_SSN"}), mask=frozenset({"PERSON", "CVV"}))
+    _, problems = read_restore(root.get("restore"), root, CHECKED, outgoing=said)
+    assert [each.path for each in problems] == ["restore", "restore"]
+    assert ["PERSON" in problems[0].message, "US_SSN" in problems[1].message] == [True, True]
+    every = node("restore: true\ncall: GET /")
+    assert read_restore(every.get("restore"), every, CHECKED, outgoing=said)[1] == []

@@ -60,6 +60,7 @@ def test_a_tool_that_says_nothing_is_not_shaped(tmp_path):
         ("{most: '20'}", "must be a whole number"),
         ("{longest: -1}", "must be a whole number"),
         ("{fit: 1000}", "is less than 1024 bytes"),
+        ("{fit: 20KiB, most_bytes: 10KiB}", "is more than `most_bytes`"),
         ("{fit: 20KB}", "must be a size"),
         ("{longst: 7}", "is an unknown key"),
     ],
