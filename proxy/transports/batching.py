@@ -49,7 +49,8 @@ async def answer(door: HttpDoor, firewall: Firewall, ask: BatchAsk, identify: Id
             raise
         finally:
             record.notes.append(f"a batch of {len(asks)} calls, of which {batch.begun} were begun")
-        entry.sent = batch.acted  # if it cannot be recorded now, nobody is told that nothing was done
+        # If it cannot be recorded now, nobody is told that nothing was done; and what only read is a read.
+        entry.sent, record.effect = batch.acted, "" if batch.acted else "read"
         body = b'{"answers": [' + b", ".join(given) + b"]}\n"
         return await entry.follow(Result(200, [("Content-Type", "application/json")], Body.of(body)))
 
@@ -62,7 +63,6 @@ class _Batch:
     def __init__(
         self, door: HttpDoor, firewall: Firewall, principal: Principal, entry: Entry, asks: list[PartAsk]
     ) -> None:
-        self.begun = 0
         self.is_full = False
         """Whether an answer had no room any more: then nothing more is sent."""
         self.left = door.bounds.most_batch_reply
@@ -70,7 +70,13 @@ class _Batch:
         self._door, self._firewall, self._principal = door, firewall, principal
         self._asks = asks
         self._given = [b""] * len(asks)
+        self._next = 0
         self._entries: list[Entry] = []
+
+    @property
+    def begun(self) -> int:
+        """How many of its calls have a Record."""
+        return len(self._entries)
 
     @property
     def acted(self) -> bool:
@@ -87,9 +93,9 @@ class _Batch:
     async def _work(self, own: bool) -> None:
         """Make one call after the other, as long as there are any and a place for them."""
         admission = self._door.admission
-        while self.begun < len(self._asks) and (own or not admission.is_full):
+        while self._next < len(self._asks) and (own or not admission.is_full):
             admission.calls += not own
-            at, self.begun = self.begun, self.begun + 1
+            at, self._next = self._next, self._next + 1
             try:
                 self._given[at] = await self._answer(self._asks[at])
             finally:

@@ -16,6 +16,7 @@ import pytest
 
 from proxy.protocols.batch import PATH
 from tests.proxy.collecting import collector
+from tests.proxy.test_app import full_disk
 from tests.wire import Reply, Stage, Wall, answering, perform, reply, staged, wall
 
 TOOLS = """
@@ -641,6 +642,25 @@ def test_a_batch_that_acted_and_cannot_be_recorded_says_so(tmp_path: Path) -> No
     perform(play())
 
 
+@pytest.mark.parametrize("passes", [True, False])
+def test_while_nothing_can_be_recorded_a_batch_is_what_its_calls_are(tmp_path: Path, passes: bool) -> None:
+    async def play() -> None:
+        config = "ledger: {on_error: pass}" if passes else ""
+        async with wall(tmp_path, TOOLS, POLICY, config=config) as w:
+            with full_disk():
+                given = await send(w, [GET, PUT, {"method": "GET", "path": "/crm/secret"}])
+            if passes:
+                assert codes(given.json["answers"])[:2] == [(200, None), (500, "internal")]
+                assert given.json["answers"][0]["headers"]["toolwall-unchecked"] == "ledger"
+                assert (given.status, given.headers["toolwall-unchecked"]) == (200, "ledger")
+            else:
+                assert (given.status, given.json["code"], given.json["executed"]) == (500, "internal", "no")
+            assert not any(request.startswith(b"POST") for request in w.backend.requests)
+            assert codes((await send(w, [GET, PUT])).json["answers"]) == [(200, None)] * 2
+
+    perform(play())
+
+
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 BREAKING: dict[str, tuple[bytes, str, str]] = {
     "more JSON than one": (b'{"ok": true}}]}, {"status": 200', "application/json", "text"),
@@ -819,3 +839,43 @@ def test_a_caller_who_asks_for_traces_gets_no_more_of_them_by_batches(tmp_path: 
     with collector() as fake:
         perform(play(fake.url))
     assert len([span for span in fake.spans() if span.name.startswith("execute_tool")]) <= 2 * 50
+
+
+@pytest.mark.full
+def test_many_agents_with_batches_over_a_bad_backend_get_their_own_answers(tmp_path: Path) -> None:
+    async def bad(request: bytes) -> Any:
+        await asyncio.sleep(secrets.randbelow(30) / 1000)
+        whole = await echo(request)
+        ways = (whole, whole, whole, reply(b"{}", status="500 Oh"), None, b"garbage", whole[:-5])
+        return secrets.choice(ways)
+
+    async def agent(w: Wall, name: str) -> int:
+        good = 0
+        for _ in range(10):
+            tokens = [f"{name}-{secrets.token_hex(8)}" for _ in range(60)]
+            calls = [
+                {"method": "GET", "path": f"/crm/things?q={token}"} if at % 2 else {**PUT, "body": {"name": token}}
+                for at, token in enumerate(tokens)
+            ]
+            given = (await send(w, calls)).json["answers"]
+            assert len(given) == 60
+            for each, token in zip(given, tokens, strict=True):
+                good += each["status"] == 200
+                said = json.dumps(each)
+                assert (token in said) == (each["status"] == 200)
+                assert len(re.findall(r"[a-z]+-[0-9a-f]{16}", said)) == (each["status"] == 200)
+        return good
+
+    async def play() -> None:
+        keys = "breaker: off\nretry: {attempts: 1}"
+        bounds = "bounds: {upstream_idle: 200ms}"
+        async with wall(tmp_path, TOOLS, POLICY, bad, backend_keys=keys, config=bounds) as w:
+            good = await asyncio.gather(*(agent(w, name) for name in ("ann", "bob", "cleo", "dan", "eve")))
+            assert min(good) > 100
+            await asyncio.sleep(0.2)
+            assert not any("coro=<_Batch." in repr(task) for task in asyncio.all_tasks())
+            writes = [request for request in w.backend.requests if request.startswith(b"POST")]
+            assert len(writes) == len(set(writes)) == 5 * 10 * 30
+            assert len(w.records()) == 5 * 10 * 61
+
+    perform(play())
