@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,8 @@ _log = logging.getLogger("toolwall")
 SOURCES: Final = r"^(env:[A-Za-z_][A-Za-z0-9_]*|(file|lines):.+)$"
 MOST_BYTES: Final = 16 * 1024 * 1024
 """Of a file with a value on each line."""
+_CREDENTIALS: Final = re.compile(r"(?:bearer|basic|token|apikey|bot) +(\S+)", re.IGNORECASE)
+"""A whole Authorization header (RFC 9110, 11.4). What is secret in it may come back without its scheme."""
 
 
 class SecretsError(Exception):
@@ -24,7 +27,7 @@ def known_secrets(sources: Sequence[str], environ: Mapping[str, str]) -> Known:
 
     A value that is trivial is left out with a warning. Raises SecretsError.
     """
-    named = [(source, value) for source in sources for value in _values(source, environ)]
+    named = [(source, each) for source in sources for value in _values(source, environ) for each in _bare(value)]
     try:
         known = Known(value for _, value in named)
     except ValueError as error:
@@ -59,6 +62,13 @@ def _values(source: str, environ: Mapping[str, str]) -> Iterator[str]:
     if not any(values):
         raise SecretsError(f"known_secrets: {source} holds nothing")
     yield from values
+
+
+def _bare(value: str) -> Iterator[str]:
+    """A value, and of credentials behind the name of their scheme those alone as well."""
+    yield value
+    if credentials := _CREDENTIALS.fullmatch(value):
+        yield credentials[1]
 
 
 def _lines(text: str) -> list[str]:

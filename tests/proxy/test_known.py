@@ -21,6 +21,15 @@ def test_each_source_gives_its_values(tmp_path: Path) -> None:
     assert not known_secrets([], {})
 
 
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer  ", "Basic ", "Token "])
+def test_credentials_are_known_without_their_scheme(tmp_path: Path, scheme: str) -> None:
+    (tmp_path / "one").write_text(f"{scheme}{TWO}\n")
+    known = known_secrets(["env:A", f"file:{tmp_path}/one"], {"A": f"{scheme}{ONE}"})
+    assert known.sees(f"the token {ONE}".encode())
+    assert known.sees(f"the token {TWO}".encode())
+    assert not known.sees(scheme.encode())
+
+
 @pytest.mark.parametrize(
     ("source", "why"),
     [
