@@ -79,8 +79,9 @@ def is_cut(status: int, headers: Headers) -> bool:
     """Whether the body is a range of bytes (RFC 9110, 14), at whose ends a value may be cut in two. Ranges in units of
     an API's own, such as items, are whole.
     """
-    unit = value(headers, "content-range").partition(" ")[0]
-    return status == PARTIAL and unit.lower() in ("", "bytes")
+    if status != PARTIAL:
+        return False
+    return value(headers, "content-range").partition(" ")[0].lower() in ("", "bytes")
 
 
 class Seat(NamedTuple):

@@ -102,10 +102,10 @@ class Rewriting:
         """The edits of a JSON text in UTF-8. Nothing is dropped."""
         by_kind = not self._ways and self._run is None
         for hit in hits:
-            if by_kind and _is_plain(hit):
-                yield from [(found.start, found.end, b"<%b>" % found.kind.encode()) for found in hit.findings]
-                continue
             for found, quotes in _places(hit):
+                if by_kind and not quotes and found.opened is None:
+                    yield found.start, found.end, b"<%b>" % found.kind.encode()
+                    continue
                 value = data[found.start : found.end].decode("utf-8", "replace") if self._reads(found) else ""
                 yield found.start, found.end, self._json(found, value, quotes, data[hit.start] in b"{[").encode()
 
@@ -156,11 +156,6 @@ def _with_line_ends(text: str, escaped: str) -> str:
     """Base64 with the ends of its lines written as they were, however deep in JSON they stand; else it has no lines."""
     end = _LINE_END.search(escaped)
     return end[0].join(text.splitlines()) if end else text.replace("\r", "").replace("\n", "")
-
-
-def _is_plain(hit: Hit) -> bool:
-    """Whether it is a string in which nothing was opened, as most are."""
-    return not hit.is_number and not any(found.quotes or found.opened for found in hit.findings)
 
 
 def _places(hit: Hit) -> Iterator[tuple[Finding, int]]:
