@@ -28,16 +28,18 @@ from proxy.guards.once import Once
 from proxy.health import notes_of, show
 from proxy.identity import Identify, api_key, static
 from proxy.keeping import Keeping
+from proxy.keepsakes import Keepsakes
 from proxy.known import SecretsError, header_values, known_secrets
 from proxy.ledger import Ledger, LedgerError
 from proxy.metrics import Family
-from proxy.orders import Does, Order, Orders
+from proxy.orders import Does, Order, Orders, Works
+from proxy.preparing import prepare
 from proxy.presidio import Presidio
 from proxy.presidio_settings import BadPlace, resolved
 from proxy.protocols.head import Door
 from proxy.pseudonyms import Keeper
-from proxy.regimes import Ready, Regimes, presidio_operators, scanners_of
-from proxy.reload import Reloader, vetted
+from proxy.regimes import Ready, Regimes
+from proxy.reload import Reloader
 from proxy.remainders import Remainders
 from proxy.scanning import Scans
 from proxy.settling import ORDER, Settler
@@ -53,16 +55,19 @@ from proxy.state import (
     load_key,
     state_folder,
 )
-from proxy.store import StoreError
 from proxy.table import open_table
 from proxy.telemetry import Telemetry, TelemetrySettings
-from proxy.transports.http import HttpDoor
+from proxy.transports.http import HttpDoor, Places
+from proxy.undoing import Undoing
+from proxy.unwinding import ORDER as UNDO
+from proxy.unwinding import ByOrder, ByRequest
 from redaction.engine import ScanError
 from redaction.known import Known
-from redaction.profiles import UnknownKind, kinds_of, suggest
+from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
 from rules.decide import Ruleset
-from rules.load import LoadProblem, RulesError
+from rules.facts import Principal
+from rules.load import RulesError
 
 _log = logging.getLogger("toolwall")
 _BACKLOG = 1024
@@ -104,7 +109,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         stack.callback(keeper.close)
         deeds = Deeds(opened, settings.state / "ledger")
         stack.callback(deeds.close)
-        first = _first(settings, rewriting, presidio, keeper, deeds)
+        keepsakes = Keepsakes(opened)
+        prepared = partial(prepare, settings, rewriting, presidio, keeper, (deeds, keepsakes))
+        first = _first(settings, prepared)
         _loaded(presidio.warm)
         key = _key(settings)
         ledger, keeping = _ledger(settings, key)
@@ -120,7 +127,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         _tell_of(answers, telemetry)
         budgets = _budgets(stack, settings, telemetry)
         once = Once(deeds)
-        regimes = Regimes(first, scans, settings.upstream, known, remainders, answers, keeper, budgets, once)
+        regimes = Regimes(first, scans, settings.upstream, known, remainders, answers, keeper, budgets, once, keepsakes)
         stack.push_async_callback(regimes.close)
         show(lambda: regimes.healths, telemetry)
         entries = Entries(
@@ -135,18 +142,22 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         firewall = Firewall(regimes.regime, entries)
         telemetry.rules(first.rules.revision, first.rules.catalog.tools)
         del first  # or it would live as long as the sidecar
-        prepare = partial(_prepare, settings, rewriting, presidio, keeper, deeds, lambda: regimes.scanners)
+        anew = partial(prepared, lambda: regimes.scanners)
         tell = partial(_tell, telemetry, ledger)
-        reloader = Reloader(settings.rules, seen, prepare, regimes, firewall, tell)
+        reloader = Reloader(settings.rules, seen, anew, regimes, firewall, tell)
         telemetry.gauge(
             "toolwall.rules.stale", "1 while the rules folder cannot be used.", lambda: float(bool(reloader.trouble))
         )
-        fetching = Fetching(remainders, scans)
-        doors = [await _listen(stack, settings, firewall, fetching, each) for each in settings.listeners]
+        undoing = Undoing(firewall, keepsakes, deeds, ledger, settings.state / "ledger")
+        places = Places(Fetching(remainders, scans), ByRequest(undoing))
+        stack.push_async_callback(keepsakes.settled)
+        stack.push_async_callback(places.undo.close)
+        doors = [await _listen(stack, settings, firewall, places, each) for each in settings.listeners]
         admin = await _admin(stack, settings, telemetry, ledger, reloader, regimes, keeping)
         stack.callback(reloader.close)
         does: Does = {"cache clear": partial(_clear, answers), ORDER: Settler(ledger, deeds, once)}
-        orders = Orders(settings.state, does, keeping.ordered)
+        works: Works = {UNDO: ByOrder(undoing, principals(settings))}
+        orders = Orders(settings.state, does, keeping.ordered, works)
         deeds.follow(lambda: once.whole_to(ledger.last))
         stack.push_async_callback(deeds.finish)
         for task in (reloader.watch(), orders.watch(), keeper.watch(), deeds.watch()):
@@ -198,63 +209,14 @@ def _signature(folder: Path) -> bytes:
         return b""
 
 
-def _first(settings: Settings, key: Callable[[], bytes], presidio: Presidio, keeper: Keeper, deeds: Deeds) -> Ready:
+def _first(settings: Settings, prepared: Callable[[Callable[[], Scanners]], Ready]) -> Ready:
     try:
-        first = _prepare(settings, key, presidio, keeper, deeds, dict)
+        first = prepared(dict)
     except RulesError as error:
         raise CannotRun(f"The rules cannot be used:\n{error}") from None
     if not first.rules.rules:
         _log.warning("there are no rules in %s, so every call is refused", settings.rules)
     return first
-
-
-def _prepare(
-    settings: Settings,
-    key: Callable[[], bytes],
-    presidio: Presidio,
-    keeper: Keeper,
-    deeds: Deeds,
-    known: Callable[[], Scanners],
-) -> Ready:
-    """Read the rules, at the start and at each reload, in any thread. Raises RulesError.
-
-    `key` gives what rewrites findings, `presidio` finds what our own patterns do not. Without rules nothing is allowed,
-    so nothing else can be wrong: taking all of them away always works.
-    """
-    rules = vetted(settings.rules, presidio.kinds(), presidio.detector if settings.presidio.adds else None)
-    unknown = {backend for each in settings.listeners for backend in each.hosts.values()} - set(rules.catalog.backends)
-    if unknown and rules.rules:
-        missing = f"has no backend {', '.join(sorted(unknown))}"
-        hint = "`hosts` in toolwall.yaml names it"
-        raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", missing, hint)])
-    _check_operators(rules, presidio)
-    try:
-        ready = Ready(rules, scanners_of(rules, known(), key(), presidio.detector, presidio.operate))
-        if any(each.gives_pseudonyms for each in ready.scanners.values()) or _restores(rules):
-            keeper.open()
-        if any(tool.once for tool in rules.catalog.tools.values()):
-            deeds.open()
-        return ready
-    except (UnknownKind, StoreError, StateError, LedgerError) as error:
-        raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", str(error))]) from None
-
-
-def _restores(rules: Ruleset) -> bool:
-    return any(tool.restore for tool in rules.catalog.tools.values())
-
-
-def _check_operators(rules: Ruleset, presidio: Presidio) -> None:
-    """Refuse operators that nobody defined; let Presidio load where one is named."""
-    named = presidio_operators(rules)
-    if named:
-        presidio.begin()
-    missing = {name: tool for name, tool in named.items() if name not in presidio.operators}
-    if missing:
-        hint = "toolwall.yaml defines them, as `operators` under `presidio`"
-        told = {name: f"there is no operator {name!r}{suggest(name, presidio.operators)}" for name in missing}
-        raise RulesError(
-            LoadProblem(one.file, one.line, 1, one.short, told[name], hint) for name, one in missing.items()
-        )
 
 
 def _tell(telemetry: Telemetry, ledger: Ledger, rules: Ruleset | None, words: tuple[str, ...]) -> None:
@@ -322,17 +284,17 @@ def _telemetry(settings: TelemetrySettings) -> Telemetry:
 
 
 async def _listen(
-    stack: AsyncExitStack, settings: Settings, firewall: Firewall, fetching: Fetching, listener: ListenerSettings
+    stack: AsyncExitStack, settings: Settings, firewall: Firewall, places: Places, listener: ListenerSettings
 ) -> str:
     door = Door(
-        name=f"{listener.host}:{listener.port}",
+        name=name_of(listener),
         names=listener.names,
         hosts=listener.hosts,
         origins=listener.origins,
         most_body=settings.most_body,
         most_depth=settings.most_depth,
     )
-    server = HttpDoor(firewall, door, identify_of(listener), settings.http, fetching)
+    server = HttpDoor(firewall, door, identify_of(listener), settings.http, places)
     runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=settings.drain_s)
     return await _serve(stack, runner, listener.host, listener.port)
 
@@ -340,6 +302,20 @@ async def _listen(
 def identify_of(listener: ListenerSettings) -> Identify:
     """How this listener knows its callers."""
     return static(listener.static) if listener.static else api_key(listener.keys)
+
+
+def name_of(listener: ListenerSettings) -> str:
+    """What Records call it."""
+    return f"{listener.host}:{listener.port}"
+
+
+def principals(settings: Settings) -> list[tuple[str, Principal]]:
+    """All who may call, each with the listener that knows it."""
+    return [
+        (name_of(listener), one)
+        for listener in settings.listeners
+        for one in ([listener.static] if listener.static else listener.keys.values())
+    ]
 
 
 async def _serve(stack: AsyncExitStack, runner: web.ServerRunner, host: str, port: int) -> str:

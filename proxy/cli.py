@@ -24,6 +24,7 @@ from proxy.cli_cache import cache
 from proxy.cli_common import USAGE, Config, OfSidecar, fail, presidio_of, settings_of
 from proxy.cli_import import importing
 from proxy.cli_ledger import ledger
+from proxy.cli_undo import undo
 
 if TYPE_CHECKING:
     from proxy.presidio import Presidio
@@ -43,6 +44,7 @@ app.command("test")(cli_examples.run_examples)
 app.command("explain")(cli_explain.explain)
 app.command("catalog")(cli_catalog.catalog)
 app.command("budgets")(budgets)
+app.command("undo")(undo)
 app.command("schema")(cli_rules.schema)
 importing.command("diff")(cli_import_diff.diff)
 importing.command("pydantic")(cli_import_pydantic.pydantic)

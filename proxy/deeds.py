@@ -155,7 +155,7 @@ def _is_news(held: Held, row: Held) -> bool:
     """Whether the ledger knows more than the table. Ids of calls are in the order of time."""
     if row.call != held.call:
         return row.call < held.call
-    return held.state == "again" or (row.state == "unknown" and held.state != "unknown")
+    return held.state in ("again", "undone") or (row.state == "unknown" and held.state != "unknown")
 
 
 def _after(folder: Path, seq: int) -> Iterator[Sealed]:

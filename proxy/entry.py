@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import logging
 import os
 import traceback
@@ -14,11 +13,10 @@ from time import time_ns
 from types import TracebackType
 from typing import Any, Literal
 
-import orjson
-
 from proxy.answers import Answer
 from proxy.body import Body
 from proxy.errors import Refusal
+from proxy.hashing import keyed_hash
 from proxy.ledger import Ledger, LedgerError
 from proxy.model import NO_HAIL, Call, Hail, Result
 from proxy.outcomes import executed, unforeseen, unrecorded, withheld
@@ -35,9 +33,9 @@ from rules.tools import Tool
 
 _log = logging.getLogger("toolwall.calls")
 _LEDGER = "ledger"
-_INTENT = ("call", "tool", "principal", "run", "step", "arguments_hash", "rules", "revision")
+_INTENT = ("call", "door", "tool", "principal", "run", "step", "arguments_hash", "rules", "revision")
+_BEHALF = ("ordered", "undoes", "resends")
 _SECRETS = kinds_of("secrets")
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,10 @@ class Entries:
                 "bad_request", "`Toolwall-Run` looks like a credential.", suggestion="Name runs by random ids."
             )
 
+    def shown(self, arguments: Any) -> Any:
+        """Arguments as the ledger and the operator may see them."""
+        return self.scanner.clean_json_value(self.known.value(arguments))[0]
+
     def open(self, door: str) -> Entry:
         """A new Record for a request that came in by this listener."""
         return Entry(self, Record(call=new_id(), started_ns=time_ns(), door=door))
@@ -82,6 +84,10 @@ class Entry:
 
     joined: frozenset[str] = frozenset()
     """The pseudonyms whose values stand in the middle of a word there."""
+
+    came: Call | None = None
+    judged = ""
+    """The call as it was read, before anything was put into it, and the hash of the arguments that were judged."""
 
     _restored: tuple[Any, Any] | None = None  # the arguments before and after
 
@@ -126,6 +132,8 @@ class Entry:
         """The head of the request was read."""
         self.hail, record = hail, self.record
         record.protocol = hail.protocol
+        if hail.behalf:
+            record.say(hail.behalf.said())
         if hail.reason:
             record.reason = self._entries.scanner.clean_text(self._entries.known.text(hail.reason)).value
         self.trace = self._begun(self._entries.telemetry)
@@ -171,7 +179,7 @@ class Entry:
         record.decision = decision.effect.value
         record.rules, record.revision = decision.rules, decision.revision
         record.waived = dict(decision.waived)
-        record.arguments_hash = self.keyed_hash(call.arguments)
+        self.judged = record.arguments_hash = self.keyed_hash(call.arguments)
         if self._entries.arguments == "redacted":
             record.arguments = self._shown(call)
 
@@ -187,15 +195,11 @@ class Entry:
         arguments: Any = dict(call.arguments)
         if self._restored is not None:
             arguments = veiled(*self._restored, arguments)
-        return self._entries.scanner.clean_json_value(self._entries.known.value(arguments))[0]
+        return self._entries.shown(arguments)
 
     def keyed_hash(self, value: Any) -> str:
-        """Keyed BLAKE2b (RFC 7693) of a value's canonical JSON: equal for equal values, and not to be guessed back."""
-        try:
-            text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        except TypeError:  # an integer beyond 64 bits: always written this way, so equal values stay equal
-            text = _CANONICAL.encode(value).encode()
-        return hashlib.blake2b(text, digest_size=32, key=self._entries.hash_key).hexdigest()
+        """Equal for equal values, and not to be guessed back."""
+        return keyed_hash(self._entries.hash_key, value)
 
     def expect(self, checks: Iterable[str]) -> None:
         """Name the checks without which no answer may leave."""
@@ -237,8 +241,8 @@ class Entry:
         """Put on disk, once, that this call is about to have effects. Raises Refusal where that cannot be done."""
         if not self.intended:
             said = {name: getattr(self.record, name) for name in _INTENT}
-            once = {"once": self.record.once} if self.record.once else {}
-            self.intended = self._append({"kind": "intent", **said, **once})
+            more = {name: value for name in ("once", *_BEHALF) if (value := getattr(self.record, name))}
+            self.intended = self._append({"kind": "intent", **said, **more})
         await self._durable(self.intended)
 
     async def follow(self, result: Result) -> Result:

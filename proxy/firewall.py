@@ -79,10 +79,12 @@ class Firewall:
                 if tool is None or not rules.visible(principal, tool):
                     raise unknown_tool(entry, tool)
                 entry.found(tool)
-                call = await ask.call(entry.record.call, tool, principal, run)
+                call = entry.came = await ask.call(entry.record.call, tool, principal, run)
                 if tool.restore:
                     call = await regime.restore(call, entry)
                 entry.decided(call, decision := rules.decide(call.facts()))
+                if hail.behalf and hail.behalf.same not in ("", entry.judged):
+                    raise _changed()
                 self.repeats.check(call, entry.record, monotonic())
                 try:
                     result = await _answer(regime, call, decision, entry)
@@ -110,6 +112,14 @@ def unknown_tool(entry: Entry, tool: Tool | None) -> Refusal:
         "unknown_tool",
         "No tool of this name is available to you.",
         suggestion="Use one of the tools that you were given; do not guess URLs.",
+    )
+
+
+def _changed() -> Refusal:
+    return Refusal(
+        "denied",
+        "The call would not be the same as it was: values that it named are not known any more. Nothing was sent.",
+        suggestion="Make the call anew.",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from proxy.errors import Refusal
 from proxy.model import Hail
@@ -39,6 +39,23 @@ def api_key(principals: Mapping[str, Principal]) -> Identify:
         return principal
 
     return identify
+
+
+class NotKnown(Exception):
+    """There is no such principal, or more than one. The text says so."""
+
+
+def principal_of(known: Iterable[tuple[str, Principal]], id: str, door: str = "") -> Principal:
+    """The principal of this id as it is configured today; `known` are all, each with its listener. Where several
+    listeners differ on what it is, that of `door` counts. Raises NotKnown.
+    """
+    found = [(listener, one) for listener, one in known if one.id == id]
+    here = {one for listener, one in found if listener == door} or {one for _, one in found}
+    if not here:
+        raise NotKnown(f"no listener of toolwall.yaml knows the principal {id} any more, so nobody may act for it")
+    if len(here) > 1:
+        raise NotKnown(f"toolwall.yaml describes the principal {id} in more than one way")
+    return here.pop()
 
 
 def digest(key: str) -> str:

@@ -34,6 +34,18 @@ class Outgoing(NamedTuple):
         return f"Outgoing({self.method}, {len(self.body)} bytes)"
 
 
+class Carried(NamedTuple):
+    """What a call brought besides its arguments, and what another to the same backend needs: the caller's credential
+    and the way it came. `query` are raw pairs."""
+
+    headers: Headers = ()
+    query: tuple[str, ...] = ()
+    cookies: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        return "Carried()"
+
+
 class Call(NamedTuple):
     """One tool call that has been read and understood. Holds no envelope of the wire protocol.
 
@@ -78,11 +90,25 @@ class Result:
     body: Body
 
 
+class Behalf(NamedTuple):
+    """A call that the sidecar makes itself in the name of a principal. `ordered` says who wanted it; it undoes the call
+    `undoes`, or sends the call `resends` again, whose arguments had the hash `same`."""
+
+    ordered: str
+    undoes: str = ""
+    resends: str = ""
+    same: str = ""
+
+    def said(self) -> dict[str, str]:
+        """What a Record tells of it."""
+        return {"ordered": self.ordered, "undoes": self.undoes, "resends": self.resends}
+
+
 class Hail(NamedTuple):
     """What a request says of itself before anything in it is believed; the same for every protocol.
 
     `key` is the sidecar's own credential, `run`, `reason` and `once` (a name of the action) the caller's claims, `peer`
-    its address.
+    its address. `behalf` is there for calls that the sidecar makes itself.
     """
 
     protocol: str
@@ -93,6 +119,7 @@ class Hail(NamedTuple):
     once: str = ""
     traceparent: str | None = None
     tracestate: str | None = None
+    behalf: Behalf | None = None
 
     def __repr__(self) -> str:
         return f"Hail({self.protocol}, {self.peer})"

@@ -16,11 +16,12 @@ from proxy.answers import Answer
 from proxy.errors import Refusal
 from proxy.record import Record
 
-State = Literal["done", "declined", "unknown", "again"]
+State = Literal["done", "declined", "unknown", "again", "undone"]
 """`done`: it was carried out. `declined`: the backend said no, and the same call would hear the same. `unknown`: it may
-have been carried out. `again`: somebody found out that it was not, and it may be asked for again."""
+have been carried out. `again`: somebody found out that it was not, and it may be asked for again. `undone`: taken back
+since it was done."""
 
-Next = Literal["send", "replay", "clash", "doubt"]
+Next = Literal["send", "replay", "clash", "doubt", "undone"]
 
 _BESIDES: Final = frozenset(
     {"via", "forwarded", "traceparent", "tracestate", "accept", "accept-language", "content-type"}
@@ -52,7 +53,9 @@ def following(held: Held | None, asked: str) -> Next:
     if held is None or held.state == "again":
         return "send"
     if held.asked != asked:
-        return "send" if held.state == "declined" else "clash"
+        return "send" if held.state in ("declined", "undone") else "clash"
+    if held.state == "undone":
+        return "undone"
     return "doubt" if held.state == "unknown" else "replay"
 
 

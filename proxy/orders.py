@@ -1,7 +1,8 @@
 """Orders: how a command tells the sidecar that runs on the same state folder what to do.
 
 An order is a small file in the folder `orders` of the state folder, into which nobody else may write. The sidecar looks
-there every second, does what it says, and takes the file away: that is the answer. No port is opened for it.
+there every second, does what it says, and takes the file away: that is the answer. No port is opened for it. What takes
+its time is begun, and answered by a file of its own beside it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from proxy.state import state_folder
 
@@ -30,10 +31,27 @@ MOST_ORDERS: Final = 100
 """Taken at one look; the others wait for the next."""
 
 MOST_BYTES: Final = 64 * 1024
+MOST_AT_ONCE: Final = 4
+"""Orders under way that take their time; one more is not begun."""
+
+ANSWER: Final = ".answer"
+FORGOTTEN_S: Final = 3600.0
+"""After so long, an answer that nobody fetched is taken away."""
 
 Order = Mapping[str, Any]
 Does = Mapping[str, Callable[[Order], str]]
 """What can be ordered: each is given the order, and says in words what it did. ValueError for what it does not take."""
+
+
+class Answer(NamedTuple):
+    """What came of an order that took its time: JSON for its giver, and words for the ledger."""
+
+    told: Any
+    words: str
+
+
+Works = Mapping[str, Callable[[Order], Awaitable[Answer]]]
+"""What can be ordered and takes its time."""
 
 _log = logging.getLogger("toolwall.orders")
 
@@ -42,36 +60,66 @@ class NotTaken(Exception):
     """No sidecar took the order."""
 
 
-def give(state: Path, order: Order, patience_s: float = PATIENCE_S) -> None:
-    """Give an order, and wait until it was taken. Raises NotTaken, StateError, OSError."""
+class NoAnswer(Exception):
+    """A sidecar took the order, and gave no answer in time."""
+
+
+def give(state: Path, order: Order, patience_s: float = PATIENCE_S) -> str:
+    """Give an order, wait until it was taken, and return its name. Raises NotTaken, StateError, OSError."""
     folder = state_folder(state / FOLDER)
     name = f"{time.time_ns()}-{secrets.token_hex(4)}"
-    fresh, path = folder / f".{name}", folder / f"{name}.json"
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(order, file)
-    fresh.rename(path)  # it appears as a whole
+    path = folder / f"{name}.json"
+    _write(path, order)
     until = time.monotonic() + patience_s
     while path.exists():
         if time.monotonic() > until:
             path.unlink(missing_ok=True)
             raise NotTaken
         time.sleep(0.02)
+    return name
+
+
+def ask(state: Path, order: Order, most_s: float, patience_s: float = PATIENCE_S) -> Any:
+    """Give an order that takes its time, and wait for its answer, which is JSON. Raises NotTaken, NoAnswer after
+    `most_s`, StateError, OSError.
+    """
+    name = give(state, order, patience_s)
+    path = state / FOLDER / f"{name}{ANSWER}"
+    until = time.monotonic() + most_s
+    while not path.exists():
+        if time.monotonic() > until:
+            raise NoAnswer
+        time.sleep(0.05)
+    try:
+        return json.loads(path.read_bytes())
+    finally:
+        path.unlink(missing_ok=True)
 
 
 class Orders:
-    """Takes the orders that lie in a state folder. `done` is told of each in words, for the ledger."""
+    """Takes the orders that lie in a state folder. `done` is told of each in words, for the ledger. `works` are those
+    that take their time.
+    """
 
-    def __init__(self, state: Path, does: Does, done: Callable[[str, str], None]) -> None:
+    def __init__(self, state: Path, does: Does, done: Callable[[str, str], None], works: Works | None = None) -> None:
         self._folder = state / FOLDER
         self._does = does
         self._done = done
+        self._works = works or {}
+        self._underway: set[asyncio.Task[None]] = set()
 
     async def watch(self) -> None:
         """Watch until cancelled. What was ordered while no sidecar ran is not done later."""
         self._take(do=False)
-        while True:
-            await asyncio.sleep(LOOK_S)
-            self._take()
+        try:
+            while True:
+                await asyncio.sleep(LOOK_S)
+                self._take()
+        finally:
+            for task in self._underway:
+                task.cancel()
+            if self._underway:
+                await asyncio.wait(set(self._underway))
 
     def _take(self, do: bool = True) -> None:
         with suppress(OSError):
@@ -80,16 +128,60 @@ class Orders:
                 if do:
                     self._try(self._folder / name)
                 (self._folder / name).unlink(missing_ok=True)
+            for name in os.listdir(self._folder):
+                if name.endswith(ANSWER) and (not do or _age_s(self._folder / name) > FORGOTTEN_S):
+                    (self._folder / name).unlink(missing_ok=True)
 
     def _try(self, path: Path) -> None:
         try:
             order = _read(path)
+            if order["do"] in self._works:
+                self._begin(order, path.stem)
+                return
             said = self._does[order["do"]](order)
         except (OSError, ValueError, KeyError, TypeError) as error:  # its text may repeat what stands there
             _log.error("an order could not be carried out: %s", type(error).__name__)
             return
         _log.info("order %s: %s", order["do"], said)
         self._done(order["do"], said)
+
+    def _begin(self, order: Order, name: str) -> None:
+        if len(self._underway) >= MOST_AT_ONCE:
+            self._answer(name, {"error": "The sidecar has other orders to carry out. Try again."})
+            return
+        task = asyncio.get_running_loop().create_task(self._work(order, name))
+        self._underway.add(task)
+        task.add_done_callback(self._underway.discard)
+
+    async def _work(self, order: Order, name: str) -> None:
+        try:
+            answer = await self._works[order["do"]](order)
+        except asyncio.CancelledError:
+            answer = Answer({"error": "The sidecar was stopped in the middle."}, "stopped in the middle")
+        except Exception as error:  # its text may hold values
+            _log.error("an order could not be carried out: %s", type(error).__name__)
+            answer = Answer({"error": "The sidecar could not carry it out; its log says more."}, "failed")
+        _log.info("order %s: %s", order["do"], answer.words)
+        self._done(order["do"], answer.words)
+        self._answer(name, answer.told)
+
+    def _answer(self, name: str, told: Any) -> None:
+        try:
+            _write(self._folder / f"{name}{ANSWER}", told)
+        except OSError as error:  # whoever waits for it is told that there is none
+            _log.error("the answer to an order could not be written: %s", error.strerror)
+
+
+def _age_s(path: Path) -> float:
+    return time.time() - path.stat().st_mtime
+
+
+def _write(path: Path, value: Any) -> None:
+    """Write a file that appears as a whole. Raises OSError."""
+    fresh = path.with_name(f".{path.name}.new")
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(value, file)
+    fresh.rename(path)
 
 
 def _read(path: Path) -> dict[str, Any]:

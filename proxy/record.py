@@ -18,7 +18,9 @@ class Record:
     call whose answer was given again, and `cache` how: `hit`, `joined`, `stale`, or `miss`. `restored` says how many
     values of each kind were put back into the arguments, which show their pseudonyms. `cost` is what is known of the
     call's price, `budgets` how much of each was used with it, in per cent. `once` is the name of the action and what
-    became of it. `batch` is the Record of the batch that the call came in.
+    became of it, `undo` the tool that takes the call back, as far as that can be done. Of a call that the sidecar made
+    itself, `ordered` says who wanted it, `undoes` which call it took back, and `resends` which it is again. `batch` is
+    the Record of the batch that the call came in.
 
     A field that was not set stands in the class alone, so making a Record and reading it out costs only what it says.
     """
@@ -69,6 +71,10 @@ class Record:
     shaped: Mapping[str, int] = MappingProxyType({})
     restored: Mapping[str, int] = MappingProxyType({})
     once: Mapping[str, Any] = MappingProxyType({})
+    undo: str = ""
+    ordered: str = ""
+    undoes: str = ""
+    resends: str = ""
     upstream_ms: float = 0.0
     clean_ms: float = 0.0
     total_ms: float = 0.0
@@ -77,9 +83,10 @@ class Record:
         self.call, self.started_ns, self.door = call, started_ns, door
         self.checks, self.passed_unchecked, self.notes = [], [], []
         if said:
-            self._say(said)
+            self.say(said)
 
-    def _say(self, said: Mapping[str, Any]) -> None:
+    def say(self, said: Mapping[str, Any]) -> None:
+        """Set fields by their names. TypeError for one that no Record has."""
         if unknown := said.keys() - self.__annotations__.keys():
             raise TypeError(f"a Record has no {', '.join(sorted(unknown))}")
         vars(self).update(said)

@@ -12,6 +12,7 @@ from proxy.guards import Guards
 from proxy.guards.budget import Spending
 from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean, Scanners
+from proxy.guards.keep import Keep
 from proxy.guards.known import KnownSecrets
 from proxy.guards.limit import Limiting
 from proxy.guards.once import Once
@@ -21,10 +22,12 @@ from proxy.guards.replycontract import ReplyContract
 from proxy.guards.shape import Shape
 from proxy.guards.warn import Warn
 from proxy.health import Health, healths
+from proxy.keepsakes import Keepsakes
 from proxy.limits import Limits
 from proxy.probing import Probes
 from proxy.protocols.masking import masked
 from proxy.protocols.restoring import restored
+from proxy.protocols.writing import carried
 from proxy.pseudonyms import Keeper
 from proxy.remainders import Remainders
 from proxy.restoring import Restore
@@ -89,10 +92,12 @@ class Regimes:
         keeper: Keeper | None = None,
         budgets: Budgets | None = None,
         once: Once | None = None,
+        keepsakes: Keepsakes | None = None,
     ) -> None:
         self._scans = scans
         self._keeper = keeper
         self._once = once
+        self._keeping = Keep(keepsakes, carried, scans) if keepsakes else None
         self._remainders = Remainders() if remainders is None else remainders
         self._known = known
         self._cache = Cache(Answers() if answers is None else answers)
@@ -140,6 +145,7 @@ class Regimes:
             self._spending,
             Price(self._scans),
             self._once,
+            self._keeping,
         )
         restore = (Restore(self._keeper, new.rules.catalog, restored, self._scans),) if self._keeper else ()
         self.regime = Regime(new.rules, guards, self._upstream.send, *restore)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from proxy.deeds import Deeds
 from proxy.guards.once import Once
 from proxy.ledger import Ledger, LedgerError
-from proxy.ledger.index import is_pending
+from proxy.ledger.pending import is_pending
 from proxy.orders import Order
 
 ORDER: Final = "ledger settle"

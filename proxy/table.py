@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from proxy import deeds, pseudonyms
+from proxy import deeds, keepsakes, pseudonyms
 from proxy.state import STORE, load_key, state_folder
 from proxy.store import FILE, Store
 
@@ -14,5 +14,5 @@ def open_table(state: Path, key: str) -> Store:
     """Open it, or make it, and its key with it. Raises StoreError, StateError."""
     folder = state_folder(state)
     own = load_key(key, folder, os.environ, make=True).derive(STORE)
-    bounds = {pseudonyms.PURPOSE: pseudonyms.BOUNDS, deeds.PURPOSE: deeds.BOUNDS}
+    bounds = {pseudonyms.PURPOSE: pseudonyms.BOUNDS, deeds.PURPOSE: deeds.BOUNDS, **keepsakes.BOUNDS}
     return Store(folder / FILE, own, bounds)

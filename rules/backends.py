@@ -33,6 +33,7 @@ from rules.sparing import read_sparing
 from rules.template import parse
 from rules.terms import beyond, read_breaker, read_bulkhead, read_probe, read_retry, read_timeout
 from rules.tools import CHOICE, DEFAULT_REPLY_BYTES, Backend, Pick, Reply, Tool
+from rules.undo import read_undos
 from rules.urls import parse_network, parse_url
 from rules.wire import Slot
 
@@ -68,6 +69,8 @@ def load_backend(root: Node, folder: Folder, own: frozenset[str] = NO_MORE) -> L
     for short, node in tools.items() if tools else ():
         tool = _tool(loaded, root, short, node, folder)
         loaded.tools += [tool] if tool else []
+    loaded.tools, wrong = read_undos(root, loaded.tools)
+    loaded.problems += wrong
     if urls and urls[0]:
         names = tuple(tool.name for tool in loaded.tools)
         where = tuple(one for one in networks if one)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from rules.cel import arguments_in, bare
 from rules.decide import Decision, Ruleset, violations
 from rules.examples import outcome_of
 from rules.facts import Facts, Principal
@@ -14,7 +15,7 @@ from rules.obligations import Approval, Obligation, only
 from rules.rule import Effect, Rule
 from rules.schema import Problem
 from rules.tools import Tool
-from rules.whatif import arguments_in, bare, shown, turns
+from rules.whatif import shown, turns
 from rules.when import Asking, When
 
 UNKNOWN: Final = "depends on the arguments, which are not known"

@@ -25,6 +25,7 @@ from rules.shape import (
     Text,
 )
 from rules.terms import BREAKER, BULKHEAD, PROBE, RETRY, TIMEOUT
+from rules.undo import UNDO
 
 NAME: Final = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 _NAME_LIKE: Final = "a name of letters, digits, - and _ that begins with a letter, at most 64 long"
@@ -220,6 +221,7 @@ TOOL: Final = Form(
         "cache": Key(CACHE, "For how long the answer of a read is given again to the same call."),
         "idempotency": Key(IDEMPOTENCY, "How a call is known again, so that it is done once."),
         "repeatable": Key(Flag(), "Two equal calls are two actions, as with messages: none is taken for a repeat."),
+        "undo": Key(UNDO, "How it is taken back: the tool that does, and where its arguments come from."),
         "invalidates": Key(
             Many(Text(PATTERN, "a tool's short name or a pattern such as get_*"), or_one=True),
             "The tools of this backend whose kept answers a call of this one makes stale.",
@@ -230,7 +232,7 @@ TOOL: Final = Form(
         ),
     },
     at_most_one=("args", "input"),
-    later=frozenset({"undo", "credential"}),
+    later=frozenset({"credential"}),
 )
 BACKEND: Final = Form(
     {

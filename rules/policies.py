@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from types import MappingProxyType
 
 from rules.budgets import Purses
+from rules.cel import BadCondition
 from rules.examplefile import meant
 from rules.limits import OF_RULE, read_limits
 from rules.naming import matches_pattern
@@ -15,7 +16,7 @@ from rules.rule import EVERYBODY, Effect, Rule, To
 from rules.shape import duration
 from rules.source import LoadProblem, Node
 from rules.tools import Catalog
-from rules.when import BadCondition, When
+from rules.when import When
 
 Names = Collection[str] | None
 """The full names of all tools; None where a file could not be read, so that nobody knows them."""

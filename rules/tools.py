@@ -10,6 +10,7 @@ from typing import Literal
 from redaction.rewriting import NO_WAYS, Ways
 from redaction.sparing import NOTHING_SPARED, Sparing
 from rules.caching import Caching
+from rules.formula import REPLY, Formula
 from rules.kinds import TEXT, Kind
 from rules.obligations import Limit
 from rules.once import Once
@@ -20,7 +21,7 @@ from rules.schema import Contract
 from rules.shaping import Shaping
 from rules.template import MOST_SEGMENTS, Segment, parse
 from rules.terms import BREAKS, BULKHEADS, NO_WAITS, RETRIES, Breaker, Bulkhead, Probe, Retry, Waits
-from rules.wire import JSON_TYPES, Fields, Param, Place, Slot, Slots, fields, slots
+from rules.wire import FORM_TYPE, JSON_TYPE, JSON_TYPES, Fields, Param, Place, Slot, Slots, fields, slots
 
 Harm = Literal["read", "write", "irreversible", "admin"]
 """What a call does to the world."""
@@ -124,6 +125,24 @@ class Cost:
     pointer: str | None = None
 
 
+Taken = tuple[tuple[str, Formula], ...]
+"""Arguments of a call that follows another, by name: where each comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """`tool` (its full name), called with `arguments`, takes back what a call did, for `within_s` after it."""
+
+    tool: str
+    arguments: Taken
+    within_s: float
+
+    @property
+    def needs_reply(self) -> bool:
+        """Whether an argument comes from the answer."""
+        return any(REPLY in formula.uses for _, formula in self.arguments)
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     """One operation of a backend and its contract. `name` is `backend.short`.
@@ -139,7 +158,7 @@ class Tool:
     given again, and `invalidates` are the tools whose answers a call of this one makes stale. `limits` says how many
     calls it and its backend may get. `restore` are the kinds whose pseudonyms are put back in its arguments
     (`redaction.pseudonyms.ANY`: all). `timeout_s` limits the whole call, `waits` its phases, `retry` says how often its
-    backend is asked, `costs` what a call costs.
+    backend is asked, `costs` what a call costs. `undo` says how it is taken back.
     """
 
     name: str
@@ -175,6 +194,7 @@ class Tool:
     waits: Waits = NO_WAITS
     retry: Retry = RETRIES
     costs: tuple[Cost, ...] = ()
+    undo: Undo | None = None
     headers: frozenset[str] = field(init=False)
     """The headers that are arguments, in lower case."""
 
@@ -211,6 +231,17 @@ class Tool:
     def is_of_a_run(self) -> bool:
         """Whether its answers mean something within one run only, for they may hold pseudonyms."""
         return bool(self.restore) or any(way.name == "pseudonym" for _, way in self.reply.ways)
+
+    @property
+    def writes_as(self) -> str:
+        """The media type in which a body can be written from values; empty where none of those it takes can."""
+        if FORM_TYPE in self.body_types and not set(self.body_types) & {JSON_TYPE, "application/*", "*/*"}:
+            return FORM_TYPE
+        if JSON_TYPE in self.body_types or "application/*" in self.body_types or "*/*" in self.body_types:
+            return JSON_TYPE
+        named = [one for one in self.body_types if one.endswith("+json") and "*" not in one]
+        plain = [one for one in self.body_types if self.whole_body and one.startswith("text/")]
+        return next(iter([*named, *(one.replace("*", "plain") for one in plain)]), "")
 
     def travels(self, name: str) -> tuple[Place | Literal[""], str]:
         """Where an argument travels and under which name; nowhere where the contract does not declare it."""

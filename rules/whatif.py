@@ -10,6 +10,7 @@ from datetime import timedelta
 from itertools import islice, product
 from typing import Any, Final, NamedTuple
 
+from rules.cel import arguments_in
 from rules.decide import Decision, Ruleset, violations
 from rules.examples import outcome_of
 from rules.facts import Facts, Principal
@@ -27,8 +28,6 @@ MOST_SHOWN = 80
 
 _TEXT: Final = re.compile(r"""r?(?:"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)')""")
 _NUMBER: Final = re.compile(r"(?<![\w.])-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,9})?(?![\w.])", re.ASCII)
-_ARGUMENT: Final = re.compile(r"""\bargs(?:\.([A-Za-z_]\w*)|\[(?:"([^"\\]+)"|'([^'\\]+)')\])""", re.ASCII)
-_MEMBER: Final = re.compile(r"[\w\])]\[\Z")
 _SOMEBODY_ELSE: Final = "\x00"
 """No agent, user or principal of any rule is called so."""
 
@@ -40,16 +39,6 @@ class Edit(NamedTuple):
     says: str
     near: float
     make: Callable[[Facts], Facts]
-
-
-def bare(condition: str) -> str:
-    """A condition without its texts, except those that name a member, as in `args["x"]`."""
-    return _TEXT.sub(lambda text: text[0] if _MEMBER.search(condition, 0, text.start()) else '""', condition)
-
-
-def arguments_in(condition: str) -> list[str]:
-    """The arguments that a condition names, in order, each once."""
-    return list(dict.fromkeys(next(filter(None, found)) for found in _ARGUMENT.findall(bare(condition))))
 
 
 def shown(value: Any) -> str:

@@ -17,20 +17,10 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_strings
 
 from rules.bulk import elements, holds_nul
+from rules.cel import MOST_ELEMENTS, TEXT, BadCondition, compiled
 from rules.facts import Facts
 
-MOST_CHARACTERS = 2_000
-"""Of one condition: a page of text. Longer ones belong into several rules."""
-
-MOST_ELEMENTS = 5_000
-"""Items and members of arguments that a condition with `all`, `exists`, `map` and the like is asked about.
-
-cel-cpp stops by itself after 10,000 rounds, but a round may search a list. With more elements nobody can tell.
-"""
-
-_TEXT: Final = re.compile(r"""r?("(\\.|[^"\\])*"|'(\\.|[^'\\])*')""")
 _LOOP: Final = re.compile(r"\.\s*(all|exists|exists_one|map|filter)\s*\(")
-_AT: Final = re.compile(r"<input>:(\d+):(\d+): (.*)")
 
 _NUMBER: Final = r"-?(?:0|[1-9][0-9]{0,17})"
 _WORD: Final = r""""[^"\\\x00-\x1f\x7f-\U0010ffff]*"|'[^'\\\x00-\x1f\x7f-\U0010ffff]*'"""
@@ -115,14 +105,6 @@ _FIELDS: Final = {
 VARIABLES: Final = tuple(_PARTS)
 
 
-class BadCondition(ValueError):
-    """A condition that can never be answered: not CEL, an unknown name, a type that does not fit. `hint` helps."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
 class When:
     """One condition, parsed and type-checked. Raises BadCondition. `uses` names the variables that it needs."""
 
@@ -130,11 +112,14 @@ class When:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        bare = _TEXT.sub('""', text)
+        bare = TEXT.sub('""', text)
         self.uses = frozenset(name for name in VARIABLES if re.search(rf"\b{name}\b", bare))
         self._loops = _LOOP.search(bare) is not None
         self._simple = _quick(text)
-        self._expression = _compile(text)
+        self._expression = compiled(text, _env(), VARIABLES)
+        if self._expression.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
+            kind = self._expression.return_type().name()
+            raise BadCondition(f"is {kind}, must be yes or no", "compare it with something")
         _check_fields(bare)
 
     def ask(self, asking: Asking) -> bool | None:
@@ -215,29 +200,6 @@ def _env() -> Any:
         "network": text_map,
     }
     return cel.NewEnv(variables=variables, extensions=[ext_strings.ExtStrings()])
-
-
-def _compile(text: str) -> Any:
-    if len(text) > MOST_CHARACTERS:
-        raise BadCondition(f"is longer than {MOST_CHARACTERS} characters", "split it into several rules")
-    try:
-        expression = _env().compile(text)
-    except Exception as error:
-        raise BadCondition(*_complaint(str(error))) from None
-    if expression.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
-        raise BadCondition(f"is {expression.return_type().name()}, must be yes or no", "compare it with something")
-    return expression
-
-
-def _complaint(error: str) -> tuple[str, str]:
-    """CEL's message as one line, with the place in the condition."""
-    found = _AT.search(error)
-    if not found:
-        return f"is not CEL: {error.partition(chr(10))[0]}", ""
-    line, column, message = found.groups()
-    message = message.removesuffix(" (in container '')")
-    hint = f"known are: {', '.join(VARIABLES)}" if message.startswith("undeclared reference") else ""
-    return f"is not CEL at line {line}, character {column}: {message}", hint
 
 
 def _check_fields(bare: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from proxy.guards import approval, budget, cache, intent, limit, once, price, replycontract, retry, shape, warn
+from proxy.guards import approval, budget, cache, intent, keep, limit, once, price, replycontract, retry, shape, warn
 from proxy.guards.approval import approval as approval_guard
 from proxy.guards.breaker import Breaker
 from proxy.guards.budget import Spending
@@ -12,6 +12,7 @@ from proxy.guards.bulkhead import Bulkhead
 from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean
 from proxy.guards.intent import intent as intent_guard
+from proxy.guards.keep import Keep
 from proxy.guards.known import KnownSecrets
 from proxy.guards.limit import Limiting
 from proxy.guards.once import Once
@@ -49,6 +50,7 @@ class Guards:
         spending: Spending,
         pricing: Price,
         done_once: Once | None = None,
+        keeping: Keep | None = None,
     ) -> None:
         breaker = Breaker(healths)
         self._order = (
@@ -79,6 +81,8 @@ class Guards:
             (reply_contract, replycontract.applies),
             # Inside of all that takes something out.
             (pricing, price.applies),
+            # The same: and only what was sent is kept.
+            *(((keeping, keep.applies),) if keeping else ()),
             # From here on each attempt counts by itself: it needs a place, and is told to the breaker.
             (Retry(healths), retry.applies),
             # Outside of the breaker: to wait for a place is no fault of the backend. Inside of retry: who waits to try

@@ -31,7 +31,7 @@ def applies(tool: Tool, decision: Decision) -> bool:
 
 
 _OF_SENDING: Final = frozenset(
-    {"approval", "budget", "price", "limit", "cache", "timeout", "retry", "bulkhead", "breaker", "intent"}
+    {"approval", "budget", "price", "keep", "limit", "cache", "timeout", "retry", "bulkhead", "breaker", "intent"}
 )
 """The checks of what is sent: an answer that is given again needs none of them, also where the rules ask for more."""
 
@@ -127,12 +127,14 @@ class _Turn:
         self.held: Held | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         hail, record, who = entry.hail, entry.record, acting(call.outgoing.headers)
-        own = terms.named(call.arguments) or ([hail.once] if hail.once else [])
+        undoes = hail.behalf.undoes if hail.behalf else ""
+        own = terms.named(call.arguments) or ([undoes or hail.once] if undoes or hail.once else [])
+        kind = "undo" if undoes and not terms.key else "own"
         self._own = bool(own)
         self.lasts_s = terms.lasts_s(self._own)
         # A run without a name has another one after a restart; within the time that counts here it is the principal's.
         same = [hail.run, record.arguments_hash, who]
-        parts = [call.principal.id, call.tool.name, "own" if own else "same", *(own or same)]
+        parts = [call.principal.id, call.tool.name, kind if own else "same", *(own or same)]
         self.name = named(entry.keyed_hash, parts)
         self.asked = entry.keyed_hash([record.arguments_hash, who])
 
@@ -164,6 +166,8 @@ class _Turn:
             raise _clash(held.call)
         if held.state == "unknown":
             raise _doubt(held)
+        if held.state == "undone":
+            raise _undone(held)
         told = ("toolwall-replayed", replayed(held.call, held.at))
         answer = held.answer
         if answer is None or held.revision != self.entry.record.revision or self._is_foreign(held):
@@ -201,6 +205,15 @@ def _doubt(held: Held) -> Refusal:
         "The same call was sent before, and it is not known what became of it. This one was not sent.",
         executed="unknown",
         suggestion="Do not repeat the call. Find out by reading, or ask a human to settle the first call.",
+        extra={"first_call": held.call},
+    )
+
+
+def _undone(held: Held) -> Refusal:
+    return Refusal(
+        "duplicate_call",
+        "The same call was carried out, and has been undone since. This one was not sent.",
+        suggestion="Do not repeat the call. If the user wants it done after all, make it under a new key.",
         extra={"first_call": held.call},
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,11 @@ from typing import Any
 
 from proxy.ledger.chain import TRAILER, Sealed, hash_at_end, unseal
 from proxy.ledger.errors import LedgerError, NoSuchCall, told
+from proxy.ledger.pending import is_pending
 from proxy.ledger.segments import lines, read_at, segments_in
 
 INDEX_FILE = "index.sqlite3"
-VERSION = 2
+VERSION = 3
 """Of the tables below. An index of another version is made anew."""
 
 LIMIT_MOST = 10_000
@@ -40,8 +41,9 @@ CREATE TABLE entries(seq INTEGER PRIMARY KEY, call TEXT NOT NULL, segment TEXT N
 CREATE INDEX entries_by_call ON entries(call);
 CREATE TABLE calls(call TEXT PRIMARY KEY, seq INTEGER NOT NULL, at_ns INTEGER NOT NULL, tool TEXT NOT NULL,
                    principal TEXT NOT NULL, run TEXT NOT NULL, decision TEXT NOT NULL, code TEXT NOT NULL,
-                   outcome TEXT NOT NULL, pending INTEGER NOT NULL) WITHOUT ROWID;
+                   outcome TEXT NOT NULL, pending INTEGER NOT NULL, acts INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX calls_by_seq ON calls(seq);
+CREATE INDEX calls_acting ON calls(run, seq) WHERE acts;
 CREATE INDEX calls_pending ON calls(seq) WHERE pending;
 """
 _SEARCH = """
@@ -53,6 +55,12 @@ ORDER BY seq DESC LIMIT :limit
 _PENDING = """
 SELECT segment, offset, size FROM calls JOIN entries USING (seq) WHERE pending ORDER BY seq DESC LIMIT ?
 """
+_ACTING = """
+SELECT calls.call, entries.segment, entries.offset, entries.size
+FROM (SELECT call, seq FROM calls WHERE acts AND run = ? AND principal = ? ORDER BY seq DESC LIMIT ?) AS calls
+JOIN entries ON entries.call = calls.call ORDER BY calls.seq DESC, entries.seq
+"""
+_ACTORS = "SELECT DISTINCT principal FROM calls WHERE run = ? ORDER BY principal LIMIT 100"
 _FIELDS = ("tool", "principal", "run", "decision", "code", "outcome")
 
 
@@ -89,12 +97,19 @@ def pending(folder: Path, limit: int) -> list[Sealed]:
     return [_read(folder, *place) for place in places]
 
 
-def is_pending(entry: Mapping[str, Any]) -> bool:
-    """Whether it is not known, after this entry of a call, if an action was carried out."""
-    if entry.get("kind") == "intent":
-        return True
-    sent = bool(entry.get("attempts")) and entry.get("effect") != "read"
-    return entry.get("kind") == "call" and sent and entry.get("executed") == "unknown"
+def acting(folder: Path, run: str, principal: str, limit: int) -> list[list[Sealed]]:
+    """The calls of a run that may have had effects, the one that ended last first; of each all entries, in order."""
+    found: dict[str, list[Sealed]] = {}
+    with _fresh(folder) as index:
+        for call, *place in index.execute(_ACTING, (_storable(run), _storable(principal), limit)).fetchall():
+            found.setdefault(call, []).append(_read(folder, *place))
+    return list(found.values())
+
+
+def actors(folder: Path, run: str) -> list[str]:
+    """The principals with a run of this name."""
+    with _fresh(folder) as index:
+        return [str(row[0]) for row in index.execute(_ACTORS, (_storable(run),))]
 
 
 def show(folder: Path, call: str) -> list[Sealed]:
@@ -200,10 +215,16 @@ def _add(index: sqlite3.Connection, segment: str, place: int, size: int, sealed:
     if kind == "intent":
         entry = entry | {"outcome": UNFINISHED}
     if kind in ("intent", "call"):
-        row = (call, sealed.seq, sealed.at_ns, *(_text(entry, name) for name in _FIELDS), is_pending(entry))
-        index.execute("REPLACE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        texts = (_text(entry, name) for name in _FIELDS)
+        row = (call, sealed.seq, sealed.at_ns, *texts, is_pending(entry), _acts(entry))
+        index.execute("REPLACE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
     if kind == "settled":
         index.execute("UPDATE calls SET pending = 0 WHERE call = ?", (call,))
+
+
+def _acts(entry: dict[str, Any]) -> bool:
+    """Whether the call may have had effects: it was sent, or is about to be."""
+    return entry.get("kind") == "intent" or (bool(entry.get("attempts")) and entry.get("effect") != "read")
 
 
 def _text(entry: dict[str, Any], name: str) -> str:

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from proxy.ledger.chain import TRAILER, hash_at_end, unseal
 from proxy.ledger.errors import LedgerError, told
 from proxy.ledger.ledger import Ledger
+from proxy.ledger.pending import is_pending
 from proxy.ledger.segments import first_of, lines, read_at, segments_in
 from proxy.state import sync
 
@@ -62,7 +63,7 @@ def _is_open(segment: Path, segments: list[Path]) -> bool:
     pending: set[bytes] = set()
     for each in segments[segments.index(segment) :]:
         for kind, call, line in _calls(each):
-            if kind == b"intent" or (kind == b"call" and _is_unknown(line)):
+            if kind == b"intent" or (kind == b"call" and _is_pending(line)):
                 if each is segment:
                     pending.add(call)
             else:
@@ -78,15 +79,14 @@ def _calls(segment: Path) -> Iterator[tuple[bytes, bytes, bytes]]:
             yield found[1], found[2], line
 
 
-def _is_unknown(line: bytes) -> bool:
+def _is_pending(line: bytes) -> bool:
     """Whether the line of a call's end says that it may or may not have had effects."""
     if b'"executed":"unknown"' not in line:
         return False
     try:
-        entry = json.loads(line)
+        return is_pending(json.loads(line))
     except ValueError:
         return True
-    return bool(entry.get("effect") != "read" and entry.get("executed") == "unknown")
 
 
 def _remove(ledger: Ledger, segment: Path, last: int) -> None:

@@ -7,15 +7,15 @@ that the agent's own text would have to keep, and the arguments are those that t
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import Final
 
 from proxy.model import Call, Headers
 from proxy.protocols import head, jsontext, placing, target
+from proxy.protocols.again import segments
 from proxy.protocols.masking import encoded, remade
 from proxy.protocols.placing import Placed
 from redaction.pseudonyms import Restoring
-from rules.tools import Catalog, Pick, Tool
+from rules.tools import Catalog
 
 _MOST_DEPTH = 200  # what is read again was read before, within the door's own bound
 _JOINTS: Final = re.compile(r"([,;=.|])")  # what stands raw between the items of a path segment
@@ -50,7 +50,7 @@ def restored(call: Call, restoring: Restoring, catalog: Catalog) -> Call:
     placed = Placed(_MOST_DEPTH)
     if new_path != path:
         target.split(new_path)
-        placing.path(placed, call.tool, _segments(call.tool, new_path, catalog))
+        placing.path(placed, call.tool, segments(call.tool, new_path, catalog))
     changed = {name for name, _ in set(headers) - set(call.outgoing.headers)}
     if changed:
         placing.headers(placed, call.tool, [pair for pair in headers if pair[0] in changed], jar)
@@ -59,18 +59,6 @@ def restored(call: Call, restoring: Restoring, catalog: Catalog) -> Call:
 
 def _path(path: str, marks: Marks) -> str:
     return "/".join(encoded(segment, "", marks, target.decode, _JOINTS) for segment in path.split("/"))
-
-
-def _segments(tool: Tool, path: str, catalog: Catalog) -> dict[str, str]:
-    """The path's arguments. A value must not turn the path into that of another tool."""
-    matched = catalog.match(tool.backend, tool.method, path, partial(_sent, tool.picked_by))
-    if matched is None or matched[0].name != tool.name:
-        raise head.bad("The path means another tool.")
-    return matched[1]
-
-
-def _sent(pick: Pick | None, place: str, name: str) -> list[str]:
-    return [pick.value] if pick is not None and (pick.place, pick.name) == (place, name) else []
 
 
 def _headers(call: Call, marks: Marks) -> tuple[Headers, dict[str, str]]:

@@ -23,6 +23,7 @@ from proxy.protocols.batch import BatchAsk, is_batch
 from proxy.protocols.listing import ListingAsk, is_listing
 from proxy.protocols.remainder import RemainderAsk, is_remainder
 from proxy.protocols.rest import Greetings, RestAsk
+from proxy.protocols.undo import UndoAsk, is_undo
 from proxy.replyheaders import content_type
 from proxy.transports.heartbeat import Heartbeat
 from proxy.transports.reply import bodiless, head, length
@@ -291,6 +292,8 @@ def _kind_of(raw_target: str) -> type[RestAsk]:
         return ListingAsk
     if is_batch(raw_target):
         return BatchAsk
+    if is_undo(raw_target):
+        return UndoAsk
     return RemainderAsk if is_remainder(raw_target) else RestAsk
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -19,10 +19,12 @@ from proxy.protocols.batch import BatchAsk
 from proxy.protocols.head import Door
 from proxy.protocols.listing import ListingAsk
 from proxy.protocols.remainder import RemainderAsk
+from proxy.protocols.undo import UndoAsk
 from proxy.transports import batching
 from proxy.transports.admission import Admission, busy
 from proxy.transports.connection import Connection, Malformed
 from proxy.transports.waiting import Waiting
+from proxy.unwinding import ByRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,17 @@ class HttpBounds:
     beat_s: float = 15.0
 
 
+class Places(NamedTuple):
+    """What lies under our own paths beside the tools."""
+
+    rest: Fetching
+    undo: ByRequest
+
+
 class HttpDoor(web.Server):
     """One listener. Every message that comes in by it gets one answer and one Record."""
 
-    def __init__(
-        self, firewall: Firewall, door: Door, identify: Identify, bounds: HttpBounds, fetching: Fetching
-    ) -> None:
+    def __init__(self, firewall: Firewall, door: Door, identify: Identify, bounds: HttpBounds, places: Places) -> None:
         super().__init__(
             _unused,
             handler_cancellation=True,
@@ -69,7 +76,7 @@ class HttpDoor(web.Server):
         self._firewall = firewall
         self._identify = identify
         self._listings = Listings()
-        self._fetching = fetching
+        self._places = places
         self.admission = Admission(bounds.most_calls)
         self.waiting = Waiting()
 
@@ -99,7 +106,9 @@ class HttpDoor(web.Server):
             if isinstance(ask, ListingAsk):
                 return await self._listings.answer(self._firewall, ask, self._identify)
             if isinstance(ask, RemainderAsk):
-                return await self._fetching.answer(self._firewall, ask, self._identify)
+                return await self._places.rest.answer(self._firewall, ask, self._identify)
+            if isinstance(ask, UndoAsk):
+                return await self._places.undo.answer(self._firewall, ask, self._identify)
             if isinstance(ask, BatchAsk):
                 return await batching.answer(self, self._firewall, ask, self._identify)
             return await self._firewall.handle(ask, self._identify)

@@ -17,7 +17,7 @@ def test_the_checks_of_a_call_in_their_order(tmp_path: Path) -> None:
             told = await w.tell("POST", "/crm/things", b'{"name": "a"}')
             assert told.record["checks"] == [
                 *("identity", "visible", "contract", "rules", "retry", "intent"),
-                *("breaker", "bulkhead", "clean", "timeout"),  # on the way back
+                *("breaker", "bulkhead", "keep", "clean", "timeout"),  # on the way back
             ]
             assert (await w.tell("GET", "/crm/secret")).record["checks"] == ["identity"]
             assert (await w.tell("GET", "/crm/things/0")).record["checks"] == ["identity", "visible", "contract"]

@@ -86,6 +86,7 @@ FULL = """
         price: {from: /cost, most: 0.10 EUR}
         tokens: {from: /usage, most: 900}
         invalidates: [find]
+        undo: {tool: put_file, with: {name: args.name, lines: "[]"}, within: 2h}
         repeatable: false
         idempotency: {key: "put-{args.name}", header: Idempotency-Key, window: 1h, not_done: [503]}
         timeout: 500ms
@@ -240,7 +241,6 @@ def test_a_rule_about_a_tool_with_a_mistake_is_no_second_mistake(tmp_path):
     ("key", "where"),
     [
         ("credential: {vault: x}", "tool"),
-        ("undo: {tool: x}", "tool"),
         ("mode: shadow", "rule"),
     ],
 )

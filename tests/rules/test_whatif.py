@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.examples import outcome_of
-from rules.whatif import MOST_TOLD, arguments_in, shown, turns
+from rules.whatif import MOST_TOLD, shown, turns
 from tests.rules.helpers import facts, ruleset
 
 
@@ -178,12 +178,6 @@ def test_whatever_the_call_an_edit_of_a_number_that_is_told_turns_it(tmp_path_fa
         if says.startswith("with args.amount_cents = ") and ", and" not in says:
             args = {**asked.args, "amount_cents": int(says.rpartition(" ")[2])}
             assert outcome_of(rules.decide(asked._replace(args=args))) == outcome != outcome_of(before)
-
-
-def test_the_arguments_that_a_condition_names():
-    assert arguments_in("args.a.b > 1 && args['x-y'] == args[\"z\"] || has(args.a)") == ["a", "x-y", "z"]
-    assert arguments_in("args.a == 'args.b' && args.c in ['args.d', 'args.e']") == ["a", "c"]
-    assert arguments_in("kwargs.a > 1 && args['a\\'b'] == 1") == []
 
 
 def test_values_are_shown_as_json_and_cut():

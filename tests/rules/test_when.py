@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rules.cel import MOST_CHARACTERS, MOST_ELEMENTS, BadCondition
 from rules.facts import Facts, Principal, Run
 from rules.schema import Contract
 from rules.tools import Reply, Tool
-from rules.when import MOST_CHARACTERS, MOST_ELEMENTS, VARIABLES, Asking, BadCondition, When
+from rules.when import VARIABLES, Asking, When
 
 TOOL = Tool("crm.get", "get", "crm", "", "GET", "/x", (), {}, Contract({}), "read", 1.0, Reply(), "")
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

@@ -1,0 +1,76 @@
+"""Preparing: a rules folder becomes rules with all that is made for them, or an error that says what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from proxy.config import Settings
+from proxy.guards.clean import Scanners
+from proxy.ledger import LedgerError
+from proxy.presidio import Presidio
+from proxy.pseudonyms import Keeper
+from proxy.regimes import Ready, presidio_operators, scanners_of
+from proxy.reload import vetted
+from proxy.state import StateError
+from proxy.store import StoreError
+from redaction.profiles import UnknownKind, suggest
+from rules.decide import Ruleset
+from rules.load import LoadProblem, RulesError
+
+
+class Opens(Protocol):
+    """What is opened when rules first need it."""
+
+    def open(self) -> None:
+        """Raises StoreError, LedgerError."""
+
+
+def prepare(
+    settings: Settings,
+    key: Callable[[], bytes],
+    presidio: Presidio,
+    keeper: Keeper,
+    remember: Sequence[Opens],
+    known: Callable[[], Scanners],
+) -> Ready:
+    """Read the rules, at the start and at each reload, in any thread. Raises RulesError.
+
+    `key` gives what rewrites findings, `presidio` finds what our own patterns do not; `remember` are opened for tools
+    with effects. Without rules nothing is allowed, so nothing else can be wrong: taking all of them away always works.
+    """
+    rules = vetted(settings.rules, presidio.kinds(), presidio.detector if settings.presidio.adds else None)
+    unknown = {backend for each in settings.listeners for backend in each.hosts.values()} - set(rules.catalog.backends)
+    if unknown and rules.rules:
+        missing = f"has no backend {', '.join(sorted(unknown))}"
+        hint = "`hosts` in toolwall.yaml names it"
+        raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", missing, hint)])
+    _check_operators(rules, presidio)
+    try:
+        ready = Ready(rules, scanners_of(rules, known(), key(), presidio.detector, presidio.operate))
+        if any(each.gives_pseudonyms for each in ready.scanners.values()) or _restores(rules):
+            keeper.open()
+        if any(tool.effect != "read" for tool in rules.catalog.tools.values()):
+            for each in remember:
+                each.open()
+        return ready
+    except (UnknownKind, StoreError, StateError, LedgerError) as error:
+        raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", str(error))]) from None
+
+
+def _restores(rules: Ruleset) -> bool:
+    return any(tool.restore for tool in rules.catalog.tools.values())
+
+
+def _check_operators(rules: Ruleset, presidio: Presidio) -> None:
+    """Refuse operators that nobody defined; let Presidio load where one is named."""
+    named = presidio_operators(rules)
+    if named:
+        presidio.begin()
+    missing = {name: tool for name, tool in named.items() if name not in presidio.operators}
+    if missing:
+        hint = "toolwall.yaml defines them, as `operators` under `presidio`"
+        told = {name: f"there is no operator {name!r}{suggest(name, presidio.operators)}" for name in missing}
+        raise RulesError(
+            LoadProblem(one.file, one.line, 1, one.short, told[name], hint) for name, one in missing.items()
+        )

@@ -1,0 +1,63 @@
+"""Expressions in CEL (cel.dev): what conditions and formulas share, from text to something that can be asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+MOST_CHARACTERS = 2_000
+"""Of one condition: a page of text. Longer ones belong into several rules."""
+
+MOST_ELEMENTS = 5_000
+"""Items and members of arguments that a condition with `all`, `exists`, `map` and the like is asked about.
+
+cel-cpp stops by itself after 10,000 rounds, but a round may search a list. With more elements nobody can tell.
+"""
+
+TEXT: Final = re.compile(r"""r?("(\\.|[^"\\])*"|'(\\.|[^'\\])*')""")
+"""Quoted text, in which names mean nothing."""
+
+_AT: Final = re.compile(r"<input>:(\d+):(\d+): (.*)")
+
+_ARGUMENT: Final = re.compile(r"""\bargs(?:\.([A-Za-z_]\w*)|\[(?:"([^"\\]+)"|'([^'\\]+)')\])""", re.ASCII)
+_MEMBER: Final = re.compile(r"[\w\])]\[\Z")
+
+
+class BadCondition(ValueError):
+    """A condition that can never be answered: not CEL, an unknown name, a type that does not fit. `hint` helps."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def compiled(text: str, env: Any, known: Iterable[str]) -> Any:
+    """A checked expression. Raises BadCondition; `known` are the names that it may use."""
+    if len(text) > MOST_CHARACTERS:
+        raise BadCondition(f"is longer than {MOST_CHARACTERS} characters", "split it into several rules")
+    try:
+        return env.compile(text)
+    except Exception as error:
+        raise BadCondition(*_complaint(str(error), known)) from None
+
+
+def _complaint(error: str, known: Iterable[str]) -> tuple[str, str]:
+    """CEL's message as one line, with the place in the condition."""
+    found = _AT.search(error)
+    if not found:
+        return f"is not CEL: {error.partition(chr(10))[0]}", ""
+    line, column, message = found.groups()
+    message = message.removesuffix(" (in container '')")
+    hint = f"known are: {', '.join(known)}" if message.startswith("undeclared reference") else ""
+    return f"is not CEL at line {line}, character {column}: {message}", hint
+
+
+def bare(condition: str) -> str:
+    """A condition without its texts, except those that name a member, as in `args["x"]`."""
+    return TEXT.sub(lambda text: text[0] if _MEMBER.search(condition, 0, text.start()) else '""', condition)
+
+
+def arguments_in(condition: str) -> list[str]:
+    """The arguments that a condition names, in order, each once."""
+    return list(dict.fromkeys(next(filter(None, found)) for found in _ARGUMENT.findall(bare(condition))))
