@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import os
-import traceback
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable
 from dataclasses import dataclass
 from time import time_ns
@@ -19,7 +17,7 @@ from proxy.errors import Refusal
 from proxy.hashing import keyed_hash
 from proxy.ledger import Ledger, LedgerError
 from proxy.model import NO_HAIL, Call, Hail, Result
-from proxy.outcomes import executed, unforeseen, unrecorded, withheld
+from proxy.outcomes import executed, place_of, unforeseen, unrecorded, withheld
 from proxy.record import Record, new_id, veiled
 from proxy.telemetry import Attempt, Telemetry, Trace
 from redaction.known import NOTHING, Known
@@ -309,9 +307,7 @@ class Entry:
 
     def _unforeseen(self, error: Exception) -> Refusal:
         """An error that nobody mapped: no text of it leaves, since texts of errors hold values."""
-        frames = traceback.extract_tb(error.__traceback__)[-8:]
-        where = " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in reversed(frames))
-        _log.error("internal error in call %s: %s at %s", self.record.call, type(error).__name__, where)
+        _log.error("internal error in call %s: %s at %s", self.record.call, type(error).__name__, place_of(error))
         return unforeseen(self.sent, type(error).__name__)
 
     def _gone(self) -> None:

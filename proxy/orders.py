@@ -35,6 +35,9 @@ MOST_AT_ONCE: Final = 4
 """Orders under way that take their time; one more is not begun."""
 
 ANSWER: Final = ".answer"
+BEGUN: Final = ".begun"
+"""Says which process is at it."""
+
 FORGOTTEN_S: Final = 3600.0
 """After so long, an answer that nobody fetched is taken away."""
 
@@ -80,20 +83,32 @@ def give(state: Path, order: Order, patience_s: float = PATIENCE_S) -> str:
 
 
 def ask(state: Path, order: Order, most_s: float, patience_s: float = PATIENCE_S) -> Any:
-    """Give an order that takes its time, and wait for its answer, which is JSON. Raises NotTaken, NoAnswer after
-    `most_s`, StateError, OSError.
+    """Give an order that takes its time, and wait for its answer, which is JSON. Raises NotTaken, StateError, OSError,
+    and NoAnswer where the sidecar ended in the middle, or `most_s` are over.
     """
     name = give(state, order, patience_s)
-    path = state / FOLDER / f"{name}{ANSWER}"
+    begun, answer = (state / FOLDER / f"{name}{suffix}" for suffix in (BEGUN, ANSWER))
     until = time.monotonic() + most_s
-    while not path.exists():
-        if time.monotonic() > until:
-            raise NoAnswer
-        time.sleep(0.05)
     try:
-        return json.loads(path.read_bytes())
+        while not answer.exists():
+            if time.monotonic() > until or (not _is_alive(begun) and not answer.exists()):
+                raise NoAnswer
+            time.sleep(0.05)
+        return json.loads(answer.read_bytes())
     finally:
-        path.unlink(missing_ok=True)
+        begun.unlink(missing_ok=True)
+        answer.unlink(missing_ok=True)
+
+
+def _is_alive(begun: Path) -> bool:
+    """Whether the process is there that has begun."""
+    try:
+        os.kill(int(begun.read_text()), 0)
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return False
+    except PermissionError:  # it belongs to somebody else
+        pass
+    return True
 
 
 class Orders:
@@ -129,7 +144,7 @@ class Orders:
                     self._try(self._folder / name)
                 (self._folder / name).unlink(missing_ok=True)
             for name in os.listdir(self._folder):
-                if name.endswith(ANSWER) and (not do or _age_s(self._folder / name) > FORGOTTEN_S):
+                if name.endswith((ANSWER, BEGUN)) and (not do or _age_s(self._folder / name) > FORGOTTEN_S):
                     (self._folder / name).unlink(missing_ok=True)
 
     def _try(self, path: Path) -> None:
@@ -149,6 +164,7 @@ class Orders:
         if len(self._underway) >= MOST_AT_ONCE:
             self._answer(name, {"error": "The sidecar has other orders to carry out. Try again."})
             return
+        _write(self._folder / f"{name}{BEGUN}", os.getpid())
         task = asyncio.get_running_loop().create_task(self._work(order, name))
         self._underway.add(task)
         task.add_done_callback(self._underway.discard)
@@ -168,6 +184,7 @@ class Orders:
     def _answer(self, name: str, told: Any) -> None:
         try:
             _write(self._folder / f"{name}{ANSWER}", told)
+            (self._folder / f"{name}{BEGUN}").unlink(missing_ok=True)
         except OSError as error:  # whoever waits for it is told that there is none
             _log.error("the answer to an order could not be written: %s", error.strerror)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import traceback
+
 from proxy.body import Body, TooLong
 from proxy.errors import Executed, Refusal
 from proxy.record import Record
@@ -91,6 +94,12 @@ def never_sent(detail: str, note: str) -> Refusal:
     refusal = not_sent("upstream_unreachable", detail, note)
     refusal.suggestion, refusal.lasting = "Tell the operator.", True
     return refusal
+
+
+def place_of(error: Exception) -> str:
+    """Where in the program an error came up, without its text."""
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    return " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in reversed(frames))
 
 
 def unforeseen(sent: bool, note: str) -> Refusal:

@@ -252,6 +252,8 @@ def _notes(tool: Tool) -> Iterator[str]:
         yield f"of its answers is given: {tool.reply.shaping.as_text()}"
     if tool.reply.on_error == "pass":
         yield "answers that cannot be checked pass"
+    if tool.undo:
+        yield f"it is undone by {tool.undo.tool}, within {lasting(tool.undo.within_s)}"
     if tool.body_open:
         yield "it takes arguments that are not declared"
     if not tool.says:

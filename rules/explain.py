@@ -11,7 +11,7 @@ from rules.cel import arguments_in, bare
 from rules.decide import Decision, Ruleset, violations
 from rules.examples import outcome_of
 from rules.facts import Facts, Principal
-from rules.obligations import Approval, Obligation, only
+from rules.obligations import Approval, Obligation, lasting, only
 from rules.rule import Effect, Rule
 from rules.schema import Problem
 from rules.tools import Tool
@@ -84,6 +84,8 @@ class Explanation:
         tool = self.facts.tool
         guessed = " (guessed by the importer)" if tool.guessed else ""
         yield f"the tool is declared in {tool.file}:{tool.line}, effect {tool.effect}{guessed}"
+        if tool.undo:
+            yield f"it is undone by {tool.undo.tool}, within {lasting(tool.undo.within_s)}"
         if self.decision.code == "unknown_tool":
             yield "it is hidden: whatever the arguments, no rule allows it to this caller, or a deny takes it away"
         if self.blind:

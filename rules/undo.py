@@ -16,6 +16,7 @@ from rules.tools import Taken, Tool, Undo
 WITHIN_S: Final = 24 * 3600.0
 """How long a call can be undone, unless its contract says otherwise."""
 
+_Duration: Final = Text(DURATION, "a duration such as 500ms, 10s or 15m")
 SHORT: Final = Text(r"^[A-Za-z][A-Za-z0-9_-]{0,63}$", "the short name of a tool of this file")
 WITH: Final = Table(Text(), like="an argument's name", may_be_empty=True)
 UNDO: Final = Form(
@@ -24,7 +25,7 @@ UNDO: Final = Form(
         "with": Key(
             WITH, "Its arguments: for each an expression in CEL over `args` and `reply`, the answer as JSON.", True
         ),
-        "within": Key(Text(DURATION, "a duration such as 500ms, 10s or 15m"), "For how long it can be undone; 24h without it."),
+        "within": Key(_Duration, "For how long it can be undone; 24h without it."),
     }
 )
 

@@ -225,6 +225,12 @@ KINDS: Final[dict[str, Kind]] = {
         "for two equal messages.",
         "say repeatable: true where each call counts, else idempotency: {window: 10m} or repeatable: false",
     ),
+    "undo-blocked": Kind(
+        "warning",
+        "what undoes a call is allowed to nobody, or waits for a human",
+        "A run is undone in the name of its own principal, by calls that are judged like any other.",
+        "allow that tool to those who may use this one, and waive its approval where that is meant",
+    ),
     "says-repeated": Kind(
         "note",
         "several tools have the same description",

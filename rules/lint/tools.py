@@ -8,11 +8,12 @@ from ipaddress import ip_address
 from typing import Final
 
 from redaction.sparing import ALL
-from rules.decide import Ruleset
+from rules.decide import Ruleset, terms
 from rules.lint.findings import Finding, finding
 from rules.lint.places import Places
 from rules.lint.values import Schemas
 from rules.lint.vocabulary import CHOOSERS, FINAL, KEYS, MONEY, READS, SLOW, VERBS, WRITES, words_of
+from rules.obligations import Approval, only
 from rules.rule import EVERYBODY
 from rules.tools import Backend, Tool
 
@@ -35,6 +36,7 @@ def about_tools(ruleset: Ruleset, places: Places) -> Iterator[Finding]:
         yield from _time(tool, places)
         yield from _key(tool, places)
         yield from _reply(tool, places)
+        yield from _undo(tool, ruleset, places)
     for backend in ruleset.catalog.backends.values():
         yield from _backend(backend, ruleset.catalog.tools, places)
 
@@ -104,6 +106,20 @@ def _key(tool: Tool, places: Places) -> Iterator[Finding]:
     for name in schemas.root.names():
         if "_".join(words_of(name)) in KEYS and schemas.member(schemas.root, name)[1] != "always":
             yield finding("key-optional", places.argument(tool, name), tool.name, f"can be called without {name}")
+
+
+def _undo(tool: Tool, ruleset: Ruleset, places: Places) -> Iterator[Finding]:
+    """Whether the rules let an undo through for those whom they allow the tool itself."""
+    if tool.undo is None or not ruleset.plans[tool.name].allows:
+        return
+    by = ruleset.catalog.tools[tool.undo.tool]
+    allows = ruleset.plans[by.name].allows
+    place = places.tool(tool, "undo")
+    if not allows:
+        yield finding("undo-blocked", place, tool.name, f"is undone by {by.name}, which no rule allows")
+    elif all(only(Approval, terms(by, [rule])[0]) for rule in allows):
+        words = f"is undone by {by.name}, each call of which waits for a human"
+        yield finding("undo-blocked", place, tool.name, words, level="note")
 
 
 def _reply(tool: Tool, places: Places) -> Iterator[Finding]:

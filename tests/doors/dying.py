@@ -1,6 +1,7 @@
 """A sidecar that is killed at a given moment of its first call with effects: `dying.py MOMENT run -c FILE`.
 
 The moment is a method and whether the process dies before it, behind it, or (`sent`) as soon as the request is out.
+`MOMENT:3` is the third time.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from proxy.cli import app
 from proxy.deeds import Deeds
 from proxy.entry import Entry
+from proxy.undoing import Undoing
 from proxy.upstream import _Lane
 
 MOMENTS: dict[str, tuple[type, str, bool]] = {
@@ -22,18 +25,24 @@ MOMENTS: dict[str, tuple[type, str, bool]] = {
     "answered": (Deeds, "put", False),
     "stored": (Deeds, "put", True),
     "recorded": (Entry, "_write", True),
+    "undoing": (Undoing, "_send", False),
+    "unmarked": (Undoing, "_done", False),
+    "undone": (Undoing, "_done", True),
 }
 """Each: the class and method, and whether it is done before the end."""
 
 
-def dying(kind: type, name: str, after: bool) -> None:
+def dying(kind: type, name: str, after: bool, times: int) -> None:
     """Let the process end at the method."""
     inner: Callable[..., Any] = getattr(kind, name)
+    counted = count(1)
 
     async def last(self: Any, *arguments: Any, **more: Any) -> Any:
-        if after:
-            await inner(self, *arguments, **more)
-        os.kill(os.getpid(), signal.SIGKILL)
+        ends = next(counted) == times
+        result = None if ends and not after else await inner(self, *arguments, **more)
+        if ends:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
 
     setattr(kind, name, last)
 
@@ -52,9 +61,9 @@ def dying_when_sent() -> None:
 
 
 if __name__ == "__main__":
-    moment = sys.argv.pop(1)
+    moment, _, times = sys.argv.pop(1).partition(":")
     if moment == "sent":
         dying_when_sent()
     elif moment != "never":
-        dying(*MOMENTS[moment])
+        dying(*MOMENTS[moment], int(times or 1))
     app()
