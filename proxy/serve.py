@@ -14,6 +14,9 @@ import uvloop
 from proxy.app import Running, running
 from proxy.config import Settings
 
+_COLLECTIONS = (10_000, 10, 10)
+"""Of what calls leave behind, little is a cycle. A collection looks at all calls under way, so it should be rare."""
+
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -32,6 +35,7 @@ async def _serve(settings: Settings, say: Callable[[Running], None]) -> None:
         # What was made at start lives as long as the process: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*_COLLECTIONS)
         gc.enable()
         loop.add_signal_handler(signal.SIGHUP, sidecar.reloader.reload)
         say(sidecar)

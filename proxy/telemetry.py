@@ -182,6 +182,10 @@ class Telemetry:
         except Exception as error:  # telemetry may fail; the call it tells of may not
             self._fault(error)
 
+    def count(self, record: Record) -> None:
+        """Read the finished Record of a message that nobody read into metrics: whose trace it is of is not known."""
+        self._metrics.count(record)
+
     def prometheus(self) -> bytes:
         """All metrics in Prometheus' text exposition format."""
         from proxy.exposition import prometheus  # prometheus_client takes 30 ms to import: not at start

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
+
 from proxy.errors import CODES, Refusal
 
 MEDIA_TYPE = "application/problem+json"
@@ -31,7 +33,7 @@ def problem(refusal: Refusal, call_id: str, tool: str) -> dict[str, Any]:
 
 def reply(refusal: Refusal, call_id: str, tool: str) -> tuple[int, list[tuple[str, str]], bytes]:
     """Status, headers and body of the HTTP reply."""
-    body = json.dumps(problem(refusal, call_id, tool), ensure_ascii=False).encode() + b"\n"
+    body = _encoded(problem(refusal, call_id, tool)) + b"\n"
     headers = [
         ("Content-Type", MEDIA_TYPE),
         ("Toolwall-Call", call_id),
@@ -41,6 +43,13 @@ def reply(refusal: Refusal, call_id: str, tool: str) -> tuple[int, list[tuple[st
     if refusal.retry_after is not None:
         headers.append(("Retry-After", str(refusal.retry_after)))
     return CODES[refusal.code].status, headers, body
+
+
+def _encoded(said: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(said)
+    except TypeError:  # an integer beyond 64 bits
+        return json.dumps(said, ensure_ascii=False).encode()
 
 
 def ending(body: bytes, form: str) -> bytes:

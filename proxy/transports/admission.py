@@ -1,59 +1,118 @@
-"""Admission: a sidecar with more to do than it can says no at once, so that what it takes on is done in time.
+"""Admission: the messages of one listener wait here for their turn, and where more come than can be served, some are
+refused at once, so that what is let in is answered in time.
 
-What is measured is the work that a message found before it: the processor time from when its bytes were read to its
-turn. That is our own state and nobody else's: calls that wait for a backend keep nobody waiting, and what other
-programs of the machine take is not ours to shed. A bound on calls under way could not tell the one from the other.
+Work that was begun goes before: each turn of the event loop lets in but a few, in the order in which they came. As
+long as all fit into the bound on calls, they wait for as long as it takes: agents that wait for their answers before
+they call again are slowed down, and never refused. When more want in than fit, calls do not wait for each other, and
+the queue would grow as long as that lasts. Then only a short queue is let in, until nobody was refused for a while.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from typing import Final
 
-from proxy.errors import Refusal
+LET_IN: Final = 3
+"""Messages that begin in one turn of the event loop, which then looks after those that have begun."""
 
-TARGET_S: Final = 0.025
-"""Work before a message that is fine: some sixty calls that came at the same moment."""
+REFUSED: Final = 6
+"""Messages that are refused in one turn of it: that is work too, a fifth of a call, and must not take all there is."""
 
-PATIENCE_S: Final = 0.1
-"""How long there may be more: a burst, a large reply and a collection of garbage are over by then. What finds more work
-after that is refused, and what finds less is let in, so that the time of what is let in stays bounded."""
+SHORT: Final = 8
+"""Messages that may wait while more come than can be served: enough for the sidecar not to be idle between two."""
+
+CALM_S: Final = 1.0
+"""For so long nobody must have been refused."""
+
+LONGEST_S: Final = 60.0
+"""After that it is found out anew whether calls wait for each other: else who calls again without a pause would be
+refused for ever."""
 
 
-class Admission:
-    """Of one listener. `now` is in seconds and never goes back."""
+class Crowd:
+    """Whether more want in than can be served. `now` is in seconds and never goes back."""
 
-    __slots__ = ("_long", "_most", "_since", "calls")
+    __slots__ = ("_most", "_since", "_until")
 
     def __init__(self, most_calls: int) -> None:
         self._most = most_calls
-        self._since = self._long = float("-inf")
+        self._since = self._until = float("-inf")
+
+    def turns_away(self, calls: int, waiting: int, now: float) -> bool:
+        """Whether one more message is too many, with so many under way and so many before it."""
+        overloaded = now < min(self._until, self._since + LONGEST_S)
+        if calls + waiting < self._most and not (overloaded and waiting >= SHORT):
+            return False
+        self._since = self._since if overloaded else now
+        self._until = now + CALM_S
+        return True
+
+
+class Admission:
+    """Of one listener. `calls` are those under way, counted by who answers them; a message is `counted` where it is one
+    of them already.
+    """
+
+    __slots__ = ("_begun", "_crowd", "_most", "_refused", "_told", "_turning", "_waiting", "calls")
+
+    def __init__(self, most_calls: int) -> None:
+        self._most = most_calls
+        self._crowd = Crowd(most_calls)
+        self._waiting: deque[_Turn] = deque()
+        self._refused: deque[_Turn] = deque()
+        self._begun = self._told = 0
+        self._turning = False
         self.calls = 0
-        """Those under way."""
 
     @property
     def is_full(self) -> bool:
         """Whether as many calls are under way as may be."""
         return self.calls >= self._most
 
-    def refuses(self, before_s: float, now: float) -> bool:
-        """Whether a message that found so much work before it is one too many."""
-        return self.is_behind(before_s, now) or self.is_full
-
-    def is_behind(self, before_s: float, now: float) -> bool:
-        """Whether there has been so much work for too long."""
-        if before_s <= TARGET_S:
+    def take(self, counted: bool = False) -> bool:
+        """Whether a message may be served at once."""
+        if self._waiting or self._begun >= LET_IN or self.calls - counted >= self._most:
             return False
-        if now - self._long > PATIENCE_S:
-            self._since = now
-        self._long = now
-        return now - self._since > PATIENCE_S
+        self._begun += 1
+        self._turn()
+        return True
+
+    async def wait(self, counted: bool = False) -> bool:
+        """Wait for the turn of a message; whether it may be served then."""
+        loop = asyncio.get_running_loop()
+        away = self._crowd.turns_away(self.calls - counted, len(self._waiting), loop.time())
+        self._turn()
+        if away and self._told < REFUSED:
+            self._told += 1
+            return False
+        turn: _Turn = loop.create_future()
+        (self._refused if away else self._waiting).append(turn)
+        await turn
+        return not away and self.calls - counted < self._most
+
+    def _turn(self) -> None:
+        """Have the next turn of the event loop begin with the next few."""
+        if not self._turning:
+            self._turning = True
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        self._turning = False
+        self._begun, self._told = _wake(self._waiting, LET_IN), _wake(self._refused, REFUSED)
+        if self._begun or self._told:
+            self._turn()
 
 
-def busy() -> Refusal:
-    """What is said to a message that is one too many."""
-    return Refusal(
-        "limit_reached",
-        "The sidecar has too many calls to deal with. Nothing was sent.",
-        suggestion="Wait, then repeat the call; make fewer calls at once.",
-        retry_after=1,
-    )
+_Turn = asyncio.Future[None]
+
+
+def _wake(queue: deque[_Turn], most: int) -> int:
+    """Wake up to so many of those that still wait; how many there were."""
+    woken = 0
+    while queue and woken < most:
+        turn = queue.popleft()
+        if not turn.done():  # else its agent has left
+            turn.set_result(None)
+            woken += 1
+    return woken

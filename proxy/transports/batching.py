@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from math import isfinite
-from time import monotonic, thread_time, time_ns
+from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Final
 
 from proxy.body import Body
@@ -17,8 +17,8 @@ from proxy.outcomes import withheld
 from proxy.protocols.batch import BatchAsk, Limits, PartAsk
 from proxy.protocols.batchreply import written
 from proxy.record import Record, new_id
+from proxy.shedding import busy
 from proxy.telemetry import Telemetry, Trace
-from proxy.transports.admission import busy
 from rules.facts import Principal, Run
 
 if TYPE_CHECKING:
@@ -102,9 +102,8 @@ class _Batch:
                 admission.calls -= not own
 
     async def _answer(self, ask: PartAsk) -> bytes:
-        before = thread_time()
-        await asyncio.sleep(0)  # the same measure as for a message: what was to be done before its turn
-        if self._door.admission.is_behind(thread_time() - before, monotonic()):
+        admission = self._door.admission
+        if not admission.take(counted=True) and not await admission.wait(counted=True):
             ask.refusal = busy()
         if self.is_full:
             ask.refusal = _full()

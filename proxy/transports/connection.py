@@ -6,7 +6,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from functools import partial
-from time import monotonic, thread_time, time
+from time import time
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import web
@@ -69,13 +69,12 @@ class Connection(RequestHandler):
     Its own way makes a task, a request and a response of each message, which costs more than the rules do.
     """
 
-    __slots__ = ("_arrived", "_greetings", "_server")
+    __slots__ = ("_greetings", "_server")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._server = cast("HttpDoor", self._manager)
         peer = transport.get_extra_info("peername")
         self._greetings = Greetings(self._server.door, peer[0] if isinstance(peer, tuple) else "")
-        self._arrived = 0.0
         super().connection_made(transport)
         self._server.waiting.came(self)
         if not self._server.make_room():
@@ -84,10 +83,6 @@ class Connection(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._server.waiting.speaks(self)
         super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        self._arrived = thread_time()
-        super().data_received(data)
 
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp calls it so
         """Let the call under way end within the time, then end it. aiohttp's own may take twice as long."""
@@ -156,7 +151,7 @@ class Connection(RequestHandler):
         if isinstance(message, _ErrInfo):
             ask: Any = Malformed(self._server.door.name, _malformed(message.exc))
             method, keep, version = "", False, HttpVersion11
-        else:
+        elif self._server.admission.take() or await self._server.admission.wait():
             method, keep, version = message.method, not message.should_close, message.version
             # The parser leaves None where CONNECT names nothing.
             ask = _kind_of(message.path or "")(
@@ -167,9 +162,8 @@ class Connection(RequestHandler):
                 raw_headers=message.raw_headers,
                 read_body=partial(self._body, message, payload),
             )
-            asked, ask = ask, self._server.admitted(ask, thread_time() - self._arrived, monotonic())
-            # Nobody has looked at the head of what was not admitted: what follows may be the rest of it.
-            keep = keep and (ask is asked or not _has_body(message))
+        else:
+            return await self._shed(message)
         try:
             result = await self._server.answer(ask)
         except Refusal as refusal:
@@ -185,6 +179,13 @@ class Connection(RequestHandler):
                 keep = await self._stream(message, result, version, keep)
         # The parser stops at the head of an upgrade, and every upgrade was refused.
         return keep and not self._upgraded and (payload.is_eof() or await self._drained(payload))
+
+    async def _shed(self, message: RawRequestMessage) -> bool:
+        """Refuse a message unread. Nobody looked at its head, so what follows may be the rest of it."""
+        keep = not (message.should_close or _has_body(message) or self._upgraded or self._close)
+        status, headers, body = self._server.said(self._server.shedding.refusal())
+        await self._send(message.method, status, headers, body, _connection(message.version, keep))
+        return keep
 
     async def _send(self, method: str, status: int, headers: Any, body: bytes, connection: str) -> None:
         transport = self.transport

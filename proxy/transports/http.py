@@ -20,9 +20,10 @@ from proxy.protocols.head import Door
 from proxy.protocols.listing import ListingAsk
 from proxy.protocols.remainder import RemainderAsk
 from proxy.protocols.undo import UndoAsk
+from proxy.shedding import Shedding
 from proxy.transports import batching
-from proxy.transports.admission import Admission, busy
-from proxy.transports.connection import Connection, Malformed
+from proxy.transports.admission import Admission
+from proxy.transports.connection import Connection
 from proxy.transports.waiting import Waiting
 from proxy.unwinding import ByRequest
 
@@ -78,6 +79,7 @@ class HttpDoor(web.Server):
         self._listings = Listings()
         self._places = places
         self.admission = Admission(bounds.most_calls)
+        self.shedding = Shedding(firewall.entries, door.name)
         self.waiting = Waiting()
 
     def said(self, refusal: Refusal) -> tuple[int, list[tuple[str, str]], bytes]:
@@ -94,10 +96,6 @@ class HttpDoor(web.Server):
     def make_room(self) -> bool:
         """Whether there is room for one more connection. One that only waits is closed for it if there has to be."""
         return len(self._connections) <= self.bounds.most_connections or self.waiting.close_oldest()
-
-    def admitted(self, ask: Any, before_s: float, now: float) -> Any:
-        """The request, or a refusal in its place where there is too much to do."""
-        return Malformed(self.door.name, busy()) if self.admission.refuses(before_s, now) else ask
 
     async def answer(self, ask: Any) -> Result:
         """The answer to one request. Raises Refusal."""
