@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from time import time
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from proxy.ledger.chain import Sealed, unseal
 from proxy.ledger.segments import first_of, lines, segments_in
@@ -55,7 +55,9 @@ class Deeds:
         self._ledger = ledger
         self._store: Store | None = None
         self._whole_to: Callable[[], int] = lambda: 0
-        self._unsaved: dict[bytes, tuple[Held, float]] = {}
+        self._unsaved: dict[bytes, _Row] = {}
+        self._batch: _Batch | None = None
+        self._saving: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         """Open the table and bring it up to what the ledger knows, in any thread. Raises StoreError, LedgerError."""
@@ -85,15 +87,37 @@ class Deeds:
         data = await self._table.soon(PURPOSE, name, time())
         return None if data is None else unsealed(data)
 
-    async def put(self, name: bytes, held: Held, lasts_s: float) -> None:
-        """Remember it, in memory alone as long as the table cannot be written."""
-        until = _until(held, lasts_s)
+    def put(self, name: bytes, held: Held, lasts_s: float) -> asyncio.Future[None]:
+        """Remember it, in memory alone as long as the table cannot be written. What comes while the table is written
+        is written together, and done when that is done, whoever waits for it. To be shielded: many wait for the same.
+        """
+        if self._batch is None:
+            self._batch = _Batch({}, asyncio.get_running_loop().create_future())
+        batch = self._batch
+        batch.rows[name] = (held, _until(held, lasts_s))
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.create_task(self._save())
+        return batch.saved
+
+    async def _save(self) -> None:
+        while self._batch is not None:
+            batch, self._batch = self._batch, None
+            try:
+                await self._stored(batch.rows)
+            except Exception as error:
+                batch.saved.set_exception(error)
+            else:
+                batch.saved.set_result(None)
+
+    async def _stored(self, rows: dict[bytes, _Row]) -> None:
         try:
-            await self._table.aside(self._table.put, PURPOSE, {name: sealed(held)}, until, time())
-            self._unsaved.pop(name, None)
+            await self._table.aside(_put, self._table, rows)
         except StoreError as error:
-            _log.error("what became of call %s cannot be stored yet: %s", held.call, error)
-            self._unsaved[name] = (held._replace(answer=None), until)
+            _log.error("what became of %d calls cannot be stored yet: %s", len(rows), error)
+            self._unsaved.update((name, (held._replace(answer=None), until)) for name, (held, until) in rows.items())
+        else:
+            for name in rows:
+                self._unsaved.pop(name, None)
 
     def settle(self, settled: Mapping[str, Any], at_ns: int) -> None:
         """Take over what somebody found out of an action, from an entry of the ledger of kind `settled`."""
@@ -106,8 +130,8 @@ class Deeds:
         """Store what could not be stored before, take out what has expired, and mark how far the table is whole:
         `whole_to` is the last entry of the ledger of which all before are of calls that ended. Raises StoreError.
         """
-        for name, (held, until) in list(self._unsaved.items()):
-            await self._table.aside(self._table.put, PURPOSE, {name: sealed(held)}, until, time())
+        for name, row in list(self._unsaved.items()):
+            await self._table.aside(_put, self._table, {name: row})
             self._unsaved.pop(name, None)
         await self._table.aside(self._table.put, PURPOSE, {_MARK: b"%d" % whole_to}, time() + 10 * DOUBT_S, time())
         await self._table.aside(self._table.sweep, time())
@@ -134,6 +158,21 @@ class Deeds:
     def _table(self) -> Store:
         assert self._store is not None, "rules with effects open it"
         return self._store
+
+
+_Row = tuple[Held, float]
+"""What became of an action, and until when that is remembered."""
+
+
+class _Batch(NamedTuple):
+    """What is stored together, by the names of the actions."""
+
+    rows: dict[bytes, _Row]
+    saved: asyncio.Future[None]
+
+
+def _put(store: Store, rows: Mapping[bytes, _Row]) -> None:
+    store.put_each(PURPOSE, {name: (sealed(held), until) for name, (held, until) in rows.items()}, time())
 
 
 def _until(held: Held, lasts_s: float) -> float:

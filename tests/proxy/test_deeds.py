@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,13 @@ class House:
         self.ledger.append({"kind": kind, "call": call, "upstream_status": 200, "once": once})
 
 
+def put(deeds: Deeds, name: bytes, what: Held, lasts_s: float) -> None:
+    async def play() -> None:
+        await deeds.put(name, what, lasts_s)
+
+    asyncio.run(play())
+
+
 def known(deeds: Deeds, name: bytes = NAME) -> Held | None:
     return asyncio.run(deeds.get(name))
 
@@ -66,7 +74,7 @@ def test_what_was_put_is_known_after_a_restart_and_not_for_ever(tmp_path: Path) 
 
 def test_a_doubt_outlives_its_window(tmp_path: Path) -> None:
     deeds = House(tmp_path).deeds()
-    asyncio.run(deeds.put(NAME, held("unknown", at=time.time() - 3600), 60.0))
+    put(deeds, NAME, held("unknown", at=time.time() - 3600), 60.0)
     assert known(deeds) is not None
     deeds.close()
 
@@ -88,7 +96,7 @@ def test_what_the_table_knows_better_stays(tmp_path: Path) -> None:
     house = House(tmp_path)
     deeds = house.deeds()
     house.intent("c1")
-    asyncio.run(deeds.put(NAME, held("done", "c1"), 600.0))
+    put(deeds, NAME, held("done", "c1"), 600.0)
     deeds.close()
     again = house.deeds()  # killed between the table and the end in the ledger
     row = known(again)
@@ -163,7 +171,7 @@ def test_arguments_that_look_like_an_action_are_none(told: Any) -> None:
 def test_a_call_that_did_nothing_leaves_what_was_known_before(tmp_path: Path) -> None:
     house = House(tmp_path)
     deeds = house.deeds()
-    asyncio.run(deeds.put(NAME, held("declined", "c0"), 600.0))
+    put(deeds, NAME, held("declined", "c0"), 600.0)
     house.intent("c1")
     house.end("", "c1")
     deeds.close()
@@ -172,3 +180,60 @@ def test_a_call_that_did_nothing_leaves_what_was_known_before(tmp_path: Path) ->
     assert row is not None
     assert (row.call, row.state) == ("c0", "declined")
     again.close()
+
+
+def test_what_comes_while_the_table_is_written_is_written_together(tmp_path: Path) -> None:
+    deeds = House(tmp_path).deeds()
+    table, begun, go_on = deeds._table, threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        go_on.wait(5)
+
+    async def play() -> None:
+        held_up = asyncio.ensure_future(table.aside(hold))
+        await asyncio.to_thread(begun.wait, 5)
+        saved = [deeds.put(b"%032d" % number, held(call=f"c{number}"), 600.0) for number in range(50)]
+        assert not any(each.done() for each in saved)
+        before = table._db.total_changes
+        go_on.set()
+        await asyncio.gather(held_up, *(asyncio.shield(each) for each in saved))
+        assert table._db.total_changes - before == 50
+        rows = [await deeds.get(b"%032d" % number) for number in range(50)]
+        assert [row.call for row in rows if row] == [f"c{number}" for number in range(50)]
+        assert len(set(saved)) == 1
+
+    asyncio.run(play())
+    deeds.close()
+
+
+def test_one_who_leaves_does_not_keep_the_others_from_being_remembered(tmp_path: Path) -> None:
+    deeds = House(tmp_path).deeds()
+
+    async def play() -> None:
+        async def keep(number: int) -> None:
+            await asyncio.shield(deeds.put(b"%032d" % number, held(), 600.0))
+
+        tasks = [asyncio.create_task(keep(number)) for number in range(10)]
+        await asyncio.sleep(0)
+        tasks[3].cancel()
+        await asyncio.wait(tasks)
+        assert [task.cancelled() for task in tasks].count(True) == 1
+        for number in range(10):
+            assert await deeds.get(b"%032d" % number) is not None
+
+    asyncio.run(play())
+    deeds.close()
+
+
+def test_what_is_no_fault_of_the_table_is_told_to_who_waits(tmp_path: Path) -> None:
+    deeds = House(tmp_path).deeds()
+
+    async def play() -> None:
+        with pytest.raises(ValueError, match="name has at most"):
+            await deeds.put(b"n" * 5_000, held(), 600.0)
+        await deeds.put(NAME, held(), 600.0)
+        assert await deeds.get(NAME) is not None
+
+    asyncio.run(play())
+    deeds.close()

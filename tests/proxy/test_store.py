@@ -213,20 +213,20 @@ def test_it_shows_nothing_of_its_key(tmp_path: Path) -> None:
     assert KEY.hex() not in repr(opened(tmp_path))
 
 
-def test_a_row_is_read_at_once_where_nobody_writes_and_behind_them_where_somebody_does(tmp_path: Path) -> None:
+def test_a_row_is_read_at_once_where_nobody_reads_and_behind_them_where_somebody_does(tmp_path: Path) -> None:
     store = opened(tmp_path)
     store.put("a", {b"name": b"value"}, NOW + 10, NOW)
     held, done = threading.Event(), threading.Event()
 
-    def writing() -> None:
-        with store._lock:
+    def reading() -> None:
+        with store._seeing:
             held.set()
             done.wait(5)
 
     async def play() -> None:
         assert await store.soon("a", b"name", NOW) == b"value"
         assert await store.soon("a", b"other", NOW) is None
-        thread = threading.Thread(target=writing)
+        thread = threading.Thread(target=reading)
         thread.start()
         held.wait(5)
         asked = asyncio.ensure_future(store.soon("a", b"name", NOW))
@@ -237,4 +237,47 @@ def test_a_row_is_read_at_once_where_nobody_writes_and_behind_them_where_somebod
         thread.join()
 
     asyncio.run(play())
+    store.close()
+
+
+def test_many_rows_are_stored_together_each_with_its_own_expiry(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.put("b", {b"7": b"before"}, NOW + 5, NOW)
+    rows = {b"%d" % number: (b"v%d" % number, NOW + 10 + number) for number in range(300)}
+    store.put_each("b", rows, NOW)
+    assert [store.get("b", b"%d" % number, NOW + 9) for number in (0, 7, 299)] == [b"v0", b"v7", b"v299"]
+    assert [store.get("b", b"%d" % number, NOW + 110.5) for number in (0, 100, 101)] == [None, None, b"v101"]
+    assert store.room("b") == 0.7
+    with pytest.raises(Full):
+        store.put_each("b", {b"n%d" % number: (b"v", NOW + 10) for number in range(701)}, NOW)
+    assert store.room("b") == 0.7  # all or none, also of more than one statement takes
+    assert store.get("b", b"n0", NOW) is None
+    store.close()
+
+
+def test_what_was_stored_before_is_found_by_the_next_start_and_after_a_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened(tmp_path)
+    store.put("b", {b"%d" % number: b"v" for number in range(200)}, NOW + 10, NOW)
+    assert store.put_if_absent("b", b"late", b"v", NOW + 100, NOW)
+    store.close()
+    again = opened(tmp_path)
+    assert all(again.get("b", b"%d" % number, NOW) == b"v" for number in range(200))
+    monkeypatch.setattr("proxy.store.MOST_SIFTED", 10)
+    assert again.sweep(NOW + 11) == 200
+    assert again._sieve.count < 10
+    assert again.get("b", b"late", NOW + 11) == b"v"
+    again.close()
+
+
+def test_reading_a_row_waits_for_no_writer(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.put("b", {b"name": b"value"}, NOW + 10, NOW)
+    with store._lock:
+        thread = threading.Thread(target=lambda: seen.append(store.get("b", b"name", NOW)))
+        seen: list[bytes | None] = []
+        thread.start()
+        thread.join(5)
+    assert seen == [b"value"]
     store.close()
