@@ -93,6 +93,15 @@ def scan(docs: bool) -> None:
         write_docs(text)
 
 
+def writes(run: Run) -> None:
+    """Measure what calls with effects cost."""
+    from tests.bench.writes import table
+
+    if tool() != "wrk":
+        raise BenchError("wrk is missing, which alone makes writes here: on Debian, `apt-get install wrk`")
+    print(table(run.rounds, run.seconds))
+
+
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round of one second each")
@@ -101,6 +110,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--subjects", default=",".join(default_names()), help=f"some of {', '.join(STARTERS)}")
     parser.add_argument("--micro", action="store_true", help="measure the parts of a call instead")
     parser.add_argument("--scan", action="store_true", help="measure scanning beside Presidio instead")
+    parser.add_argument("--writes", action="store_true", help="measure calls with effects instead")
     parser.add_argument("--docs", action="store_true", help="only write the tables into docs/performance.md")
     return parser
 
@@ -121,6 +131,9 @@ def main() -> None:
     try:
         if options.scan:
             scan(options.docs)
+            return
+        if options.writes:
+            writes(_run_of(options))
             return
         if options.docs:
             report.write_docs(report.read())

@@ -1,17 +1,21 @@
--- The script of wrk: asks for a hundred customers in turn, and says at the end what it measured, as one line of JSON.
-local requests, at = {}, 0
+-- The script of wrk: asks for a hundred customers in turn or, where a run is named, posts a text that is never the same
+-- twice. Says at the end what it measured, as one line of JSON.
+local requests, at, path, run = {}, 0, "", nil
 
 function init(args)
+  path, run = args[1], args[2]
   wrk.headers["Accept"] = "application/json"
   wrk.headers["User-Agent"] = "agent/1.0"
+  if run then wrk.headers["Content-Type"] = "application/json" end
   for n = 1, 100 do
-    requests[n] = wrk.format("GET", (args[1]:gsub("{n}", n)))
+    requests[n] = wrk.format("GET", (path:gsub("{n}", n)))
   end
 end
 
 function request()
-  at = at % #requests + 1
-  return requests[at]
+  at = at + 1
+  if run then return wrk.format("POST", path, nil, string.format('{"text": "%s-%d"}', run, at)) end
+  return requests[(at - 1) % #requests + 1]
 end
 
 function done(summary, latency)

@@ -38,7 +38,17 @@ def tool() -> str:
 
 def load(port: int, path: str, connections: int, seconds: float) -> Load:
     """Call http://127.0.0.1:`port``path`, `{n}` in it being 1 to 100 in turn, for about `seconds`."""
-    command = _wrk(port, path, connections, seconds) if tool() == "wrk" else _own(port, path, connections, seconds)
+    return _said(
+        _wrk(port, path, connections, seconds) if tool() == "wrk" else _own(port, path, connections, seconds), seconds
+    )
+
+
+def writes(port: int, path: str, connections: int, seconds: float, run: str) -> Load:
+    """Post to it, never the same twice under one name of a run. Needs wrk."""
+    return _said([*_wrk(port, path, connections, seconds), run], seconds)
+
+
+def _said(command: list[str], seconds: float) -> Load:
     out = _run(command, seconds)
     try:
         return Load(**json.loads(out.strip().splitlines()[-1]))

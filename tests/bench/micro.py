@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -17,7 +18,7 @@ import uvloop
 
 from proxy.body import Body
 from proxy.entry import Entries, Entry
-from proxy.firewall import Firewall, Regime
+from proxy.firewall import Firewall, Guards, Regime
 from proxy.identity import static
 from proxy.ledger import Ledger
 from proxy.model import Call, Result
@@ -41,6 +42,9 @@ from tests.bench.subjects import Setup, write_setup
 REPEATS = 5
 WAITERS = 64
 STEPS = 20
+RELIABLE = ("timeout", "retry", "bulkhead", "breaker")
+"""The guards of a plain read that bound and repeat it; once, limits, budgets and the cache are not in its way."""
+
 _BOT = Principal("support-bot", frozenset({"support"}), agent="support-bot", method="static")
 _DOOR = Door("127.0.0.1:8080", frozenset({"127.0.0.1"}), {})
 _GREETINGS = Greetings(_DOOR, "127.0.0.1")
@@ -78,6 +82,8 @@ class House:
     telemetry: Telemetry
     scanner: Scanner
     firewall: Firewall
+    unguarded: Firewall
+    """The same without the guards of RELIABLE."""
 
 
 def figures(seconds: float) -> list[Figure]:
@@ -103,12 +109,17 @@ async def _house(folder: Path) -> AsyncIterator[House]:
     scanner = Scanner(kinds_of("standard"))
     entries = Entries(ledger, telemetry, bytes(32), scanner)
     guards = Regimes(Ready(rules, scanners), scans, UpstreamBounds()).regime.guards
+    firewalls = [Firewall(Regime(rules, each, _answer_at_once), entries) for each in (guards, _without(guards))]
     try:
-        yield House(rules, ledger, telemetry, scanner, Firewall(Regime(rules, guards, _answer_at_once), entries))
+        yield House(rules, ledger, telemetry, scanner, *firewalls)
     finally:
         scans.close()
         telemetry.close()
         ledger.close()
+
+
+def _without(guards: Guards) -> Guards:
+    return lambda call, decision: [each for each in guards(call, decision) if each.__name__ not in RELIABLE]
 
 
 def _plain(house: House) -> Iterator[Part]:
@@ -150,14 +161,15 @@ def _waiting(house: House) -> Iterator[Part]:
     async def together() -> None:
         await asyncio.gather(*(durable() for _ in range(WAITERS)))
 
-    async def handle() -> None:
-        result = await house.firewall.handle(_ask(), identify)
+    async def handle(firewall: Firewall) -> None:
+        result = await firewall.handle(_ask(), identify)
         if ("toolwall-redacted", "EMAIL_ADDRESS=1, PERSON=1, PHONE_NUMBER=1") not in result.headers:
             raise BenchError(f"the reply was not cleaned: {result.headers}")
 
     yield Part("ledger append and durable", durable)
     yield Part(f"ledger append and durable, {WAITERS} at once", together, WAITERS, WAITERS)
-    yield Part("Firewall.handle, 1 KB, backend answers at once", handle)
+    yield Part("Firewall.handle, 1 KB, backend answers at once", partial(handle, house.firewall))
+    yield Part(f"the same without {', '.join(RELIABLE)}", partial(handle, house.unguarded))
 
 
 async def _timed(part: Part, seconds: float) -> Figure:

@@ -92,7 +92,7 @@ class Backend:
 def backend(stack: ExitStack, folder: Path, scenarios: tuple[Scenario, ...]) -> Backend:
     """Start a backend in a new folder; `stack` stops it."""
     port = free_port()
-    process = _start(stack, "backend", folder, _BACKEND.format(port=port, folder=folder))
+    process = server(stack, "backend", folder, _BACKEND.format(port=port, folder=folder))
     for scenario in scenarios:
         (folder / f"{scenario.name}.json").write_bytes(scenario.body)
     made = Backend(process, port)
@@ -105,10 +105,11 @@ def backend(stack: ExitStack, folder: Path, scenarios: tuple[Scenario, ...]) -> 
 
 def proxy(stack: ExitStack, folder: Path, port: int, backend_port: int) -> Running:
     """Start nginx as a reverse proxy in a new folder; `stack` stops it."""
-    return _start(stack, "nginx", folder, _PROXY.format(port=port, backend=backend_port))
+    return server(stack, "nginx", folder, _PROXY.format(port=port, backend=backend_port))
 
 
-def _start(stack: ExitStack, name: str, folder: Path, http: str) -> Running:
+def server(stack: ExitStack, name: str, folder: Path, http: str) -> Running:
+    """Start nginx with this in its `http` block, in a new folder; `stack` stops it."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
     if not program:
         raise BenchError("nginx is missing, which is the backend here: on Debian, `apt-get install nginx-light wrk`")

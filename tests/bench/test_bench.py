@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -18,7 +19,7 @@ import pytest
 from proxy.ledger import Ledger
 from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
-from tests.bench import load, nginx, report
+from tests.bench import load, nginx, report, writes
 from tests.bench.__main__ import Run, compare
 from tests.bench.evidence import CHECKS, Counts, LedgerTail, assert_forwarded, assert_recorded
 from tests.bench.micro import figures
@@ -198,5 +199,13 @@ def test_the_page_has_its_marks() -> None:
 
 def test_each_part_of_a_call_takes_time() -> None:
     found = figures(0.001)
-    assert len({figure.part.name for figure in found}) == len(found) == 13
+    assert len({figure.part.name for figure in found}) == len(found) == 14
     assert all(figure.us > 0 for figure in found)
+
+
+@needs_tools
+def test_writes_are_measured_beside_a_read_of_the_same_bytes() -> None:
+    said = writes.table(rounds=1, seconds=0.3)
+    assert [line.count("|") for line in said.splitlines()[:5]] == [7] * 5
+    assert all(f"| {name} |" in said for name in writes.SAYS.values())
+    assert re.search(r"The disk alone does [\d,]+ flushes/s\.", said)
