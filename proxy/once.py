@@ -7,7 +7,7 @@ it; and what became of it decides for all that come later.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import orjson
@@ -75,6 +75,21 @@ def broken(record: Record, sent: bool, error: BaseException, not_done: Collectio
     if isinstance(error, Refusal) and error.executed == "yes":
         return "done"
     return answered(record.upstream_status, not_done) if record.upstream_status else "unknown"
+
+
+def canonical(value: Any) -> Any:
+    """The value with each whole number as an integer, so that 1.0 asks for what 1 asks for, as in RFC 8785; the very
+    same object where that changes nothing.
+    """
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, Mapping):
+        each = {name: canonical(one) for name, one in value.items()}
+        return value if all(each[name] is one for name, one in value.items()) else each
+    if isinstance(value, list):
+        items = [canonical(one) for one in value]
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    return value
 
 
 def named(hashed: Callable[[Any], str], parts: Sequence[Any]) -> bytes:

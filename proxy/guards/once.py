@@ -13,7 +13,7 @@ from proxy.deeds import Deeds
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.model import Call, Result, Send
-from proxy.once import Held, acting, answered, broken, following, named
+from proxy.once import Held, acting, answered, broken, canonical, following, named
 from proxy.outcomes import RETRY_SECONDS
 from proxy.store import StoreError
 from rules.decide import Decision
@@ -128,15 +128,17 @@ class _Turn:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         hail, record, who = entry.hail, entry.record, acting(call.outgoing.headers)
         undoes = hail.behalf.undoes if hail.behalf else ""
-        own = terms.named(call.arguments) or ([undoes or hail.once] if undoes or hail.once else [])
+        arguments = canonical(call.arguments)
+        own = terms.named(arguments) or ([undoes or hail.once] if undoes or hail.once else [])
         kind = "undo" if undoes and not terms.key else "own"
         self._own = bool(own)
         self.lasts_s = terms.lasts_s(self._own)
         # A run without a name has another one after a restart; within the time that counts here it is the principal's.
-        same = [hail.run, record.arguments_hash, who]
+        hashed = record.arguments_hash if arguments is call.arguments else entry.keyed_hash(arguments)
+        same = [hail.run, hashed, who]
         parts = [call.principal.id, call.tool.name, kind if own else "same", *(own or same)]
         self.name = named(entry.keyed_hash, parts)
-        self.asked = entry.keyed_hash([record.arguments_hash, who])
+        self.asked = entry.keyed_hash([hashed, who])
 
     @property
     def first(self) -> str:

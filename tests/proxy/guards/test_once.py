@@ -28,6 +28,12 @@ TOOLS = """
     args: {order: {type: string}, cents: {type: integer}}
     effect: write
     idempotency: {key: "pay-{args.order}", header: Idempotency-Key}
+  numbered:
+    says: Pay.
+    call: POST /numbered
+    args: {n: {type: number}, in: {type: array, items: {type: number}}}
+    effect: write
+    idempotency: {key: "pay-{args.n}"}
   sent: {says: Pay., call: POST /sent, args: {n: {type: integer}}, effect: write, idempotency: {header: X-Once}}
   brief: {says: Pay., call: POST /brief, args: {n: {type: integer}}, effect: write, idempotency: {window: 300ms}}
   busy: {says: Pay., call: POST /busy, args: {n: {type: integer}}, effect: write, idempotency: {not_done: [503]}}
@@ -118,6 +124,31 @@ def test_another_call_is_another_action(
         w.backend.answer = counting()
         await pay(w, "pay", order="b1", cents=5)
         assert len((await pay(w, "pay", *headers, who=who, **args)).reached) == 1
+
+    desk.run(play)
+
+
+@pytest.mark.parametrize("path", ["pay", "keyed"])
+@pytest.mark.parametrize("again", [b"7.0", b"70e-1", b"7"])
+def test_a_number_written_otherwise_is_the_same_number(desk: Stage, path: str, again: bytes) -> None:
+    order = f"same-{path}-{again.decode()}".encode()
+
+    async def play(w: Wall) -> None:
+        w.backend.answer = counting()
+        bodies = [b'{"order": "%b", "cents": %b}' % (order, cents) for cents in (b"7", again, b"8")]
+        first, same, other = [await w.tell("POST", f"/crm/{path}", body, by("ann")) for body in bodies]
+        assert (len(first.reached), len(same.reached), len(other.reached)) == (1, 0, path == "pay")
+        assert same.reply.json == first.reply.json
+        assert same.record["replayed"] == first.record["call"]
+
+    desk.run(play)
+
+
+def test_a_number_in_a_key_is_the_same_however_it_is_written(desk: Stage) -> None:
+    async def play(w: Wall) -> None:
+        w.backend.answer = counting()
+        for body, reached in ((b'{"n": 3, "in": [1]}', 1), (b'{"n": 3.0, "in": [1.0]}', 0), (b'{"n": 3, "in": [1.5]}', 0)):
+            assert len((await w.tell("POST", "/crm/numbered", body, by("ann"))).reached) == reached
 
     desk.run(play)
 
