@@ -38,6 +38,7 @@ def test_waits_double_up_to_a_bound_and_lie_anywhere_below(failed: int, most: fl
         ("soon", None),
         ("", None),
         ("Sat, 99 Foo 2026 12:00:30 GMT", None),
+        ("Sat, 31 Jan 2026 12:00:30 +999999999999999999999999", None),
     ],
 )
 def test_both_forms_of_retry_after_and_neither(said: str, seconds: float | None) -> None:

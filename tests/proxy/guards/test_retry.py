@@ -165,6 +165,16 @@ def test_what_it_asks_for_beyond_the_deadline_passes_as_it_is(tmp_path: Path, as
     played(tmp_path, play, in_turn(status("503 Busy", f"Retry-After: {asked}")))
 
 
+def test_what_no_date_holds_is_no_time_to_wait_for(tmp_path: Path) -> None:
+    beyond = "Mon, 01 Jan 2024 00:00:00 +999999999999999999999999"
+
+    async def play(w: Wall) -> None:
+        told = await w.tell("GET", "/crm/often")
+        assert (told.reply.status, len(told.reached)) == (200, 2)
+
+    played(tmp_path, play, in_turn(status("503 Busy", f"Retry-After: {beyond}"), reply()))
+
+
 def test_retries_stop_at_the_budget(tmp_path: Path) -> None:
     async def play(w: Wall) -> None:
         for number in range(40):
