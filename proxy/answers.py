@@ -109,6 +109,11 @@ class Answers:
             self._drop(next(iter(self._answers)))
             self.counts["dropped"] += 1
 
+    def forget(self, key: Key) -> None:
+        """Forget one answer."""
+        if key in self._answers:
+            self._drop(key)
+
     def invalidate(self, tools: Iterable[str]) -> None:
         """Forget all answers of these tools, also those that are on their way."""
         gone = frozenset(tools)

@@ -28,6 +28,9 @@ _PARTIAL: Final = ("if-", "range")
 
 _KEPT_STATUS: Final = 200
 
+_LATER: Final = frozenset({408, 425, 429})
+"""Statuses below 500 that say nothing of what was asked for, only that it should be asked for later."""
+
 _STANDS_IN: Final = frozenset({"upstream_unreachable", "upstream_unhealthy", "timeout"})
 """The refusals in whose place an older answer may be given."""
 
@@ -106,6 +109,8 @@ class Cache:
             return self._again(entry, kept, "stale")
         if answer := _answer(call, entry, result, before):
             self._answers.put(key, answer)
+        elif result.status not in _LATER and result.status < 500:
+            self._answers.forget(key)  # what there was is gone, or no longer for this caller: it stands in for nothing
         return result
 
     def _stale(self, key: Key, call: Call) -> Answer | None:

@@ -312,6 +312,33 @@ def test_an_older_answer_stands_in_for_one_that_fails_where_the_contract_says_so
     kept.run(play)
 
 
+@pytest.mark.parametrize("status", ["404 Not Found", "403 Forbidden"])
+def test_what_is_gone_or_was_taken_away_does_not_come_back_when_the_backend_fails(kept: Stage, status: str) -> None:
+    async def play(w: Wall) -> None:
+        for raw, seen in ((reply(b"{}"), 200), (reply(b"{}", status=status), int(status[:3]))):
+            w.backend.answer = answering(raw)
+            assert (await ask(w, "/lasting")).reply.status == seen
+            await asyncio.sleep(0.1)
+        w.backend.answer = answering(reply(b"{}", status="503 Service Unavailable"))
+        assert (await ask(w, "/lasting")).reply.status == 503
+
+    kept.run(play)
+
+
+def test_who_is_to_ask_later_may_still_get_an_older_answer_then(kept: Stage) -> None:
+    async def play(w: Wall) -> None:
+        w.backend.answer = counting()
+        first = await ask(w, "/lasting")
+        await asyncio.sleep(0.1)
+        for status, seen in (("429 Too Many Requests", 429), ("503 Service Unavailable", 200)):
+            w.backend.answer = answering(reply(b"{}", status=status))
+            told = await ask(w, "/lasting")
+            assert told.reply.status == seen
+        assert told.reply.json == first.reply.json
+
+    kept.run(play)
+
+
 def test_the_command_lets_a_running_sidecar_forget(tmp_path: Path) -> None:
     async def play() -> None:
         async with wall(tmp_path, TOOLS, identity=identity()) as w:
