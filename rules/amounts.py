@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final
 
 CALLS: Final = "calls"
@@ -35,7 +35,7 @@ def parsed(unit: str, value: Any) -> int | None:
     try:
         exact = Decimal(value) * (1 if unit in PLAIN else PARTS)
         whole = int(exact.to_integral_value(ROUND_CEILING)) if 0 <= exact <= MOST else None
-    except InvalidOperation:
+    except ArithmeticError:  # no number, or one beyond what decimals hold
         return None
     return whole
 

@@ -76,7 +76,7 @@ def _said(costs: Iterable[Cost], raw: bytes, coding: str, most: int) -> dict[str
     """What a reply says of the costs; nothing of those that it does not tell."""
     try:
         document = json.loads(decoding.decode(raw, coding, most), parse_float=Decimal)
-    except (ValueError, RecursionError, Undecodable, TooLong):
+    except (ValueError, ArithmeticError, RecursionError, Undecodable, TooLong):
         return {}
     found = {cost.unit: parsed(cost.unit, at(document, cost.pointer or "")) for cost in costs}
     return {unit: amount for unit, amount in found.items() if amount is not None}
