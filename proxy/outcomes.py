@@ -71,7 +71,9 @@ def lost(record: Record, *, timed_out: bool, note: str) -> Refusal:
 def stopped(record: Record, *, sent: bool) -> Refusal:
     """The sidecar stops, and waited for the backend as long as it could."""
     if sent and record.effect != "read" and not record.upstream_status:
-        return lost(record, timed_out=False, note="the sidecar stopped")
+        refusal = lost(record, timed_out=False, note="the sidecar stopped")
+        refusal.lasting = True
+        return refusal
     return Refusal(
         "internal",
         "Toolwall is being stopped and could not wait for the backend any longer.",

@@ -108,7 +108,7 @@ class Pool:
     async def take(self, within_s: float | None = None) -> Line:
         """A connection, waited for if all are in use. Raises what aiohttp raises, TimeoutError where none can be had
         in `within_s` seconds, or in those of the bounds."""
-        line = None if self._places.locked() else self._kept()
+        line = None if self._places.locked() or self._stopping else self._kept()
         if line is None:
             async with asyncio.timeout(within_s or self._bounds.connect_s):
                 return await self._made()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from typing import NamedTuple
 
@@ -107,6 +108,7 @@ class Regimes:
         self._before: list[tuple[Regime, Upstream]] = []
         self.healths: dict[str, Health] = {}
         self._probes = Probes(bounds)
+        self._stopping = asyncio.Event()
         self._put(first, None)
 
     @property
@@ -146,6 +148,7 @@ class Regimes:
             Price(self._scans),
             self._once,
             self._keeping,
+            self._stopping,
         )
         restore = (Restore(self._keeper, new.rules.catalog, restored, self._scans),) if self._keeper else ()
         self.regime = Regime(new.rules, guards, self._upstream.send, *restore)
@@ -164,7 +167,8 @@ class Regimes:
             await upstream.close(used)
 
     def stop(self) -> None:
-        """End what still waits for a backend."""
+        """End what still waits for a backend, or to ask it again."""
+        self._stopping.set()
         self._probes.stop()
         for upstream in (self._upstream, *(upstream for _, upstream in self._before)):
             upstream.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from proxy.guards import approval, budget, cache, intent, keep, limit, once, price, replycontract, retry, shape, warn
@@ -51,6 +52,7 @@ class Guards:
         pricing: Price,
         done_once: Once | None = None,
         keeping: Keep | None = None,
+        stopping: asyncio.Event | None = None,
     ) -> None:
         breaker = Breaker(healths)
         self._order = (
@@ -84,7 +86,7 @@ class Guards:
             # The same: and only what was sent is kept.
             *(((keeping, keep.applies),) if keeping else ()),
             # From here on each attempt counts by itself: it needs a place, and is told to the breaker.
-            (Retry(healths), retry.applies),
+            (Retry(healths, stopping), retry.applies),
             # Outside of the breaker: to wait for a place is no fault of the backend. Inside of retry: who waits to try
             # again holds no place.
             (Bulkhead(healths), always),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -35,12 +36,14 @@ def applies(tool: Tool, decision: Decision) -> bool:
 
 
 class Retry:
-    """The guard, with the budget of each backend."""
+    """The guard, with the budget of each backend. Once `stopping` is set nothing is waited for, and sent again, any
+    more."""
 
     __name__ = "retry"
 
-    def __init__(self, healths: Mapping[str, Health]) -> None:
+    def __init__(self, healths: Mapping[str, Health], stopping: asyncio.Event | None = None) -> None:
         self._healths = healths
+        self._stopping = stopping or asyncio.Event()
 
     async def __call__(self, call: Call, entry: Entry, send: Send) -> Result:
         """Send, and send again while that is safe, promises something, and is within the deadline and the budget."""
@@ -52,10 +55,21 @@ class Retry:
             wait_s = _wait_s(got, failed, call, entry)
             if wait_s is None or not _affordable(budget, entry):
                 break
+            if isinstance(got, Result):
+                got.body = Body.of(await whole(entry.record, got.body, call.tool.reply.most_bytes))
+            if await self._stops_within(wait_s):
+                break
             got = await _once_more(got, wait_s, call, entry, send)
         if isinstance(got, Refusal):
             raise got
         return got
+
+    async def _stops_within(self, wait_s: float) -> bool:
+        """Wait, unless the sidecar is about to stop."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._stopping.wait()
+        return self._stopping.is_set()
 
 
 def may_be_sent_again(call: Call, entry: Entry) -> bool:
@@ -105,12 +119,9 @@ def _affordable(budget: Budget, entry: Entry) -> bool:
 
 
 async def _once_more(got: Failure, wait_s: float, call: Call, entry: Entry, send: Send) -> Failure:
-    """Wait, then send again. The failure before stays what is told where we ourselves do not let the next out."""
-    if isinstance(got, Result):
-        got.body = Body.of(await whole(entry.record, got.body, call.tool.reply.most_bytes))
+    """Send again. The failure before stays what is told where we ourselves do not let the next out."""
     why = got.status if isinstance(got, Result) else got.note or got.code
     entry.record.notes.append(f"retry: sent again after {wait_s * 1000:.0f} ms: {why}")
-    await asyncio.sleep(wait_s)
     record, checked = entry.record, entry.record.checks.index("retry") + 1
     of_before, status = record.checks[checked:], record.upstream_status
     del record.checks[checked:]  # of the guards below, which run anew

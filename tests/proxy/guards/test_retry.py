@@ -287,3 +287,30 @@ def test_a_kept_connection_that_closes_just_as_the_request_is_written(tmp_path: 
         backend.close()
 
     perform(play())
+
+
+HELD = """
+  get: {says: Read., call: GET /get}
+  keyed: {says: Write., call: POST /keyed, effect: write, idempotency: {header: Idempotency-Key}}
+"""
+
+
+def test_a_stop_ends_what_waits_to_be_sent_again_and_nothing_is_sent_again(tmp_path: Path) -> None:
+    async def patient(request: bytes) -> bytes:
+        if request.startswith(b"POST"):
+            await asyncio.sleep(5)
+        return status("429 Many", "Retry-After: 20") if b"/get" in request else reply()
+
+    async def play() -> None:
+        calls = []
+        async with wall(tmp_path, HELD, answer=patient, config="bounds: {drain: 600ms}", once=True) as w:
+            for path in ("get", "get", "keyed"):
+                calls.append(asyncio.create_task(w.call(*asks(path) if path == "get" else ("POST", "/crm/keyed"))))
+                await asyncio.sleep(0.05)
+        answers = await asyncio.gather(*calls)
+        assert [each.status for each in answers] == [429, 429, 504]
+        assert answers[2].json["code"] == "outcome_unknown"
+        assert len(w.backend.requests) == 3
+        assert sorted(each["outcome"] for each in w.records()) == ["ok", "ok", "outcome_unknown"]
+
+    perform(play())
