@@ -89,7 +89,7 @@ class Deeds:
 
     def put(self, name: bytes, held: Held, lasts_s: float) -> asyncio.Future[None]:
         """Remember it, in memory alone as long as the table cannot be written. What comes while the table is written
-        is written together, and done when that is done, whoever waits for it. To be shielded: many wait for the same.
+        is written together, also where who waits for it leaves.
         """
         if self._batch is None:
             self._batch = _Batch({}, asyncio.get_running_loop().create_future())
@@ -97,7 +97,7 @@ class Deeds:
         batch.rows[name] = (held, _until(held, lasts_s))
         if self._saving is None or self._saving.done():
             self._saving = asyncio.create_task(self._save())
-        return batch.saved
+        return asyncio.shield(batch.saved)
 
     async def _save(self) -> None:
         while self._batch is not None:

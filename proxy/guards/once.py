@@ -116,7 +116,7 @@ class Once:
         turn.held = Held(
             record.call, turn.first, turn.asked, time(), record.run, record.revision, state, status, answer
         )
-        await asyncio.shield(self._deeds.put(turn.name, turn.held, turn.lasts_s))
+        await self._deeds.put(turn.name, turn.held, turn.lasts_s)
 
 
 class _Turn:
