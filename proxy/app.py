@@ -41,6 +41,8 @@ from proxy.pseudonyms import Keeper
 from proxy.regimes import Ready, Regimes
 from proxy.reload import Reloader
 from proxy.remainders import Remainders
+from proxy.resending import ORDER as RETRY
+from proxy.resending import Resending
 from proxy.scanning import Scans
 from proxy.settling import ORDER, Settler
 from proxy.signature import TooMany, signature
@@ -155,8 +157,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         doors = [await _listen(stack, settings, firewall, places, each) for each in settings.listeners]
         admin = await _admin(stack, settings, telemetry, ledger, reloader, regimes, keeping)
         stack.callback(reloader.close)
-        does: Does = {"cache clear": partial(_clear, answers), ORDER: Settler(ledger, deeds, once)}
-        works: Works = {UNDO: ByOrder(undoing, principals(settings))}
+        settler, callers = Settler(ledger, deeds, once, budgets), principals(settings)
+        does: Does = {"cache clear": partial(_clear, answers), ORDER: settler}
+        resending = Resending(firewall, keepsakes, settler, callers)
+        works: Works = {UNDO: ByOrder(undoing, callers), RETRY: resending}
         orders = Orders(settings.state, does, keeping.ordered, works)
         deeds.follow(lambda: once.whole_to(ledger.last))
         stack.push_async_callback(deeds.finish)

@@ -42,6 +42,11 @@ CREATE TABLE holds(call TEXT PRIMARY KEY, at REAL NOT NULL, accounts TEXT NOT NU
 WITHOUT ROWID;
 PRAGMA user_version = {_VERSION};
 """
+_DOUBTS: Final = """
+CREATE TABLE IF NOT EXISTS doubts(
+  call TEXT PRIMARY KEY, at REAL NOT NULL, accounts TEXT NOT NULL, amounts TEXT NOT NULL) WITHOUT ROWID
+"""
+_DOUBT: Final = "REPLACE INTO doubts VALUES (?, ?, ?, ?)"
 _HOLD: Final = "INSERT INTO holds VALUES (?, ?, ?, ?)"
 _PUT: Final = "REPLACE INTO accounts VALUES (?, ?, ?, ?)"
 
@@ -80,14 +85,25 @@ class Hold(NamedTuple):
     amounts: dict[str, int]
 
 
+class Doubt(NamedTuple):
+    """What was paid from which accounts for a call that ended at `at`, and of which nobody knows whether it was carried
+    out."""
+
+    call: str
+    at: float
+    accounts: list[str]
+    amounts: dict[str, int]
+
+
 class Accounts(NamedTuple):
     """All that the file holds."""
 
     accounts: list[Row]
     holds: list[Hold]
+    doubts: list[Doubt]
 
 
-NOTHING: Final = Accounts([], [])
+NOTHING: Final = Accounts([], [], [])
 
 
 class _Paid(NamedTuple):
@@ -95,6 +111,7 @@ class _Paid(NamedTuple):
 
     call: str
     rows: list[Row]
+    doubt: Doubt | None = None
 
 
 _Waiter = asyncio.Future[None]
@@ -131,6 +148,7 @@ class BudgetFile:
         self._db.execute("PRAGMA wal_autocheckpoint = 0")
         if not version:
             self._db.executescript(f"BEGIN; {_TABLES} COMMIT;")
+        self._db.execute(_DOUBTS)
 
     async def hold(self, hold: Hold) -> None:
         """Return when it is written that something is set aside. Raises BudgetError: then it is not."""
@@ -143,11 +161,12 @@ class BudgetFile:
         except TimeoutError:
             raise BudgetError(f"{self._path}: nothing was written for {LONGEST_S:g} s") from None
 
-    def settle(self, call: str, accounts: Iterable[Account]) -> None:
+    def settle(self, call: str, accounts: Iterable[Account], doubt: Doubt | None = None) -> None:
         """Have it written that a call is over, and what its accounts are since. Where that fails it is tried again with
-        the next commit, and after a start the ledger tells it."""
+        the next commit, and after a start the ledger tells it. Of one that is in `doubt` it is remembered what it paid.
+        """
         rows = [Row(each.id, each.ends, each.touched, dict(each.spent)) for each in accounts]
-        self._queue.put(_Paid(call, rows))
+        self._queue.put(_Paid(call, rows, doubt))
 
     def forget(self, ids: Sequence[str]) -> None:
         """Have accounts removed that are over."""
@@ -176,8 +195,14 @@ class BudgetFile:
         try:
             db.execute("BEGIN")
             db.executemany(_HOLD, [(call, at, json.dumps(ids), json.dumps(each)) for call, at, ids, each in holds])
-            db.executemany("DELETE FROM holds WHERE call = ?", [(call,) for call, _ in paid])
-            rows = {row.id: row for _, rows in paid for row in rows}
+            db.executemany("DELETE FROM holds WHERE call = ?", [(each.call,) for each in paid])
+            db.executemany("DELETE FROM doubts WHERE call = ?", [(each.call,) for each in paid])
+            last = {each.call: each.doubt for each in paid}  # of one call there may be two words in one commit
+            doubts = [
+                (call, at, json.dumps(ids), json.dumps(each)) for call, at, ids, each in filter(None, last.values())
+            ]
+            db.executemany(_DOUBT, doubts)
+            rows = {row.id: row for each in paid for row in each.rows}
             db.executemany(
                 _PUT, [(*row[:3], json.dumps({k: v for k, v in row.spent.items() if v})) for row in rows.values()]
             )
@@ -244,7 +269,10 @@ def read(db: sqlite3.Connection) -> Accounts:
     """All that a file holds."""
     accounts = [Row(id, ends, touched, json.loads(spent)) for id, ends, touched, spent in db.execute(_ALL)]
     holds = [Hold(call, at, json.loads(ids), json.loads(each)) for call, at, ids, each in db.execute(_HOLDS)]
-    return Accounts(accounts, holds)
+    has_doubts = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'doubts'").fetchone()  # a file of before has none
+    found = db.execute("SELECT call, at, accounts, amounts FROM doubts ORDER BY at") if has_doubts else ()
+    doubts = [Doubt(call, at, json.loads(ids), json.loads(each)) for call, at, ids, each in found]
+    return Accounts(accounts, holds, doubts)
 
 
 def look(folder: Path) -> Accounts:

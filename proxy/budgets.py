@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from pathlib import Path
+from time import time
 from typing import Any, Final
 
-from proxy.budgetfile import FILE, NOTHING, Accounts, BudgetError, BudgetFile, Hold, look
+from proxy.budgetfile import FILE, NOTHING, Accounts, BudgetError, BudgetFile, Doubt, Hold, look
 from proxy.ledger.latest import ends
 from proxy.limits import NAMES
 from proxy.model import Call
@@ -33,6 +34,10 @@ names of their runs, so nobody gains by it what a new name would not give."""
 
 SILENT_S: Final = 30 * 86400.0
 """After so long without a call, what a run has spent is forgotten."""
+
+MOST_DOUBTS: Final = 10_000
+"""Calls of which nobody knows whether they were carried out, whose payment can be given back; beyond, the oldest stay
+paid."""
 
 SWEEP_S: Final = 3600.0
 CLOCKS_DIFFER_S: Final = 60.0
@@ -79,6 +84,7 @@ class Budgets:
         self._runs: OrderedDict[str, Account] = OrderedDict()
         self._periods: dict[str, Account] = {}
         self._holds: dict[str, tuple[list[Account], dict[str, int]]] = {}
+        self._doubts: OrderedDict[str, Doubt] = OrderedDict((each.call, each) for each in found.doubts)
         self._shares: dict[str, int] = {}
         self._next_sweep = 0.0
         self._now: dict[str, tuple[str, float, float]] = {}
@@ -156,8 +162,26 @@ class Budgets:
             each.held -= Counter(amounts)
             for unit, amount in spent.items():
                 each.spent[unit] = min(each.spent[unit] + amount, MOST)
+        doubt = None
+        if spent and record.executed == "unknown" and record.effect != "read":
+            doubt = self._doubts[record.call] = Doubt(record.call, time(), [each.id for each in accounts], spent)
         if self._file:
-            self._file.settle(record.call, accounts if spent else ())
+            self._file.settle(record.call, accounts if spent else (), doubt)
+        while len(self._doubts) > MOST_DOUBTS:
+            self.found(next(iter(self._doubts)), True)
+
+    def found(self, call: str, done: bool) -> None:
+        """Somebody found out of a call in doubt whether it was carried out: if not, what it paid is given back, as far
+        as its accounts are not over."""
+        doubt = self._doubts.pop(call, None)
+        if doubt is None:
+            return
+        accounts = [] if done else [known for id in doubt.accounts if (known := self._known(id))]
+        for each in accounts:
+            for unit, amount in doubt.amounts.items():
+                each.spent[unit] = max(each.spent[unit] - amount, 0)
+        if self._file:
+            self._file.settle(call, accounts)
 
     def recover(self, records: Iterable[Record]) -> int:
         """Settle what a crash left open: by the call's Record or, where it has none, in full, for nobody can know.

@@ -1,4 +1,4 @@
-"""`toolwall ledger pending` and `settle`: calls of which nobody knows whether they were carried out."""
+"""`toolwall ledger pending`, `settle` and `retry`: calls of which nobody knows whether they were carried out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from proxy.cli_common import CANNOT_RUN, FINDINGS, Config, console, fail, settings_of, visible
+from proxy.cli_common import CANNOT_RUN, FINDINGS, Config, console, fail, say, settings_of, visible
 from proxy.cli_ledger import folder_of, ledger, print_lines
+from proxy.cli_undo import asked
 
 if TYPE_CHECKING:
     from proxy.config import Settings
@@ -71,6 +72,40 @@ def settle(
     typer.echo(f"Settled: call {whole} as {found.value}.")
 
 
+@ledger.command()
+def retry(
+    call: Annotated[str, typer.Argument(help="The call's id or the beginning of it.")],
+    config: Config = Path("toolwall.yaml"),
+) -> None:
+    """Say that a call was NOT carried out, and send it once more as it came: it is settled as not-done first.
+
+    In the name of the principal that made it, by the rules of today. A sidecar must be running.
+    """
+    from proxy.ledger import LedgerError, NoSuchCall, index
+    from proxy.settling import CannotSettle, again
+
+    settings, by = settings_of(config), getpass.getuser()
+    try:
+        entries = [each.entry for each in index.show(settings.state / "ledger", call)]
+        entry = again(entries, by)
+    except CannotSettle as why:
+        fail(str(why), FINDINGS)
+    except LedgerError as error:
+        fail(str(error), FINDINGS if isinstance(error, NoSuchCall) else CANNOT_RUN)
+    said = {
+        name: next((each[name] for each in entries if each.get(name)), "") for name in ("call", "principal", "door")
+    }
+    told = asked(settings, {"do": "ledger retry", "entry": entry, **said, "by": by})
+    if "code" in told:
+        say(f"{told['detail']} {told['suggestion']}".strip())
+        fail(f"Call {told['call']}, which is the same again, was refused as {told['code']}.", FINDINGS)
+    if "replayed" in told:
+        typer.echo(f"It was sent again before, and answered with {told['status']}. Nothing was sent.")
+    else:
+        typer.echo(f"Sent again as call {told['call']}: the backend answered {told['status']}.")
+    raise typer.Exit(0 if told["status"] < 400 else FINDINGS)
+
+
 def _write(settings: Settings, entry: dict[str, Any]) -> None:
     """Let the running sidecar write it; where none runs, write it here."""
     from proxy import orders, state
@@ -86,12 +121,29 @@ def _write(settings: Settings, entry: dict[str, Any]) -> None:
             return
         try:
             ledger.append(entry)
+            _give_back(settings, entry)
         finally:
             ledger.close()
     except orders.NotTaken:
         fail(f"The sidecar did not take the order within {orders.PATIENCE_S:g} s.", CANNOT_RUN)
     except (state.StateError, OSError) as error:
         fail(f"It could not be written: {error}", CANNOT_RUN)
+
+
+def _give_back(settings: Settings, entry: dict[str, Any]) -> None:
+    """Let the budgets know, which no sidecar holds now."""
+    from proxy.budgetfile import FILE
+    from proxy.budgets import BudgetError, Budgets
+
+    if not (settings.state / FILE).exists():
+        return
+    try:
+        budgets = Budgets.open(settings.state)
+    except BudgetError as error:
+        say(f"The budgets could not be told: {error}", err=True)
+        return
+    budgets.found(entry["call"], done=entry["as"] == "done")
+    budgets.close()
 
 
 def _table(found: list[Sealed]) -> None:

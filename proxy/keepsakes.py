@@ -49,11 +49,13 @@ class Undoing(NamedTuple):
 
 
 class Letter(NamedTuple):
-    """A call as it came: the hash of its arguments, its run and key as the caller named them, its way, its request."""
+    """A call as it came: the hash of its arguments, its run, that and its key as the caller named them, its way, and
+    its request."""
 
     tool: str
     same: str
     run: str
+    named: str
     once: str
     base: str
     peer: str

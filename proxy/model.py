@@ -92,12 +92,14 @@ class Result:
 
 class Behalf(NamedTuple):
     """A call that the sidecar makes itself in the name of a principal. `ordered` says who wanted it; it undoes the call
-    `undoes`, or sends the call `resends` again, whose arguments had the hash `same`."""
+    `undoes`, or sends the call `resends` again, whose arguments had the hash `same`, and whose run the caller called
+    `named`."""
 
     ordered: str
     undoes: str = ""
     resends: str = ""
     same: str = ""
+    named: str = ""
 
     def said(self) -> dict[str, str]:
         """What a Record tells of it."""

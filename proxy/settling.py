@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from proxy.budgets import Budgets
 from proxy.deeds import Deeds
 from proxy.guards.once import Once
 from proxy.ledger import Ledger, LedgerError
@@ -35,15 +36,28 @@ def settled(entries: Sequence[Mapping[str, Any]], found: str, by: str) -> dict[s
     return {**entry, "once": {**once, "state": AS[found]}} if once else entry
 
 
+def again(entries: Sequence[Mapping[str, Any]], by: str) -> dict[str, Any] | None:
+    """The entry that settles a call as not done, which is sent again then; None where it is settled so already. Raises
+    CannotSettle.
+    """
+    call = str(entries[0].get("call", ""))
+    if any(each.get("undoes") for each in entries):
+        raise CannotSettle(f"Call {call} was to undo another: settle it as not-done, then undo its run again.")
+    found = next((each.get("as") for each in entries if each.get("kind") == "settled"), None)
+    return None if found == "not-done" else settled(entries, "not-done", by)
+
+
 class Settler:
     """Takes the order to settle a call while the sidecar runs."""
 
-    def __init__(self, ledger: Ledger, deeds: Deeds, once: Once) -> None:
-        self._ledger, self._deeds, self._once = ledger, deeds, once
+    def __init__(self, ledger: Ledger, deeds: Deeds, once: Once, budgets: Budgets) -> None:
+        self._ledger, self._deeds, self._once, self._budgets = ledger, deeds, once, budgets
 
     def __call__(self, order: Order) -> str:
-        """Write it into the ledger, and let repeats know. ValueError for a call that is still under way, and where it
-        cannot be written."""
+        """Write it into the ledger, let repeats know, and give back what was not done.
+
+        ValueError for a call that is still under way, and where it cannot be written.
+        """
         entry = order["entry"]
         once = entry.get("once")
         if entry["kind"] != "settled" or entry["as"] not in AS:
@@ -56,4 +70,5 @@ class Settler:
             raise ValueError from None
         if once is not None:
             self._deeds.settle(entry, time.time_ns())
+        self._budgets.found(entry["call"], done=entry["as"] == "done")
         return f"call {entry['call']} as {entry['as']}"

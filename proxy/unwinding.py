@@ -19,15 +19,13 @@ from proxy.ledger import LedgerError
 from proxy.model import Behalf, Hail, Result
 from proxy.orders import Answer, Order
 from proxy.outcomes import RETRY_SECONDS
-from proxy.protocols.ordered import PROTOCOL
+from proxy.protocols.ordered import DOOR, PROTOCOL
 from proxy.protocols.undo import UndoAsk
 from proxy.store import StoreError
 from proxy.undoing import Busy, Report, Undoing
 from rules.facts import Principal, Run
 
 ORDER = "undo"
-DOOR = "orders"
-"""The listener of calls that no listener brought."""
 
 
 class ByRequest:

@@ -94,10 +94,9 @@ class Keep:
         if not unknown or _is_undoing(entry):
             return
         came, hail = entry.came or call, entry.hail
-        self._keepsakes.keep_soon(
-            record.call,
-            Letter(call.tool.name, entry.judged, hail.run, hail.once, came.base, came.peer, came.origin, came.outgoing),
-        )
+        named = hail.behalf.named if hail.behalf else hail.run
+        about = (call.tool.name, entry.judged, call.run.id, named, hail.once)
+        self._keepsakes.keep_soon(record.call, Letter(*about, came.base, came.peer, came.origin, came.outgoing))
         undo = call.tool.undo
         if undo and not undo.needs_reply:
             try:

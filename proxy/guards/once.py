@@ -135,7 +135,8 @@ class _Turn:
         self.lasts_s = terms.lasts_s(self._own)
         # A run without a name has another one after a restart; within the time that counts here it is the principal's.
         hashed = record.arguments_hash if arguments is call.arguments else entry.keyed_hash(arguments)
-        same = [hail.run, hashed, who]
+        run = hail.behalf.named if hail.behalf and hail.behalf.resends else hail.run
+        same = [run, hashed, who]
         parts = [call.principal.id, call.tool.name, kind if own else "same", *(own or same)]
         self.name = named(entry.keyed_hash, parts)
         self.asked = entry.keyed_hash([hashed, who])

@@ -12,6 +12,8 @@ from rules.facts import Principal, Run
 from rules.tools import Catalog, Tool
 
 PROTOCOL = "order"
+DOOR = "orders"
+"""The listener of calls that no listener brought."""
 
 Make = Callable[[Tool, Catalog], tuple[Placed, Outgoing]]
 """The arguments and the request of a call, by the rules in force. Raises Refusal, CannotWrite."""

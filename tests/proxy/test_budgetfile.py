@@ -22,7 +22,7 @@ def test_others_see_it_at_once_and_it_is_there_again(tmp_path: Path) -> None:
         file.settle("c0", [account])
         await file.hold(Hold("c1", 2.0, {"a": 5.0}, {"calls": 1}))
         seen = look(tmp_path)
-        assert seen == ([Row("a", 5.0, 1.0, {"calls": 3})], [Hold("c1", 2.0, {"a": 5.0}, {"calls": 1})])
+        assert seen == ([Row("a", 5.0, 1.0, {"calls": 3})], [Hold("c1", 2.0, {"a": 5.0}, {"calls": 1})], [])
         assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
         file.close()
         assert look(tmp_path) == seen
@@ -30,7 +30,7 @@ def test_others_see_it_at_once_and_it_is_there_again(tmp_path: Path) -> None:
         again.forget(["a"])
         again.settle("c1", [])
         again.close()
-        assert look(tmp_path) == ([], [])
+        assert look(tmp_path) == ([], [], [])
 
     asyncio.run(play())
 
@@ -59,7 +59,7 @@ def test_the_same_call_is_never_set_aside_twice(tmp_path: Path) -> None:
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
-    assert look(tmp_path) == ([], [])
+    assert look(tmp_path) == ([], [], [])
     (tmp_path / FILE).write_bytes(b"x" * 5000)
     with pytest.raises(BudgetError):
         BudgetFile(tmp_path / FILE)

@@ -218,3 +218,72 @@ def test_who_leaves_while_it_is_written_gets_it_back(tmp_path: Path) -> None:
         assert look(tmp_path).holds == []
 
     asyncio.run(play())
+
+
+def lost(id: str) -> Record:
+    record = ended(id, executed="unknown")
+    record.effect = "write"
+    return record
+
+
+def test_what_was_not_done_after_all_is_given_back_once_also_after_a_start(tmp_path: Path) -> None:
+    async def play() -> None:
+        budgets = Budgets.open(tmp_path)
+        for id in ("a", "b", "c", "d"):
+            await budgets.reserve(call(id, tokens=20), [PURSE, DAILY], NOW)
+        for id in ("a", "b", "c"):
+            budgets.settle(lost(id))
+        budgets.settle(ended("d"))
+        budgets.found("a", done=False)
+        budgets.found("a", done=False)
+        budgets.found("b", done=True)
+        budgets.found("b", done=False)
+        budgets.found("d", done=False)  # nobody doubted it
+        budgets.close()
+        assert {row.spent["calls"] for row in look(tmp_path).accounts} == {3}
+        again = Budgets.open(tmp_path)
+        again.found("c", done=False)
+        again.close()
+        found = look(tmp_path)
+        assert [row.spent for row in found.accounts] == [{"calls": 2, "tokens": 40, "EUR": 300}] * 2
+        assert found.doubts == []
+
+    asyncio.run(play())
+
+
+def test_a_read_and_what_is_over_give_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    budgets = Budgets()
+    reserve(budgets, call("a"), [DAILY], NOW)
+    record = lost("a")
+    record.effect = "read"
+    budgets.settle(record)
+    budgets.found("a", done=False)
+    assert reserve(budgets, call("b"), [DAILY], NOW) == {"daily": 33}
+    budgets.settle(lost("b"))
+    reserve(budgets, call("c"), [DAILY], NOW + 3 * module.SWEEP_S)  # by then the day of b is forgotten
+    budgets.found("b", done=False)
+    assert reserve(budgets, call("d"), [DAILY], NOW + 3 * module.SWEEP_S) == {"daily": 33}
+
+
+def test_doubts_are_bounded_and_the_oldest_stay_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_DOUBTS", 1)
+    budgets = Budgets()
+    for id in ("a", "b"):
+        reserve(budgets, call(id), [DAILY], NOW)
+        budgets.settle(lost(id))
+    budgets.found("a", done=False)
+    assert reserve(budgets, call("c"), [DAILY], NOW) == {"daily": 50}
+    budgets.found("b", done=False)
+    assert reserve(budgets, call("d"), [DAILY], NOW) == {"daily": 50}
+
+
+def test_a_file_of_before_is_read_and_used(tmp_path: Path) -> None:
+    Budgets.open(tmp_path).close()
+    with sqlite3.connect(tmp_path / FILE) as db:
+        db.execute("DROP TABLE doubts")
+    assert look(tmp_path).doubts == []
+    budgets = Budgets.open(tmp_path)
+    asyncio.run(budgets.reserve(call("a"), [PURSE], NOW))
+    budgets.settle(lost("a"))
+    budgets.close()
+    assert [(each.call, each.amounts["calls"]) for each in look(tmp_path).doubts] == [("a", 1)]

@@ -108,3 +108,47 @@ def test_what_nobody_knows_is_no_call(tmp_path: Path) -> None:
             assert (await beside(w, "settle", "0", "--as", "maybe"))[0] == 2
 
     perform(play())
+
+
+BUDGET = """
+budgets: {purse: {per: principal, each: month, calls: 2}}
+rules: [{id: all, allow: "crm.*", require: {budget: purse}}]
+"""
+
+
+def test_what_was_not_done_is_given_back_to_its_budget(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with wall(tmp_path, TOOLS, BUDGET, answer=drop, once=True) as w:
+            lost = [(await w.tell("POST", "/crm/pay", b'{"n":%d}' % n)).record["call"] for n in (1, 2)]
+            w.backend.answer = answered
+            assert (await w.tell("POST", "/crm/pay", b'{"n":3}')).reply.json["code"] == "budget_spent"
+            await beside(w, "settle", lost[0], "--as", "not-done")
+            assert (await w.tell("POST", "/crm/pay", b'{"n":3}')).reply.status == 200
+            assert (await w.tell("POST", "/crm/pay", b'{"n":4}')).reply.json["code"] == "budget_spent"
+        assert ledger(tmp_path, "settle", lost[1], "--as", "not-done")[0] == 0
+        async with wall(tmp_path, TOOLS, BUDGET, answer=answered, once=True) as w:
+            assert (await w.tell("POST", "/crm/pay", b'{"n":4}')).reply.status == 200
+            assert (await w.tell("POST", "/crm/pay", b'{"n":5}')).reply.json["code"] == "budget_spent"
+
+    perform(play())
+
+
+def test_what_was_done_stays_paid(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with wall(tmp_path, TOOLS, BUDGET, answer=drop, once=True) as w:
+            lost = [(await w.tell("POST", "/crm/pay", b'{"n":%d}' % n)).record["call"] for n in (1, 2)]
+            await beside(w, "settle", lost[0], "--as", "done")
+            assert (await w.tell("POST", "/crm/pay", b'{"n":3}')).reply.json["code"] == "budget_spent"
+
+    perform(play())
+
+
+def test_a_retry_pays_anew_what_was_given_back(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with wall(tmp_path, TOOLS, BUDGET, answer=drop, once=True) as w:
+            lost = [(await w.tell("POST", "/crm/pay", b'{"n":%d}' % n)).record["call"] for n in (1, 2)]
+            w.backend.answer = answered
+            assert (await beside(w, "retry", lost[0]))[0] == 0
+            assert (await w.tell("POST", "/crm/pay", b'{"n":3}')).reply.json["code"] == "budget_spent"
+
+    perform(play())

@@ -17,7 +17,7 @@ from proxy.store import Bounds, Store, StoreError
 
 UNDOING = Undoing("crm.cancel", {"id": "value-4711", "n": 2**70}, Carried((("authorization", "b"),), ("k=v",), ()), "p")
 LETTERED = Letter(
-    "crm.pay", "h", "r", "o", "/crm", "p", "http://x", Outgoing("POST", "/p?q=1", (("a", "b"),), b"\x00\n1")
+    "crm.pay", "h", "r1", "r", "o", "/crm", "p", "http://x", Outgoing("POST", "/p?q=1", (("a", "b"),), b"\x00\n1")
 )
 
 
