@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.counts import LONG
+
 ROOT = Path(__file__).parents[1]
 CORPORA = ROOT.parent / "shared" / "data"
 # The program that is looked for, and the Debian package that brings it.
@@ -47,6 +49,7 @@ def main(args: list[str]) -> int:
     install()
     if CORPORA.is_dir():
         os.environ.setdefault("TOOLWALL_CORPORA", str(CORPORA))
+    os.environ[LONG] = "1"
     watch = NoSkips()
     code = pytest.main([str(ROOT / "tests"), "--durations=15", *args], plugins=[watch])
     for skipped in watch.skipped:

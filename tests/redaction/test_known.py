@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from redaction.known import KIND, LEAST, MOST_VALUES, Known, trivial
 from redaction.scanner import Unreadable
 from redaction.streams import stage
+from tests.counts import examples
 
 MARK = f"<{KIND}>"
 SECRETS = ['aX9/ke+Y z"q\\t&<7é!', "kq7-31aZ-wU", "38201749560", "-----KEY\nab/9+\nxY\n-----", "pass word: ß€😀1"]
@@ -208,7 +209,7 @@ _VALUES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")),
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(_VALUES, st.sampled_from(sorted(WAYS)), st.sampled_from(sorted(TYPES)), st.text('ab\\"%&é/+ ', max_size=5))
 def test_any_value_in_any_way(value: str, way: str, media_type: str, around: str) -> None:
     known = Known([value])

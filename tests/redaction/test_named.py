@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from redaction.profiles import kinds_of
 from redaction.report import findings_json
 from redaction.scanner import Scanner
+from tests.counts import examples
 
 STANDARD = Scanner(kinds_of("standard"))
 
@@ -176,7 +177,7 @@ def test_a_document_in_a_string_is_cleaned_as_it_would_be_alone(document: Any) -
 
 
 @given(DOCUMENTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_names_near_signs_are_told_without_the_shape_as_with_it(document: Any) -> None:
     """Only a text with few bare names takes the short way: more of them, which change nothing, force the long one."""
     many = [{"name": f"Nobody {each}"} for each in range(6)]

@@ -12,6 +12,7 @@ from rules.rule import Rule, To
 from rules.schema import Contract, Problem
 from rules.tools import Catalog, Reply, Tool
 from rules.when import When
+from tests.counts import examples
 from tests.rules.helpers import NOW, facts, ruleset
 
 BOSS = Approval("boss", 900.0)
@@ -187,7 +188,7 @@ def judge(rules):
 
 
 @given(st.lists(rules_of, max_size=6), calls, st.randoms(use_true_random=False))
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=examples(300), deadline=None, database=None)
 def test_the_order_of_rules_never_matters(rules, call, random):
     first = judge(rules).decide(call)
     random.shuffle(rules)
@@ -195,7 +196,7 @@ def test_the_order_of_rules_never_matters(rules, call, random):
 
 
 @given(st.lists(rules_of, max_size=6), rules_of, calls)
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=examples(300), deadline=None, database=None)
 def test_a_further_deny_never_allows_and_a_further_allow_never_softens(rules, one, call):
     before, after = judge(rules).decide(call), judge([*rules, one]).decide(call)
     if one.effect is Effect.DENY:
@@ -206,7 +207,7 @@ def test_a_further_deny_never_allows_and_a_further_allow_never_softens(rules, on
 
 
 @given(st.lists(rules_of, max_size=6), calls)
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=examples(300), deadline=None, database=None)
 def test_what_is_allowed_is_visible_granted_and_never_denied(rules, call):
     judged = judge(rules)
     decision = judged.decide(call)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.load import MOST_BYTES, RulesError, load
+from tests.counts import examples
 from tests.rules.helpers import CRM, facts, problems, ruleset, write
 from tests.rules.mutations import check_mutations, mutations
 
@@ -380,7 +381,7 @@ JUNK = ["null", "[]", "{}", "5", "true", "''", "[1]", "*a", "\t", "\x00", "é: {
 
 
 @given(st.integers(0, 10_000), st.sampled_from(JUNK))
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=examples(150), deadline=None, database=None)
 def test_damaged_files_load_or_are_refused_with_reasons(at, junk):
     text = dedent(FULL).lstrip()
     at %= len(text)

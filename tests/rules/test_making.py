@@ -8,6 +8,7 @@ from rules.documents import BadSchema
 from rules.making import at
 from rules.problems import NO_EXAMPLE
 from rules.schema import Contract
+from tests.counts import examples
 from tests.rules.helpers import corpus
 
 
@@ -160,7 +161,7 @@ schemas = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from("abc"), schemas, min_size=1, max_size=3))
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=examples(100), deadline=None, database=None)
 def test_whatever_the_contract_its_example_fits(properties):
     try:
         contract = Contract({"properties": properties, "required": list(properties)})

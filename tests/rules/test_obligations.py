@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.obligations import Approval, Limit, lasting, merge
+from tests.counts import examples
 
 approvals = st.builds(Approval, st.sampled_from(["", "boss", "audit"]), st.sampled_from([1.0, 60.0, 900.0]))
 
@@ -26,13 +27,13 @@ def test_nothing_is_needed_where_nothing_is_asked():
 
 
 @given(st.lists(approvals, max_size=5))
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=examples(200), deadline=None, database=None)
 def test_the_order_and_repetition_never_matter(asked):
     assert {merge(order) for order in list(permutations(asked))[:24]} == {merge(asked * 2)}
 
 
 @given(st.lists(approvals, min_size=1, max_size=5))
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=examples(200), deadline=None, database=None)
 def test_what_is_left_is_at_least_as_strict_as_each_that_was_asked(asked):
     merged = merge(asked)
     for one in asked:

@@ -8,6 +8,7 @@ from rules.grammar import BACKEND, POLICY, form_of
 from rules.published import json_schema, published
 from rules.shape import check
 from rules.source import read
+from tests.counts import examples
 from tests.rules.helpers import write
 from tests.rules.mutations import mutations
 from tests.rules.test_load import FULL
@@ -56,7 +57,7 @@ values = st.recursive(
 
 
 @given(st.sampled_from([BACKEND, POLICY]).flatmap(lambda form: st.tuples(st.just(form), values)))
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=examples(300), deadline=None, database=None)
 def test_the_loader_and_the_schema_agree_on_files_that_nobody_chose(pair):
     form, value = pair
     agree(form, value)

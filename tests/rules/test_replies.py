@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rules.documents import BadSchema
 from rules.load import load
 from rules.replies import MOST_DEVIATIONS, UNDECLARED_STATUS, UNDECLARED_TYPE, Deviation, Replies, Shape, is_json
+from tests.counts import examples
 from tests.rules.helpers import problems, write
 
 ORDER = {
@@ -124,7 +125,7 @@ values = st.recursive(
 
 
 @given(values)
-@settings(max_examples=80, deadline=None, database=None)
+@settings(max_examples=examples(80), deadline=None, database=None)
 def test_nothing_of_an_answer_is_ever_told(value):
     told = off(ORDER, value)
     assert "SECRET" not in "".join(told)

@@ -9,6 +9,7 @@ from rules.documents import BadSchema
 from rules.problems import MOST_PROBLEMS
 from rules.schema import MOST_DEPTH, MOST_ELEMENTS, MOST_EXPLAINED, Contract, Problem, compiled, is_disputed
 from rules.second import second_opinion
+from tests.counts import examples
 from tests.rules.helpers import corpus
 
 
@@ -301,14 +302,14 @@ schemas = st.recursive(
 
 
 @given(schemas, json_values)
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=examples(400), deadline=None, database=None)
 def test_both_validators_agree_on_schemas_that_nobody_chose(schema, value):
     fast = compiled(schema, DRAFT202012, {}).is_valid(value)
     assert second_opinion(schema, DRAFT202012, {}).is_valid(value) == fast
 
 
 @given(schemas, json_values)
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=examples(400), deadline=None, database=None)
 def test_whatever_is_invalid_is_explained(schema, value):
     contract = Contract({"properties": {"v": schema}})
     problems = contract.check({"v": value})

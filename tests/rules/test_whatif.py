@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rules.examples import outcome_of
 from rules.whatif import MOST_TOLD, shown, turns
+from tests.counts import examples
 from tests.rules.helpers import facts, ruleset
 
 
@@ -155,7 +156,7 @@ def test_not_too_much_is_tried_or_told(tmp_path):
     assert len(told(tmp_path, policy, "crm.refund", {"order_id": 999, "amount_cents": 5})) <= MOST_TOLD
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     amount=st.integers(-5, 30) | st.text(max_size=3) | st.none() | st.booleans() | st.lists(st.integers(), max_size=2),
     limit=st.integers(0, 20),

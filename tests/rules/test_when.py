@@ -11,6 +11,7 @@ from rules.facts import Facts, Principal, Run
 from rules.schema import Contract
 from rules.tools import Reply, Tool
 from rules.when import VARIABLES, Asking, When
+from tests.counts import examples
 
 TOOL = Tool("crm.get", "get", "crm", "", "GET", "/x", (), {}, Contract({}), "read", 1.0, Reply(), "")
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -129,7 +130,7 @@ json_values = st.recursive(
         ]
     ),
 )
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=examples(300), deadline=None, database=None)
 def test_no_arguments_can_make_it_raise(args, text):
     assert ask(text, **args) in (True, False, None)
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from proxy.ledger.chain import GENESIS, LINE_MOST, encode, seal
 from proxy.ledger.fields import CUT, DEPTH_MOST, ITEMS_MOST, TEXT_MOST, WHOLE_MOST, clip, clip_text
+from tests.counts import examples
 
 HUGE = "\U0001f600" * 50_000
 
@@ -86,7 +87,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.dictionaries(st.text(), VALUES))
 def test_any_entry_fits_and_is_still_json(entry: dict[str, Any]) -> None:
     clipped = clip({"kind": "call", **{f"_{name}": value for name, value in entry.items()}})

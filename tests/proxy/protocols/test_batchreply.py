@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from proxy.protocols import strictjson
 from proxy.protocols.batchreply import written
+from tests.counts import examples
 
 KINDS = ["", "application/json", "application/problem+json", "text/plain", "text/html; charset=utf-8", "image/png",
          "text/plain; charset=latin-1", "application/octet-stream", "application/x-ndjson"]  # fmt: skip
@@ -26,7 +27,7 @@ def came(answer: Any) -> bytes:
     return {"text": said.encode, "base64": lambda: base64.b64decode(said)}[member]()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(PIECES | st.just([b'{"a":', b"1}"]) | st.binary(max_size=20).map(lambda data: [data]), st.sampled_from(KINDS))
 def test_every_answer_is_one_json_object_and_keeps_its_bytes(pieces: list[bytes], kind: str) -> None:
     body = b"".join(pieces)

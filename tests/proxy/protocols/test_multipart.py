@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from proxy.errors import Refusal
 from proxy.protocols.multipart import MOST_PART_HEAD, MOST_PARTS, Part, made, parse
+from tests.counts import examples
 
 NAME = 'Content-Disposition: form-data; name="a"'
 
@@ -118,7 +119,7 @@ parts = st.builds(Part, texts, files, kinds, st.binary(max_size=200)).filter(
 
 
 @given(st.lists(parts, min_size=1, max_size=5))
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=examples(200), deadline=None, database=None)
 def test_what_is_written_anew_says_the_same(several: list[Part]) -> None:
     raw, kind = made(several)
     assert parse(raw, kind.partition(";")[2]) == several

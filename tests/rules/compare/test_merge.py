@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rules.compare.merge import ABSENT, merge, merge_whole
 from rules.compare.side import same
+from tests.counts import examples
 
 VALUES = st.recursive(
     st.sampled_from([None, True, 0, 1, "a"]), lambda below: st.dictionaries(st.sampled_from("abc"), below), max_leaves=6
@@ -78,7 +79,7 @@ def test_new_members_come_where_the_newer_value_has_them() -> None:
 
 
 @given(VALUES, VALUES, VALUES)
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=examples(200), deadline=None, derandomize=True)
 def test_merging_again_changes_nothing(base: Any, ours: Any, theirs: Any) -> None:
     done = merge(base, ours, theirs)
     again = merge(done.base, done.value, theirs)

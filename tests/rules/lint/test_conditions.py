@@ -13,6 +13,7 @@ from rules.lint.conditions import judge
 from rules.load import load
 from rules.rule import EVERYBODY, To
 from rules.when import Asking, When
+from tests.counts import examples
 from tests.rules.helpers import NOW, write
 from tests.rules.lint.tables import cases, check
 
@@ -120,7 +121,7 @@ def tool(tmp_path_factory):
     return load(folder).catalog.tools["crm.t"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(text=CONDITIONS, given_args=st.lists(ARGS, min_size=4, max_size=4))
 def test_what_cannot_be_is_not(tool, text, given_args):
     try:

@@ -1,0 +1,11 @@
+"""How often a property is tried: a third of it in `make test`, all of it in `make test-all`."""
+
+import os
+
+LONG = "TOOLWALL_LONG"
+"""Set in the environment for the long form."""
+
+
+def examples(count: int) -> int:
+    """So many examples in the long form."""
+    return count if os.environ.get(LONG) else count // 3
