@@ -20,7 +20,8 @@ MOST_CALLS = 32
 """Failing calls of one run that are remembered; the one that failed longest ago is forgotten."""
 
 _NOT_FAILURES = frozenset({"approval_pending", "limit_reached"})
-"""Whoever waits for a human, or for room under a limit, was asked to repeat the call."""
+"""Whoever waits for a human, or for room under a limit, was asked to repeat the call. So was whoever is to come again
+before the backend was asked at all: it is left alone, or the disk is full, which says nothing of the call."""
 
 Key = tuple[object, ...]
 
@@ -59,7 +60,7 @@ class Repeats:
 
     def refused(self, call: Call, record: Record, refusal: Refusal, now: float) -> None:
         """Note a refusal; its advice becomes firmer the third time."""
-        if refusal.code in _NOT_FAILURES:
+        if refusal.code in _NOT_FAILURES or (refusal.retry == "after_delay" and not record.attempts):
             return
         count = self._failed(call, record, now)
         if count >= ADVISED_AT:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +17,7 @@ from proxy.record import Record
 from proxy.repeats import ADVISED_AT, MOST_CALLS, STOPPED_AT, Repeats
 from proxy.runs import IDLE_SECONDS
 from rules.problems import Problem
-from tests.wire import Stage, Wall, answering, reply, staged
+from tests.wire import Stage, Wall, answering, perform, reply, staged, wall
 
 TOOLS = """
   get:
@@ -125,6 +127,24 @@ def test_who_waits_for_an_approval_may_ask_as_often_as_it_takes(house: Stage) ->
     play_in(house, "approval", play)
 
 
+def test_who_is_told_to_come_again_to_a_backend_that_is_left_alone_may_do_so(tmp_path: Path) -> None:
+    keys = "breaker: {window: 2, open: 300ms, probes: 1}\nretry: {attempts: 1}"
+
+    async def play() -> None:
+        async with wall(tmp_path, TOOLS, POLICY, answering(reply(status="500 No")), backend_keys=keys) as w:
+            for number in range(2):
+                await w.call("GET", f"/crm/things/{number}")
+            for _ in range(STOPPED_AT + 2):
+                end = await w.tell("GET", "/crm/things/7")
+                assert (end.reply.json["code"], end.reached) == ("upstream_unhealthy", [])
+                assert "Stop repeating" not in end.reply.json["suggestion"]
+            w.backend.answer = answering(reply())
+            await asyncio.sleep(0.4)
+            assert (await w.tell("GET", "/crm/things/7")).reply.status == 200
+
+    perform(play())
+
+
 def test_other_bytes_with_the_same_fault_are_another_call(house: Stage) -> None:
     async def play(w: Wall, run: Any) -> None:
         for number in range(STOPPED_AT + 2):
@@ -146,7 +166,7 @@ def call(run: str = "r", who: str = "ann", tool: str = "crm.get", problems: tupl
 
 
 def record(arguments: str = "h", revision: str = "1") -> Record:
-    return Record("c", 0, arguments_hash=arguments, revision=revision)
+    return Record("c", 0, arguments_hash=arguments, revision=revision, attempts=1)
 
 
 def stopped(seen: Repeats, which: Any, arguments: str = "h", now: float = 0.0) -> bool:
