@@ -56,6 +56,7 @@ class Deeds:
         self._store: Store | None = None
         self._whole_to: Callable[[], int] = lambda: 0
         self._unsaved: dict[bytes, _Row] = {}
+        self._written: dict[bytes, _Row] = {}
         self._batch: _Batch | None = None
         self._saving: asyncio.Task[None] | None = None
 
@@ -82,8 +83,10 @@ class Deeds:
 
     async def get(self, name: bytes) -> Held | None:
         """What became of an action. Raises StoreError."""
-        if name in self._unsaved:
-            return self._unsaved[name][0]
+        # Who left meanwhile waits for nothing, so what is still to be written may be asked for.
+        for rows in (self._batch.rows if self._batch else {}, self._written, self._unsaved):
+            if name in rows:
+                return rows[name][0]
         data = await self._table.soon(PURPOSE, name, time())
         return None if data is None else unsealed(data)
 
@@ -102,12 +105,15 @@ class Deeds:
     async def _save(self) -> None:
         while self._batch is not None:
             batch, self._batch = self._batch, None
+            self._written = batch.rows
             try:
                 await self._stored(batch.rows)
             except Exception as error:
                 batch.saved.set_exception(error)
             else:
                 batch.saved.set_result(None)
+            finally:
+                self._written = {}
 
     async def _stored(self, rows: dict[bytes, _Row]) -> None:
         try:
@@ -130,9 +136,11 @@ class Deeds:
         """Store what could not be stored before, take out what has expired, and mark how far the table is whole:
         `whole_to` is the last entry of the ledger of which all before are of calls that ended. Raises StoreError.
         """
-        for name, row in list(self._unsaved.items()):
-            await self._table.aside(_put, self._table, {name: row})
-            self._unsaved.pop(name, None)
+        for name in list(self._unsaved):
+            if row := self._unsaved.get(name):
+                await self._table.aside(_put, self._table, {name: row})
+                if self._unsaved.get(name) is row:  # and nobody settled it meanwhile
+                    del self._unsaved[name]
         await self._table.aside(self._table.put, PURPOSE, {_MARK: b"%d" % whole_to}, time() + 10 * DOUBT_S, time())
         await self._table.aside(self._table.sweep, time())
 

@@ -53,7 +53,7 @@ class Places:
         except BaseException as error:
             if turn.done() and not turn.cancelled():  # it came at the very moment
                 self.give()
-            else:
+            elif turn in self._waiting:  # else it was passed over while nobody waited any more
                 self._waiting.remove(turn)
             if isinstance(error, TimeoutError):
                 raise Full from None

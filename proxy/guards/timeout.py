@@ -78,6 +78,7 @@ async def _pieces(body: Body, call: Call, entry: Entry, left_s: float) -> AsyncG
             async with asyncio.timeout(left_s):
                 piece = await anext(pieces, None)
         except TimeoutError:
+            entry.late = True
             note = f"no whole reply within {call.tool.timeout_s:g} s"
             raise withheld(entry.record, "The backend's reply broke off.", note=note) from None
         if piece is None:

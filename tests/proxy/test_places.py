@@ -125,3 +125,16 @@ def test_a_crowd_in_disorder_never_exceeds_the_places_and_loses_none() -> None:
         assert most == 5
 
     play(scene, at_once=5, queue=10, wait_s=0.01)
+
+
+def test_who_leaves_just_as_a_place_is_given_leaves_as_ever() -> None:
+    async def scene(places: Places) -> None:
+        assert places.take()
+        waiting = asyncio.create_task(places.wait())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        places.give()  # before the one who waits has a turn to go
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    play(scene, at_once=1)

@@ -14,7 +14,7 @@ from tests.wire import Answer, Wall, answering, perform, reply, wall
 TOOLS = """
   get: {says: "Read.", call: "GET /get/{n}", args: {n: {type: integer}}, timeout: 300ms}
   put: {says: "Write.", call: POST /put, args: {n: {type: integer}}, effect: write}
-  raw: {says: "Raw.", call: "GET /raw/{n}", args: {n: {type: integer}}, reply: {redact: "off"}}
+  raw: {says: "Raw.", call: "GET /raw/{n}", args: {n: {type: integer}}, reply: {redact: "off"}, timeout: 300ms}
 """
 KEYS = "retry: {attempts: 1}\nbreaker: {window: 4, open: 400ms, probes: 2, slower_than: 150ms}"
 BAD = reply(b"{}", status="500 Broken")
@@ -104,6 +104,25 @@ def test_a_reply_that_breaks_off_is_a_failure(tmp_path: Path, path: str) -> None
         assert await called(w, 1, path) == ["upstream_unhealthy"]
 
     played(tmp_path, play, breaking)
+
+
+async def stalling(_: bytes) -> AsyncIterator[bytes]:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+        while True:
+            yield b" "
+            await asyncio.sleep(0.05)
+
+    return pieces()
+
+
+@pytest.mark.parametrize("path", ["get", "raw"])
+def test_a_reply_that_does_not_end_in_time_is_a_failure(tmp_path: Path, path: str) -> None:
+    async def play(w: Wall) -> None:
+        await asyncio.gather(*(called(w, 1, path) for _ in range(4)))
+        assert await called(w, 1, path) == ["upstream_unhealthy"]
+
+    played(tmp_path, play, stalling)
 
 
 @pytest.mark.parametrize("code", ["400 No", "404 None", "429 Many"])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -474,6 +476,34 @@ def test_a_caller_who_leaves_leaves_it_unknown(desk: Stage) -> None:
         await w.backend.hung_up_on()
         w.backend.answer = counting()
         assert refused(await pay(w, "pay", order="q1", cents=5), "outcome_unknown", "unknown")
+
+    desk.run(play)
+
+
+def test_a_caller_who_leaves_while_it_is_written_down_and_asks_again_is_answered(desk: Stage) -> None:
+    async def play(w: Wall) -> None:
+        async def reached(number: int) -> None:
+            while len(w.backend.requests) < number:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+
+        w.backend.answer = counting()
+        before = len(w.backend.requests)
+        with closing(sqlite3.connect(w.folder / "state" / "store.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # what is written down now has to wait
+            first = asyncio.create_task(w.call("POST", "/crm/pay", b'{"order":"leave1","cents":5}', by("ann")))
+            await reached(before + 1)
+            _, writer = await asyncio.open_connection(*w.address)
+            writer.write(w.raw("POST", "/crm/pay", b'{"order":"leave2","cents":5}', by("ann")))
+            await reached(before + 2)
+            writer.close()
+            await asyncio.sleep(0.05)
+            again = asyncio.create_task(w.call("POST", "/crm/pay", b'{"order":"leave2","cents":5}', by("ann")))
+            await asyncio.sleep(0.05)
+            other.execute("ROLLBACK")
+        assert (await first).status == 200
+        assert "toolwall-replayed" in (await again).headers
+        assert len(w.backend.requests) == before + 2
 
     desk.run(play)
 
