@@ -17,6 +17,8 @@ from aiohttp import http_parser, web
 from proxy import attributes as names
 from proxy.admin import READY, start_admin
 from proxy.answers import Answers
+from proxy.asking import ORDER as ASK
+from proxy.asking import Asking, AskingByOrder
 from proxy.budgets import BudgetError, Budgets
 from proxy.config import ListenerSettings, Settings
 from proxy.deeds import Deeds
@@ -157,10 +159,13 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         doors = [await _listen(stack, settings, firewall, places, each) for each in settings.listeners]
         admin = await _admin(stack, settings, telemetry, ledger, reloader, regimes, keeping)
         stack.callback(reloader.close)
-        settler, callers = Settler(ledger, deeds, once, budgets), principals(settings)
+        settler, callers = Settler(ledger, deeds, once, budgets, keepsakes), principals(settings)
+        asking = Asking(firewall, settler)
+        once.asks = asking.for_repeat
         does: Does = {"cache clear": partial(_clear, answers), ORDER: settler}
         resending = Resending(firewall, keepsakes, settler, callers)
-        works: Works = {UNDO: ByOrder(undoing, callers), RETRY: resending}
+        ask = AskingByOrder(asking, firewall, settler, keepsakes, callers)
+        works: Works = {UNDO: ByOrder(undoing, callers), RETRY: resending, ASK: ask}
         orders = Orders(settings.state, does, keeping.ordered, works)
         deeds.follow(lambda: once.whole_to(ledger.last))
         stack.push_async_callback(deeds.finish)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from proxy.cli_common import CANNOT_RUN, FINDINGS, Config, console, fail, say, settings_of, visible
+from proxy.cli_common import CANNOT_RUN, FINDINGS, USAGE, Config, console, fail, say, settings_of, visible
 from proxy.cli_ledger import folder_of, ledger, print_lines
 from proxy.cli_undo import asked
 
@@ -51,18 +51,25 @@ def pending(
 @ledger.command()
 def settle(
     call: Annotated[str, typer.Argument(help="The call's id or the beginning of it.")],
-    found: Annotated[Found, typer.Option("--as", help="What you found out.")],
+    found: Annotated[Found | None, typer.Option("--as", help="What you found out.")] = None,
+    ask: Annotated[bool, typer.Option("--ask", help="Ask the backend, by the tool that the contract names.")] = False,
     config: Config = Path("toolwall.yaml"),
 ) -> None:
     """Say what became of a call. After not-done the same call may be made again; after done it is never sent."""
     from proxy.ledger import LedgerError, NoSuchCall, index
     from proxy.settling import CannotSettle, settled
 
-    folder = folder_of(config)
+    if (found is None) is not ask:
+        fail("Say either what you found out, with --as, or --ask.", USAGE)
+    folder, by = folder_of(config), getpass.getuser()
     try:
-        entry = settled([each.entry for each in index.show(folder, call)], found.value, getpass.getuser())
-        _write(settings_of(config), entry)
-        whole = str(entry["call"])
+        known = index.show(folder, call)
+        entries = {each: settled([one.entry for one in known], each, by) for each in Found}
+        if found is None:
+            _ask(settings_of(config), known, entries, by)
+            return
+        _write(settings_of(config), entries[found])
+        whole = str(entries[found]["call"])
         if not any(each.entry.get("kind") == "settled" for each in index.show(folder, whole)):
             fail(f"Call {whole} was not settled: it is still under way, or the ledger cannot be written.", FINDINGS)
     except CannotSettle as why:
@@ -70,6 +77,19 @@ def settle(
     except LedgerError as error:
         fail(str(error), FINDINGS if isinstance(error, NoSuchCall) else CANNOT_RUN)
     typer.echo(f"Settled: call {whole} as {found.value}.")
+
+
+def _ask(settings: Settings, known: list[Sealed], entries: dict[Found, dict[str, Any]], by: str) -> None:
+    """Let the running sidecar ask the backend, and settle the call by what it says."""
+    order = {"do": "ledger ask", **_said(known), "entries": {each.value: entry for each, entry in entries.items()}}
+    told = asked(settings, {**order, "ended": known[-1].at_ns / 1e9, "by": by})
+    typer.echo(f"Settled: call {order['call']} as {told['as']}; so says call {told['by']}.")
+
+
+def _said(known: list[Sealed]) -> dict[str, str]:
+    """Which call it is, who made it, and by which listener."""
+    names = ("call", "principal", "door")
+    return {name: next((each.entry[name] for each in known if each.entry.get(name)), "") for name in names}
 
 
 @ledger.command()
@@ -86,16 +106,13 @@ def retry(
 
     settings, by = settings_of(config), getpass.getuser()
     try:
-        entries = [each.entry for each in index.show(settings.state / "ledger", call)]
-        entry = again(entries, by)
+        known = index.show(settings.state / "ledger", call)
+        entry = again([each.entry for each in known], by)
     except CannotSettle as why:
         fail(str(why), FINDINGS)
     except LedgerError as error:
         fail(str(error), FINDINGS if isinstance(error, NoSuchCall) else CANNOT_RUN)
-    said = {
-        name: next((each[name] for each in entries if each.get(name)), "") for name in ("call", "principal", "door")
-    }
-    told = asked(settings, {"do": "ledger retry", "entry": entry, **said, "by": by})
+    told = asked(settings, {"do": "ledger retry", "entry": entry, **_said(known), "by": by})
     if "code" in told:
         say(f"{told['detail']} {told['suggestion']}".strip())
         fail(f"Call {told['call']}, which is the same again, was refused as {told['code']}.", FINDINGS)

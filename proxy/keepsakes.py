@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from time import time
 from typing import Any, Final, NamedTuple
 
@@ -95,6 +95,14 @@ class Keepsakes:
             work = self._put(LETTER, call, _sealed([*said, *outgoing[:-1]], kept.outgoing.body), lasts_s)
         else:
             work = self._put(UNDO, call, _sealed([*kept]), lasts_s)
+        self._begin(call, work)
+
+    def forget_soon(self, purpose: str, call: str) -> None:
+        """Take one out without anybody waiting for it."""
+        if self._store is not None:
+            self._begin(call, self._table.aside(self._table.delete, purpose, call.encode()))
+
+    def _begin(self, call: str, work: Awaitable[object]) -> None:
         task = asyncio.get_running_loop().create_task(_quietly(call, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -142,7 +150,7 @@ class Keepsakes:
         return self._store
 
 
-async def _quietly(call: str, work: Any) -> None:
+async def _quietly(call: str, work: Awaitable[object]) -> None:
     try:
         await work
     except (StoreError, ValueError) as error:

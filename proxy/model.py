@@ -93,17 +93,20 @@ class Result:
 class Behalf(NamedTuple):
     """A call that the sidecar makes itself in the name of a principal. `ordered` says who wanted it; it undoes the call
     `undoes`, or sends the call `resends` again, whose arguments had the hash `same`, and whose run the caller called
-    `named`."""
+    `named`, or asks what became of the call `settles`: `hear` is told the status of the answer, whether it can be read,
+    and what it says."""
 
     ordered: str
     undoes: str = ""
     resends: str = ""
     same: str = ""
     named: str = ""
+    settles: str = ""
+    hear: Callable[[int, bool, Any], None] | None = None
 
     def said(self) -> dict[str, str]:
         """What a Record tells of it."""
-        return {"ordered": self.ordered, "undoes": self.undoes, "resends": self.resends}
+        return {"ordered": self.ordered, "undoes": self.undoes, "resends": self.resends, "settles": self.settles}
 
 
 class Hail(NamedTuple):

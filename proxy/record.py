@@ -19,8 +19,8 @@ class Record:
     values of each kind were put back into the arguments, which show their pseudonyms. `cost` is what is known of the
     call's price, `budgets` how much of each was used with it, in per cent. `once` is the name of the action and what
     became of it, `undo` the tool that takes the call back, as far as that can be done. Of a call that the sidecar made
-    itself, `ordered` says who wanted it, `undoes` which call it took back, and `resends` which it is again. `batch` is
-    the Record of the batch that the call came in.
+    itself, `ordered` says who wanted it, `undoes` which call it took back, `resends` which it is again, and `settles`
+    of which it asks whether it was done. `batch` is the Record of the batch that the call came in.
 
     A field that was not set stands in the class alone, so making a Record and reading it out costs only what it says.
     """
@@ -75,6 +75,7 @@ class Record:
     ordered: str = ""
     undoes: str = ""
     resends: str = ""
+    settles: str = ""
     upstream_ms: float = 0.0
     clean_ms: float = 0.0
     total_ms: float = 0.0

@@ -22,6 +22,7 @@ from proxy.guards.price import Price
 from proxy.guards.replycontract import ReplyContract
 from proxy.guards.shape import Shape
 from proxy.guards.warn import Warn
+from proxy.guards.witness import Witness
 from proxy.health import Health, healths
 from proxy.keepsakes import Keepsakes
 from proxy.limits import Limits
@@ -149,6 +150,7 @@ class Regimes:
             self._once,
             self._keeping,
             self._stopping,
+            Witness(self._scans),
         )
         restore = (Restore(self._keeper, new.rules.catalog, restored, self._scans),) if self._keeper else ()
         self.regime = Regime(new.rules, guards, self._upstream.send, *restore)

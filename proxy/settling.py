@@ -9,12 +9,14 @@ from typing import Any, Final
 from proxy.budgets import Budgets
 from proxy.deeds import Deeds
 from proxy.guards.once import Once
+from proxy.keepsakes import LETTER, Keepsakes
 from proxy.ledger import Ledger, LedgerError
 from proxy.ledger.pending import is_pending
+from proxy.once import State
 from proxy.orders import Order
 
 ORDER: Final = "ledger settle"
-AS: Final = {"done": "done", "not-done": "again"}
+AS: Final[Mapping[str, State]] = {"done": "done", "not-done": "again"}
 """What can be found out, and the state of the action that follows from it."""
 
 
@@ -50,8 +52,9 @@ def again(entries: Sequence[Mapping[str, Any]], by: str) -> dict[str, Any] | Non
 class Settler:
     """Takes the order to settle a call while the sidecar runs."""
 
-    def __init__(self, ledger: Ledger, deeds: Deeds, once: Once, budgets: Budgets) -> None:
+    def __init__(self, ledger: Ledger, deeds: Deeds, once: Once, budgets: Budgets, keepsakes: Keepsakes) -> None:
         self._ledger, self._deeds, self._once, self._budgets = ledger, deeds, once, budgets
+        self._keepsakes = keepsakes
 
     def __call__(self, order: Order) -> str:
         """Write it into the ledger, let repeats know, and give back what was not done.
@@ -64,11 +67,17 @@ class Settler:
             raise ValueError
         if once is not None and self._once.is_underway(bytes.fromhex(once["name"])):
             raise ValueError
+        self.write(entry)
+        return f"call {entry['call']} as {entry['as']}"
+
+    def write(self, entry: Mapping[str, Any]) -> None:
+        """Write down what was found out. ValueError where that cannot be done."""
         try:
             self._ledger.append(entry)
         except LedgerError:
             raise ValueError from None
-        if once is not None:
+        if entry.get("once") is not None:
             self._deeds.settle(entry, time.time_ns())
         self._budgets.found(entry["call"], done=entry["as"] == "done")
-        return f"call {entry['call']} as {entry['as']}"
+        if entry["as"] == "done":
+            self._keepsakes.forget_soon(LETTER, entry["call"])

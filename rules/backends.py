@@ -26,6 +26,7 @@ from rules.problems import closest
 from rules.replies import Replies, Shape, read_replies
 from rules.restoring import read_restore
 from rules.schema import Contract
+from rules.settle import read_settle_by
 from rules.shape import size
 from rules.shaping import is_stream, read_shaping
 from rules.source import LoadProblem, Node
@@ -70,7 +71,8 @@ def load_backend(root: Node, folder: Folder, own: frozenset[str] = NO_MORE) -> L
         tool = _tool(loaded, root, short, node, folder)
         loaded.tools += [tool] if tool else []
     loaded.tools, wrong = read_undos(root, loaded.tools)
-    loaded.problems += wrong
+    loaded.tools, besides = read_settle_by(root, loaded.tools)
+    loaded.problems += [*wrong, *besides]
     if urls and urls[0]:
         names = tuple(tool.name for tool in loaded.tools)
         where = tuple(one for one in networks if one)

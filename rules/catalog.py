@@ -254,6 +254,8 @@ def _notes(tool: Tool) -> Iterator[str]:
         yield "answers that cannot be checked pass"
     if tool.undo:
         yield f"it is undone by {tool.undo.tool}, within {lasting(tool.undo.within_s)}"
+    if tool.settle_by:
+        yield f"{tool.settle_by.tool} tells whether it was done, where its answer was lost"
     if tool.body_open:
         yield "it takes arguments that are not declared"
     if not tool.says:

@@ -86,6 +86,8 @@ class Explanation:
         yield f"the tool is declared in {tool.file}:{tool.line}, effect {tool.effect}{guessed}"
         if tool.undo:
             yield f"it is undone by {tool.undo.tool}, within {lasting(tool.undo.within_s)}"
+        if tool.settle_by:
+            yield f"{tool.settle_by.tool} tells whether it was done, where its answer was lost"
         if self.decision.code == "unknown_tool":
             yield "it is hidden: whatever the arguments, no rule allows it to this caller, or a deny takes it away"
         if self.blind:

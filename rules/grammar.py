@@ -9,6 +9,7 @@ from redaction.operators import REALISTIC
 from redaction.randomness import KIND as HIGH_ENTROPY
 from rules.bounds import BUDGET, CONTRACT_LIMIT, POINTER, PRICE, RULE_LIMIT, TOKENS
 from rules.once import IDEMPOTENCY
+from rules.settle import SETTLE_BY
 from rules.shape import (
     DURATION,
     Anything,
@@ -221,6 +222,7 @@ TOOL: Final = Form(
         "cache": Key(CACHE, "For how long the answer of a read is given again to the same call."),
         "idempotency": Key(IDEMPOTENCY, "How a call is known again, so that it is done once."),
         "repeatable": Key(Flag(), "Two equal calls are two actions, as with messages: none is taken for a repeat."),
+        "settle_by": Key(SETTLE_BY, "How it is found out whether it was done, where its answer was lost."),
         "undo": Key(UNDO, "How it is taken back: the tool that does, and where its arguments come from."),
         "invalidates": Key(
             Many(Text(PATTERN, "a tool's short name or a pattern such as get_*"), or_one=True),

@@ -144,6 +144,18 @@ class Undo:
 
 
 @dataclass(frozen=True, slots=True)
+class SettleBy:
+    """`tool` (its full name), which reads, called with `arguments`, tells whether a call was carried out: so says
+    `done` of its answer. That it was not counts `after_s` after the call.
+    """
+
+    tool: str
+    arguments: Taken
+    done: Formula
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """One operation of a backend and its contract. `name` is `backend.short`.
 
@@ -158,7 +170,8 @@ class Tool:
     given again, and `invalidates` are the tools whose answers a call of this one makes stale. `limits` says how many
     calls it and its backend may get. `restore` are the kinds whose pseudonyms are put back in its arguments
     (`redaction.pseudonyms.ANY`: all). `timeout_s` limits the whole call, `waits` its phases, `retry` says how often its
-    backend is asked, `costs` what a call costs. `undo` says how it is taken back.
+    backend is asked, `costs` what a call costs. `undo` says how it is taken back, `settle_by` which tool tells whether
+    it was done, and `tells` that it is such a tool for others.
     """
 
     name: str
@@ -195,6 +208,8 @@ class Tool:
     retry: Retry = RETRIES
     costs: tuple[Cost, ...] = ()
     undo: Undo | None = None
+    settle_by: SettleBy | None = None
+    tells: bool = False
     headers: frozenset[str] = field(init=False)
     """The headers that are arguments, in lower case."""
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from proxy.guards import approval, budget, cache, intent, keep, limit, once, price, replycontract, retry, shape, warn
+from proxy.guards import witness as witnessing
 from proxy.guards.approval import approval as approval_guard
 from proxy.guards.breaker import Breaker
 from proxy.guards.budget import Spending
@@ -24,6 +25,7 @@ from proxy.guards.retry import Retry
 from proxy.guards.shape import Shape
 from proxy.guards.timeout import timeout
 from proxy.guards.warn import Warn
+from proxy.guards.witness import Witness
 from proxy.health import Health
 from proxy.model import Call, Guard
 from rules.decide import Decision
@@ -53,6 +55,7 @@ class Guards:
         done_once: Once | None = None,
         keeping: Keep | None = None,
         stopping: asyncio.Event | None = None,
+        witness: Witness | None = None,
     ) -> None:
         breaker = Breaker(healths)
         self._order = (
@@ -83,6 +86,7 @@ class Guards:
             (reply_contract, replycontract.applies),
             # Inside of all that takes something out.
             (pricing, price.applies),
+            *(((witness, witnessing.applies),) if witness else ()),
             # The same: and only what was sent is kept.
             *(((keeping, keep.applies),) if keeping else ()),
             # From here on each attempt counts by itself: it needs a place, and is told to the breaker.

@@ -6,24 +6,18 @@ And a call of which nobody knows whether it was carried out is kept itself, for 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
-from typing import Any
 
-from proxy import decoding, replyheaders
-from proxy.body import Body, TooLong
-from proxy.decoding import Undecodable
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.keepsakes import Keepsakes, Letter, Undoing
 from proxy.ledger.pending import is_pending
 from proxy.model import Call, Carried, Result, Send
 from proxy.once import answered
-from proxy.outcomes import whole
+from proxy.rawjson import taken_from
 from proxy.record import Record
-from proxy.scanning import INLINE_BYTES, Scans
+from proxy.scanning import Scans
 from proxy.store import StoreError
-from redaction.scanner import Unreadable
 from rules.decide import Decision
 from rules.formula import Untold
 from rules.once import NOT_DONE
@@ -64,29 +58,13 @@ class Keep:
     async def _keep(self, undo: Undo, call: Call, entry: Entry, result: Result) -> None:
         record = entry.record
         try:
-            reply = await self._reply(call, entry, result) if undo.needs_reply else None
+            reply = await taken_from(call, entry, result, self._scans) if undo.needs_reply else None
             arguments = taken(undo.arguments, {"args": dict(call.arguments), "reply": reply})
             kept = Undoing(undo.tool, arguments, self._carried(call), call.peer)
             await asyncio.shield(self._keepsakes.keep_undo(record.call, kept, undo.within_s))
             record.undo = undo.tool
         except (Untold, StoreError, ValueError) as why:
             record.notes.append(f"undo: it is not kept: {why}")
-
-    async def _reply(self, call: Call, entry: Entry, result: Result) -> Any:
-        """The answer as JSON. Raises Untold."""
-        media_type, _ = replyheaders.content_type(result.headers)
-        if media_type != "application/json" and not media_type.endswith("+json"):
-            raise Untold("the answer is no JSON")
-        most = call.tool.reply.most_bytes
-        raw = await whole(entry.record, result.body, most)
-        result.body = Body.of(raw)
-        coding = replyheaders.value(result.headers, "content-encoding")
-        if len(raw) <= INLINE_BYTES:
-            return read(raw, coding, most)
-        try:
-            return await self._scans.apart(read, raw, coding, most)
-        except Unreadable as why:
-            raise Untold(f"the answer could not be read: {why}") from None
 
     def _ended(self, call: Call, entry: Entry, record: Record) -> None:
         """The call is over. Where nobody knows how, it is kept; and what undoes it, as far as that is known."""
@@ -111,21 +89,6 @@ class Keep:
 def _is_undoing(entry: Entry) -> bool:
     """What undoes is not undone itself, and whoever wants it again undoes the run again."""
     return bool(entry.hail.behalf and entry.hail.behalf.undoes)
-
-
-def read(raw: bytes, coding: str, most: int) -> Any:
-    """An answer as JSON. Raises Untold, also where it could be read in two ways."""
-    try:
-        return json.loads(decoding.decode(raw, coding, most), object_pairs_hook=_members)
-    except (ValueError, RecursionError, Undecodable, TooLong):
-        raise Untold("the answer is no JSON that everybody reads alike") from None
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError
-    return made
 
 
 def _full() -> Refusal:

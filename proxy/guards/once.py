@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Mapping
 from time import time
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from proxy.deeds import Deeds
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.model import Call, Result, Send
-from proxy.once import Held, acting, answered, broken, canonical, following, named
+from proxy.once import Held, State, acting, answered, broken, canonical, following, named
 from proxy.outcomes import RETRY_SECONDS
 from proxy.store import StoreError
 from rules.decide import Decision
@@ -40,6 +41,9 @@ class Once:
     """The guard, with what is known of actions and those that are under way."""
 
     __name__ = "once"
+
+    asks: Callable[[Call, Entry, Held, Mapping[str, Any]], Awaitable[State | None]] | None = None
+    """Asks the backend what became of an action of which that is not known; None where it does not tell."""
 
     def __init__(self, deeds: Deeds) -> None:
         self._deeds = deeds
@@ -76,6 +80,8 @@ class Once:
         self._underway[turn.name] = turn
         try:
             turn.held = await self._known(turn.name)
+            if turn.held and turn.call.tool.settle_by and following(turn.held, turn.asked) == "doubt":
+                await self._ask(turn, turn.held)
             if turn.held is not None and following(turn.held, turn.asked) != "send":
                 return turn.given(turn.held)
             if self._deeds.is_full:
@@ -84,6 +90,13 @@ class Once:
         finally:
             del self._underway[turn.name]
             turn.ended.set_result(None)
+
+    async def _ask(self, turn: _Turn, held: Held) -> None:
+        """Find out what became of it, while all others wait."""
+        once = {**turn.reservation(), "asked": held.asked, "first": held.first}
+        state = await self.asks(turn.call, turn.entry, held, once) if self.asks else None
+        if state:
+            turn.held = held._replace(state=state)
 
     async def _known(self, name: bytes) -> Held | None:
         try:

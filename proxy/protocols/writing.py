@@ -37,7 +37,12 @@ class CannotWrite(Exception):
 
 def carried(call: Call) -> Carried:
     """What a call brought along."""
-    slots, outgoing = call.tool.slots, call.outgoing
+    return brought(call.tool, call.outgoing)
+
+
+def brought(tool: Tool, outgoing: Outgoing) -> Carried:
+    """What a request brings along besides its arguments."""
+    slots = tool.slots
     headers = tuple(pair for pair in outgoing.headers if pair[0] in _WAY | slots.headers)
     _, _, query = outgoing.target.partition("?")
     parts = [part for part in query.split("&") if target.decode_plus(part.partition("=")[0]) in slots.query]
@@ -48,10 +53,10 @@ def carried(call: Call) -> Carried:
     return Carried(headers, tuple(filter(None, parts)), tuple(cookies))
 
 
-def written(tool: Tool, arguments: Mapping[str, Any], brought: Carried, catalog: Catalog) -> tuple[Placed, Outgoing]:
+def written(tool: Tool, arguments: Mapping[str, Any], along: Carried, catalog: Catalog) -> tuple[Placed, Outgoing]:
     """The request that means these arguments, and what it means when it is read. Raises CannotWrite."""
     try:
-        placed, outgoing = again(tool, _outgoing(tool, arguments, brought), catalog)
+        placed, outgoing = again(tool, _outgoing(tool, arguments, along), catalog)
     except Refusal as no:
         raise CannotWrite(f"what would be sent is refused: {no.detail}") from None
     except ValueError:  # half of a surrogate pair, or a number that JSON does not have
@@ -64,7 +69,7 @@ def written(tool: Tool, arguments: Mapping[str, Any], brought: Carried, catalog:
     return placed, outgoing
 
 
-def _outgoing(tool: Tool, arguments: Mapping[str, Any], brought: Carried) -> Outgoing:
+def _outgoing(tool: Tool, arguments: Mapping[str, Any], along: Carried) -> Outgoing:
     known = {param.name: param for param in tool.params}
     there = {name: known[name] for name in arguments if name in known}
 
@@ -72,15 +77,15 @@ def _outgoing(tool: Tool, arguments: Mapping[str, Any], brought: Carried) -> Out
         return [(param, arguments[name]) for name, param in there.items() if param.place == place]
 
     pairs = [f"{name}={value}" for param, value in at("query") for name, value in _named(param, value)]
-    query = "&".join([*pairs, *brought.query])
+    query = "&".join([*pairs, *along.query])
     headers = [(param.wire.lower(), _in_head(param, value, _HEADER)) for param, value in at("header")]
     crumbs = [(param.wire, _in_head(param, value, _COOKIE)) for param, value in at("cookie")]
-    if crumbs or brought.cookies:
-        headers.append(("cookie", "; ".join(f"{name}={value}" for name, value in (*crumbs, *brought.cookies))))
+    if crumbs or along.cookies:
+        headers.append(("cookie", "; ".join(f"{name}={value}" for name, value in (*crumbs, *along.cookies))))
     body, kind = _body(tool, {name: value for name, value in arguments.items() if name not in known})
     headers += [("content-type", kind)] if body else []
     path = _path(tool, {param.name: _in_path(param, value) for param, value in at("path")})
-    return Outgoing(tool.method, f"{path}?{query}" if query else path, (*headers, *brought.headers), body)
+    return Outgoing(tool.method, f"{path}?{query}" if query else path, (*headers, *along.headers), body)
 
 
 def _path(tool: Tool, values: Mapping[str, str]) -> str:

@@ -231,6 +231,12 @@ KINDS: Final[dict[str, Kind]] = {
         "A run is undone in the name of its own principal, by calls that are judged like any other.",
         "allow that tool to those who may use this one, and waive its approval where that is meant",
     ),
+    "settle-blocked": Kind(
+        "warning",
+        "the tool that tells whether a call was done is allowed to nobody",
+        "It is asked in the name of the principal that made the call; if it may not ask, a human has to find out.",
+        "allow that tool to those who may use this one",
+    ),
     "says-repeated": Kind(
         "note",
         "several tools have the same description",

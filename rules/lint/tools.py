@@ -37,6 +37,7 @@ def about_tools(ruleset: Ruleset, places: Places) -> Iterator[Finding]:
         yield from _key(tool, places)
         yield from _reply(tool, places)
         yield from _undo(tool, ruleset, places)
+        yield from _settled(tool, ruleset, places)
     for backend in ruleset.catalog.backends.values():
         yield from _backend(backend, ruleset.catalog.tools, places)
 
@@ -106,6 +107,13 @@ def _key(tool: Tool, places: Places) -> Iterator[Finding]:
     for name in schemas.root.names():
         if "_".join(words_of(name)) in KEYS and schemas.member(schemas.root, name)[1] != "always":
             yield finding("key-optional", places.argument(tool, name), tool.name, f"can be called without {name}")
+
+
+def _settled(tool: Tool, ruleset: Ruleset, places: Places) -> Iterator[Finding]:
+    """Whether the rules let somebody ask what became of a call."""
+    if tool.settle_by and ruleset.plans[tool.name].allows and not ruleset.plans[tool.settle_by.tool].allows:
+        words = f"is settled by {tool.settle_by.tool}, which no rule allows"
+        yield finding("settle-blocked", places.tool(tool, "settle_by"), tool.name, words)
 
 
 def _undo(tool: Tool, ruleset: Ruleset, places: Places) -> Iterator[Finding]:

@@ -87,6 +87,7 @@ FULL = """
         price: {from: /cost, most: 0.10 EUR}
         tokens: {from: /usage, most: 900}
         invalidates: [find]
+        settle_by: {tool: find, with: {state: args.name}, done: status == 200, after: 5m}
         undo: {tool: put_file, with: {name: args.name, lines: "[]"}, within: 2h}
         repeatable: false
         idempotency: {key: "put-{args.name}", header: Idempotency-Key, window: 1h, not_done: [503]}

@@ -12,9 +12,7 @@ import pytest
 
 from proxy import keepsakes
 from proxy.app import open_table
-from proxy.guards.keep import read
 from proxy.keepsakes import Keepsakes, Letter, Undoing
-from rules.formula import Untold
 from tests.wire import Answer, Stage, Wall, answering, perform, reply, staged, wall
 
 TOOLS = """
@@ -161,13 +159,3 @@ def test_without_room_for_its_undo_nothing_is_begun(tmp_path: Path, monkeypatch:
             assert (await w.tell("POST", "/crm/chat", b'{"order":"a"}')).reply.status == 200
 
     perform(play())
-
-
-@pytest.mark.parametrize("raw", [b"", b"{", b'{"a":1,"a":2}', b'{"a":{"b":1,"b":1}}', b"[" * 100_000, b"\xff"])
-def test_what_is_no_json_for_everybody(raw: bytes) -> None:
-    with pytest.raises(Untold):
-        read(raw, "", 1 << 20)
-
-
-def test_json_is_read_as_it_is() -> None:
-    assert read(b'{"a":[1,2.5,null,18446744073709551616]}', "", 1 << 20) == {"a": [1, 2.5, None, 2**64]}

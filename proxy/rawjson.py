@@ -1,0 +1,48 @@
+"""An answer as JSON, as the backend gave it: for guards that take something from it before anything is taken out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from proxy import decoding, replyheaders
+from proxy.body import Body, TooLong
+from proxy.decoding import Undecodable
+from proxy.entry import Entry
+from proxy.model import Call, Result
+from proxy.outcomes import whole
+from proxy.scanning import INLINE_BYTES, Scans
+from redaction.scanner import Unreadable
+from rules.formula import Untold
+
+
+async def taken_from(call: Call, entry: Entry, result: Result, scans: Scans) -> Any:
+    """What an answer says; it stays as it is. Raises Untold where it is not JSON that everybody reads alike."""
+    media_type, _ = replyheaders.content_type(result.headers)
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise Untold("the answer is no JSON")
+    most = call.tool.reply.most_bytes
+    raw = await whole(entry.record, result.body, most)
+    result.body = Body.of(raw)
+    coding = replyheaders.value(result.headers, "content-encoding")
+    if len(raw) <= INLINE_BYTES:
+        return read(raw, coding, most)
+    try:
+        return await scans.apart(read, raw, coding, most)
+    except Unreadable as why:
+        raise Untold(f"the answer could not be read: {why}") from None
+
+
+def read(raw: bytes, coding: str, most: int) -> Any:
+    """An answer as JSON. Raises Untold, also where it could be read in two ways."""
+    try:
+        return json.loads(decoding.decode(raw, coding, most), object_pairs_hook=_members)
+    except (ValueError, RecursionError, Undecodable, TooLong):
+        raise Untold("the answer is no JSON that everybody reads alike") from None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError
+    return made
