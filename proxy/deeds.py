@@ -136,6 +136,8 @@ class Deeds:
         """Store what could not be stored before, take out what has expired, and mark how far the table is whole:
         `whole_to` is the last entry of the ledger of which all before are of calls that ended. Raises StoreError.
         """
+        if self._saving is not None:  # of calls that ended for the mark, also where nobody waits for it any more
+            await asyncio.wait((self._saving,))
         for name in list(self._unsaved):
             if row := self._unsaved.get(name):
                 await self._table.aside(_put, self._table, {name: row})

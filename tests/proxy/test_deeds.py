@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +227,51 @@ def test_what_is_no_fault_of_the_table_is_told_to_who_waits(tmp_path: Path) -> N
             await deeds.put(b"n" * 5_000, held(), 600.0)
         await deeds.put(NAME, held(), 600.0)
         assert await deeds.get(NAME) is not None
+
+    asyncio.run(play())
+    deeds.close()
+
+
+def test_what_is_still_to_be_written_is_known_and_is_written_before_the_mark(tmp_path: Path) -> None:
+    deeds = House(tmp_path).deeds()
+
+    async def play() -> None:
+        with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            saved = [deeds.put(NAME, held(), 600.0)]
+            await asyncio.sleep(0.05)
+            saved.append(deeds.put(OTHER, held(), 600.0))
+            for name in (NAME, OTHER):
+                assert await deeds.get(name) is not None
+            tending = asyncio.create_task(deeds.tend(9))
+            await asyncio.sleep(0.05)
+            other.execute("ROLLBACK")
+        await tending
+        assert deeds._table.get(PURPOSE, OTHER, time.time()) is not None
+        await asyncio.gather(*saved)
+
+    asyncio.run(play())
+    deeds.close()
+
+
+def test_what_is_settled_while_the_table_is_tended_is_not_lost(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    deeds = house.deeds()
+    once = {"name": NAME.hex(), "asked": "asked", "first": "c1", "lasts_s": 600.0}
+
+    async def play() -> None:
+        with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+            deeds.settle({"call": "c1", "once": {**once, "state": "unknown"}}, time.time_ns())
+            other.execute("BEGIN IMMEDIATE")
+            tending = asyncio.create_task(deeds.tend(9))
+            await asyncio.sleep(0.05)
+            deeds.settle({"call": "c1", "once": {**once, "state": "again"}}, time.time_ns())
+            other.execute("ROLLBACK")
+        await tending
+        await deeds.tend(9)
+        row = await deeds.get(NAME)
+        assert row is not None
+        assert (row.state, deeds._unsaved) == ("again", {})
 
     asyncio.run(play())
     deeds.close()
