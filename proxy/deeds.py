@@ -136,7 +136,9 @@ class Deeds:
         """Store what could not be stored before, take out what has expired, and mark how far the table is whole:
         `whole_to` is the last entry of the ledger of which all before are of calls that ended. Raises StoreError.
         """
-        if self._saving is not None:  # of calls that ended for the mark, also where nobody waits for it any more
+        if (
+            self._saving and not self._saving.done()
+        ):  # of calls that ended for the mark, also where nobody waits for it any more
             await asyncio.wait((self._saving,))
         for name in list(self._unsaved):
             if row := self._unsaved.get(name):
@@ -192,18 +194,30 @@ def _until(held: Held, lasts_s: float) -> float:
 def _recover(store: Store, ledger: Path) -> None:
     now = time()
     mark = int(store.get(PURPOSE, _MARK, now) or 0)
-    for name, (held, lasts_s) in recovered(_after(ledger, mark)).items():
-        if (until := _until(held, lasts_s)) <= now:
+    for name, told in recovered(_after(ledger, mark)).items():
+        held = told.held
+        if (until := _until(held, told.lasts_s)) <= now:
             continue
         row = store.get(PURPOSE, name, now)
-        if row is None or _is_news(held, unsealed(row)):
+        if row is None or _is_news(told, unsealed(row)):
             store.put(PURPOSE, {name: sealed(held)}, until, now)
 
 
-def _is_news(held: Held, row: Held) -> bool:
-    """Whether the ledger knows more than the table. Ids of calls are in the order of time."""
+class _Told(NamedTuple):
+    """What the ledger tells of an action, and for how long a repeat is known. `begun`: also that its call began."""
+
+    held: Held
+    lasts_s: float
+    begun: bool
+
+
+def _is_news(told: _Told, row: Held) -> bool:
+    """Whether the ledger knows more than the table. A call that began behind the mark is later than any other that the
+    table knows; one that only ended there may have been overtaken. Ids tell nothing of that: clocks go back.
+    """
+    held = told.held
     if row.call != held.call:
-        return row.call < held.call
+        return told.begun
     return held.state in ("again", "undone") or (row.state == "unknown" and held.state != "unknown")
 
 
@@ -217,21 +231,25 @@ def _after(folder: Path, seq: int) -> Iterator[Sealed]:
                 yield each
 
 
-def recovered(entries: Iterable[Sealed]) -> dict[bytes, tuple[Held, float]]:
-    """What the ledger tells of actions: the last of each, and for how long a repeat is known.
+def recovered(entries: Iterable[Sealed]) -> dict[bytes, _Told]:
+    """What the ledger tells of actions, of each by the call that began last.
 
-    An intent without an end may have been carried out.
+    An intent without an end may have been carried out. The end of a call may come behind the beginning of the next: an
+    answer may stream for long after it was known what became of the action.
     """
-    found: dict[bytes, tuple[Held, float]] = {}
+    found: dict[bytes, _Told] = {}
     for each in entries:
         told = each.entry.get("once")
         if not isinstance(told, dict):
             continue
-        name = bytes.fromhex(told["name"])
+        name, begins = bytes.fromhex(told["name"]), each.entry["kind"] == "intent"
+        known = found.get(name)
+        if known and known.held.call != each.entry["call"] and not begins:
+            continue
         held, lasts_s = _held(each.entry, told, each.at_ns), float(told.get("lasts_s", NAMED_S))
         if held is not None:
-            found[name] = (held, lasts_s)
-        elif name in found and found[name][0].call == each.entry["call"]:
+            found[name] = _Told(held, lasts_s, begins or (known is not None and known.begun))
+        elif known:
             del found[name]
     return found
 

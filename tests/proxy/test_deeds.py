@@ -120,6 +120,50 @@ def test_what_was_settled_while_nobody_ran_is_taken_over(tmp_path: Path) -> None
     again.close()
 
 
+def test_a_call_that_began_is_not_forgotten_for_the_end_of_one_before_it(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.intent("c1")
+    house.intent("c2")  # a corrected call, after the first was declined; the answer to that still streams
+    house.end("declined", "c1")
+    deeds = house.deeds()
+    row = known(deeds)
+    assert row is not None
+    assert (row.call, row.state) == ("c2", "unknown")
+    deeds.close()
+
+
+@pytest.mark.parametrize("calls", [("c1", "c2"), ("c2", "c1")])
+def test_whichever_id_is_larger_the_call_that_began_last_counts(tmp_path: Path, calls: tuple[str, str]) -> None:
+    house, (first, last) = House(tmp_path), calls
+    house.intent(first)
+    house.end("declined", first)
+    deeds = house.deeds()
+    put(deeds, NAME, held("declined", first), 600.0)
+    deeds.close()
+    house.intent(last)  # and killed
+    again = house.deeds()
+    row = known(again)
+    assert row is not None
+    assert (row.call, row.state) == (last, "unknown")
+    again.close()
+
+
+def test_the_late_end_of_a_call_does_not_outdo_one_that_the_table_knows(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.intent("c1")
+    house.intent("c2")
+    deeds = house.deeds()
+    put(deeds, NAME, held("done", "c2"), 600.0)
+    asyncio.run(deeds.finish())
+    deeds.close()
+    house.end("declined", "c1")
+    again = house.deeds()
+    row = known(again)
+    assert row is not None
+    assert (row.call, row.state) == ("c2", "done")
+    again.close()
+
+
 def test_what_is_before_the_mark_is_not_read_again(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.intent("c1")
