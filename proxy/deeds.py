@@ -16,7 +16,7 @@ from pathlib import Path
 from time import time
 from typing import Any, Final, NamedTuple
 
-from proxy.ledger.chain import Sealed, unseal
+from proxy.ledger.chain import Sealed, place, unseal
 from proxy.ledger.segments import first_of, lines, segments_in
 from proxy.once import Held, sealed, unsealed
 from proxy.store import Bounds, Store, StoreError
@@ -227,7 +227,7 @@ def _after(folder: Path, seq: int) -> Iterator[Sealed]:
     old = [segment for segment in segments if first_of(segment) <= seq + 1]
     for segment in segments[max(len(old) - 1, 0) :]:
         for _, line in lines(segment):
-            if b'"once":' in line and isinstance(each := unseal(line), Sealed) and each.seq > seq:
+            if b'"once":' in line and place(line)[0] > seq and isinstance(each := unseal(line), Sealed):
                 yield each
 
 

@@ -86,6 +86,12 @@ def hash_at_end(line: bytes) -> str:
     return end.group(1).decode("ascii") if end else ""
 
 
+def place(line: bytes) -> tuple[int, int]:
+    """Which number a line says that it has, and when it was written; zeros where it is none. Nothing is checked."""
+    start = _START.match(line)
+    return (int(start.group(1)), int(start.group(2))) if start else (0, 0)
+
+
 def unseal(line: bytes) -> Sealed | str:
     """A whole line read back and checked against its own hash, or what is wrong with it."""
     start, claimed = _START.match(line), hash_at_end(line)

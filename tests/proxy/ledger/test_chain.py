@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from proxy.ledger.chain import GENESIS, LINE_MOST, TRAILER, Cursor, Sealed, encode, hash_at_end, seal, unseal
+from proxy.ledger.chain import GENESIS, LINE_MOST, TRAILER, Cursor, Sealed, encode, hash_at_end, place, seal, unseal
 from proxy.ledger.errors import LedgerError
 
 ENTRY = {"kind": "call", "call": "01J", "rules": ["a", "b"], "note": 'é "\n\u2028 \ud800 \U0001f600', "ms": 1.5}
@@ -39,10 +39,10 @@ def test_the_hash_is_the_sha256_of_the_bytes_before_it() -> None:
 @pytest.mark.parametrize("mask", [0x01, 0x20, 0x80, 0xFF])
 def test_no_byte_can_change_unseen(mask: int) -> None:
     line, _ = seal(1, 1, GENESIS, encode(ENTRY))
-    for place in range(len(line)):
+    for at in range(len(line)):
         changed = bytearray(line)
-        changed[place] ^= mask
-        assert isinstance(unseal(bytes(changed)), str), place
+        changed[at] ^= mask
+        assert isinstance(unseal(bytes(changed)), str), at
 
 
 def test_no_part_of_a_line_passes_for_one() -> None:
@@ -121,3 +121,9 @@ def test_an_unreadable_line_counts_as_one_record() -> None:
     cursor = Cursor(1, "ab" * 32)
     assert cursor.step(b"garbage\n") == (None, "is not a line of this ledger")
     assert cursor.step(line_of(3, "cd" * 32)[0])[1] == ""
+
+
+def test_the_place_of_a_line_is_read_without_the_rest() -> None:
+    line, _ = seal(7, 123, "ab" * 32, encode(ENTRY))
+    assert place(line) == place(line[:120]) == (7, 123)
+    assert place(b'{"torn') == (0, 0)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from proxy.ledger import Ledger
 from proxy.ledger.latest import ends
 from proxy.ledger.segments import segments_in
-from tests.proxy.ledger.helpers import call, write
+from tests.proxy.ledger.helpers import KEY, call, write
 
 
 def found(folder: Path, *calls: str, since_ns: int = 0) -> list[str]:
@@ -32,3 +33,12 @@ def test_what_does_not_fit_is_passed_over(tmp_path: Path) -> None:
     (segment,) = segments_in(folder)
     segment.write_bytes(segment.read_bytes().replace(b"call-00003", b"call-00004") + b'{"torn')
     assert found(folder, "call-00002", "call-00003", "call-00004") == ["call-00004", "call-00002"]
+
+
+def test_a_name_within_the_arguments_is_not_the_calls_own(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path / "ledger", KEY)
+    ledger.append({"kind": "call", "call": "first", "arguments": {"call": "second"}})
+    ledger.append({"kind": "intent", "call": "second"})
+    ledger.append({"kind": "call", "call": "third", "notes": ['"call":"first"']})
+    ledger.close()
+    assert found(tmp_path / "ledger", "first", "second") == ["first"]
