@@ -116,14 +116,16 @@ class Deeds:
                 self._written = {}
 
     async def _stored(self, rows: dict[bytes, _Row]) -> None:
+        before = {name: self._unsaved[name] for name in rows if name in self._unsaved}
         try:
             await self._table.aside(_put, self._table, rows)
         except StoreError as error:
             _log.error("what became of %d calls cannot be stored yet: %s", len(rows), error)
             self._unsaved.update((name, (held._replace(answer=None), until)) for name, (held, until) in rows.items())
         else:
-            for name in rows:
-                self._unsaved.pop(name, None)
+            for name, row in before.items():
+                if self._unsaved.get(name) is row:  # and nobody settled it meanwhile
+                    del self._unsaved[name]
 
     def settle(self, settled: Mapping[str, Any], at_ns: int) -> None:
         """Take over what somebody found out of an action, from an entry of the ledger of kind `settled`."""

@@ -319,3 +319,20 @@ def test_what_is_settled_while_the_table_is_tended_is_not_lost(tmp_path: Path) -
 
     asyncio.run(play())
     deeds.close()
+
+
+def test_what_is_settled_while_its_doubt_is_written_stays(tmp_path: Path) -> None:
+    deeds = House(tmp_path).deeds()
+    once = {"name": NAME.hex(), "asked": "asked", "first": "c0", "lasts_s": 600.0, "state": "again"}
+
+    async def play() -> None:
+        saved = deeds.put(NAME, held("unknown"), 600.0)
+        await asyncio.sleep(0)  # its row is on its way
+        deeds.settle({"kind": "settled", "call": "c1", "once": once}, time.time_ns())
+        await saved
+        row = await deeds.get(NAME)
+        assert row is not None
+        assert row.state == "again"
+
+    asyncio.run(play())
+    deeds.close()
