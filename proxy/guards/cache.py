@@ -13,9 +13,11 @@ from typing import Final
 
 from proxy.answers import Answer, Answers, Key, replayed
 from proxy.body import Body
+from proxy.deadlines import is_too_late, left_s
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.model import Call, Result, Send
+from proxy.outcomes import not_sent
 from rules.caching import Caching
 from rules.decide import Decision
 from rules.tools import Tool
@@ -73,11 +75,20 @@ class Cache:
             asked = self._asked.get(key)
             if asked is None:
                 return await self._ask(key, call, entry, send)
-            await asyncio.wait((asked,))
+            await asyncio.wait((asked,), timeout=left_s(entry, tool.timeout_s))
+            if asked.done() and not asked.cancelled() and (answer := asked.result()):
+                return self._again(entry, answer, "joined")
+            if is_too_late(entry, tool.timeout_s):
+                return self._too_late(key, call, entry)
             if not asked.cancelled():
-                answer = asked.result()
-                return self._again(entry, answer, "joined") if answer else await self._send(key, call, entry, send)
+                break
         return await self._send(key, call, entry, send)
+
+    def _too_late(self, key: Key, call: Call, entry: Entry) -> Result:
+        """The end of a call that waited for another's answer until nearly all of its time was over."""
+        if kept := self._stale(key, call):
+            return self._again(entry, kept, "stale")
+        raise not_sent("timeout", "The call took too long.", note="cache: it waited for another that asked the same")
 
     async def _ask(self, key: Key, call: Call, entry: Entry, send: Send) -> Result:
         """Send the call; who asks the same meanwhile waits for what comes back."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from proxy.answers import Answer, replayed
 from proxy.body import Body
+from proxy.deadlines import is_too_late, left_s
 from proxy.deeds import Deeds
 from proxy.entry import Entry
 from proxy.errors import Refusal
@@ -60,15 +61,16 @@ class Once:
     async def __call__(self, call: Call, entry: Entry, send: Send) -> Result:
         """Send what is new, wait for what is under way, and answer what was done as it was answered then."""
         turn = _Turn(call, entry, call.tool.once or Terms())
-        until = asyncio.get_running_loop().time() + call.tool.timeout_s
         entry.check(self.__name__)
         for _ in range(MOST_WAITS):
             first = self._underway.get(turn.name)
             if first is None:
+                if is_too_late(entry, call.tool.timeout_s):
+                    break
                 return await self._take(turn, send)
             if first.asked != turn.asked:
                 raise _clash(first.entry.record.call)
-            await asyncio.wait((first.ended,), timeout=until - asyncio.get_running_loop().time())
+            await asyncio.wait((first.ended,), timeout=left_s(entry, call.tool.timeout_s))
             if not first.ended.done():
                 break
             if first.held is not None and following(first.held, turn.asked) != "send":

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 
 from proxy import replyheaders
 from proxy.body import Body
+from proxy.deadlines import left_s
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.model import Call, Result, Send
@@ -15,14 +16,13 @@ from redaction.streams import EVENTS, LINES
 
 
 async def timeout(call: Call, entry: Entry, send: Send) -> Result:
-    """Bound the time from here to the last byte of the reply by the tool's own limit. Streams of events or lines may
-    last: of those only the silences are bounded, elsewhere.
+    """Bound the time to the last byte of the reply by the tool's own limit, of which a wait for another call is a part.
+    Streams of events or lines may last: of those only the silences are bounded, elsewhere.
 
     As `asyncio.timeout` does it, whose state machine costs twice as much on every call.
     """
     loop, deadline = asyncio.get_running_loop(), _Deadline(entry)
-    entry.deadline = loop.time() + call.tool.timeout_s
-    timer = loop.call_later(call.tool.timeout_s, deadline.pass_)
+    timer = loop.call_later(left_s(entry, call.tool.timeout_s), deadline.pass_)
     try:
         result = await send(call, entry)
     except asyncio.CancelledError:

@@ -19,6 +19,7 @@ TOOLS = """
   list: {says: List., call: GET /things, args: {q: {type: string, optional: true}}, cache: {for: 60s, shared: true}}
   brief: {says: Read., call: GET /brief, cache: 150ms}
   lasting: {says: Read., call: GET /lasting, cache: {for: 50ms, stale: 60s}, timeout: 200ms}
+  hasty: {says: Read., call: GET /hasty, cache: 60s, timeout: 300ms, retry: {attempts: 1}}
   raw: {says: Read., call: GET /raw, cache: 60s, reply: {on_error: pass}}
   plain: {says: Read., call: GET /plain}
   change:
@@ -287,6 +288,38 @@ def test_where_the_first_of_them_fails_the_others_ask_for_themselves(kept: Stage
         others = [w.call("GET", "/crm/things/l", headers=by("ann")) for _ in range(3)]
         assert [each.status for each in await asyncio.gather(*others)] == [200] * 3
         assert (await first).status == 502
+
+    kept.run(play)
+
+
+async def silence(_: bytes) -> None:
+    await asyncio.sleep(2)
+
+
+def test_who_waits_for_another_that_asks_the_same_waits_no_longer_than_its_own_time(kept: Stage) -> None:
+    async def play(w: Wall) -> None:
+        loop = asyncio.get_running_loop()
+        w.backend.answer = silence
+        before, began = len(w.backend.requests), loop.time()
+        answers = await asyncio.gather(*[w.call("GET", "/crm/hasty", headers=by("ann")) for _ in range(4)])
+        assert loop.time() - began < 0.5
+        assert [(each.status, each.json["code"]) for each in answers] == [(504, "timeout")] * 4
+        assert sorted(each.json["executed"] for each in answers) == ["no"] * 3 + ["unknown"]
+        assert len(w.backend.requests) == before + 1
+
+    kept.run(play)
+
+
+def test_who_waits_for_another_that_asks_the_same_gets_an_older_answer_in_its_time(kept: Stage) -> None:
+    async def play(w: Wall) -> None:
+        w.backend.answer = counting()
+        first = await ask(w, "/lasting")
+        await asyncio.sleep(0.1)
+        w.backend.answer = silence
+        before = len(w.backend.requests)
+        answers = await asyncio.gather(*[w.call("GET", "/crm/lasting", headers=by("ann")) for _ in range(4)])
+        assert [each.json for each in answers] == [first.reply.json] * 4
+        assert len(w.backend.requests) == before + 1
 
     kept.run(play)
 

@@ -444,6 +444,23 @@ def test_who_cannot_wait_is_told_to_come_again(desk: Stage) -> None:
     desk.run(play)
 
 
+def test_who_waited_nearly_all_its_time_is_not_sent_any_more(desk: Stage) -> None:
+    async def play(w: Wall) -> None:
+        async def late(_: bytes) -> bytes:
+            await asyncio.sleep(0.57)
+            return reply(status="429 Too Many Requests")
+
+        w.backend.answer = late
+        before = len(w.backend.requests)
+        calls = [w.call("POST", "/crm/pay", b'{"order":"late","cents":5}', by("ann")) for _ in range(3)]
+        answers = sorted(await asyncio.gather(*calls), key=lambda each: each.status)
+        assert [each.status for each in answers] == [409, 409, 429]
+        assert answers[0].json["retry"] == "after_delay"
+        assert len(w.backend.requests) == before + 1
+
+    desk.run(play)
+
+
 def test_another_call_under_the_key_of_one_under_way_does_not_wait(desk: Stage) -> None:
     async def play(w: Wall) -> None:
         async def slowly(_: bytes) -> bytes:
