@@ -61,7 +61,8 @@ def test_a_queue_that_does_not_move_is_left(tmp_path: Path) -> None:
         gate = Gate()
         async with wall(tmp_path, TOOLS, answer=gate.answer, backend_keys=KEYS) as w:
             holding = [asyncio.create_task(w.call("GET", "/crm/get")) for _ in range(2)]
-            await asyncio.sleep(0.1)
+            while len(w.backend.requests) < 2:
+                await asyncio.sleep(0.01)
             told = await w.tell("GET", "/crm/get")
             assert (told.record["code"], told.reached) == ("limit_reached", [])
             assert 350 < told.record["total_ms"] < 1_500
