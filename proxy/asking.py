@@ -49,6 +49,9 @@ class Doubt(NamedTuple):
     brought: Carried
     ended: float
 
+    def __repr__(self) -> str:
+        return f"Doubt({self.call})"
+
 
 class Found(NamedTuple):
     """What is known then: `done`, `not-done`, or nothing, and `why`; and the call that asked."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterable
 from time import monotonic
 from typing import Any
@@ -26,6 +27,7 @@ from proxy.undoing import Busy, Report, Undoing
 from rules.facts import Principal, Run
 
 ORDER = "undo"
+_log = logging.getLogger("toolwall")
 
 
 class ByRequest:
@@ -40,6 +42,7 @@ class ByRequest:
         async with firewall.entries.open(ask.listener) as entry:
             entry.hailed(hail := ask.hail())
             principal = identify(hail)
+            firewall.entries.check_name(hail.run)  # it stands in Records from here on
             run = firewall.runs.current(principal.id, hail.run, monotonic()) or hail.run
             entry.identified(principal, Run(run, 0))
             dry_run = ask.is_dry()
@@ -61,13 +64,18 @@ class ByRequest:
         work = self._undoing.undo(principal, run, hail, listener, dry_run=dry_run)
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._over)
         try:
             return await asyncio.shield(task)
         except Busy:
             raise _busy() from None
         except (LedgerError, StoreError) as error:
             raise _unreadable(str(error)) from None
+
+    def _over(self, task: asyncio.Task[Report]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.info("undoing a run ended by %s", type(task.exception()).__name__)
 
     async def close(self) -> None:
         """End what is under way."""

@@ -427,6 +427,16 @@ def test_what_is_no_request_to_undo(desk: Stage, method: str, query: str, status
     desk.run(play)
 
 
+def test_a_run_whose_name_looks_like_a_credential_is_none(desk: Stage) -> None:
+    async def play(w: Wall) -> None:
+        name = "AKIA" + "QYLPMN5HHHFPZAM2"
+        told = await w.call("POST", "/.toolwall/undo", b"", [("Toolwall-Key", KEYS["ann"]), ("Toolwall-Run", name)])
+        assert (told.status, told.json["code"]) == (400, "bad_request")
+        assert name.encode() not in w.ledger()
+
+    desk.run(play)
+
+
 def test_without_a_key_or_a_run_nothing_is_undone(desk: Stage) -> None:
     async def play(w: Wall) -> None:
         assert (await w.call("POST", "/.toolwall/undo")).status == 401
