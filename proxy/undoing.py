@@ -118,7 +118,7 @@ class Undoing:
         leave: Collection[str] = (),
     ) -> Report:
         """Undo a run of a principal. `hail` says who wants it, and how the run is named there. `leave` are calls that
-        somebody takes care of. Raises Busy, LedgerError, StoreError.
+        somebody takes care of. Raises Busy, LedgerError.
         """
         key = (principal.id, run)
         if key in self._underway:
@@ -146,7 +146,10 @@ class Undoing:
             return Step(effect.call, effect.tool, "left")
         if effect.state != "done":
             return _open(effect)
-        kept = await self._keepsakes.undo_of(effect.call)
+        try:
+            kept = await self._keepsakes.undo_of(effect.call)
+        except StoreError:
+            return _stopped(effect, "What would undo it cannot be read.", "Mend the table, then undo the run again.")
         tool = self._firewall.regime.rules.catalog.tools.get(kept.tool) if kept else None
         if kept is None or tool is None:
             return self._without(effect, kept)

@@ -22,7 +22,6 @@ from proxy.orders import Answer, Order
 from proxy.outcomes import RETRY_SECONDS
 from proxy.protocols.ordered import DOOR, PROTOCOL
 from proxy.protocols.undo import UndoAsk
-from proxy.store import StoreError
 from proxy.undoing import Busy, Report, Undoing
 from rules.facts import Principal, Run
 
@@ -69,7 +68,7 @@ class ByRequest:
             return await asyncio.shield(task)
         except Busy:
             raise _busy() from None
-        except (LedgerError, StoreError) as error:
+        except LedgerError as error:
             raise _unreadable(str(error)) from None
 
     def _over(self, task: asyncio.Task[Report]) -> None:
@@ -102,7 +101,7 @@ class ByOrder:
             report = await self._undoing.undo(principal, run, hail, DOOR, dry_run=dry_run, leave=leave)
         except Busy:
             return _error(f"Run {run} is being undone already.")
-        except (NotKnown, LedgerError, StoreError) as why:
+        except (NotKnown, LedgerError) as why:
             return _error(f"Run {run} cannot be undone: {why}.")
         return Answer(report.told(with_arguments=True), report.words())
 
@@ -133,7 +132,7 @@ def _unreadable(note: str) -> Refusal:
     return Refusal(
         "internal",
         "What was done in this run cannot be read, so nothing was undone.",
-        suggestion="Tell the operator that the ledger or the table of the sidecar cannot be read.",
+        suggestion="Tell the operator that the ledger of the sidecar cannot be read.",
         retry_after=RETRY_SECONDS,
         note=note,
     )

@@ -226,3 +226,51 @@ def test_a_call_that_was_killed_was_not_kept(tmp_path: Path) -> None:
 async def slowly(_: bytes) -> bytes:
     await asyncio.sleep(1)
     return reply()
+
+
+PRIVATE = """
+  who:
+    says: Look up.
+    call: GET /who
+    reply: {redact: [EMAIL_ADDRESS], operators: {EMAIL_ADDRESS: pseudonym}}
+  pay:
+    says: Pay.
+    call: POST /pay
+    args: {to: {type: string}}
+    effect: write
+    reply: {redact: [EMAIL_ADDRESS], operators: {EMAIL_ADDRESS: pseudonym}}
+    undo: {tool: cancel, with: {to: args.to}}
+  cancel: {says: Cancel., call: POST /cancel, args: {to: {type: string}}, effect: write}
+"""
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_what_stands_for_a_value_means_that_value_again_or_nothing(tmp_path: Path, forgotten: bool) -> None:
+    async def play() -> None:
+        w: Wall
+        keep = "pseudonyms: {keep: 100ms}" if forgotten else ""
+        how: dict[str, Any] = {"backend_keys": "restore: true", "config": keep, "once": True}
+        async with wall(tmp_path, PRIVATE, answer=answering(reply(b'{"mail":"%s"}' % MAIL.encode())), **how) as w:
+            run = [("Toolwall-Run", "r1")]
+            token = (await w.call("GET", "/crm/who", b"", run)).json["mail"]
+            assert MAIL not in token
+            w.backend.answer = answering(None)
+            lost = await w.call("POST", "/crm/pay", json.dumps({"to": token}).encode(), run)
+            assert MAIL.encode() in w.backend.requests[-1]
+            w.backend.answer = answering(reply())
+            before = len(w.backend.requests)
+        if forgotten:
+            await asyncio.sleep(0.15)
+        async with wall(tmp_path, PRIVATE, answer=answering(reply()), **how) as w:
+            code, _ = await retry(w, lost.json["call_id"])
+            assert code == (1 if forgotten else 0)
+            assert [MAIL.encode() in request for request in w.backend.requests] == ([] if forgotten else [True])
+            assert MAIL.encode() not in w.ledger()
+            if not forgotten:
+                told = await w.call("POST", "/.toolwall/undo", b"", run)
+                assert [step["state"] for step in told.json["steps"]] == ["undone"]
+                assert MAIL.encode() in w.backend.requests[-1]
+                assert MAIL not in told.raw.decode()
+            assert before == 2
+
+    perform(play())
