@@ -19,13 +19,13 @@ LET_IN: Final = 3
 REFUSED: Final = 6
 """Messages that are refused in one turn of it: that is work too, a fifth of a call, and must not take all there is."""
 
-SHORT: Final = 8
+SHORT: Final = 4
 """Messages that may wait while more come than can be served: enough for the sidecar not to be idle between two."""
 
 CALM_S: Final = 1.0
 """For so long nobody must have been refused."""
 
-LONGEST_S: Final = 60.0
+LONGEST_S: Final = 300.0
 """After that it is found out anew whether calls wait for each other: else who calls again without a pause would be
 refused for ever."""
 

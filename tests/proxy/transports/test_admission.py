@@ -136,7 +136,7 @@ def test_it_is_over_when_nobody_was_refused_for_a_while() -> None:
     assert not crowd.turns_away(0, SHORT, 1.5 + 2 * CALM_S)
 
 
-def test_those_who_go_on_asking_are_tried_again_after_a_minute() -> None:
+def test_those_who_go_on_asking_are_tried_again_after_some_minutes() -> None:
     crowd, now = Crowd(most_calls=50), 1.0
     assert crowd.turns_away(20, 30, now)
     while now < LONGEST_S:
