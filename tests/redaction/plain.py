@@ -15,8 +15,8 @@ from redaction.words import Words
 
 
 def hits(text: str) -> list[Hit]:
-    """The leaves of a JSON text that hold findings."""
-    return scan(text, find)
+    """The leaves of a JSON text that hold findings. U+0001 reads as a quotation mark there, see `search`."""
+    return scan(text, lambda leaf, key, number: find(leaf.replace("\x01", '"'), key, number))
 
 
 def find(text: str, key: str = "", number: bool = False) -> list[Finding]:
