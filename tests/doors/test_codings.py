@@ -76,15 +76,15 @@ UNREADABLE = [
     ("br", PLAIN),
     ("zstd", PLAIN),
     ("gzip", brotli.compress(PLAIN)),
-    ("br", gzip.compress(PLAIN)),
-    ("zstd", gzip.compress(PLAIN)),
-    ("gzip", gzip.compress(PLAIN)[:-1]),
-    ("gzip", gzip.compress(PLAIN)[:-9]),
-    ("gzip", gzip.compress(PLAIN)[:12]),
-    ("gzip", gzip.compress(PLAIN)[:-5] + b"\0\0\0\0\0"),
-    ("gzip", gzip.compress(PLAIN) + b"garbage"),
-    ("gzip", gzip.compress(PLAIN) + b"\0\0\0"),
-    ("gzip", gzip.compress(b"") * 1_000),
+    ("br", gzip.compress(PLAIN, mtime=0)),
+    ("zstd", gzip.compress(PLAIN, mtime=0)),
+    ("gzip", gzip.compress(PLAIN, mtime=0)[:-1]),
+    ("gzip", gzip.compress(PLAIN, mtime=0)[:-9]),
+    ("gzip", gzip.compress(PLAIN, mtime=0)[:12]),
+    ("gzip", gzip.compress(PLAIN, mtime=0)[:-5] + b"\0\0\0\0\0"),
+    ("gzip", gzip.compress(PLAIN, mtime=0) + b"garbage"),
+    ("gzip", gzip.compress(PLAIN, mtime=0) + b"\0\0\0"),
+    ("gzip", gzip.compress(b"", mtime=0) * 1_000),
     ("deflate", zlib.compress(PLAIN)[:-1]),
     ("deflate", zlib.compress(PLAIN) + b"garbage"),
     ("deflate", deflate(PLAIN)[:-1]),
@@ -94,13 +94,13 @@ UNREADABLE = [
     ("zstd", zstd(PLAIN) + b"garbage"),
     ("zstd", unsized_zstd(PLAIN)[:-3]),
     ("zstd", zstd(b"") * 1_000),
-    ("gzip, deflate", gzip.compress(zlib.compress(PLAIN))),
-    ("gzip, gzip", gzip.compress(gzip.compress(PLAIN))),
-    ("gzip, identity", gzip.compress(PLAIN)),
+    ("gzip, deflate", gzip.compress(zlib.compress(PLAIN), mtime=0)),
+    ("gzip, gzip", gzip.compress(gzip.compress(PLAIN, mtime=0), mtime=0)),
+    ("gzip, identity", gzip.compress(PLAIN, mtime=0)),
     ("compress", PLAIN),
     ("aws-chunked", PLAIN),
     ("utf-8", PLAIN),
-    ("gzip;q=1", gzip.compress(PLAIN)),
+    ("gzip;q=1", gzip.compress(PLAIN, mtime=0)),
 ]
 
 
@@ -142,7 +142,7 @@ def zstd_bomb(size: int) -> bytes:
 
 
 def many_members(_: int) -> bytes:
-    return gzip.compress(b"") * 100_000
+    return gzip.compress(b"", mtime=0) * 100_000
 
 
 BOMBS = [("gzip", gzip_bomb), ("br", brotli_bomb), ("zstd", zstd_bomb), ("gzip", many_members)]
@@ -193,7 +193,7 @@ def test_an_empty_body_needs_no_coding(door: Stage) -> None:
 
 def test_a_compressed_reply_that_nobody_looks_at_passes_as_it_is(door: Stage) -> None:
     async def play(w: Wall) -> None:
-        packed = gzip.compress(PLAIN)
+        packed = gzip.compress(PLAIN, mtime=0)
         w.backend.answer = answering(reply(packed, "Content-Encoding: gzip"))
         told = await w.tell("GET", "/crm/raw")
         assert told.reply.body == packed

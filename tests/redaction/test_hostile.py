@@ -16,6 +16,8 @@ from redaction.profiles import own_kinds
 from redaction.scanner import Scanner, Unreadable
 from tests.redaction import hostile
 
+pytestmark = pytest.mark.alone
+
 PATTERN_S, SCAN_S = 0.05, 0.1
 """Bounds on processor time for a text of 100,000 characters: one pattern, and all of them."""
 
@@ -78,10 +80,9 @@ def costs(body: bytes, media_type: str) -> float:
 
 
 # The dearest of them is measured where nothing else runs.
-_DEAREST = pytest.param("assignments", marks=pytest.mark.full)
 
 
-@pytest.mark.parametrize("name", [*(name for name in hostile.KNOWN if name != "assignments"), _DEAREST])
+@pytest.mark.parametrize("name", list(hostile.KNOWN))
 def test_known_hostile_texts(name: str) -> None:
     text = hostile.repeated(hostile.KNOWN[name]).encode("utf-8", "replace")
     for media_type in ("text/plain", "text/html", "application/x-www-form-urlencoded", "application/json"):

@@ -12,7 +12,7 @@ TOKEN += "-" + "".join(random.choices(string.ascii_letters, k=24))
 PEM = "-----BEGIN " + "PRIVATE KEY-----\n" + "".join(random.choices(string.ascii_letters, k=64)) + "\n"
 
 
-@pytest.mark.parametrize("secret", [TOKEN, PEM])
+@pytest.mark.parametrize("secret", [TOKEN, PEM], ids=["token", "key"])
 @pytest.mark.parametrize("name", ["crm.yaml", "below/crm.yml", "schemas/a.json"])
 def test_a_secret_is_found_where_it_stands_and_not_shown(tmp_path, name, secret):
     file = tmp_path / name
