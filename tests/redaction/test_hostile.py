@@ -79,9 +79,6 @@ def costs(body: bytes, media_type: str) -> float:
     return hostile.seconds(scan, SCAN_S)
 
 
-# The dearest of them is measured where nothing else runs.
-
-
 @pytest.mark.parametrize("name", list(hostile.KNOWN))
 def test_known_hostile_texts(name: str) -> None:
     text = hostile.repeated(hostile.KNOWN[name]).encode("utf-8", "replace")
