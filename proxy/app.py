@@ -33,6 +33,7 @@ from proxy.keeping import Keeping
 from proxy.keepsakes import Keepsakes
 from proxy.known import SecretsError, header_values, known_secrets
 from proxy.ledger import Ledger, LedgerError
+from proxy.ledger_settings import LedgerSettings
 from proxy.metrics import Family
 from proxy.orders import Does, Order, Orders, Works
 from proxy.preparing import prepare
@@ -134,16 +135,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         regimes = Regimes(first, scans, settings.upstream, known, remainders, answers, keeper, budgets, once, keepsakes)
         stack.push_async_callback(regimes.close)
         show(lambda: regimes.healths, telemetry)
-        entries = Entries(
-            ledger,
-            telemetry,
-            key.derive(ARGUMENTS_HASH),
-            Scanner(kinds_of("standard")),
-            settings.ledger.arguments,
-            known,
-            settings.ledger.on_error == "pass",
-        )
-        firewall = Firewall(regimes.regime, entries)
+        firewall = Firewall(regimes.regime, _entries(settings.ledger, ledger, telemetry, key, known))
         telemetry.rules(first.rules.revision, first.rules.catalog.tools)
         del first  # or it would live as long as the sidecar
         anew = partial(prepared, lambda: regimes.scanners)
@@ -159,13 +151,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         doors = [await _listen(stack, settings, firewall, places, each) for each in settings.listeners]
         admin = await _admin(stack, settings, telemetry, ledger, reloader, regimes, keeping)
         stack.callback(reloader.close)
-        settler, callers = Settler(ledger, deeds, once, budgets, keepsakes), principals(settings)
+        settler = Settler(ledger, deeds, once, budgets, keepsakes)
         asking = Asking(firewall, settler)
         once.asks = asking.for_repeat
         does: Does = {"cache clear": partial(_clear, answers), ORDER: settler}
-        resending = Resending(firewall, keepsakes, settler, callers)
-        ask = AskingByOrder(asking, firewall, settler, keepsakes, callers)
-        works: Works = {UNDO: ByOrder(undoing, callers), RETRY: resending, ASK: ask}
+        works = _works(firewall, keepsakes, settler, asking, undoing, principals(settings))
         orders = Orders(settings.state, does, keeping.ordered, works)
         deeds.follow(lambda: once.whole_to(ledger.last))
         stack.push_async_callback(deeds.finish)
@@ -173,6 +163,27 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             stack.push_async_callback(_ended, asyncio.create_task(task))
         stack.callback(_stop_in_time, regimes, settings.drain_s)
         yield Running(firewall, telemetry, reloader, regimes, tuple(doors), admin)
+
+
+def _entries(settings: LedgerSettings, ledger: Ledger, telemetry: Telemetry, key: StateKey, known: Known) -> Entries:
+    scanner, passes = Scanner(kinds_of("standard")), settings.on_error == "pass"
+    return Entries(ledger, telemetry, key.derive(ARGUMENTS_HASH), scanner, settings.arguments, known, passes)
+
+
+def _works(
+    firewall: Firewall,
+    keepsakes: Keepsakes,
+    settler: Settler,
+    asking: Asking,
+    undoing: Undoing,
+    callers: list[tuple[str, Principal]],
+) -> Works:
+    """The orders that make calls, by name."""
+    return {
+        UNDO: ByOrder(undoing, callers),
+        RETRY: Resending(firewall, keepsakes, settler, callers),
+        ASK: AskingByOrder(asking, firewall, settler, keepsakes, callers),
+    }
 
 
 def _budgets(stack: AsyncExitStack, settings: Settings, telemetry: Telemetry) -> Budgets:

@@ -124,8 +124,11 @@ class Deeds:
             self._unsaved.update((name, (held._replace(answer=None), until)) for name, (held, until) in rows.items())
         else:
             for name, row in before.items():
-                if self._unsaved.get(name) is row:  # and nobody settled it meanwhile
-                    del self._unsaved[name]
+                self._now_saved(name, row)
+
+    def _now_saved(self, name: bytes, row: _Row) -> None:
+        if self._unsaved.get(name) is row:  # nobody settled it meanwhile
+            del self._unsaved[name]
 
     def settle(self, settled: Mapping[str, Any], at_ns: int) -> None:
         """Take over what somebody found out of an action, from an entry of the ledger of kind `settled`."""
@@ -138,15 +141,13 @@ class Deeds:
         """Store what could not be stored before, take out what has expired, and mark how far the table is whole:
         `whole_to` is the last entry of the ledger of which all before are of calls that ended. Raises StoreError.
         """
-        if (
-            self._saving and not self._saving.done()
-        ):  # of calls that ended for the mark, also where nobody waits for it any more
+        # For the mark these calls ended, also where nobody waits for their rows any more.
+        if self._saving and not self._saving.done():
             await asyncio.wait((self._saving,))
         for name in list(self._unsaved):
             if row := self._unsaved.get(name):
                 await self._table.aside(_put, self._table, {name: row})
-                if self._unsaved.get(name) is row:  # and nobody settled it meanwhile
-                    del self._unsaved[name]
+                self._now_saved(name, row)
         await self._table.aside(self._table.put, PURPOSE, {_MARK: b"%d" % whole_to}, time() + 10 * DOUBT_S, time())
         await self._table.aside(self._table.sweep, time())
 

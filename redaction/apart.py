@@ -6,7 +6,7 @@ makes a new state; in five automata they read it ten times as fast, although eac
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -59,8 +59,7 @@ class Gate:
     def __init__(self, expressions: Sequence[str]) -> None:
         self._fence = len(expressions)
         self._expressions = expressions
-        self.short: Callable[[bytes], list[int]] = _set(expressions).Match
-        """The same at once, for texts up to SHORT bytes."""
+        self._whole = _set(expressions)
 
     @cached_property
     def _parts(self) -> list[tuple["re2._re2.Set", list[int]]]:
@@ -69,10 +68,12 @@ class Gate:
         return [(_set([made[place] for place in places]), places) for places in apart(made)]
 
     def Match(self, data: bytes) -> list[int]:  # noqa: N802  # as in re2.Set
-        """Which occur in a text of any length."""
+        """Which occur."""
+        hits: list[int]
         if len(data) <= SHORT:
-            return self.short(data)
-        hits: list[int] = []
+            hits = self._whole.Match(data)
+            return hits
+        hits = []
         for part, places in self._parts:
             found = part.Match(data)
             if not found:

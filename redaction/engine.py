@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from typing import Protocol
 
-from redaction.apart import SHORT, Gate
+from redaction.apart import Gate
 from redaction.detector import Pattern
 from redaction.finding import Finding, resolve
 from redaction.judge import judge
@@ -82,7 +82,7 @@ class Engine:
 
     def find_in(self, data: bytes, key: Callable[[], str], number: bool, start: int = 0) -> list[Finding]:
         """The same in UTF-8, with offsets in bytes; `data` begins at `start`. The key is asked for where it matters."""
-        hits = self._gate.Match(data) if len(data) > SHORT else self._gate.short(data)
+        hits = self._gate.Match(data)
         if not hits:
             raise ScanError("the scan ran out of memory")
         found: list[Finding] = []
@@ -117,7 +117,8 @@ class Engine:
         """
         if name in self._bare_names:
             return [], self._bare_names[name]
-        found, role = self.find_in(name, str, False, start), self.keys.role(name.decode("utf-8", "replace"))
+        found = self.find_in(name, str, False, start)
+        role = self.keys.role(name.decode("utf-8", "replace")) if self.keys else None
         if not found and len(name) <= LONGEST_KEPT and len(self._bare_names) < KEYS_KEPT:
             self._bare_names[name] = role
         return found, role

@@ -85,7 +85,7 @@ class _Reader:
         chosen, signs = list[Note](), list[Note]()
         for note in notes.values():
             role = note.role
-            if role.judge and not (role.alone and text[note.value] != _OBJECT):
+            if role.judge and (not role.alone or text[note.value] == _OBJECT):
                 chosen.append(note)
             if role.over if text[note.value] in b"[{" else role.beside:
                 signs.append(note)

@@ -41,7 +41,6 @@ GATES: Final = (_BASE64, _ESCAPE, _BACKSLASH, disguise.GATE)
 _QUADS: Final = matcher(_BASE64, capture=False)
 _ESCAPED: Final = re.compile(_ESCAPE.encode())
 _BACKSLASHED: Final = re.compile(_BACKSLASH.encode())
-_IN_A_STRING: Final = Escaping(JSON.hint, JSON.pattern, JSON.read, lambda plain: json.dumps(plain)[1:-1])
 _RUN: Final = re.compile(rf"{_ALPHABET}{{{LEAST},}}+={{0,2}}".encode())
 _NEXT: Final = re.compile(rf"(\r?\n)({_ALPHABET}++={{0,2}})".encode())
 _JWT: Final = re.compile(rb"(?<![\w\-])(eyJ[\w\-]++)\.[\w\-]++(?:\.[\w\-]*+)?")
@@ -159,9 +158,8 @@ class _Percent:
             read = unquote_to_bytes(data[left:right] if escaping is PERCENT else data[left:right].replace(b"+", b" "))
             if not inner.find_in(read, key, False):
                 continue
-            seen = list(_seen(text, escaping, inner, key()))
-            at = _in_bytes(text, (place for each in seen for place in (each.start, each.end)))
-            found += [f._replace(start=first + left + at[f.start], end=first + left + at[f.end]) for f in seen]
+            # What replaces it must not end the URL that it may stand in, where a plus would be a plus.
+            found += _placed(_seen(text, escaping, inner, key(), PERCENT.write), text, first + left)
 
 
 class _Backslashes:
@@ -178,9 +176,7 @@ class _Backslashes:
             return
         left, right = _around(data, escape.start(), data.rfind(b"\\"))
         text = data[left:right].decode("utf-8", "replace")
-        seen = list(_seen(text, _IN_A_STRING, self._inner, key()))
-        at = _in_bytes(text, (place for each in seen for place in (each.start, each.end)))
-        found += [f._replace(start=first + left + at[f.start], end=first + left + at[f.end]) for f in seen]
+        found += _placed(_seen(text, JSON, self._inner, key(), _in_a_string), text, first + left)
 
 
 class _Disguised:
@@ -196,13 +192,24 @@ class _Disguised:
         if disguise.SIGN.search(text) is None or (self._structured and _is_read_by_structure(data)):
             return
         flat = unwrap(text, disguise.DISGUISE)
-        seen = [(flat.outer(each.start), flat.outer(each.end), each) for each in self._inner.find(flat.text, key())]
-        seen = [(start, end, each) for start, end, each in seen if text[start:end] != flat.text[each.start : each.end]]
-        at = _in_bytes(text, (place for start, end, _ in seen for place in (start, end)))
-        found += [each._replace(start=first + at[start], end=first + at[end]) for start, end, each in seen]
+        seen = ((flat.outer(each.start), flat.outer(each.end), each) for each in self._inner.find(flat.text, key()))
+        other = ((s, e, each) for s, e, each in seen if text[s:e] != flat.text[each.start : each.end])
+        found += _placed((each._replace(start=s, end=e) for s, e, each in other), text, first)
 
 
-def _seen(text: str, escaping: Escaping, inner: Engine, key: str) -> Iterator[Finding]:
+def _placed(seen: Iterable[Finding], text: str, first: int) -> list[Finding]:
+    """The findings in a text that begins at the byte `first`, with offsets in bytes."""
+    some = list(seen)
+    at = _in_bytes(text, (place for each in some for place in (each.start, each.end)))
+    return [each._replace(start=first + at[each.start], end=first + at[each.end]) for each in some]
+
+
+def _in_a_string(plain: str) -> str:
+    return json.dumps(plain)[1:-1]
+
+
+def _seen(text: str, escaping: Escaping, inner: Engine, key: str, write: Callable[[str], str]) -> Iterator[Finding]:
+    """What is found once the escapes of a text are undone; `write` escapes what stands in its place."""
     flat = unwrap(text, escaping)
     for each in inner.find(flat.text, key):
         start, end = flat.outer(each.start), flat.outer(each.end)
@@ -211,7 +218,6 @@ def _seen(text: str, escaping: Escaping, inner: Engine, key: str) -> Iterator[Fi
             yield each._replace(start=start, end=end)
             continue
         own = each._replace(start=0, end=len(plain))
-        write = _IN_A_STRING.write if escaping is _IN_A_STRING else PERCENT.write
         opened = Opened(plain, False, [Hit(0, len(plain), False, False, [own])], write)
         # Of base64 whose rest is encoded once more, this is the whole: it must not be less sure than the part.
         score = each.score if each.opened else each.score / 2

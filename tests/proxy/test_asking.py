@@ -6,14 +6,12 @@ import asyncio
 import json
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from proxy import orders
-from proxy.cli import app
+from tests.proxy.ledgercli import ledger
 from tests.wire import Answer, Stage, Told, Wall, answering, reply, staged
 
 TOOLS = """
@@ -218,13 +216,6 @@ def test_a_tool_that_says_nothing_is_not_asked_for(desk: Stage) -> None:
         assert (await call(w, "plain", n)).reached == []
 
     desk.run(play)
-
-
-def ledger(folder: Path, *args: str) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["ledger", *args, "-c", str(folder / "toolwall.yaml")])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.exit_code, done.output
 
 
 async def ask(w: Wall, call: str) -> tuple[int, str]:

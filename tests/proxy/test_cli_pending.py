@@ -6,9 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from typer.testing import CliRunner
-
-from proxy.cli import app
+from tests.proxy.ledgercli import ledger
 from tests.wire import Wall, perform, reply, wall
 
 TOOLS = """
@@ -16,13 +14,6 @@ TOOLS = """
   chat: {says: Say., call: POST /chat, args: {n: {type: integer}}, effect: write, repeatable: true}
   get: {says: Read., call: GET /get}
 """
-
-
-def ledger(folder: Path, *args: str) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["ledger", *args, "-c", str(folder / "toolwall.yaml")])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.exit_code, done.output
 
 
 async def beside(w: Wall, *args: str) -> tuple[int, str]:

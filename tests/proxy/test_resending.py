@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from proxy import orders
-from proxy.cli import app
 from proxy.identity import digest
 from proxy.settling import again
+from tests.proxy.ledgercli import ledger
 from tests.wire import Answer, Stage, Told, Wall, answering, perform, reply, staged, wall
 
 TOOLS = """
@@ -58,13 +57,6 @@ async def call(w: Wall, tool: str, answer: Answer | None, *headers: tuple[str, s
     if answer:
         w.backend.answer = answer
     return await w.tell("POST", f"/crm/{tool}", json.dumps(args).encode(), [("Toolwall-Key", KEYS["ann"]), *headers])
-
-
-def ledger(folder: Path, *args: str) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["ledger", *args, "-c", str(folder / "toolwall.yaml")])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.exit_code, done.output
 
 
 async def retry(w: Wall, call: str) -> tuple[int, str]:

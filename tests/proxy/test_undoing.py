@@ -458,12 +458,13 @@ def test_a_run_that_was_never_named_is_undone_while_it_lasts(desk: Stage) -> Non
     desk.run(play)
 
 
+async def slowly(_: bytes) -> bytes:
+    await asyncio.sleep(0.1)
+    return reply(b'{"id":"x"}')
+
+
 def test_two_orders_at_once_undo_once(desk: Stage) -> None:
     async def play(w: Wall) -> None:
-        async def slowly(_: bytes) -> bytes:
-            await asyncio.sleep(0.1)
-            return reply(b'{"id":"x"}')
-
         run = Run(w)
         w.backend.answer = slowly
         await run.do("refund", order="a")
@@ -477,10 +478,6 @@ def test_two_orders_at_once_undo_once(desk: Stage) -> None:
 
 def test_an_agent_that_leaves_does_not_cut_an_undo_in_two(desk: Stage) -> None:
     async def play(w: Wall) -> None:
-        async def slowly(_: bytes) -> bytes:
-            await asyncio.sleep(0.1)
-            return reply(b'{"id":"x"}')
-
         run = Run(w)
         w.backend.answer = slowly
         await run.do("refund", order="a")

@@ -83,7 +83,7 @@ class Exhausted:
 
 def test_running_out_of_memory_is_not_taken_for_absence() -> None:
     engine = Engine([MAIL])
-    engine._gate.short = Exhausted().Match
+    engine._gate = Exhausted()
     with pytest.raises(ScanError, match="memory"):
         engine.find("nothing here")
 

@@ -15,6 +15,7 @@ from redaction.opening import GATES, MOST_OPENED, opening
 from redaction.operators import Way
 from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
+from redaction.streams import stage
 from tests.redaction.fill import fill
 from tests.redaction.hostile import seconds
 
@@ -280,3 +281,12 @@ def test_backslashes_that_hide_nothing_stay(text):
 def test_many_escapes_cost_little(piece):
     text = (piece * (100_000 // len(piece))).encode()
     assert seconds(lambda: STANDARD.clean(text, "text/plain", None), 0.1) <= 0.1
+
+
+@pytest.mark.parametrize("escaped", HIDDEN_BY_ESCAPES)
+def test_where_a_stream_is_cut_hides_nothing_behind_escapes(escaped):
+    before, after = (f"said {each} end".encode() for each in (escaped, HIDDEN_BY_ESCAPES[escaped]))
+    for at in range(len(before) + 1):
+        way = stage(STANDARD, "text/plain", None)
+        pieces = [*way.feed(before[:at]), *way.pause(), *way.feed(before[at:]), *way.close()]
+        assert b"".join(pieces) == after

@@ -159,7 +159,7 @@ class Exhausted:
 
 def test_running_out_of_memory_is_not_taken_for_absence() -> None:
     engine = Engine([MARK])
-    engine._gate.short = Exhausted().Match
+    engine._gate = Exhausted()
     with pytest.raises(ScanError, match="memory"):
         search(b'["xy"]', engine)
 

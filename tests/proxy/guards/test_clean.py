@@ -54,6 +54,28 @@ def test_encoded_text_is_opened_and_closed(tmp_path: Path) -> None:
     perform(play())
 
 
+def test_the_escapes_of_json_hide_nothing_in_a_line_of_a_log(tmp_path: Path) -> None:
+    line = r'500 {"a": "ann\u0040example.com", "b": "card\n4111 1111 1111 1111"} id=%0A4111111111111111 C:\new\temp'
+    clean = r'500 {"a": "<EMAIL_ADDRESS>", "b": "card\n<CREDIT_CARD>"} id=%0A<CREDIT_CARD> C:\new\temp'
+    packed = f"{len(line):x}\r\n{line}\r\n0\r\n\r\n".encode()
+    flowing = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n" + packed
+    events = reply(f"data: {line}\n\n".encode(), kind="text/event-stream")
+
+    async def play() -> None:
+        async with wall(tmp_path, house.TOOLS, house.POLICY) as w:
+            w.backend.answer = answering(reply(json.dumps({"log": line}).encode()))
+            told = await w.tell("GET", "/crm/things/7")
+            assert told.reply.json == {"log": clean}
+            assert told.record["redactions"] == {"CREDIT_CARD": 2, "EMAIL_ADDRESS": 1}
+            for raw in (reply(line.encode(), kind="text/plain"), flowing, events):
+                w.backend.answer = answering(raw)
+                told = await w.tell("GET", "/crm/things/7")
+                assert clean.encode() in told.reply.raw
+                assert b"4111" not in told.reply.raw
+
+    perform(play())
+
+
 def test_a_backends_error_is_cleaned_too(tmp_path: Path) -> None:
     async def play() -> None:
         async with wall(tmp_path, house.TOOLS, house.POLICY) as w:

@@ -15,6 +15,7 @@ from tests.wire import Stage, Wall, answering, reply, staged
 
 CANARY = 'kQ7-31aZ/wU"9+é'
 PLAIN = "tok-8812aZqW"
+BARE = "hdr-5531bYrX"  # known as what follows the name of a scheme
 TOOLS = f"""
   get: {{says: Read., call: GET /x, reply: {{redact: standard}}}}
   raw: {{says: Read as it is., call: GET /raw, reply: {{redact: "off"}}}}
@@ -37,7 +38,7 @@ PLACES = ["/crm/x", "/crm/raw", "/crm/lax"]
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("known")
-    (folder / "many").write_text(f"{CANARY}\n{PLAIN}\n")
+    (folder / "many").write_text(f"{CANARY}\n{PLAIN}\nBearer {BARE}\n")
     config = "known_secrets: ['lines:many']\nledger: {arguments: redacted}\n"
     with staged(folder, TOOLS, config=config) as made:
         yield made
@@ -62,6 +63,18 @@ def test_no_answer_holds_it(stage: Stage, path: str, media_type: str) -> None:
                 assert "KNOWN_SECRET=" in told.reply.headers["toolwall-redacted"]
                 assert "known_secrets" in told.record["checks"]
             assert survivors(json.dumps(told.record, ensure_ascii=False).encode()) == []
+
+    stage.run(play)
+
+
+@pytest.mark.parametrize("path", PLACES)
+@pytest.mark.parametrize("shown", [BARE, f"Bearer {BARE}", b64encode(BARE.encode()).decode()])
+def test_credentials_are_not_shown_without_their_scheme_either(stage: Stage, path: str, shown: str) -> None:
+    async def play(w: Wall) -> None:
+        w.backend.answer = answering(reply(json.dumps({"a": f"no such token: {shown}"}).encode(), f"ETag: {shown}"))
+        told = await w.tell("GET", path)
+        assert told.reply.json == {"a": "no such token: <KNOWN_SECRET>"}
+        assert shown.encode() not in told.reply.raw
 
     stage.run(play)
 

@@ -17,7 +17,7 @@ import pytest
 from proxy.protocols.batch import PATH
 from tests.proxy.collecting import collector
 from tests.proxy.test_app import full_disk
-from tests.wire import Reply, Stage, Wall, answering, perform, reply, staged, wall
+from tests.wire import Answer, Reply, Stage, Wall, answering, perform, reply, staged, wall
 
 TOOLS = """
   get: {says: Read one., call: "GET /things/{id}", args: {id: {type: integer, minimum: 1}}}
@@ -465,18 +465,23 @@ def test_a_call_that_hangs_ends_at_its_own_time_and_holds_up_no_other(house: Sta
     house.run(play)
 
 
+def counting(under_way: list[int], lasts_s: float) -> Answer:
+    """A backend that counts its calls: those under way, and the most that ever were."""
+
+    async def answer(_: bytes) -> bytes:
+        under_way[0] += 1
+        under_way[1] = max(under_way)
+        await asyncio.sleep(lasts_s)
+        under_way[0] -= 1
+        return reply()
+
+    return answer
+
+
 def test_calls_are_made_at_once_within_the_bound(house: Stage) -> None:
     async def play(w: Wall) -> None:
         under_way = [0, 0]
-
-        async def counting(_: bytes) -> bytes:
-            under_way[0] += 1
-            under_way[1] = max(under_way)
-            await asyncio.sleep(0.01)
-            under_way[0] -= 1
-            return reply()
-
-        w.backend.answer = counting
+        w.backend.answer = counting(under_way, 0.01)
         await answers(w, [get(number) for number in range(1, 21)])
         assert under_way == [0, 4]
 
@@ -487,15 +492,7 @@ def test_each_call_under_way_takes_a_place_and_a_full_door_makes_a_batch_slow(tm
     async def play() -> None:
         async with wall(tmp_path, TOOLS, POLICY, config="bounds: {most_calls: 3}") as w:
             under_way = [0, 0]
-
-            async def counting(_: bytes) -> bytes:
-                under_way[0] += 1
-                under_way[1] = max(under_way)
-                await asyncio.sleep(0.05)
-                under_way[0] -= 1
-                return reply()
-
-            w.backend.answer = counting
+            w.backend.answer = counting(under_way, 0.05)
             batches = [
                 asyncio.create_task(send(w, [get(10 * each + number) for number in range(1, 6)])) for each in (1, 2)
             ]
