@@ -20,10 +20,10 @@ from redaction.words import KEYS_KEPT, Words
 # Where a hit fails its check, the search goes on one byte after the hit's start, so that a value behind a false start
 # is not missed; after a long hit it goes on behind it, which keeps the whole linear.
 RETRY_BYTES = 64
-# Where false hits have covered each byte up to there that often, and some more, the search goes on behind each as well:
+# Where false hits have covered each byte up to there once, and some more, the search goes on behind each as well:
 # a text that is all false starts costs little more than others. A list of numbers in groups of four covers each byte
 # four times, so that one of eight kilobytes is read in full.
-MOST_RETRIED, RETRIES_FREE = 2, 16 * 1024
+RETRIES_FREE = 24 * 1024
 # How far words are looked for around a hit, in bytes. Presidio looks at five words before; this is about ten.
 CONTEXT_BEFORE = 64
 CONTEXT_AFTER = 24
@@ -165,7 +165,7 @@ class _Matcher:
             if not length:
                 first_byte, behind = places[0]
                 spent += behind - first_byte
-                again = behind - first_byte <= RETRY_BYTES and spent <= RETRIES_FREE + MOST_RETRIED * at
+                again = behind - first_byte <= RETRY_BYTES and spent <= RETRIES_FREE + at
                 at = first_byte + 1 if again else behind
                 continue
             at = end if length == len(value) else start + len(value[:length].encode())
