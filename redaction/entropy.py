@@ -1,10 +1,9 @@
 """How random a text looks."""
 
-from collections import Counter
 from math import log2
 
 
 def entropy(value: str) -> float:
     """Shannon's entropy in bits a character: 0 of one character over and over, about 4.5 of 32 random letters."""
     size = len(value)
-    return sum(count / size * log2(size / count) for count in Counter(value).values())
+    return sum(count / size * log2(size / count) for count in map(value.count, dict.fromkeys(value)))

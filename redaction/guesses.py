@@ -7,9 +7,9 @@ import re
 from redaction.entropy import entropy
 
 # Read from a variable, a template or a place-holder: `${TOKEN}`, `{{ token }}`, `<your key>`, `%(token)s`, `$TOKEN`.
-_TEMPLATE = re.compile(
-    r"\$\{|\$\(|\{\{|\}\}|^\{|^<|^\$[A-Za-z_]|%[({%]|^%[A-Z_]+%$|%s|\[\[|^@[A-Za-z]|^#\{|^!(?:ref|env|secret)"
-)
+# Two expressions, for in one that is bound to the beginning in part, each place of a text is tried.
+_TEMPLATE = re.compile(r"\$[{(]|\{\{|\}\}|%[({%s]|\[\[")
+_TEMPLATE_BEGINS = re.compile(r"\{|<|\$[A-Za-z_]|%[A-Z_]+%$|@[A-Za-z]|#\{|!(?:ref|env|secret)")
 # `os.getenv(`, `process.env.TOKEN`, `settings.password`, `get_token()`, `self->key`, `user['password']`.
 _CODE = re.compile(
     r"^[A-Za-z_]\w*(?:(?:\.|->|::)[A-Za-z_]\w*)+[;,]?$|^[A-Za-z_][\w.]*[(\[]|^(?:self|this|req|env|process)\."
@@ -55,7 +55,7 @@ def _least(value: str) -> float:
 
 def random(value: str) -> int:
     """The same, longer and surer, for where only a word stands before and no sign that it is assigned."""
-    if len(value) < _SHORT or not re.search("[A-Za-z]", value) or entropy(value) < 3.0:
+    if len(value) < _SHORT or not re.search("[A-Za-z]", value):
         return 0
     return opaque(value)
 
@@ -69,7 +69,7 @@ def password(value: str) -> int:
 
 def password_in_address(value: str) -> int:
     """The same where a whole address may be a template: braces stand for what is filled in."""
-    return 0 if _TEMPLATE.search(value) or value[0] in "{$<%*[" or not value.strip("*xX.") else len(value)
+    return 0 if _is_template(value) or value[0] in "{$<%*[" or not value.strip("*xX.") else len(value)
 
 
 def odd_password(value: str) -> int:
@@ -86,6 +86,10 @@ def basic(value: str) -> int:
     return len(value) if ":" in plain.strip() and plain.isprintable() else 0
 
 
+def _is_template(value: str) -> bool:
+    return bool(_TEMPLATE_BEGINS.match(value) or _TEMPLATE.search(value))
+
+
 def _placeholder(value: str) -> bool:
     lower = value.lower()
-    return bool(_TEMPLATE.search(value) or _CODE.search(value)) or any(word in lower for word in _WORDS)
+    return _is_template(value) or bool(_CODE.search(value)) or any(word in lower for word in _WORDS)
