@@ -109,11 +109,30 @@ class Behalf(NamedTuple):
         return {"ordered": self.ordered, "undoes": self.undoes, "resends": self.resends, "settles": self.settles}
 
 
+class Certificate(NamedTuple):
+    """A client's certificate that the listener verified. `subject` is written as in RFC 4514, `uris` are the URIs among
+    its alternative names (a SPIFFE id is one), `digest` is the SHA-256 of all of it, in hex."""
+
+    subject: str
+    uris: tuple[str, ...]
+    digest: str
+
+
+class Peer(NamedTuple):
+    """What the transport knows of who is at the other end of a connection, whatever is said over it. `address` is empty
+    and `uid` the user it runs as where it came by a Unix socket."""
+
+    address: str = ""
+    uid: int | None = None
+    certificate: Certificate | None = None
+
+
 class Hail(NamedTuple):
     """What a request says of itself before anything in it is believed; the same for every protocol.
 
     `key` is the sidecar's own credential, `run`, `reason` and `once` (a name of the action) the caller's claims, `peer`
-    its address. `behalf` is there for calls that the sidecar makes itself.
+    its address, `uid` and `certificate` what else the transport knows of it. `behalf` is there for calls that the
+    sidecar makes itself.
     """
 
     protocol: str
@@ -125,6 +144,8 @@ class Hail(NamedTuple):
     traceparent: str | None = None
     tracestate: str | None = None
     behalf: Behalf | None = None
+    uid: int | None = None
+    certificate: Certificate | None = None
 
     def __repr__(self) -> str:
         return f"Hail({self.protocol}, {self.peer})"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from proxy.model import Call, Hail, Headers, Outgoing
+from proxy.model import Call, Hail, Headers, Outgoing, Peer
 from proxy.protocols import bodies, fields, head, placing, target
 from proxy.protocols.head import Door, bad
 from rules.facts import Principal, Run
@@ -41,7 +41,7 @@ class Greeting(NamedTuple):
 class Greetings:
     """Reads the heads of one connection. The next is mostly the last again, byte for byte: then it is not read anew."""
 
-    def __init__(self, door: Door, peer: str) -> None:
+    def __init__(self, door: Door, peer: Peer) -> None:
         self.door = door
         self.peer = peer
         self._raw: RawHeaders = ()
@@ -68,11 +68,12 @@ class Greetings:
 
     def _forwarded(self, host: str) -> str:
         """RFC 7239. An IPv6 address stands in brackets and quotes."""
-        peer = f'"[{self.peer}]"' if ":" in self.peer else self.peer or "unknown"
+        address = self.peer.address
+        peer = f'"[{address}]"' if ":" in address else address or "unknown"
         return f'for={peer};host="{host}";proto=http'
 
 
-def _hail(peer: str, headers: list[tuple[str, str]], first: dict[str, str]) -> Hail:
+def _hail(peer: Peer, headers: list[tuple[str, str]], first: dict[str, str]) -> Hail:
     run, key = first.get("toolwall-run", ""), first.get("toolwall-key")
     if run and not _RUN.fullmatch(run):
         raise bad("`Toolwall-Run` must be 1 to 128 letters, digits, or one of `._:-`.")
@@ -81,7 +82,7 @@ def _hail(peer: str, headers: list[tuple[str, str]], first: dict[str, str]) -> H
         raise bad("`Toolwall-Idempotency-Key` must be 1 to 255 visible ASCII characters.")
     return Hail(
         protocol="rest",
-        peer=peer,
+        peer=peer.address,
         # A malformed key is a wrong key: it must reach the comparison that says 401.
         key=key if key is None or _KEY.fullmatch(key) else "",
         run=run,
@@ -89,6 +90,8 @@ def _hail(peer: str, headers: list[tuple[str, str]], first: dict[str, str]) -> H
         reason=first.get("toolwall-reason", "")[:_MOST_REASON],
         traceparent=first.get("traceparent"),
         tracestate=",".join(value for name, value in headers if name == "tracestate") or None,
+        uid=peer.uid,
+        certificate=peer.certificate,
     )
 
 
@@ -163,7 +166,7 @@ class RestAsk:
             problems=tuple(placed.problems),
             outgoing=self._outgoing(tool, jar, body, kind),
             base=self._base,
-            peer=self._peer,
+            peer=self._peer.address,
             origin=f"http://{self._head['host']}",
         )
 

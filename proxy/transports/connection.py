@@ -17,7 +17,7 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from proxy.errors import Refusal
-from proxy.model import Hail, Result
+from proxy.model import Hail, Peer, Result
 from proxy.protocols import problem
 from proxy.protocols.batch import BatchAsk, is_batch
 from proxy.protocols.listing import ListingAsk, is_listing
@@ -26,6 +26,7 @@ from proxy.protocols.rest import Greetings, RestAsk
 from proxy.protocols.undo import UndoAsk, is_undo
 from proxy.replyheaders import content_type
 from proxy.transports.heartbeat import Heartbeat
+from proxy.transports.peer import peer_of
 from proxy.transports.reply import bodiless, head, length
 from redaction.streams import EVENTS
 
@@ -73,11 +74,11 @@ class Connection(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._server = cast("HttpDoor", self._manager)
-        peer = transport.get_extra_info("peername")
-        self._greetings = Greetings(self._server.door, peer[0] if isinstance(peer, tuple) else "")
+        peer = peer_of(transport)
+        self._greetings = Greetings(self._server.door, peer or Peer())
         super().connection_made(transport)
         self._server.waiting.came(self)
-        if not self._server.make_room():
+        if peer is None or not self._server.make_room():
             self.force_close()
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -21,7 +21,7 @@ from proxy.entry import Entries, Entry
 from proxy.firewall import Firewall, Guards, Regime
 from proxy.identity import static
 from proxy.ledger import Ledger
-from proxy.model import Call, Result
+from proxy.model import Call, Peer, Result
 from proxy.protocols import strictjson
 from proxy.protocols.head import Door
 from proxy.protocols.rest import Greetings, RestAsk
@@ -47,7 +47,7 @@ RELIABLE = ("timeout", "retry", "bulkhead", "breaker")
 
 _BOT = Principal("support-bot", frozenset({"support"}), agent="support-bot", method="static")
 _DOOR = Door("127.0.0.1:8080", frozenset({"127.0.0.1"}), {})
-_GREETINGS = Greetings(_DOOR, "127.0.0.1")
+_GREETINGS = Greetings(_DOOR, Peer("127.0.0.1"))
 _HEADERS = ((b"Host", b"127.0.0.1:8080"), (b"Accept", b"application/json"), (b"User-Agent", b"agent/1.0"))
 _SMALL = scenarios()[0].body
 

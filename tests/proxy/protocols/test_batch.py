@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.errors import Refusal
+from proxy.model import Peer
 from proxy.protocols.batch import PATH, BatchAsk, Limits, is_batch
 from proxy.protocols.head import Door
 from proxy.protocols.rest import Greetings
@@ -28,7 +29,9 @@ def read(data: bytes, *headers: tuple[bytes, bytes], limits: Limits = LIMITS) ->
 
     door = Door("d", frozenset({"localhost"}), {})
     kind = (b"Content-Type", b"application/json")
-    ask = BatchAsk(Greetings(door, "127.0.0.1"), "POST", PATH, (1, 1), ((b"Host", b"localhost"), kind, *headers), body)
+    ask = BatchAsk(
+        Greetings(door, Peer("127.0.0.1")), "POST", PATH, (1, 1), ((b"Host", b"localhost"), kind, *headers), body
+    )
     ask.hail()
     return asyncio.run(ask.asks(limits))
 

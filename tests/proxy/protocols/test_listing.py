@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.errors import Refusal
+from proxy.model import Peer
 from proxy.protocols.head import Door
 from proxy.protocols.listing import ListingAsk, Wanted, is_listing
 from proxy.protocols.rest import Greetings
@@ -15,7 +16,7 @@ def wanted(target: str, *headers: tuple[bytes, bytes], method: str = "GET") -> W
     async def no_body() -> bytes:
         raise AssertionError("a listing reads no body")
 
-    ask = ListingAsk(Greetings(DOOR, "127.0.0.1"), method, target, (1, 1), headers or (HOST,), no_body)
+    ask = ListingAsk(Greetings(DOOR, Peer("127.0.0.1")), method, target, (1, 1), headers or (HOST,), no_body)
     ask.hail()
     return ask.wanted()
 

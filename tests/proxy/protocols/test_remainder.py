@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from proxy.errors import Refusal
+from proxy.model import Peer
 from proxy.protocols.head import Door
 from proxy.protocols.remainder import RemainderAsk, Wanted, is_remainder
 from proxy.protocols.rest import Greetings
@@ -16,7 +17,7 @@ def ask(target: str, method: str = "GET", *headers: tuple[bytes, bytes]) -> Any:
     async def body() -> bytes:
         return b""
 
-    greetings = Greetings(Door("d", frozenset({"localhost"}), {}), "127.0.0.1")
+    greetings = Greetings(Door("d", frozenset({"localhost"}), {}), Peer("127.0.0.1"))
     one = RemainderAsk(greetings, method, target, (1, 1), ((b"Host", b"localhost"), *headers), body)
     one.hail()
     return one

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from proxy.errors import Refusal
+from proxy.model import Peer
 from proxy.protocols.head import Door
 from proxy.protocols.rest import Greetings, RestAsk
 from rules.facts import Principal, Run
@@ -30,7 +31,7 @@ def ask(method: str, target: str, *headers: tuple[str, str], body: bytes = b"", 
         return body
 
     raw = tuple((name.encode(), value.encode()) for name, value in (("Host", host), *headers))
-    return RestAsk(Greetings(DOOR, "::1"), method, target, (1, 1), raw, read)
+    return RestAsk(Greetings(DOOR, Peer("::1")), method, target, (1, 1), raw, read)
 
 
 def called(found: RestAsk, catalog: Catalog) -> Any:
@@ -81,7 +82,7 @@ def test_a_body_that_is_not_json_by_its_type(catalog: Catalog, kind: str) -> Non
 
 
 def test_a_head_that_comes_again_is_not_read_anew_and_another_one_is() -> None:
-    greetings = Greetings(DOOR, "::1")
+    greetings = Greetings(DOOR, Peer("::1"))
     host, secret = (b"Host", b"localhost"), (b"Authorization", b"Bearer " + b"x" * 8)
     first = greetings.read("GET", (1, 1), (host, secret))
     assert greetings.read("POST", (1, 1), (host, secret)) is first
@@ -92,7 +93,7 @@ def test_a_head_that_comes_again_is_not_read_anew_and_another_one_is() -> None:
 
 
 def test_what_was_refused_is_refused_again_and_forgets_the_head_before() -> None:
-    greetings = Greetings(DOOR, "::1")
+    greetings = Greetings(DOOR, Peer("::1"))
     good, bad = ((b"Host", b"localhost"),), ((b"Host", b"elsewhere"),)
     greetings.read("GET", (1, 1), good)
     for _ in range(2):
