@@ -23,6 +23,7 @@ from proxy.cli_budgets import budgets
 from proxy.cli_cache import cache
 from proxy.cli_common import USAGE, Config, OfSidecar, fail, presidio_of, settings_of
 from proxy.cli_import import importing
+from proxy.cli_keys import keys
 from proxy.cli_ledger import ledger
 from proxy.cli_undo import undo
 
@@ -38,7 +39,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     epilog="Exit codes: 0 good, 1 findings, failures or nothing there, 2 wrong usage, 3 cannot run.",
 )
-keys = typer.Typer(help="API keys of agents.", no_args_is_help=True)
 app.command("check")(cli_rules.check)
 app.command("test")(cli_examples.run_examples)
 app.command("explain")(cli_explain.explain)
@@ -140,28 +140,6 @@ def version() -> None:
         typer.echo(f"toolwall {installed('toolwall')}")
     except PackageNotFoundError:
         fail("Toolwall runs from its source here; an installed one has a version.")
-
-
-@keys.command("new")
-def new_key(
-    id: Annotated[str, typer.Argument(help="The principal's id.")],
-    role: Annotated[list[str] | None, typer.Option(help="A role; may be repeated.")] = None,
-) -> None:
-    """Make an API key: the key goes to the agent, the printed block into toolwall.yaml under `api_keys`."""
-    from proxy.config import API_KEY
-    from proxy.identity import digest
-    from proxy.identity import new_key as make
-    from rules.shape import check
-    from rules.source import read
-
-    key = make()
-    given = {"id": id, "roles": role, "sha256": digest(key)}
-    block = json.dumps({name: value for name, value in given.items() if value is not None}, ensure_ascii=False)
-    node, problems = read("keys", block.encode("utf-8", "surrogatepass"))
-    if node is None or (problems := [*problems, *check(node, API_KEY)]):
-        fail("\n".join(f"{each.path or 'arguments'}: {each.message}" for each in problems), USAGE)
-    typer.echo(f"The key, shown only now (send it as the header Toolwall-Key):\n\n    {key}\n", err=True)
-    typer.echo(f"- {block}")
 
 
 def main() -> None:

@@ -55,7 +55,7 @@ IDENTITY: Final = Form(
         "static": Key(Form(WHO), "Everyone who reaches this listener is this principal. On loopback only."),
         "api_keys": Key(
             Many(API_KEY),
-            "The header Toolwall-Key names the caller; `toolwall keys new` makes a key and its hash.",
+            "The header Toolwall-Key names the caller; `toolwall keys add ID --file -` makes a key and its hash.",
         ),
     },
     one_of=("static", "api_keys"),
