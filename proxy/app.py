@@ -20,6 +20,7 @@ from proxy.answers import Answers
 from proxy.asking import ORDER as ASK
 from proxy.asking import Asking, AskingByOrder
 from proxy.budgets import BudgetError, Budgets
+from proxy.callers import Callers, name_of, principals
 from proxy.config import ListenerSettings, Settings
 from proxy.deeds import Deeds
 from proxy.entry import Entries
@@ -28,7 +29,7 @@ from proxy.firewall import Firewall
 from proxy.guards.clean import Scanners
 from proxy.guards.once import Once
 from proxy.health import notes_of, show
-from proxy.identity import Identify, api_key, static
+from proxy.identity import Identify
 from proxy.keeping import Keeping
 from proxy.keepsakes import Keepsakes
 from proxy.known import SecretsError, header_values, known_secrets
@@ -148,8 +149,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         places = Places(Fetching(remainders, scans), ByRequest(undoing))
         stack.push_async_callback(keepsakes.settled)
         stack.push_async_callback(places.undo.close)
-        doors = [await _listen(stack, settings, firewall, places, each) for each in settings.listeners]
-        admin = await _admin(stack, settings, telemetry, ledger, reloader, regimes, keeping)
+        callers, doors = Callers(), list[str]()
+        for listener in settings.listeners:
+            doors.append(await _listen(stack, settings, firewall, places, listener, callers.of(listener)))
+        admin = await _admin(stack, settings, telemetry, ledger, reloader, regimes, keeping, callers)
         stack.callback(reloader.close)
         settler = Settler(ledger, deeds, once, budgets, keepsakes)
         asking = Asking(firewall, settler)
@@ -159,7 +162,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         orders = Orders(settings.state, does, keeping.ordered, works)
         deeds.follow(lambda: once.whole_to(ledger.last))
         stack.push_async_callback(deeds.finish)
-        for task in (reloader.watch(), orders.watch(), keeper.watch(), deeds.watch()):
+        for task in (reloader.watch(), orders.watch(), keeper.watch(), deeds.watch(), *callers.watches()):
             stack.push_async_callback(_ended, asyncio.create_task(task))
         stack.callback(_stop_in_time, regimes, settings.drain_s)
         yield Running(firewall, telemetry, reloader, regimes, tuple(doors), admin)
@@ -304,7 +307,12 @@ def _telemetry(settings: TelemetrySettings) -> Telemetry:
 
 
 async def _listen(
-    stack: AsyncExitStack, settings: Settings, firewall: Firewall, places: Places, listener: ListenerSettings
+    stack: AsyncExitStack,
+    settings: Settings,
+    firewall: Firewall,
+    places: Places,
+    listener: ListenerSettings,
+    identify: Identify,
 ) -> str:
     door = Door(
         name=name_of(listener),
@@ -313,29 +321,11 @@ async def _listen(
         origins=listener.origins,
         most_body=settings.most_body,
         most_depth=settings.most_depth,
+        bearer=bool(listener.identity.jwt),
     )
-    server = HttpDoor(firewall, door, identify_of(listener), settings.http, places)
+    server = HttpDoor(firewall, door, identify, settings.http, places)
     runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=settings.drain_s)
     return await _serve(stack, runner, listener.host, listener.port)
-
-
-def identify_of(listener: ListenerSettings) -> Identify:
-    """How this listener knows its callers."""
-    return static(listener.static) if listener.static else api_key(listener.keys)
-
-
-def name_of(listener: ListenerSettings) -> str:
-    """What Records call it."""
-    return f"{listener.host}:{listener.port}"
-
-
-def principals(settings: Settings) -> list[tuple[str, Principal]]:
-    """All who may call, each with the listener that knows it."""
-    return [
-        (name_of(listener), one)
-        for listener in settings.listeners
-        for one in ([listener.static] if listener.static else listener.keys.values())
-    ]
 
 
 async def _serve(stack: AsyncExitStack, runner: web.ServerRunner, host: str, port: int) -> str:
@@ -362,6 +352,7 @@ async def _admin(
     reloader: Reloader,
     regimes: Regimes,
     keeping: Keeping,
+    callers: Callers,
 ) -> str:
     host, port = settings.admin
 
@@ -370,7 +361,7 @@ async def _admin(
 
     def notes() -> dict[str, str]:
         troubles = {"rules": reloader.trouble, "checkpoints": keeping.trouble}
-        return {name: said for name, said in troubles.items() if said} | notes_of(regimes.healths)
+        return {name: said for name, said in troubles.items() if said} | notes_of(regimes.healths) | callers.notes()
 
     try:
         runner = await start_admin(host, port, telemetry, checks, settings.admin_names, notes)

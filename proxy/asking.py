@@ -16,7 +16,7 @@ from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.firewall import Firewall
 from proxy.hashing import keyed_hash
-from proxy.identity import NotKnown, principal_of
+from proxy.identity import NotKnown, principal_of, static
 from proxy.keepsakes import Keepsakes, Letter
 from proxy.model import Behalf, Call, Carried, Hail, Outgoing
 from proxy.once import Held, State
@@ -102,7 +102,7 @@ class Asking:
 
         ask = Ordered(listener, hail._replace(behalf=behalf), doubt.settle_by.tool, make)
         try:
-            result = await self._firewall.handle(ask, lambda _: principal)
+            result = await self._firewall.handle(ask, static(principal))
             async with result.body:
                 with suppress(TooLong):
                     await result.body.read(MOST_REPLY)

@@ -30,6 +30,8 @@ CALL = "toolwall.call.id"
 RUN = "toolwall.run.id"
 STEP = "toolwall.run.step"
 PRINCIPAL = "toolwall.principal"
+USER = "toolwall.user"
+CHAIN = "toolwall.chain"
 DOOR = "toolwall.door"
 PROTOCOL = "toolwall.protocol"
 EFFECT = "toolwall.effect"
@@ -69,6 +71,7 @@ _TEXTS = (
     (CALL, "call"),
     (RUN, "run"),
     (PRINCIPAL, "principal"),
+    (USER, "user"),
     (DOOR, "door"),
     (PROTOCOL, "protocol"),
     (EFFECT, "effect"),
@@ -87,6 +90,7 @@ _LISTS = (
     (UNCHECKED, "passed_unchecked"),
     (WAIVED, "waived"),
     (DEVIATIONS, "deviations"),
+    (CHAIN, "chain"),
 )
 
 

@@ -44,15 +44,16 @@ def _imagined(rules: Ruleset, who: str, call: str, args: str) -> None:
     from rules.facts import Facts, Principal, Run
 
     caller, arguments = _object("--as", who or "{}"), _object("--args", args)
-    unknown = caller.keys() - {"id", "roles", "agent", "user"}
+    unknown = caller.keys() - {"id", "roles", "agent", "user", "claims"}
     roles = caller.get("roles", [])
-    if unknown or not isinstance(roles, list):
-        fail('--as has the keys id, roles (a list), agent and user: {"roles": ["support"]}.', USAGE)
+    if unknown or not isinstance(roles, list) or not isinstance(caller.get("claims", {}), dict):
+        fail('--as has the keys id, roles (a list), agent, user and claims: {"roles": ["support"]}.', USAGE)
     principal = Principal(
         str(caller.get("id", "somebody")),
         frozenset(map(str, roles)),
         agent=str(caller.get("agent", "")),
         user=str(caller.get("user", "")),
+        claims=dict(caller.get("claims", {})),
     )
     facts = Facts(_tool(rules, call, principal), arguments, principal, Run("explain", 1), datetime.now(UTC))
     say(reasoning(rules, facts).as_text())
@@ -61,7 +62,7 @@ def _imagined(rules: Ruleset, who: str, call: str, args: str) -> None:
 def _recorded(rules: Ruleset, config: Path, call_id: str) -> None:
     """Explain a call of the ledger by the rules of today, and say what the ledger does not hold of it."""
     from rules.explain import explain as reasoning
-    from rules.facts import Facts, Principal, Run
+    from rules.facts import Facts, Link, Principal, Run
 
     record = _record(config, call_id)
     _echo(record)
@@ -69,7 +70,11 @@ def _recorded(rules: Ruleset, config: Path, call_id: str) -> None:
         fail("It named no tool, so there is nothing that rules could have decided.", 0)
     _compare(rules, record)
     principal = Principal(
-        record.get("principal", ""), frozenset(record.get("roles", ())), agent=record.get("agent", "")
+        record.get("principal", ""),
+        frozenset(record.get("roles", ())),
+        agent=record.get("agent", ""),
+        user=record.get("user", ""),
+        chain=tuple(Link(id, None) for id in record.get("chain", ())),
     )
     tool = _tool(rules, record["tool"], principal)
     run = Run(record.get("run", ""), record.get("step", 0))
@@ -130,8 +135,10 @@ def _unknown(rules: Ruleset, tool: Tool, record: dict[str, Any], blind: bool) ->
     plan = rules.plans[tool.name]
     if "network" in plan.uses:
         notes.append("The ledger holds no addresses of callers, so conditions on `network` may come out differently.")
-    if any(rule.to.users for rule in (*plan.allows, *plan.denies)):
-        notes.append("The ledger holds no users, so rules `to` users may come out differently.")
+    if any(rule.to.links != "caller" for rule in (*plan.allows, *plan.denies)) and record.get("chain"):
+        notes.append("The ledger holds no roles of a chain but the caller's, so rules on the whole chain cannot tell.")
+    if "principal" in plan.uses:
+        notes.append("The ledger holds no claims, so conditions on `principal.claims` may come out differently.")
     return notes
 
 

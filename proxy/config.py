@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Final
 
 from proxy.answers import AnswerBounds
+from proxy.identity_settings import IDENTITY, IdentitySettings, read_identity
 from proxy.known import SOURCES
 from proxy.ledger_settings import AUTHORITY, HEADERS, LEDGER, PLACE, LedgerSettings, check_ledger, read_ledger
 from proxy.presidio_settings import PRESIDIO, PresidioSettings, read_presidio
@@ -18,7 +19,6 @@ from proxy.scanning import ScanBounds
 from proxy.telemetry import TelemetrySettings
 from proxy.transports.http import HttpBounds
 from proxy.upstream import UpstreamBounds
-from rules.facts import Principal
 from rules.shape import DURATION, Either, Form, Key, Many, Number, Size, Table, Text, check, duration, size
 from rules.source import LoadProblem, Node, read
 
@@ -43,23 +43,6 @@ _Count: Final = Number(1, 1_000_000)
 _StateKey: Final = Text(r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$", "env:NAME or file:PATH")
 _Duration: Final = Text(DURATION, "a duration such as 500ms, 10s or 15m")
 
-WHO: Final = {
-    "id": Key(Text(r"^[\x21-\x7e]{1,128}$", "1 to 128 visible characters"), "The principal's id.", required=True),
-    "roles": Key(Many(Text()), "Its roles, which rules speak of."),
-    "agent": Key(Text(), "The agent's name, where it is known."),
-    "user": Key(Text(), "The user for whom the agent acts, where it is known."),
-}
-API_KEY: Final = Form({**WHO, "sha256": Key(Text(r"^[0-9a-f]{64}$", "64 hex digits"), "Hash of the key.", True)})
-IDENTITY: Final = Form(
-    {
-        "static": Key(Form(WHO), "Everyone who reaches this listener is this principal. On loopback only."),
-        "api_keys": Key(
-            Many(API_KEY),
-            "The header Toolwall-Key names the caller; `toolwall keys add ID --file -` makes a key and its hash.",
-        ),
-    },
-    one_of=("static", "api_keys"),
-)
 LISTENER: Final = Form(
     {
         "bind": Key(_Bind, "Address and port that agents call; port 0 takes a free one.", required=True),
@@ -174,15 +157,14 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ListenerSettings:
-    """One listener. `static` is its principal; without it `keys` maps SHA-256 digests of keys to principals."""
+    """One listener, and how it knows its callers."""
 
     host: str
     port: int
     names: frozenset[str]
     hosts: Mapping[str, str]
     origins: frozenset[str]
-    static: Principal | None
-    keys: Mapping[str, Principal] = field(repr=False)
+    identity: IdentitySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +227,7 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
         rules=folder / raw.get("rules", "rules"),
         state=folder / state.get("folder", ".toolwall"),
         state_key=_located(state.get("key", ""), folder),
-        listeners=tuple(_listener(each, taken, problems) for each in node.value["listeners"].each()),
+        listeners=tuple(_listener(each, folder, taken, problems) for each in node.value["listeners"].each()),
         admin=_bind(admin, taken, problems) if admin else ADMIN,
         admin_names=frozenset(raw["admin"].get("names", ())) if admin else frozenset(),
         ledger=read_ledger(raw.get("ledger", {}), folder),
@@ -300,11 +282,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _listener(node: Node, taken: set[tuple[str, int]], problems: list[LoadProblem]) -> ListenerSettings:
+def _listener(node: Node, folder: Path, taken: set[tuple[str, int]], problems: list[LoadProblem]) -> ListenerSettings:
     raw = node.plain()
     host, port = _bind(node, taken, problems)
-    identity = raw["identity"]
-    if "static" in identity and not is_loopback(host):
+    identity = read_identity(node.value["identity"], folder, problems)
+    if identity.static and not is_loopback(host):
         problems.append(
             node.key_problem(
                 "bind", "is not loopback, and `static` would let anybody in", "use identity: {api_keys: ...}"
@@ -313,27 +295,13 @@ def _listener(node: Node, taken: set[tuple[str, int]], problems: list[LoadProble
     hosts = raw.get("hosts", {})
     own = {"localhost", "127.0.0.1", "[::1]"} if is_loopback(host) else set[str]()
     own.add(f"[{host}]" if ":" in host else host)
-    keys = {each["sha256"]: _principal(each, "api_key") for each in identity.get("api_keys", ())}
-    if len(keys) != len(identity.get("api_keys", ())):
-        problems.append(node.key_problem("identity", "gives one key to two principals"))
     return ListenerSettings(
         host=host,
         port=port,
         names=frozenset({*own, *raw.get("names", ()), *hosts}),
         hosts=hosts,
         origins=frozenset(each.lower() for each in raw.get("origins", ())),
-        static=_principal(identity["static"], "static") if "static" in identity else None,
-        keys=keys,
-    )
-
-
-def _principal(raw: Mapping[str, Any], method: str) -> Principal:
-    return Principal(
-        id=raw["id"],
-        roles=frozenset(raw.get("roles", ())),
-        agent=raw.get("agent", ""),
-        user=raw.get("user", ""),
-        method=method,
+        identity=identity,
     )
 
 

@@ -143,7 +143,8 @@ class Entry:
     def identified(self, principal: Principal, run: Run) -> None:
         """The caller is known."""
         record = self.record
-        record.principal, record.agent = principal.id, principal.agent
+        record.principal, record.agent, record.user = principal.id, principal.agent, principal.user
+        record.chain = tuple(link.id for link in principal.chain)
         record.roles = tuple(sorted(principal.roles))
         record.run, record.step = run.id, run.step
         record.checks.append("identity")

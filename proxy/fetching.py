@@ -34,7 +34,7 @@ class Fetching:
         """The answer to one request. Raises Refusal; either way its Record is written. It is no step of a run."""
         async with firewall.entries.open(ask.listener) as entry:
             entry.hailed(hail := ask.hail())
-            principal = identify(hail)
+            principal = await identify(hail)
             run = firewall.runs.current(principal.id, hail.run, monotonic())
             entry.identified(principal, Run(run, 0))
             wanted = ask.wanted()

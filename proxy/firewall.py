@@ -72,7 +72,7 @@ class Firewall:
             rules = regime.rules
             async with (opened or self.entries.open)(ask.listener) as entry:
                 entry.hailed(hail := ask.hail())
-                principal = identify(hail)
+                principal = await identify(hail)
                 run = self.runs.step(principal.id, hail.run, monotonic())
                 entry.identified(principal, run)
                 tool = ask.find(rules.catalog)

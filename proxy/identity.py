@@ -1,44 +1,235 @@
-"""Who is calling: each listener has one way to tell, and a credential that fails is never an empty principal."""
+"""Who is calling. A listener may know its callers in several ways; a credential that fails is never an empty principal."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from time import time
+from typing import Final, Protocol
+from urllib.parse import quote
 
+from proxy import tokens
 from proxy.errors import Refusal
-from proxy.model import Hail
-from rules.facts import Principal
+from proxy.identity_settings import IdentitySettings
+from proxy.jwks import NotRead
+from proxy.model import Certificate, Hail
+from proxy.tokens import BadToken, Issuers, Proof
+from rules.facts import Link, Principal
 
-Identify = Callable[[Hail], Principal]
+Identify = Callable[[Hail], Awaitable[Principal]]
 """Gives the principal of a request, or raises Refusal `unauthenticated`."""
+
+MOST_KEPT: Final = 10_000
+"""Tokens that are remembered as good until they end; the one that was used longest ago is checked anew."""
 
 _KEY_BYTES = 32
 
 
+class Keys(Protocol):
+    """API keys by the SHA-256 of each, in hex."""
+
+    def get(self, digest: str, /) -> Principal | None: ...
+
+
 def static(principal: Principal) -> Identify:
     """Everyone who reaches the listener is this principal: for a sidecar on loopback that serves one agent."""
-    return lambda hail: principal
 
-
-def api_key(principals: Mapping[str, Principal]) -> Identify:
-    """`Toolwall-Key` names the caller. `principals` maps the key's SHA-256 (hex) to its principal.
-
-    Keys are 256 random bits, so a plain hash cannot be guessed back, and looking up a hash tells nothing by its time.
-    """
-
-    def identify(hail: Hail) -> Principal:
-        principal = principals.get(digest(hail.key)) if hail.key else None
-        if principal is None:
-            raise Refusal(
-                "unauthenticated",
-                "The header `Toolwall-Key` is missing or holds no valid key.",
-                suggestion="Send a key that the operator of this sidecar has issued.",
-                headers=(("WWW-Authenticate", 'Toolwall-Key realm="toolwall"'),),
-            )
+    async def identify(hail: Hail) -> Principal:
         return principal
 
     return identify
+
+
+class Identity:
+    """The ways in which one listener knows its callers, tried by what a request carries.
+
+    A key or a token counts before a certificate, and that before the user id at the other end of a socket. What is
+    carried has to be right: nobody is somebody else because a credential was wrong, or because there was a second one.
+    Keys are 256 random bits, so a plain hash cannot be guessed back, and looking up a hash tells nothing by its time.
+    """
+
+    def __init__(self, settings: IdentitySettings, keys: Iterable[Keys], issuers: Issuers, delegation: Issuers) -> None:
+        self._settings = settings
+        self._keys = tuple(keys)
+        self._issuers, self._delegation = issuers, delegation
+        self._proved = _Kept(issuers)
+        self._delegated = _Kept(delegation)
+
+    async def __call__(self, hail: Hail) -> Principal:
+        caller = await self._caller(hail)
+        if hail.delegation is None:
+            return caller
+        return await self._on_behalf(caller, hail.delegation)
+
+    async def _caller(self, hail: Hail) -> Principal:
+        if self._settings.static:
+            return self._settings.static
+        if hail.key is not None and hail.bearer is not None:
+            raise self._no("It carries two credentials, a key and a token.", "Send the one that is meant.")
+        if hail.key is not None:
+            return self._by_key(hail.key)
+        if hail.bearer is not None:
+            return await self._by_token(hail.bearer)
+        if hail.certificate and (found := self._by_certificate(hail.certificate)):
+            return found
+        if hail.uid is not None and hail.uid in self._settings.peers:
+            return self._settings.peers[hail.uid]
+        raise self._no("It carries no credential that this listener knows.", "Send the one that the operator issued.")
+
+    def _by_key(self, key: str) -> Principal:
+        name = digest(key)
+        found = next((known for keys in self._keys if (known := keys.get(name))), None) if key else None
+        if found is None:
+            raise self._no(
+                "The header `Toolwall-Key` holds no valid key.",
+                "Send a key that the operator of this sidecar has issued.",
+            )
+        return found
+
+    async def _by_token(self, token: str) -> Principal:
+        found = self._proved.get(token)
+        if found is None:
+            proof, links = await self._proof(self._issuers, token, "Authorization")
+            found = _principal_of(proof, links)
+            self._proved.put(token, found, proof.until)
+        return found
+
+    async def _proof(self, issuers: Issuers, token: str, header: str) -> tuple[Proof, tuple[Link, ...]]:
+        try:
+            proof = await issuers.prove(token)
+            return proof, tokens.chain(proof)
+        except BadToken as bad:
+            raise self._bad_token(header, bad) from None
+        except NotRead:
+            raise Refusal(
+                "internal",
+                "The token cannot be checked now: the keys of its issuer were not read yet.",
+                note="no keys of the token's issuer could be read since the start: see /readyz",
+            ) from None
+
+    def _by_certificate(self, certificate: Certificate) -> Principal | None:
+        settings = self._settings
+        found = settings.digests.get(certificate.digest) or settings.subjects.get(certificate.subject)
+        if found:
+            return found
+        for uri in certificate.uris:
+            if known := settings.uris.get(uri) or self._below(uri):
+                return known if known.id else replace(known, id=uri)
+        return None
+
+    def _below(self, uri: str) -> Principal | None:
+        """What `scheme://host/a/*` says of a URI; the longest such name counts."""
+        while "/" in uri:
+            uri = uri.rpartition("/")[0]
+            if found := self._settings.uris.get(uri + "/*"):
+                return found
+        return None
+
+    async def _on_behalf(self, caller: Principal, token: str) -> Principal:
+        """The caller, for the user that a token names. The token has to be made out to this very caller."""
+        name = f"{caller.id}\n{token}"
+        found = self._delegated.get(name)
+        if found is None:
+            proof, links = await self._proof(self._delegation, token, "Toolwall-Delegation")
+            try:
+                found = _delegated(caller, proof, links)
+            except BadToken as bad:
+                raise self._bad_token("Toolwall-Delegation", bad) from None
+            self._delegated.put(name, found, proof.until)
+        return found
+
+    def _bad_token(self, header: str, bad: BadToken) -> Refusal:
+        return self._no(f"The token in `{header}` is not good: {bad}.", "Get a new token, and send it.")
+
+    def _no(self, detail: str, suggestion: str) -> Refusal:
+        settings = self._settings
+        key = settings.keys or settings.key_file
+        asks = [
+            *(['Bearer realm="toolwall"'] if settings.jwt else ()),
+            *(['Toolwall-Key realm="toolwall"'] if key else ()),
+        ]
+        return Refusal(
+            "unauthenticated", detail, suggestion=suggestion, headers=tuple(("WWW-Authenticate", each) for each in asks)
+        )
+
+
+class _Kept:
+    """Who holds a token, by a hash of it, until it ends or the keys change."""
+
+    def __init__(self, issuers: Issuers) -> None:
+        self._issuers = issuers
+        self._generation = 0
+        self._found: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
+
+    def get(self, token: str) -> Principal | None:
+        if self._generation != (now := self._issuers.generation):
+            self._found.clear()
+            self._generation = now
+        found = self._found.get(name := _name(token))
+        if found is None:
+            return None
+        if found[1] <= time():
+            del self._found[name]
+            return None
+        self._found.move_to_end(name)
+        return found[0]
+
+    def put(self, token: str, principal: Principal, until: float) -> None:
+        self._found[_name(token)] = principal, until
+        if len(self._found) > MOST_KEPT:
+            self._found.popitem(last=False)
+
+
+def _name(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _principal_of(proof: Proof, links: tuple[Link, ...]) -> Principal:
+    """The caller that a token names; where agents act for its subject, all of them make one id."""
+    settings, alone = proof.settings, len(links) == 1
+    subject = links[0]
+    return Principal(
+        id=settings.prefix + _path(links),
+        roles=subject.roles or frozenset(),
+        agent=tokens.name_in(proof, settings.agent) if alone else links[-1].id,
+        user=tokens.name_in(proof, settings.user) if alone else subject.id,
+        method="jwt",
+        chain=() if alone else links,
+        claims=_claims(proof),
+    )
+
+
+def _delegated(caller: Principal, proof: Proof, links: tuple[Link, ...]) -> Principal:
+    """RFC 8693: the token names the caller as who acts now (`act`), or as who may (`may_act`). Raises BadToken."""
+    if caller.chain:
+        raise BadToken("the caller's own token delegates already")
+    own = Link(caller.id, caller.roles)
+    may = proof.claims.get("may_act")
+    named = links[-1].id if len(links) > 1 else may.get("sub") if isinstance(may, dict) else None
+    if not isinstance(named, str) or named not in (caller.id, caller.agent):
+        raise BadToken("it is not made out to this caller")
+    before = links[:-1] if len(links) > 1 else links
+    return replace(
+        caller,
+        id=f"{caller.id}/{_path(before)}",
+        agent=caller.agent or caller.id,
+        user=before[0].id,
+        method=f"{caller.method}, delegation",
+        chain=(*before, own),
+        claims=_claims(proof),
+    )
+
+
+def _path(links: Iterable[Link]) -> str:
+    """Names in one: no two chains have the same."""
+    return "/".join(quote(link.id, safe="@:+,=") for link in links)
+
+
+def _claims(proof: Proof) -> dict[str, object]:
+    return {name: value for name in proof.settings.claims if (value := tokens.claim(proof.claims, name)) is not None}
 
 
 class NotKnown(Exception):

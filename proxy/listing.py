@@ -40,7 +40,7 @@ class Listings:
         rules = firewall.regime.rules
         async with firewall.entries.open(ask.listener) as entry:
             entry.hailed(hail := ask.hail())
-            principal = identify(hail)
+            principal = await identify(hail)
             entry.identified(principal, Run("", 0))
             wanted = ask.wanted()
             record = entry.record

@@ -130,14 +130,17 @@ class Peer(NamedTuple):
 class Hail(NamedTuple):
     """What a request says of itself before anything in it is believed; the same for every protocol.
 
-    `key` is the sidecar's own credential, `run`, `reason` and `once` (a name of the action) the caller's claims, `peer`
-    its address, `uid` and `certificate` what else the transport knows of it. `behalf` is there for calls that the
-    sidecar makes itself.
+    `key` is the sidecar's own credential; `bearer` is the token in Authorization where the listener reads it, and
+    `delegation` the one that says for whom the caller acts: None for none, empty for what is no token. `run`, `reason`
+    and `once` (a name of the action) are the caller's claims, `peer` its address, `uid` and `certificate` what else the
+    transport knows of it. `behalf` is there for calls that the sidecar makes itself.
     """
 
     protocol: str
     peer: str
     key: str | None = None
+    bearer: str | None = None
+    delegation: str | None = None
     run: str = ""
     reason: str = ""
     once: str = ""

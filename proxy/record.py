@@ -34,6 +34,8 @@ class Record:
     step: int = 0
     principal: str = ""
     agent: str = ""
+    user: str = ""
+    chain: tuple[str, ...] = ()
     model: str = ""
     roles: tuple[str, ...] = ()
     trace: str = ""

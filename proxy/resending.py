@@ -13,7 +13,7 @@ from typing import Any, Final
 from proxy.body import TooLong
 from proxy.errors import Refusal
 from proxy.firewall import Firewall
-from proxy.identity import NotKnown, principal_of
+from proxy.identity import NotKnown, principal_of, static
 from proxy.keepsakes import LETTER, Keepsakes, Letter
 from proxy.model import Behalf, Hail, Outgoing
 from proxy.orders import Answer, Order
@@ -71,7 +71,7 @@ class Resending:
         ask = Ordered(DOOR, hail, letter.tool, make, letter.base, letter.origin)
         told: dict[str, Any]
         try:
-            result = await self._firewall.handle(ask, lambda _: principal)
+            result = await self._firewall.handle(ask, static(principal))
             async with result.body:
                 with suppress(TooLong):
                     await result.body.read(MOST_REPLY)

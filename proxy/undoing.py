@@ -18,6 +18,7 @@ from proxy.body import TooLong
 from proxy.deeds import Deeds
 from proxy.errors import Refusal
 from proxy.firewall import Firewall
+from proxy.identity import static
 from proxy.keepsakes import UNDO, Keepsakes
 from proxy.keepsakes import Undoing as Kept
 from proxy.ledger import Ledger, LedgerError, index
@@ -188,7 +189,7 @@ class Undoing:
 
         ask = Ordered(order.listener, hail, kept.tool, make)
         try:
-            result = await self._firewall.handle(ask, lambda _: order.principal)
+            result = await self._firewall.handle(ask, static(order.principal))
             by = next((value for name, value in result.headers if name == "Toolwall-Call"), "")
             async with result.body:
                 with suppress(TooLong):

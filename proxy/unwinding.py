@@ -40,7 +40,7 @@ class ByRequest:
         """The answer to one request. Raises Refusal; either way its Record is written. It is no step of a run."""
         async with firewall.entries.open(ask.listener) as entry:
             entry.hailed(hail := ask.hail())
-            principal = identify(hail)
+            principal = await identify(hail)
             firewall.entries.check_name(hail.run)  # it stands in Records from here on
             run = firewall.runs.current(principal.id, hail.run, monotonic()) or hail.run
             entry.identified(principal, Run(run, 0))

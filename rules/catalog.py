@@ -151,12 +151,15 @@ def _parts(to: To) -> tuple[tuple[str, frozenset[str]], ...]:
     return ("role", to.roles), ("agent", to.agents), ("user", to.users), ("principal", to.principals)
 
 
+_LINKS: Final = {"caller": "", "all": ", as has each who acts for another", "any": ", or one who acts for another"}
+
+
 def whom(to: To) -> str:
     """Whom a rule is about, in words."""
     if to == EVERYBODY:
         return "anyone"
     said = [f"{word}{'s' * (len(names) > 1)} {' or '.join(sorted(names))}" for word, names in _parts(to) if names]
-    return ", ".join(said)
+    return ", ".join(said) + _LINKS[to.links]
 
 
 def _entry(ruleset: Ruleset, tool: Tool, audiences: Sequence[Audience]) -> Entry:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from redaction.profiles import NO_MORE, UnknownKind, kinds_of
-from rules.facts import Principal
+from rules.facts import Link, Principal
 from rules.problems import closest
 from rules.returned import Reply, Returned
 from rules.rule import Example
@@ -51,13 +51,21 @@ def meant(name: str, names: Collection[str]) -> str:
     return f"did you mean {near}?" if near else "`toolwall catalog` lists the tools"
 
 
+def _link(node: Node) -> Link:
+    roles = node.get("roles")
+    return Link(node.text("id"), frozenset(roles.plain()) if roles else None)
+
+
 def _principal(node: Node) -> Principal:
+    claims = node.get("claims")
     return Principal(
         id=node.text("id") or "example",
         roles=frozenset(one.value for one in node.under("roles")),
         agent=node.text("agent"),
         user=node.text("user"),
         method="example",
+        chain=tuple(_link(each) for each in node.under("chain")),
+        claims=claims.plain() if claims else {},
     )
 
 

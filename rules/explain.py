@@ -16,15 +16,13 @@ from rules.rule import Effect, Rule
 from rules.schema import Problem
 from rules.tools import Tool
 from rules.whatif import shown, turns
-from rules.when import Asking, When
+from rules.when import PARTS, Asking, When
 
 UNKNOWN: Final = "depends on the arguments, which are not known"
 
 _FIELD: Final = re.compile(r"\b(principal|tool|run|network)\.(\w+)|\b(time)\b", re.ASCII)
 _LOOK: Final[Mapping[str, Callable[[Facts, str], Any]]] = {
-    "principal": lambda facts, name: (
-        sorted(facts.principal.roles) if name == "roles" else getattr(facts.principal, name)
-    ),
+    "principal": lambda facts, name: PARTS["principal"](facts)[name],
     "tool": lambda facts, name: getattr(facts.tool, name),
     "run": lambda facts, name: getattr(facts.run, name),
     "network": lambda facts, name: facts.peer,
@@ -122,6 +120,7 @@ def who(principal: Principal) -> str:
     parts += [f"roles {', '.join(sorted(principal.roles))}"] if principal.roles else ["no roles"]
     parts += [f"agent {principal.agent}"] if principal.agent else []
     parts += [f"user {principal.user}"] if principal.user else []
+    parts += [f"chain {' > '.join(link.id for link in principal.chain)}"] if principal.chain else []
     return "; ".join(parts)
 
 
@@ -144,14 +143,14 @@ def _needs_arguments(rule: Rule) -> bool:
 def _why_not_to(rule: Rule, principal: Principal) -> str:
     to = rule.to
     checks = (
-        ("roles", to.roles, not to.roles.isdisjoint(principal.roles)),
+        ("roles", to.roles, to.has_role(principal) is True),
         ("principals", to.principals, principal.id in to.principals),
         ("agents", to.agents, principal.agent in to.agents),
         ("users", to.users, principal.user in to.users),
     )
     missed = [(word, wanted) for word, wanted, fits in checks if wanted and not fits]
     about = " and ".join(f"{word} {', '.join(sorted(wanted))}" for word, wanted in missed)
-    known = {"agents": principal.agent, "users": principal.user}
+    known = {"agents": principal.agent, "users": principal.user, "roles": to.has_role(principal) is not None}
     unknown = [word[:-1] for word, _ in missed if not known.get(word, "known")]
     return f"it is about {about}" + "".join(f"; this caller's {word} is unknown" for word in unknown)
 

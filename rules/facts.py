@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from rules.schema import Problem
 from rules.tools import Tool
+
+
+class Link(NamedTuple):
+    """One of those who act for each other. `roles` are None where nobody has said which it has."""
+
+    id: str
+    roles: frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +25,8 @@ class Principal:
 
     `id` is unique and always known. `agent` and `user` are empty where they are not known; a rule that restricts
     by one of them then cannot tell, and denies. `method` says how the identity was proved, for the Record.
+    `chain` goes from the user to the agent that calls, each acting for the one before; it is empty where nobody was
+    delegated. `claims` are those of its token that the configuration names.
     """
 
     id: str
@@ -24,6 +34,8 @@ class Principal:
     agent: str = ""
     user: str = ""
     method: str = ""
+    chain: tuple[Link, ...] = ()
+    claims: Mapping[str, Any] = MappingProxyType({})
 
     def __hash__(self) -> int:
         return hash(self.id)  # which is unique, and asked for on every call

@@ -271,6 +271,11 @@ TO: Final = Form(
         "agents": Key(_TextList, "Agents, of which the caller has to be one."),
         "users": Key(_TextList, "Users, of whom the caller has to act for one."),
         "principals": Key(_TextList, "Ids of principals, of which the caller has to be one."),
+        "whole_chain": Key(
+            Flag(),
+            "Whether `roles` is asked of each who acts for another: a rule that allows needs all of them to have one, "
+            "for a rule that denies a single one is enough. false",
+        ),
     }
 )
 APPROVAL: Final = Form(
@@ -340,6 +345,11 @@ EXAMPLE: Final = Form(
                     "roles": Key(Many(Text()), "The caller's roles."),
                     "agent": Key(Text(), "The agent."),
                     "user": Key(Text(), "The user for whom the agent acts."),
+                    "chain": Key(
+                        Many(Form({"id": Key(Text(), "Who it is.", True), "roles": Key(Many(Text()), "Its roles.")})),
+                        "From the user to the agent, each acting for the one before.",
+                    ),
+                    "claims": Key(Table(Anything()), "Claims of the caller's token."),
                 },
                 may_be_empty=True,
             ),

@@ -12,7 +12,7 @@ from rules.limits import OF_RULE, read_limits
 from rules.naming import matches_pattern
 from rules.obligations import Approval, Obligation, only
 from rules.problems import closest
-from rules.rule import EVERYBODY, Effect, Rule, To
+from rules.rule import EVERYBODY, Effect, Links, Rule, To
 from rules.shape import duration
 from rules.source import LoadProblem, Node
 from rules.tools import Catalog
@@ -36,7 +36,7 @@ def load_rule(
         id=node.text("id"),
         effect=Effect(word),
         tools=tuple(one.value for one in node.under(word)),
-        to=_to(node.get("to")),
+        to=_to(node.get("to"), "all" if word == "allow" else "any"),
         when=when,
         obligations=_obligations(node.get("require"), node.text("id"), purses, problems),
         waive={key: below.value for key, below in waive.items()} if waive else {},
@@ -65,10 +65,13 @@ def _when(node: Node | None, problems: list[LoadProblem]) -> When | None:
         return None
 
 
-def _to(node: Node | None) -> To:
+def _to(node: Node | None, strict: Links) -> To:
+    """`strict` says whose roles count where those of the whole chain do."""
     if node is None:
         return EVERYBODY
-    return To(**{key: frozenset(one.value for one in below.each()) for key, below in node.items()})
+    named = {key: frozenset(one.value for one in below.each()) for key, below in node.items() if key != "whole_chain"}
+    chain = node.get("whole_chain")
+    return To(**named, links=strict if chain and chain.value else "caller")
 
 
 def _obligations(node: Node | None, rule: str, purses: Purses, problems: list[LoadProblem]) -> tuple[Obligation, ...]:

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 from rules.facts import Principal
 from rules.naming import matches_pattern
 from rules.obligations import Obligation
 from rules.returned import Reply, Returned
 from rules.when import Asking, When
+
+
+Links = Literal["caller", "all", "any"]
 
 
 class Effect(Enum):
@@ -24,26 +27,36 @@ class Effect(Enum):
 
 @dataclass(frozen=True, slots=True)
 class To:
-    """Whom a rule is about. Each part that is not empty has to match; within a part one match is enough."""
+    """Whom a rule is about. Each part that is not empty has to match; within a part one match is enough.
+
+    `links` says whose roles count: the caller's, or those of each who acts for another, all of them or any one.
+    """
 
     roles: frozenset[str] = frozenset()
     agents: frozenset[str] = frozenset()
     users: frozenset[str] = frozenset()
     principals: frozenset[str] = frozenset()
+    links: Links = "caller"
 
     def matches(self, principal: Principal) -> bool | None:
-        """Yes, no, or None where the agent or user that it asks for is not known."""
-        if self.roles and self.roles.isdisjoint(principal.roles):
-            return False
-        if self.principals and principal.id not in self.principals:
+        """Yes, no, or None where the agent or user that it asks for, or the roles of a link, are not known."""
+        role = self.has_role(principal)
+        if role is False or (self.principals and principal.id not in self.principals):
             return False
         if not self.agents and not self.users:
+            return role
+        answers = (role, _among(principal.agent, self.agents), _among(principal.user, self.users))
+        return False if False in answers else None if None in answers else True
+
+    def has_role(self, principal: Principal) -> bool | None:
+        """Whether the roles that count hold one of those that it asks for; None where that cannot be told."""
+        if not self.roles:
             return True
-        agent = _among(principal.agent, self.agents)
-        user = _among(principal.user, self.users)
-        if agent is False or user is False:
-            return False
-        return None if agent is None or user is None else True
+        if self.links == "caller" or not principal.chain:
+            return not self.roles.isdisjoint(principal.roles)
+        answers = {None if link.roles is None else not self.roles.isdisjoint(link.roles) for link in principal.chain}
+        decisive = self.links == "any"
+        return decisive if decisive in answers else None if None in answers else not decisive
 
 
 def _among(name: str, wanted: frozenset[str]) -> bool | None:

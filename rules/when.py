@@ -78,13 +78,15 @@ def _of_word(answer: Callable[[Any], bool]) -> Quick:
     return lambda value: answer(value) if type(value) is str and value.isascii() and "\0" not in value else None
 
 
-_PARTS: Final[Mapping[str, Callable[[Facts], Any]]] = {
+PARTS: Final[Mapping[str, Callable[[Facts], Any]]] = {
     "args": lambda facts: facts.args if type(facts.args) is dict else dict(facts.args),
     "principal": lambda facts: {
         "id": facts.principal.id,
         "roles": sorted(facts.principal.roles),
         "agent": facts.principal.agent,
         "user": facts.principal.user,
+        "chain": [link.id for link in facts.principal.chain],
+        "claims": dict(facts.principal.claims),
     },
     "tool": lambda facts: {
         "name": facts.tool.name,
@@ -97,12 +99,12 @@ _PARTS: Final[Mapping[str, Callable[[Facts], Any]]] = {
     "network": lambda facts: {"peer": facts.peer},
 }
 _FIELDS: Final = {
-    "principal": ("id", "roles", "agent", "user"),
+    "principal": ("id", "roles", "agent", "user", "chain", "claims"),
     "tool": ("name", "backend", "effect", "method"),
     "run": ("id", "step"),
     "network": ("peer",),
 }
-VARIABLES: Final = tuple(_PARTS)
+VARIABLES: Final = tuple(PARTS)
 
 
 class When:
@@ -176,7 +178,7 @@ class Asking:
             # cel-expr-python cuts a text at its first U+0000, so that "safe\0../.." would be equal to "safe".
             if "args" in self._uses and holds_nul(self._facts.args):
                 raise ValueError("an argument holds a NUL character, behind which a condition could not see")
-            self._activation = _env().Activation({name: _PARTS[name](self._facts) for name in self._uses})
+            self._activation = _env().Activation({name: PARTS[name](self._facts) for name in self._uses})
         return self._activation
 
     def elements(self) -> int:

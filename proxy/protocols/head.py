@@ -12,7 +12,7 @@ from proxy.errors import Refusal
 _SINGLE = frozenset(
     {"host", "connection", "content-type", "content-length", "content-encoding", "authorization", "origin", "expect",
      "transfer-encoding", "cookie", "traceparent", "toolwall-key", "toolwall-run", "toolwall-reason",
-     "toolwall-idempotency-key"}
+     "toolwall-idempotency-key", "toolwall-delegation"}
 )  # fmt: skip
 _USUAL = frozenset({"keep-alive", "close"})
 _METHOD = re.compile(r"[A-Z]{1,16}")
@@ -24,7 +24,8 @@ class Door:
     """What a request needs to know of the listener it came in by.
 
     `names` are the Host values (lower case, without port) that are accepted; `hosts` maps a Host to a backend;
-    `origins` are the browser origins that may call. `most_body` is in bytes, `most_depth` in JSON levels.
+    `origins` are the browser origins that may call. `bearer`: Authorization is a credential for this sidecar, and goes no
+    further. `most_body` is in bytes, `most_depth` in JSON levels.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Door:
     origins: frozenset[str] = frozenset()
     most_body: int = 1 << 20
     most_depth: int = 64
+    bearer: bool = False
 
 
 def texts(raw: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ PASSED_PREFIX = "if-"
 _OWN = frozenset({"host", "content-length", "accept-encoding", "via", "forwarded", "traceparent", "tracestate"})
 _RUN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _KEY = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")  # RFC 7515, compact
 _ONCE = re.compile(r"[!-~]{1,255}")
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
@@ -62,9 +63,11 @@ class Greetings:
         first = head.single(headers)
         head.check(self.door, version, first)
         headers = head.end_to_end(headers, first)
+        if self.door.bearer:
+            headers = [pair for pair in headers if pair[0] != "authorization"]
         passed = [(name, value) for name, value in headers if name in PASSED or name.startswith(PASSED_PREFIX)]
         ours = (("via", "1.1 toolwall"), ("forwarded", self._forwarded(first["host"])))
-        return Greeting(headers, first, (*passed, *ours), _hail(self.peer, headers, first))
+        return Greeting(headers, first, (*passed, *ours), _hail(self.door, self.peer, headers, first))
 
     def _forwarded(self, host: str) -> str:
         """RFC 7239. An IPv6 address stands in brackets and quotes."""
@@ -73,7 +76,7 @@ class Greetings:
         return f'for={peer};host="{host}";proto=http'
 
 
-def _hail(peer: Peer, headers: list[tuple[str, str]], first: dict[str, str]) -> Hail:
+def _hail(door: Door, peer: Peer, headers: list[tuple[str, str]], first: dict[str, str]) -> Hail:
     run, key = first.get("toolwall-run", ""), first.get("toolwall-key")
     if run and not _RUN.fullmatch(run):
         raise bad("`Toolwall-Run` must be 1 to 128 letters, digits, or one of `._:-`.")
@@ -85,6 +88,8 @@ def _hail(peer: Peer, headers: list[tuple[str, str]], first: dict[str, str]) -> 
         peer=peer.address,
         # A malformed key is a wrong key: it must reach the comparison that says 401.
         key=key if key is None or _KEY.fullmatch(key) else "",
+        bearer=_bearer(first["authorization"]) if door.bearer and "authorization" in first else None,
+        delegation=_token(first["toolwall-delegation"]) if "toolwall-delegation" in first else None,
         run=run,
         once=once,
         reason=first.get("toolwall-reason", "")[:_MOST_REASON],
@@ -93,6 +98,16 @@ def _hail(peer: Peer, headers: list[tuple[str, str]], first: dict[str, str]) -> 
         uid=peer.uid,
         certificate=peer.certificate,
     )
+
+
+def _bearer(value: str) -> str:
+    """RFC 6750, 2.1. What is of another scheme is a wrong token: nobody is let in because nothing could be read."""
+    scheme, _, token = value.partition(" ")
+    return _token(token) if scheme.lower() == "bearer" else ""
+
+
+def _token(value: str) -> str:
+    return value if _TOKEN.fullmatch(value) else ""
 
 
 def _passes(slots: Slots, authorization: str) -> bool:

@@ -35,7 +35,7 @@ async def answer(door: HttpDoor, firewall: Firewall, ask: BatchAsk, identify: Id
     """
     async with firewall.entries.open(ask.listener) as entry:
         entry.hailed(hail := ask.hail())
-        principal = identify(hail)
+        principal = await identify(hail)
         run = firewall.runs.current(principal.id, hail.run, monotonic())
         entry.identified(principal, Run(run, 0))
         bounds, record = door.bounds, entry.record
@@ -116,7 +116,7 @@ class _Batch:
             return written(status, headers, body)
         return await asyncio.to_thread(written, status, headers, body)
 
-    def _identify(self, _: Hail) -> Principal:
+    async def _identify(self, _: Hail) -> Principal:
         return self._principal
 
     def _open(self, listener: str) -> Entry:

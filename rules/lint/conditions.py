@@ -99,6 +99,8 @@ def _variables(tool: Tool, to: To) -> dict[Path, Value]:
         ("principal", "agent"): text(*to.agents, *[""][: len(to.agents)]),
         ("principal", "user"): text(*to.users, *[""][: len(to.users)]),
         ("principal", "roles"): Value(frozenset({"list"})),
+        ("principal", "chain"): Value(frozenset({"list"})),
+        ("principal", "claims"): Value(frozenset({"map"})),
         ("tool", "name"): text(tool.name),
         ("tool", "backend"): text(tool.backend),
         ("tool", "effect"): text(tool.effect),

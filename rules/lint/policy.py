@@ -108,7 +108,7 @@ def includes(wide: To, narrow: To) -> bool:
     """Whether everybody whom `narrow` is about is surely one whom `wide` is about."""
     parts = ("roles", "agents", "users", "principals")
     pairs = [(getattr(wide, part), getattr(narrow, part)) for part in parts]
-    return all(not wanted or (given and given <= wanted) for wanted, given in pairs)
+    return wide.links == narrow.links and all(not wanted or (given and given <= wanted) for wanted, given in pairs)
 
 
 def _doubles(ruleset: Ruleset, places: Places) -> Iterator[Finding]:

@@ -111,8 +111,8 @@ def test_nothing_irreversible_happens_without_a_human() -> None:
 def test_the_agent_is_support_and_nothing_more() -> None:
     settings = load_config(DEMO / "toolwall.yaml")
     (listener,) = settings.listeners
-    assert listener.static is not None
-    assert listener.static.roles == {"support"}
+    assert listener.identity.static is not None
+    assert listener.identity.static.roles == {"support"}
     assert listener.host == "127.0.0.1"
     assert settings.rules == DEMO / "rules"
     assert settings.ledger.arguments == "redacted"

@@ -161,7 +161,7 @@ def test_the_rules_load_from_a_config_map_as_it_is_mounted(tmp_path: Path) -> No
 def test_in_a_sidecar_the_door_is_on_the_pods_loopback(tmp_path: Path) -> None:
     (listener,) = settings("sidecar", tmp_path).listeners
     assert listener.host == "127.0.0.1"
-    assert listener.static is not None
+    assert listener.identity.static is not None
     (pod,) = pods("sidecar")
     assert {"name": "CRM_URL", "value": f"http://127.0.0.1:{listener.port}/crm"} in pod["containers"][0]["env"]
 
@@ -169,7 +169,7 @@ def test_in_a_sidecar_the_door_is_on_the_pods_loopback(tmp_path: Path) -> None:
 def test_apart_the_door_needs_a_key_and_the_name_of_the_service(tmp_path: Path) -> None:
     (listener,) = settings("apart", tmp_path).listeners
     service = one("apart", "Service", "toolwall")
-    assert listener.static is None
+    assert listener.identity.static is None
     assert service["metadata"]["name"] in listener.names
     assert {port["port"] for port in service["spec"]["ports"]} == {listener.port}
 

@@ -58,7 +58,7 @@ def test_the_door_may_be_at_the_agents_address_with_a_static_principal(tmp_path:
     (tmp_path / "toolwall.yaml").write_text(text.replace("bind: 127.0.0.1:8080", f"bind: {address}:8080"))
     (listener,) = load_config(tmp_path / "toolwall.yaml").listeners
     assert (listener.host, address in listener.names) == (address, True)
-    assert listener.static is not None
+    assert listener.identity.static is not None
 
 
 @pytest.mark.full

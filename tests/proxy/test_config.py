@@ -395,7 +395,7 @@ def test_an_identity_that_is_none(tmp_path: Path, identity: dict[str, Any], says
 
 def test_one_principal_may_have_two_keys(tmp_path: Path) -> None:
     keys = [{"id": "a", "sha256": DIGEST}, {"id": "a", "sha256": OTHER}]
-    assert set(load(tmp_path, listener(identity={"api_keys": keys})).listeners[0].keys) == {DIGEST, OTHER}
+    assert set(load(tmp_path, listener(identity={"api_keys": keys})).listeners[0].identity.keys) == {DIGEST, OTHER}
 
 
 @pytest.mark.parametrize("missing", ["bind", "identity"])
