@@ -361,7 +361,8 @@ async def _admin(
 
     def notes() -> dict[str, str]:
         troubles = {"rules": reloader.trouble, "checkpoints": keeping.trouble}
-        return {name: said for name, said in troubles.items() if said} | notes_of(regimes.healths) | callers.notes()
+        noted = {name: said for name, said in troubles.items() if said}
+        return {**noted, **notes_of(regimes.healths), **callers.notes()}
 
     try:
         runner = await start_admin(host, port, telemetry, checks, settings.admin_names, notes)

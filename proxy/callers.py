@@ -1,4 +1,4 @@
-"""How the listeners know their callers: made from toolwall.yaml, with all that has to be read again from time to time."""
+"""How the listeners know their callers: made from toolwall.yaml, with what has to be read again from time to time."""
 
 from __future__ import annotations
 

@@ -135,6 +135,8 @@ def _unknown(rules: Ruleset, tool: Tool, record: dict[str, Any], blind: bool) ->
     plan = rules.plans[tool.name]
     if "network" in plan.uses:
         notes.append("The ledger holds no addresses of callers, so conditions on `network` may come out differently.")
+    if "user" not in record and any(rule.to.users for rule in (*plan.allows, *plan.denies)):
+        notes.append("The ledger holds no user of this call, so rules `to` users may come out differently.")
     if any(rule.to.links != "caller" for rule in (*plan.allows, *plan.denies)) and record.get("chain"):
         notes.append("The ledger holds no roles of a chain but the caller's, so rules on the whole chain cannot tell.")
     if "principal" in plan.uses:

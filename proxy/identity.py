@@ -1,4 +1,4 @@
-"""Who is calling. A listener may know its callers in several ways; a credential that fails is never an empty principal."""
+"""Who is calling. A listener may know callers in several ways; a credential that fails is never an empty principal."""
 
 from __future__ import annotations
 
@@ -165,9 +165,7 @@ class _Kept:
         self._found: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
 
     def get(self, token: str) -> Principal | None:
-        if self._generation != (now := self._issuers.generation):
-            self._found.clear()
-            self._generation = now
+        self._look_at_keys()
         found = self._found.get(name := _name(token))
         if found is None:
             return None
@@ -178,9 +176,15 @@ class _Kept:
         return found[0]
 
     def put(self, token: str, principal: Principal, until: float) -> None:
+        self._look_at_keys()
         self._found[_name(token)] = principal, until
         if len(self._found) > MOST_KEPT:
             self._found.popitem(last=False)
+
+    def _look_at_keys(self) -> None:
+        if self._generation != (now := self._issuers.generation):
+            self._found.clear()
+            self._generation = now
 
 
 def _name(token: str) -> bytes:

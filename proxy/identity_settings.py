@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -77,14 +76,15 @@ PEER: Final = Form({"uid": Key(Number(0, 2**32 - 1), "The user id of the process
 IDENTITY: Final = Form(
     {
         "static": Key(Form(WHO), "Everyone who reaches this listener is this principal. On loopback or a socket only."),
-        "api_keys": Key(Many(API_KEY), "The header Toolwall-Key names the caller; a key's hash stands here."),
+        "api_keys": Key(Many(API_KEY), "The header Toolwall-Key names the caller; `toolwall keys add ID --file -` makes a key and its hash."),
         "key_file": Key(Text(), "A file of API keys that `toolwall keys` writes, relative to this one."),
         "jwt": Key(Many(JWT), "The header Authorization holds a JSON Web Token of one of these issuers (RFC 7519)."),
         "certificates": Key(Many(CERTIFICATE), "The client's certificate names the caller; needs the listener's TLS."),
         "peers": Key(Many(PEER), "The user id at the other end of a Unix socket names the caller."),
         "delegation": Key(
             Many(JWT),
-            "The header Toolwall-Delegation may hold a token of one of these issuers that says for whom the caller acts.",
+            "The header Toolwall-Delegation may hold a token of one of these issuers that says for whom the caller "
+            "acts.",
         ),
     }
 )
@@ -107,7 +107,7 @@ class JwtSettings:
     user: str = ""
     agent: str = ""
     claims: tuple[str, ...] = ()
-    actors: Mapping[str, frozenset[str]] = MappingProxyType({})
+    actors: Mapping[str, frozenset[str]] = field(default_factory=dict)
     most_chain: int = MOST_CHAIN
 
 
@@ -118,13 +118,13 @@ class IdentitySettings:
     empty id in it is the URI itself."""
 
     static: Principal | None = None
-    keys: Mapping[str, Principal] = field(default=MappingProxyType({}), repr=False)
+    keys: Mapping[str, Principal] = field(default_factory=dict, repr=False)
     key_file: Path | None = None
     jwt: tuple[JwtSettings, ...] = ()
-    uris: Mapping[str, Principal] = MappingProxyType({})
-    subjects: Mapping[str, Principal] = MappingProxyType({})
-    digests: Mapping[str, Principal] = MappingProxyType({})
-    peers: Mapping[int, Principal] = MappingProxyType({})
+    uris: Mapping[str, Principal] = field(default_factory=dict)
+    subjects: Mapping[str, Principal] = field(default_factory=dict)
+    digests: Mapping[str, Principal] = field(default_factory=dict)
+    peers: Mapping[int, Principal] = field(default_factory=dict)
     delegation: tuple[JwtSettings, ...] = ()
 
     def configured(self) -> list[Principal]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from rules.schema import Problem
@@ -35,7 +34,7 @@ class Principal:
     user: str = ""
     method: str = ""
     chain: tuple[Link, ...] = ()
-    claims: Mapping[str, Any] = MappingProxyType({})
+    claims: Mapping[str, Any] = field(default_factory=dict)
 
     def __hash__(self) -> int:
         return hash(self.id)  # which is unique, and asked for on every call

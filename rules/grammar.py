@@ -274,7 +274,7 @@ TO: Final = Form(
         "whole_chain": Key(
             Flag(),
             "Whether `roles` is asked of each who acts for another: a rule that allows needs all of them to have one, "
-            "for a rule that denies a single one is enough. false",
+            "for a rule that denies a single one is enough.",
         ),
     }
 )

@@ -14,7 +14,6 @@ from rules.obligations import Obligation
 from rules.returned import Reply, Returned
 from rules.when import Asking, When
 
-
 Links = Literal["caller", "all", "any"]
 
 

@@ -24,8 +24,8 @@ class Door:
     """What a request needs to know of the listener it came in by.
 
     `names` are the Host values (lower case, without port) that are accepted; `hosts` maps a Host to a backend;
-    `origins` are the browser origins that may call. `bearer`: Authorization is a credential for this sidecar, and goes no
-    further. `most_body` is in bytes, `most_depth` in JSON levels.
+    `origins` are the browser origins that may call. `bearer`: Authorization is a credential for this sidecar, and goes
+    no further. `most_body` is in bytes, `most_depth` in JSON levels.
     """
 
     name: str

@@ -22,7 +22,7 @@ import aiohttp
 import pytest
 
 from proxy import pushing
-from proxy.app import CannotRun, Running, identify_of, running
+from proxy.app import CannotRun, Running, running
 from proxy.config import load_config
 from proxy.ledger import checkpoint
 from proxy.ledger.verify import verify
@@ -367,9 +367,3 @@ def test_a_host_that_chooses_the_backend_leaves_the_path_whole(tmp_path: Path) -
                 assert told.reached[0].startswith(f"GET /api{path} HTTP/1.1\r\n".encode())
 
     perform(play())
-
-
-def test_a_listener_with_a_principal_asks_for_nothing(tmp_path: Path) -> None:
-    (listener,) = load_config(write_files(tmp_path)).listeners
-    identify = identify_of(listener)
-    assert identify(None).id == "bot"  # type: ignore[arg-type]  # it does not even look

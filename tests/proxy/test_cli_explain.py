@@ -162,7 +162,10 @@ def test_the_time_and_the_step_are_those_of_the_record(rules: Path) -> None:
 def test_what_the_ledger_does_not_hold_is_said(rules: Path) -> None:
     (rules / "policy.yaml").write_text("rules: [{id: a, allow: crm.get, to: {users: [ann]}}]")
     recorded(rules.parent, record(arguments={"id": 7}))
-    assert "The ledger holds no users, so rules `to` users may come out differently." in toolwall("explain", "01ab")[1]
+    assert (
+        "The ledger holds no user of this call, so rules `to` users may come out differently."
+        in toolwall("explain", "01ab")[1]
+    )
 
 
 def test_a_record_of_a_call_that_no_rule_was_asked_about(rules: Path) -> None:

@@ -40,6 +40,14 @@ listeners:
         - {{id: one, roles: [support], agent: a, user: u, sha256: {DIGEST}}}
         - id: two
           sha256: {OTHER}
+      key_file: keys.yaml
+      jwt:
+        - {{issuer: i, audience: [a], keys: "https://i.example/jwks", ca: ca.pem, algorithms: [ES256], leeway: 5s,
+            prefix: "i:", roles: /a/b, role_map: {{x: [support]}}, user: u, agent: a, claims: [tenant],
+            actors: {{helper: [support]}}, most_chain: 2}}
+      certificates: [{{uri: "spiffe://e/a", id: u}}, {{subject: CN=a, id: s}}, {{sha256: {"ab" * 32}, id: c}}]
+      peers: [{{uid: 1000, id: p}}]
+      delegation: [{{issuer: i, audience: a, keys: "file:k.json"}}]
 admin:
   bind: 127.0.0.1:9000
   names: [metrics.internal]
@@ -125,12 +133,12 @@ def test_everything_that_may_be_said(tmp_path: Path) -> None:
     assert first.names >= {"127.0.0.1", "localhost", "crm.internal", "[fd00::7]", "crm.example"}
     assert first.hosts == {"crm.example": "crm"}
     assert first.origins == {"https://app.example:8443"}
-    assert first.static == Principal("bot", frozenset({"support", "billing"}), "helper", "ann", "static")
-    assert first.keys == {}
+    assert first.identity.static == Principal("bot", frozenset({"support", "billing"}), "helper", "ann", "static")
+    assert first.identity.keys == {}
     assert (second.host, second.port) == ("::", 8443)
     assert second.names == {"[::]"}
-    assert second.static is None
-    assert second.keys == {
+    assert second.identity.static is None
+    assert second.identity.keys == {
         DIGEST: Principal("one", frozenset({"support"}), "a", "u", "api_key"),
         OTHER: Principal("two", method="api_key"),
     }
@@ -179,7 +187,7 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     assert (settings.telemetry.otlp, settings.telemetry.sample) == ("", 1.0)
     (only,) = settings.listeners
     assert only.names == {"127.0.0.1", "localhost", "[::1]"}
-    assert (only.hosts, only.origins, only.keys) == ({}, frozenset(), {})
+    assert (only.hosts, only.origins, only.identity.keys) == ({}, frozenset(), {})
 
 
 def test_the_defaults_of_bounds_are_those_that_the_reference_tells(tmp_path: Path) -> None:
@@ -372,8 +380,8 @@ def test_an_origin_that_no_browser_would_send(tmp_path: Path, origin: str) -> No
 @pytest.mark.parametrize(
     ("identity", "says"),
     [
-        ({}, "needs exactly one of the keys static, api_keys"),
-        ({"static": {"id": "a"}, "api_keys": [{"id": "b", "sha256": DIGEST}]}, "needs exactly one of the keys"),
+        ({}, "is empty"),
+        ({"static": {"id": "a"}, "api_keys": [{"id": "b", "sha256": DIGEST}]}, "makes api_keys useless"),
         ({"static": {"roles": ["a"]}}, "lacks the key id"),
         ({"static": {"id": "two words"}}, "1 to 128 visible characters"),
         ({"static": {"id": "x" * 129}}, "1 to 128 visible characters"),
@@ -459,7 +467,7 @@ def test_a_file_that_is_not_there_or_no_file(tmp_path: Path) -> None:
 def test_the_listener_that_the_page_of_agents_shows_loads(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "agents.md").read_text(encoding="utf-8")
     (only,) = load(tmp_path, page.partition("```yaml\n")[2].partition("```")[0]).listeners
-    assert [principal.id for principal in only.keys.values()] == ["support-bot"]
+    assert [principal.id for principal in only.identity.keys.values()] == ["support-bot"]
 
 
 def test_problems_say_where_what_and_what_to_do(tmp_path: Path) -> None:

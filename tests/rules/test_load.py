@@ -101,7 +101,7 @@ POLICY = """
       - id: readers
         says: Readers may look.
         allow: [shop.find]
-        to: {roles: [reader], agents: [bot], users: [ann], principals: [p1]}
+        to: {roles: [reader], agents: [bot], users: [ann], principals: [p1], whole_chain: true}
         when: args.state == "open"
       - id: writers
         allow: shop.put_file
@@ -112,7 +112,7 @@ POLICY = """
         deny: "*"
         to: {roles: [guest]}
     examples:
-      - as: {id: p1, roles: [reader], agent: bot, user: ann}
+      - as: {id: p1, roles: [reader], agent: bot, user: ann, chain: [{id: ann, roles: [reader]}], claims: {x: 1}}
         call: shop.find
         args: {state: open}
         expect: allow

@@ -1,6 +1,6 @@
 import pytest
 
-from rules.facts import Principal
+from rules.facts import Link, Principal
 from rules.rule import EVERYBODY, Effect, Rule, To
 
 WHO = Principal("p1", frozenset({"support", "night"}), "bot", "ann")
@@ -51,3 +51,30 @@ def test_who_and_when_are_joined_as_in_the_logic_of_kleene(to, when):
     rule = Rule("r", Effect.ALLOW, ("*",), To(users=frozenset(users)), condition)
     both = {to, True if when == "no condition" else when}
     assert rule.matches(principal, None) is (False if False in both else None if None in both else True)
+
+
+def links(*roles: str | None) -> Principal:
+    """A caller with the roles `payer`, and a chain of links, each with one role, none ("") or unknown ones."""
+    chain = [Link(str(at), None if role is None else frozenset({role} - {""})) for at, role in enumerate(roles)]
+    return Principal("p", frozenset({"payer"}), chain=tuple(chain))
+
+
+@pytest.mark.parametrize(
+    ("chain", "every", "some"),
+    [
+        ((), True, True),
+        (("payer", "payer"), True, True),
+        (("payer", ""), False, True),
+        (("", ""), False, False),
+        (("payer", None), None, True),
+        (("", None), False, None),
+        ((None,), None, None),
+    ],
+)
+def test_roles_may_be_asked_of_a_whole_chain(chain: tuple[str | None, ...], every: bool | None, some: bool | None):
+    who = links(*chain)
+    assert To(roles=frozenset({"payer"}), links="all").matches(who) is every
+    assert To(roles=frozenset({"payer"}), links="any").matches(who) is some
+    assert To(roles=frozenset({"payer"})).matches(who) is True
+    assert To(roles=frozenset({"payer"}), principals=frozenset({"other"}), links="all").matches(who) is False
+    assert To(links="all").matches(who) is True
