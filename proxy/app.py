@@ -20,7 +20,7 @@ from proxy.answers import Answers
 from proxy.asking import ORDER as ASK
 from proxy.asking import Asking, AskingByOrder
 from proxy.budgets import BudgetError, Budgets
-from proxy.callers import Callers, name_of, principals
+from proxy.callers import Callers, name_of
 from proxy.config import ListenerSettings, Settings
 from proxy.deeds import Deeds
 from proxy.entry import Entries
@@ -72,7 +72,6 @@ from redaction.known import Known
 from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
 from rules.decide import Ruleset
-from rules.facts import Principal
 from rules.load import RulesError
 
 _log = logging.getLogger("toolwall")
@@ -149,7 +148,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         places = Places(Fetching(remainders, scans), ByRequest(undoing))
         stack.push_async_callback(keepsakes.settled)
         stack.push_async_callback(places.undo.close)
-        callers, doors = Callers(), list[str]()
+        callers, doors = Callers(settings), list[str]()
         for listener in settings.listeners:
             doors.append(await _listen(stack, settings, firewall, places, listener, callers.of(listener)))
         admin = await _admin(stack, settings, telemetry, ledger, reloader, regimes, keeping, callers)
@@ -158,7 +157,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         asking = Asking(firewall, settler)
         once.asks = asking.for_repeat
         does: Does = {"cache clear": partial(_clear, answers), ORDER: settler}
-        works = _works(firewall, keepsakes, settler, asking, undoing, principals(settings))
+        works = _works(firewall, keepsakes, settler, asking, undoing, callers)
         orders = Orders(settings.state, does, keeping.ordered, works)
         deeds.follow(lambda: once.whole_to(ledger.last))
         stack.push_async_callback(deeds.finish)
@@ -179,7 +178,7 @@ def _works(
     settler: Settler,
     asking: Asking,
     undoing: Undoing,
-    callers: list[tuple[str, Principal]],
+    callers: Callers,
 ) -> Works:
     """The orders that make calls, by name."""
     return {

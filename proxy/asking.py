@@ -137,7 +137,7 @@ class AskingByOrder:
         self._firewall = firewall
         self._settler = settler
         self._keepsakes = keepsakes
-        self._known = tuple(known)
+        self._known = known
 
     async def __call__(self, order: Order) -> Answer:
         """Ask, and settle the call by one of the entries that the order brings, if the backend tells it."""

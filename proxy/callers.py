@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from proxy.config import ListenerSettings, Settings
-from proxy.identity import Identify, Identity, static
+from proxy.identity import Identify, Identity, Keys, static
+from proxy.keyfile import KeyFile
 from proxy.tokens import Issuers
 from rules.facts import Principal
 
@@ -16,15 +17,17 @@ def name_of(listener: ListenerSettings) -> str:
     return f"{listener.host}:{listener.port}"
 
 
-def principals(settings: Settings) -> list[tuple[str, Principal]]:
-    """All whom toolwall.yaml itself describes, each with the listener that knows it."""
-    return [(name_of(listener), one) for listener in settings.listeners for one in listener.identity.configured()]
-
-
 class Callers:
-    """What tells who calls, of each listener."""
+    """What tells who calls, of each listener. Iterating gives all who are described on this machine, whom tokens name
+    left out: each with the name of its listener."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self._files = {
+            listener.identity.key_file: KeyFile(listener.identity.key_file)
+            for listener in settings.listeners
+            if listener.identity.key_file
+        }
+        self._listeners = settings.listeners
         self._issuers: list[Issuers] = []
 
     def of(self, listener: ListenerSettings) -> Identify:
@@ -34,13 +37,24 @@ class Callers:
             return static(settings.static)
         issuers, delegation = Issuers(settings.jwt), Issuers(settings.delegation)
         self._issuers += [issuers, delegation]
-        return Identity(settings, (settings.keys,), issuers, delegation)
+        file = self._files.get(settings.key_file) if settings.key_file else None
+        keys: tuple[Keys, ...] = (settings.keys, file) if file else (settings.keys,)
+        return Identity(settings, keys, issuers, delegation)
+
+    def __iter__(self) -> Iterator[tuple[str, Principal]]:
+        for listener in self._listeners:
+            settings, name = listener.identity, name_of(listener)
+            yield from ((name, one) for one in settings.configured())
+            if settings.key_file:
+                yield from ((name, one) for one in self._files[settings.key_file].principals())
 
     def watches(self) -> list[Coroutine[Any, Any, None]]:
         """What has to run as long as the sidecar does."""
         return [keys.watch() for issuers in self._issuers for _, keys in issuers.sets]
 
-    def notes(self) -> Mapping[str, str]:
-        """Which issuers' keys could not be read lately, and why."""
+    def notes(self) -> dict[str, str]:
+        """What could not be read lately, and why."""
         sets = [each for issuers in self._issuers for each in issuers.sets]
-        return {f"keys of {settings.issuer}": keys.trouble for settings, keys in sets if keys.trouble}
+        troubles = {f"keys of {settings.issuer}": keys.trouble for settings, keys in sets}
+        troubles |= {f"keys in {path.name}": file.trouble for path, file in self._files.items()}
+        return {name: said for name, said in troubles.items() if said}

@@ -76,7 +76,10 @@ PEER: Final = Form({"uid": Key(Number(0, 2**32 - 1), "The user id of the process
 IDENTITY: Final = Form(
     {
         "static": Key(Form(WHO), "Everyone who reaches this listener is this principal. On loopback or a socket only."),
-        "api_keys": Key(Many(API_KEY), "The header Toolwall-Key names the caller; `toolwall keys add ID --file -` makes a key and its hash."),
+        "api_keys": Key(
+            Many(API_KEY),
+            "The header Toolwall-Key names the caller; `toolwall keys add ID --file -` makes a key and its hash.",
+        ),
         "key_file": Key(Text(), "A file of API keys that `toolwall keys` writes, relative to this one."),
         "jwt": Key(Many(JWT), "The header Authorization holds a JSON Web Token of one of these issuers (RFC 7519)."),
         "certificates": Key(Many(CERTIFICATE), "The client's certificate names the caller; needs the listener's TLS."),

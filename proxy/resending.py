@@ -39,7 +39,7 @@ class Resending:
         self._firewall = firewall
         self._keepsakes = keepsakes
         self._settler = settler
-        self._known = tuple(known)
+        self._known = known
 
     async def __call__(self, order: Order) -> Answer:
         """Settle a call as not done, unless it is, and send it. The answer has `error`, or says what came of it."""

@@ -89,7 +89,7 @@ class ByOrder:
 
     def __init__(self, undoing: Undoing, known: Iterable[tuple[str, Principal]]) -> None:
         self._undoing = undoing
-        self._known = tuple(known)
+        self._known = known
 
     async def __call__(self, order: Order) -> Answer:
         """Undo a run. What is answered has `error`, or is a report."""

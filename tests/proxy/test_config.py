@@ -464,12 +464,6 @@ def test_a_file_that_is_not_there_or_no_file(tmp_path: Path) -> None:
         load_config(tmp_path)
 
 
-def test_the_listener_that_the_page_of_agents_shows_loads(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "agents.md").read_text(encoding="utf-8")
-    (only,) = load(tmp_path, page.partition("```yaml\n")[2].partition("```")[0]).listeners
-    assert [principal.id for principal in only.identity.keys.values()] == ["support-bot"]
-
-
 def test_problems_say_where_what_and_what_to_do(tmp_path: Path) -> None:
     text = f"listners: []\nadmin: {{bind: 80}}\nlisteners:\n  - {LISTENER[:-1]}, name: [x]}}\n"
     file = tmp_path / "toolwall.yaml"

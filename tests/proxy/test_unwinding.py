@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from proxy import orders
-from proxy.app import principals
+from proxy.callers import Callers
 from proxy.config import load_config
 from proxy.identity import NotKnown, principal_of
 from rules.facts import Principal
@@ -57,7 +57,7 @@ def test_all_who_may_call_are_known_with_their_listeners(tmp_path: Path) -> None
         "  - {bind: '127.0.0.1:8080', identity: {static: {id: bot, roles: [a]}}}\n"
         "  - {bind: '127.0.0.1:8081', identity: {api_keys: [{id: bot, roles: [b], sha256: '" + "0" * 64 + "'}]}}\n"
     )
-    known = principals(load_config(tmp_path / "toolwall.yaml"))
+    known = Callers(load_config(tmp_path / "toolwall.yaml"))
     assert [(door, one.id) for door, one in known] == [("127.0.0.1:8080", "bot"), ("127.0.0.1:8081", "bot")]
     assert principal_of(known, "bot", "127.0.0.1:8081").roles == {"b"}
     with pytest.raises(NotKnown, match="more than one way"):
