@@ -169,14 +169,17 @@ def test_tail_follows_until_it_is_stopped(home: Path) -> None:
         ledger.append(call(1))
         command = [*COMMAND, "tail", "-f", "-n", "1", "-c", str(home / "toolwall.yaml")]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tail:
-            assert tail.stdout is not None
-            assert tail.stderr is not None
-            assert json.loads(tail.stdout.readline())["call"] == "010001"
-            ledger.append(call(2))
-            assert json.loads(tail.stdout.readline())["call"] == "010002"
-            tail.send_signal(signal.SIGINT)
-            assert tail.wait(10) == 0
-            assert tail.stderr.read() == b""
+            try:
+                assert tail.stdout is not None
+                assert tail.stderr is not None
+                assert json.loads(tail.stdout.readline())["call"] == "010001"
+                ledger.append(call(2))
+                assert json.loads(tail.stdout.readline())["call"] == "010002"
+                tail.send_signal(signal.SIGINT)
+                assert tail.wait(10) == 0
+                assert tail.stderr.read() == b""
+            finally:
+                tail.kill()
 
 
 def test_a_sound_ledger_is_told_with_its_last_record(home: Path) -> None:
