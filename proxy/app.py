@@ -22,6 +22,8 @@ from proxy.asking import Asking, AskingByOrder
 from proxy.budgets import BudgetError, Budgets
 from proxy.callers import Callers, name_of
 from proxy.config import ListenerSettings, Settings
+from proxy.credentials.injecting import Injecting
+from proxy.credentials.living import Living
 from proxy.deeds import Deeds
 from proxy.entry import Entries
 from proxy.fetching import Fetching
@@ -115,7 +117,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         deeds = Deeds(opened, settings.state / "ledger")
         stack.callback(deeds.close)
         keepsakes = Keepsakes(opened)
-        prepared = partial(prepare, settings, rewriting, presidio, keeper, (deeds, keepsakes))
+        known = Living(_known(settings), settings.known_for_s)
+        injecting = Injecting(known)
+        prepared = partial(prepare, settings, rewriting, presidio, keeper, (deeds, keepsakes), injecting)
         first = _first(settings, prepared)
         _loaded(presidio.warm)
         key = _key(settings)
@@ -126,13 +130,13 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         keeping.show(telemetry)
         scans = Scans(settings.scans)
         stack.callback(scans.close)
-        known = _known(settings)
         remainders = Remainders(settings.rests)
         answers = Answers(settings.answers)
         _tell_of(answers, telemetry)
         budgets = _budgets(stack, settings, telemetry)
         once = Once(deeds)
-        regimes = Regimes(first, scans, settings.upstream, known, remainders, answers, keeper, budgets, once, keepsakes)
+        kept = remainders, answers, keeper, budgets, once, keepsakes, injecting
+        regimes = Regimes(first, scans, settings.upstream, known, *kept)
         stack.push_async_callback(regimes.close)
         show(lambda: regimes.healths, telemetry)
         firewall = Firewall(regimes.regime, _entries(settings.ledger, ledger, telemetry, key, known))
@@ -151,7 +155,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         callers, doors = Callers(settings), list[str]()
         for listener in settings.listeners:
             doors.append(await _listen(stack, settings, firewall, places, listener, callers.of(listener)))
-        admin = await _admin(stack, settings, telemetry, ledger, reloader, regimes, keeping, callers)
+        admin = await _admin(stack, settings, telemetry, ledger, reloader, regimes, keeping, callers, injecting)
         stack.callback(reloader.close)
         settler = Settler(ledger, deeds, once, budgets, keepsakes)
         asking = Asking(firewall, settler)
@@ -161,7 +165,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         orders = Orders(settings.state, does, keeping.ordered, works)
         deeds.follow(lambda: once.whole_to(ledger.last))
         stack.push_async_callback(deeds.finish)
-        for task in (reloader.watch(), orders.watch(), keeper.watch(), deeds.watch(), *callers.watches()):
+        tasks = reloader.watch(), orders.watch(), keeper.watch(), deeds.watch(), injecting.watch()
+        for task in (*tasks, *callers.watches()):
             stack.push_async_callback(_ended, asyncio.create_task(task))
         stack.callback(_stop_in_time, regimes, settings.drain_s)
         yield Running(firewall, telemetry, reloader, regimes, tuple(doors), admin)
@@ -352,6 +357,7 @@ async def _admin(
     regimes: Regimes,
     keeping: Keeping,
     callers: Callers,
+    injecting: Injecting,
 ) -> str:
     host, port = settings.admin
 
@@ -359,7 +365,7 @@ async def _admin(
         return {"rules": READY, "ledger": ledger.trouble or READY}
 
     def notes() -> dict[str, str]:
-        troubles = {"rules": reloader.trouble, "checkpoints": keeping.trouble}
+        troubles = {"rules": reloader.trouble, "checkpoints": keeping.trouble, "credentials": injecting.trouble}
         noted = {name: said for name, said in troubles.items() if said}
         return {**noted, **notes_of(regimes.healths), **callers.notes()}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from proxy.answers import AnswerBounds
+from proxy.credentials.living import GRACE_S
 from proxy.identity_settings import IDENTITY, IdentitySettings, read_identity
 from proxy.known import SOURCES
 from proxy.ledger_settings import AUTHORITY, HEADERS, LEDGER, PLACE, LedgerSettings, check_ledger, read_ledger
@@ -124,6 +125,7 @@ CONFIG: Final = Form(
             "Values that no answer may hold, however they are encoded: an environment variable, a file that is one "
             "value, or a file with a value on each line. Paths are relative to this file.",
         ),
+        "known_for": Key(_Duration, "How long a credential of the sidecar's that has ended is still looked for. 10m"),
         "telemetry": Key(
             Form(
                 {
@@ -193,6 +195,7 @@ class Settings:
     most_depth: int
     drain_s: float
     pseudonyms_s: float = KEEP_S
+    known_for_s: float = GRACE_S
 
 
 def load_config(path: Path) -> Settings:
@@ -243,6 +246,7 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
         most_depth=bounds.get("most_depth", 64),
         drain_s=bounds.get("drain", 10.0),
         pseudonyms_s=duration(raw.get("pseudonyms", {}).get("keep", f"{KEEP_S:.0f}s")),
+        known_for_s=duration(raw.get("known_for", f"{GRACE_S:.0f}s")),
     )
     return settings, problems
 

@@ -9,7 +9,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from rules.tools import Backend, Network
+from rules.tools import Backend
+from rules.urls import Network
 
 Address = IPv4Address | IPv6Address
 

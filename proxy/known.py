@@ -27,7 +27,7 @@ def known_secrets(sources: Sequence[str], environ: Mapping[str, str]) -> Known:
 
     A value that is trivial is left out with a warning. Raises SecretsError.
     """
-    named = [(source, each) for source in sources for value in _values(source, environ) for each in _bare(value)]
+    named = [(source, each) for source in sources for value in _values(source, environ) for each in bare(value)]
     try:
         known = Known(value for _, value in named)
     except ValueError as error:
@@ -64,7 +64,7 @@ def _values(source: str, environ: Mapping[str, str]) -> Iterator[str]:
     yield from values
 
 
-def _bare(value: str) -> Iterator[str]:
+def bare(value: str) -> Iterator[str]:
     """A value, and of credentials behind the name of their scheme those alone as well."""
     yield value
     if credentials := _CREDENTIALS.fullmatch(value):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from proxy.config import Settings
+from proxy.credentials.injecting import Injecting
 from proxy.guards.clean import Scanners
 from proxy.ledger import LedgerError
 from proxy.presidio import Presidio
@@ -32,12 +33,14 @@ def prepare(
     presidio: Presidio,
     keeper: Keeper,
     remember: Sequence[Opens],
+    injecting: Injecting,
     known: Callable[[], Scanners],
 ) -> Ready:
     """Read the rules, at the start and at each reload, in any thread. Raises RulesError.
 
     `key` gives what rewrites findings, `presidio` finds what our own patterns do not; `remember` are opened for tools
-    with effects. Without rules nothing is allowed, so nothing else can be wrong: taking all of them away always works.
+    with effects, `injecting` has the secrets that backends get. Without rules nothing is allowed, so nothing else can
+    be wrong: taking all of them away always works.
     """
     rules = vetted(settings.rules, presidio.kinds(), presidio.detector if settings.presidio.adds else None)
     unknown = {backend for each in settings.listeners for backend in each.hosts.values()} - set(rules.catalog.backends)
@@ -46,6 +49,8 @@ def prepare(
         hint = "`hosts` in toolwall.yaml names it"
         raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", missing, hint)])
     _check_operators(rules, presidio)
+    if unsent := list(injecting.check(rules.catalog.backends.values())):
+        raise RulesError(unsent)
     try:
         ready = Ready(rules, scanners_of(rules, known(), key(), presidio.detector, presidio.operate))
         if any(each.gives_pseudonyms for each in ready.scanners.values()) or _restores(rules):

@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 from proxy.answers import Answers
 from proxy.budgets import Budgets
+from proxy.credentials.injecting import Injecting
 from proxy.firewall import Firewall, Regime
 from proxy.guards import Guards
 from proxy.guards.budget import Spending
 from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean, Scanners
+from proxy.guards.credential import Credential
 from proxy.guards.keep import Keep
 from proxy.guards.known import KnownSecrets
 from proxy.guards.limit import Limiting
@@ -95,9 +97,11 @@ class Regimes:
         budgets: Budgets | None = None,
         once: Once | None = None,
         keepsakes: Keepsakes | None = None,
+        injecting: Injecting | None = None,
     ) -> None:
         self._scans = scans
         self._keeper = keeper
+        self._injecting = injecting
         self._once = once
         self._keeping = Keep(keepsakes, carried, scans) if keepsakes else None
         self._remainders = Remainders() if remainders is None else remainders
@@ -135,6 +139,7 @@ class Regimes:
         self._upstream = Upstream(backends, self._bounds, former)
         self.healths = healths(backends, self.healths)
         self._probes.follow(backends, self.healths)
+        injections = self._injecting.follow(backends) if self._injecting else {}
         guards = Guards(
             Clean(backends, new.scanners, self._scans, self._keeper),
             Warn(self._scans),
@@ -151,6 +156,7 @@ class Regimes:
             self._keeping,
             self._stopping,
             Witness(self._scans),
+            Credential(injections),
         )
         restore = (Restore(self._keeper, new.rules.catalog, restored, self._scans),) if self._keeper else ()
         self.regime = Regime(new.rules, guards, self._upstream.send, *restore)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from rules.tools import Url
+from rules.urls import Url
 
 Headers = list[tuple[str, str]]
 PARTIAL = 206

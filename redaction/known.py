@@ -10,7 +10,8 @@ import html
 import re
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -65,24 +66,50 @@ class Left(NamedTuple):
     why: str
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class _Part:
+    """Some of the values: their forms, each with a tag that says whose it is, and what finds where one begins."""
+
+    forms: Mapping[bytes, str]
+    sizes: Mapping[bytes, list[int]]
+    gate: Match
+
+    def spans(self, low: bytes) -> Iterator[tuple[int, int]]:
+        """Where forms stand in bytes in lower case, in order, the longest at each place."""
+        at = 0
+        while True:
+            at = self.gate(ANYWHERE, low, at, len(low))[0][0]
+            if at < 0:
+                return
+            size = next((size for size in self.sizes[low[at : at + LEAST]] if low[at : at + size] in self.forms), 0)
+            if size:
+                yield at, at + size
+            at += size or 1
+
+
 class Known:
     """A set of known secrets. Safe to use from many threads; it shows none of them."""
 
-    def __init__(self, values: Iterable[str] = ()) -> None:
-        """`left_out` says which of the values are not looked for. Raises ValueError for too many or too long ones."""
+    def __init__(self, values: Iterable[str] = (), tags: Mapping[str, str] | None = None) -> None:
+        """`left_out` says which of the values are not looked for. `tags` says of some whose they are. Raises ValueError
+        for too many or too long ones.
+        """
         self.left_out: list[Left] = []
         kept = [value for place, value in enumerate(values) if self._keeps(place, value)]
         if len(kept) > MOST_VALUES:
             raise ValueError(f"there are more than {MOST_VALUES} known secrets")
-        self._forms = frozenset(form for value in kept for form in _forms(value))
-        self._sizes = _sizes(self._forms)
-        self._gate = _gate(self._forms) if self._forms else None
+        forms = {form: (tags or {}).get(value, "") for value in kept for form in _forms(value)}
+        self._parts: tuple[_Part, ...] = (_Part(forms, _sizes(forms), _gate(forms)),) if forms else ()
+
+    def become(self, *others: "Known") -> None:
+        """Be all of the others together, from now on. Whoever is searching in another thread goes on with either."""
+        self._parts = tuple(part for other in others for part in other._parts)
 
     def __bool__(self) -> bool:
-        return self._gate is not None
+        return bool(self._parts)
 
     def __repr__(self) -> str:
-        return f"Known({len(self._forms)} forms)"
+        return f"Known({sum(len(part.forms) for part in self._parts)} forms)"
 
     def _keeps(self, place: int, value: str) -> bool:
         if len(value) > MOST_LONG:
@@ -94,7 +121,13 @@ class Known:
 
     def sees(self, data: bytes) -> bool:
         """Whether any of them stands in UTF-8 text, or in any bytes, under whatever escapes."""
-        return self._gate is not None and any(next(self._spans(view), None) for view in _views(data))
+        return bool(self._parts) and any(next(self._spans(view), None) for view in _views(data))
+
+    def whose(self, data: bytes) -> set[str]:
+        """The tags of those that stand in such a text."""
+        lows = [view.lower() for view in _views(data)]
+        found = ((part, low[start:end]) for part in self._parts for low in lows for start, end in part.spans(low))
+        return {part.forms[form] for part, form in found}
 
     needs_presidio = False  # like a scanner, it cleans streams
 
@@ -148,7 +181,7 @@ class Known:
 
         `media_type` is in lower case. Raises Unreadable where one is seen and cannot be taken out, as in an image.
         """
-        if not body or self._gate is None:
+        if not body or not self._parts:
             return Cleaned(body, Counter())
         encoding = CHARSETS.get((charset or "utf-8").lower())
         text = _decoded(body, encoding or "")
@@ -217,17 +250,9 @@ class Known:
         return resolve(found)
 
     def _spans(self, data: bytes) -> Iterator[tuple[int, int]]:
-        """Where forms stand in bytes, in order, the longest at each place."""
-        assert self._gate is not None
-        low, at = data.lower(), 0
-        while True:
-            at = self._gate(ANYWHERE, low, at, len(low))[0][0]
-            if at < 0:
-                return
-            size = next((size for size in self._sizes[low[at : at + LEAST]] if low[at : at + size] in self._forms), 0)
-            if size:
-                yield at, at + size
-            at += size or 1
+        """Where forms stand in bytes, of each part in order."""
+        low = data.lower()
+        return (span for part in self._parts for span in part.spans(low))
 
 
 def trivial(value: str) -> str:

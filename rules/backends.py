@@ -14,6 +14,7 @@ from redaction.rewriting import NO_WAYS, Ways
 from redaction.surrogates import FORMS
 from rules.budgets import read_costs
 from rules.caching import read_caching, read_invalidates
+from rules.credentials import read_credentials
 from rules.dialects import Flaw
 from rules.documents import BadSchema, Documents, Folder
 from rules.limits import read_limits
@@ -21,7 +22,7 @@ from rules.obligations import Limit
 from rules.once import read_once
 from rules.outgoing import DEFAULT as NOTHING_SAID
 from rules.outgoing import Outgoing, read_outgoing
-from rules.placing import Placed, is_credential_name, place
+from rules.placing import Placed, place
 from rules.problems import closest
 from rules.replies import Replies, Shape, read_replies
 from rules.restoring import read_restore
@@ -64,7 +65,8 @@ def load_backend(root: Node, folder: Folder, own: frozenset[str] = NO_MORE) -> L
     name = root.value["backend"].value
     urls = [_try(loaded, item, parse_url) for item in root.under("url")]
     networks = [_try(loaded, item, parse_network) for item in root.under("addresses")]
-    loaded.credentials = tuple(_slot(loaded, item) for item in root.under("credential"))
+    said, wrong = read_credentials(root)
+    loaded.credentials, loaded.problems = said.slots, [*loaded.problems, *wrong]
     loaded.limits = _limits(loaded, root, f"backend {name}")
     tools = root.get("tools")
     for short, node in tools.items() if tools else ():
@@ -79,7 +81,7 @@ def load_backend(root: Node, folder: Folder, own: frozenset[str] = NO_MORE) -> L
         breaker, bulkhead = read_breaker(root.get("breaker")), read_bulkhead(root.get("bulkhead"))
         probe, wrong = read_probe(root.get("probe"), breaker)
         loaded.problems += wrong
-        loaded.backend = Backend(name, urls[0], where, names, root.text("says"), breaker, bulkhead, probe)
+        loaded.backend = Backend(name, urls[0], where, names, root.text("says"), breaker, bulkhead, probe, said.injects)
     loaded.problems += beyond(root.get("timeout"))
     return loaded
 
@@ -91,16 +93,6 @@ def _try(loaded: Loaded, node: Node, read: Callable[[str], Any]) -> Any:
     except ValueError as error:
         loaded.problems.append(node.problem(str(error)))
         return None
-
-
-def _slot(loaded: Loaded, node: Node) -> Slot:
-    send: Any = node.value["send"]
-    if not send.items():
-        return Slot(send.value)
-    [(place, name)] = send.items()
-    if place != "query" and not is_credential_name(place, name.value):
-        loaded.problems.append(name.problem(f"is not a {place} that can hold a credential"))
-    return Slot(place, name.value.lower() if place == "header" else name.value)
 
 
 def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Folder) -> Tool | None:

@@ -8,6 +8,7 @@ from redaction.operators import NAMES as OPERATOR_NAMES
 from redaction.operators import REALISTIC
 from redaction.randomness import KIND as HIGH_ENTROPY
 from rules.bounds import BUDGET, CONTRACT_LIMIT, POINTER, PRICE, RULE_LIMIT, TOKENS
+from rules.credentials import CREDENTIALS
 from rules.once import IDEMPOTENCY
 from rules.settle import SETTLE_BY
 from rules.shape import (
@@ -161,27 +162,6 @@ WIRE: Final = Form(
     },
     one_of=PLACES,
 )
-SENDS: Final = ("bearer", "basic")
-CREDENTIAL: Final = Form(
-    {
-        "send": Key(
-            Either(
-                Choice(SENDS),
-                Form(
-                    {
-                        "header": Key(Text(), "The header's name."),
-                        "query": Key(Text(), "The name in the query."),
-                        "cookie": Key(Text(), "The cookie's name."),
-                    },
-                    one_of=("header", "query", "cookie"),
-                ),
-            ),
-            "Where the API wants it: bearer and basic are schemes of the header Authorization.",
-            required=True,
-        ),
-        "from": Key(Choice(("caller",)), "Whose it is: the caller's own passes through.", required=True),
-    }
-)
 TOOL: Final = Form(
     {
         "says": _Says,
@@ -244,7 +224,9 @@ BACKEND: Final = Form(
         "addresses": Key(
             Many(Text()), "Networks that the host may lie in although they are not public, such as 10.0.0.0/8."
         ),
-        "credential": Key(Many(CREDENTIAL, or_one=True), "Where the API wants the caller's credential."),
+        "credential": Key(
+            CREDENTIALS, "Which credential goes there: the caller's, one that is put on the wire, or none."
+        ),
         "timeout": Key(TIMEOUT, "How long this backend's tools may take, unless they say otherwise."),
         "retry": Key(RETRY, "How often this backend is asked, unless its tools say otherwise."),
         "breaker": Key(BREAKER, "When this backend is left alone for a while because it fails."),

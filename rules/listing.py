@@ -207,8 +207,8 @@ def _json(each: Listed) -> dict[str, Any]:
     }
     if tool.body_wire:
         entry["body"] = list(tool.body_types)
-    if tool.credentials:
-        entry["credentials"] = [{"send": slot.send, "name": slot.name} for slot in tool.credentials]
+    if passing := [slot for slot in tool.credentials if slot.passes]:
+        entry["credentials"] = [{"send": slot.send, "name": slot.name} for slot in passing]
     return entry if exact else entry | {"shortened": True}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from redaction.profiles import NO_MORE
 from rules.backends import Loaded, clashes, digest, load_backend
 from rules.budgets import budget_problems, read_budgets
+from rules.credentials import shared_wrongly
 from rules.decide import Ruleset
 from rules.detecting import read_detectors
 from rules.documents import Library
@@ -169,7 +170,9 @@ def _catalog(loads: list[Loaded], hashes: dict[str, Any], problems: list[LoadPro
     for first, second in clashes(tools.values()):
         hint = f"{first.file}:{first.line} has {first.method} {first.path}"
         problems.append(_at(second, f"{second.name} and {first.name} have the same call", hint))
-    return Catalog([loaded.backend for loaded in loads if loaded.backend], tools.values())
+    backends = [loaded.backend for loaded in loads if loaded.backend]
+    problems += shared_wrongly({backend.name: (backend.url.host, backend.injects) for backend in backends})
+    return Catalog(backends, tools.values())
 
 
 def _policies(

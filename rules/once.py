@@ -128,4 +128,6 @@ def _header(node: Node | None, headers: Collection[str], slots: Slots) -> tuple[
         ]
     if name in slots.headers:
         return name, [node.problem("holds the caller's credential", "name another header")]
+    if name in slots.ours:
+        return name, [node.problem("holds the credential that the sidecar sends", "name another header")]
     return name, []

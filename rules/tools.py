@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
 from redaction.rewriting import NO_WAYS, Ways
 from redaction.sparing import NOTHING_SPARED, Sparing
 from rules.caching import Caching
+from rules.credentials import Injected
 from rules.formula import REPLY, Formula
 from rules.kinds import TEXT, Kind
 from rules.obligations import Limit
@@ -21,6 +21,7 @@ from rules.schema import Contract
 from rules.shaping import Shaping
 from rules.template import MOST_SEGMENTS, Segment, parse
 from rules.terms import BREAKS, BULKHEADS, NO_WAITS, RETRIES, Breaker, Bulkhead, Probe, Retry, Waits
+from rules.urls import Network, Url
 from rules.wire import FORM_TYPE, JSON_TYPE, JSON_TYPES, Fields, Param, Place, Slot, Slots, fields, slots
 
 Harm = Literal["read", "write", "irreversible", "admin"]
@@ -28,38 +29,15 @@ Harm = Literal["read", "write", "irreversible", "admin"]
 Binary = Literal["refuse", "pass", "hash"]
 """What becomes of an answer that is no text."""
 
-Network = IPv4Network | IPv6Network
-
 DEFAULT_REPLY_BYTES = 4 * 1024 * 1024
 """Of one answer, decoded. A model's context holds less; bulk downloads are no tool calls."""
-
-
-@dataclass(frozen=True, slots=True)
-class Url:
-    """Where a backend is. `host` is lower-case, an IPv6 address stands without brackets; `path` is empty or
-    begins with `/` and never ends with one. There is no user, query or fragment.
-    """
-
-    scheme: Literal["http", "https"]
-    host: str
-    port: int
-    path: str
-
-    @property
-    def authority(self) -> str:
-        """The value of the Host header (RFC 9110, 7.2): the port only where it is not the scheme's own."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == {"http": 80, "https": 443}[self.scheme] else f"{host}:{self.port}"
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority}{self.path}"
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
     """One API behind the sidecar. `addresses` are the networks it may lie in besides the public internet. `breaker`
     says when it is left alone, if ever, `bulkhead` how much it gets at once, and `probe` how it is asked whether it is
-    well, if it is."""
+    well, if it is. `injects` are the credentials that the sidecar itself sends there."""
 
     name: str
     url: Url
@@ -69,6 +47,7 @@ class Backend:
     breaker: Breaker | None = BREAKS
     bulkhead: Bulkhead = BULKHEADS
     probe: Probe | None = None
+    injects: tuple[Injected, ...] = ()
 
 
 CHOICE = "toolwall-tool"

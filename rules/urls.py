@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Final
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from rules.template import parse
-from rules.tools import Network, Url
 
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _ADDRESS_LIKE: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)")
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """Where a backend is. `host` is lower-case, an IPv6 address stands without brackets; `path` is empty or
+    begins with `/` and never ends with one. There is no user, query or fragment.
+    """
+
+    scheme: Literal["http", "https"]
+    host: str
+    port: int
+    path: str
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host header (RFC 9110, 7.2): the port only where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == {"http": 80, "https": 443}[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.path}"
 
 
 def parse_url(text: str) -> Url:

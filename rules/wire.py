@@ -83,33 +83,44 @@ def fields(params: Iterable[Param]) -> Fields:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where the backend's API takes the credential that the caller brings. `name` is empty for `bearer` and `basic`.
+    """Where the backend's API takes a credential. `name` is empty for `bearer` and `basic`.
 
-    What travels there passes on as it is; it is no argument, and is written down nowhere.
+    What the caller sends there `passes` on as it is, or ends at the sidecar, which has its own or sends none. It is no
+    argument, and is written down nowhere.
     """
 
     send: Literal["bearer", "basic", "header", "query", "cookie"]
     name: str = ""
+    passes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Slots:
     """Where the credentials of the caller travel: names of headers (in lower case), of the query and of cookies.
-    `schemes` are those of the header Authorization that pass (in lower case), None where all do.
+    `schemes` are those of the header Authorization that pass (in lower case), None where all do. `dropped` are names of
+    the query, and `ours` headers, which are the sidecar's own affair.
     """
 
     headers: frozenset[str] = frozenset()
     query: frozenset[str] = frozenset()
     cookies: frozenset[str] = frozenset()
     schemes: frozenset[str] | None = None
+    dropped: frozenset[str] = frozenset()
+    ours: frozenset[str] = frozenset()
+
+    def passing(self, authorization: str) -> bool:
+        """Whether a value of the header Authorization goes on to the backend."""
+        return self.schemes is None or authorization.partition(" ")[0].lower() in self.schemes
 
 
 @cache
 def slots(declared: tuple[Slot, ...]) -> Slots:
     """The slots of a backend. Authorization passes where nothing is declared, else only where that is declared."""
-    names = {
-        place: frozenset(one.name for one in declared if one.send == place) for place in ("header", "query", "cookie")
-    }
+
+    def names(place: str, passes: bool = True) -> frozenset[str]:
+        return frozenset(one.name for one in declared if one.send == place and one.passes == passes)
+
     schemes = frozenset(one.send for one in declared if one.send in ("bearer", "basic"))
-    free = not declared or "authorization" in names["header"]
-    return Slots(names["header"], names["query"], names["cookie"], None if free else schemes)
+    free = None if not declared or "authorization" in names("header") else schemes
+    ours = names("query", False), names("header", False)
+    return Slots(names("header"), names("query"), names("cookie"), free, *ours)

@@ -13,6 +13,7 @@ from proxy.guards.budget import Spending
 from proxy.guards.bulkhead import Bulkhead
 from proxy.guards.cache import Cache
 from proxy.guards.clean import Clean
+from proxy.guards.credential import Credential
 from proxy.guards.intent import intent as intent_guard
 from proxy.guards.keep import Keep
 from proxy.guards.known import KnownSecrets
@@ -56,6 +57,7 @@ class Guards:
         keeping: Keep | None = None,
         stopping: asyncio.Event | None = None,
         witness: Witness | None = None,
+        credential: Credential | None = None,
     ) -> None:
         breaker = Breaker(healths)
         self._order = (
@@ -82,7 +84,7 @@ class Guards:
             (warning, warn.applies),
             # What comes back is read once, whatever it took to get it: so all that reads it stands around the attempts.
             (clean, always),
-            (known, always if known else never),
+            (known, always if known or credential else never),
             (reply_contract, replycontract.applies),
             # Inside of all that takes something out.
             (pricing, price.applies),
@@ -95,8 +97,10 @@ class Guards:
             # again holds no place.
             (Bulkhead(healths), always),
             (breaker, breaker.applies),
-            # Last: nothing is written down as about to happen that anybody above still keeps from happening.
+            # Nothing is written down as about to happen that anybody above still keeps from happening.
             (intent_guard, intent.applies),
+            # Last: nobody else sees a request with a secret in it, and each attempt has the newest.
+            *(((credential, credential.applies),) if credential else ()),
         )
         self._kept: dict[tuple[str, tuple[Obligation, ...]], list[Guard]] = {}
 

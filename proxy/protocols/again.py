@@ -19,7 +19,8 @@ def again(tool: Tool, outgoing: Outgoing, catalog: Catalog) -> tuple[Placed, Out
     placed = Placed(_MOST_DEPTH)
     placing.path(placed, tool, segments(tool, path, catalog))
     placing.query(placed, tool, query)
-    headers = list(outgoing.headers)
+    headers = [pair for pair in outgoing.headers if pair[0] != "authorization" or tool.slots.passing(pair[1])]
+    outgoing = outgoing._replace(headers=tuple(headers))
     first = dict(reversed(headers))
     if tool.headers or tool.cookies:
         placing.headers(placed, tool, headers, head.cookies(first["cookie"]) if "cookie" in first else {})

@@ -110,10 +110,6 @@ def _token(value: str) -> str:
     return value if _TOKEN.fullmatch(value) else ""
 
 
-def _passes(slots: Slots, authorization: str) -> bool:
-    return slots.schemes is None or authorization.partition(" ")[0].lower() in slots.schemes
-
-
 class RestAsk:
     """One HTTP/1.1 request. `read_body` gives the whole body, bounded by the door."""
 
@@ -165,6 +161,8 @@ class RestAsk:
         jar = head.cookies(self._head["cookie"]) if "cookie" in self._head else {}
         placed = placing.Placed(self._door.most_depth)
         placing.path(placed, tool, self._segments)
+        if tool.slots.dropped:
+            self._query = target.without(self._query, tool.slots.dropped)
         self._query = fields.with_raw_commas(tool.query, self._query)
         placing.query(placed, tool, self._query)
         if tool.headers or tool.cookies:
@@ -203,8 +201,8 @@ class RestAsk:
         return Outgoing(tool.method, f"{self._path}{mark}{self._query}", headers, body)
 
     def _with_credentials(self, slots: Slots, headers: Headers) -> Headers:
-        """The caller's credential, in the slots of the backend. Where it has slots, no other Authorization goes on."""
-        kept = [(name, value) for name, value in headers if name != "authorization" or _passes(slots, value)]
+        """The caller's credential, in the slots of the backend where it has such. No other Authorization goes on."""
+        kept = [(name, value) for name, value in headers if name != "authorization" or slots.passing(value)]
         found = [(name, value) for name, value in self._headers if name in slots.headers and name != "authorization"]
         if len({name for name, _ in found}) != len(found):
             raise bad("A credential is given more than once.")

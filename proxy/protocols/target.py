@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from urllib.parse import unquote_to_bytes
 
 from proxy.errors import Refusal
@@ -76,6 +77,11 @@ def decode_plus(text: str) -> str:
 def pairs(query: str) -> list[tuple[str, str]]:
     """Name and value of each part of a query, decoded. Raises Refusal for a raw `;`."""
     return [(decode_plus(name), decode_plus(value)) for name, value in _split(query)]
+
+
+def without(query: str, names: Collection[str]) -> str:
+    """A raw query without the parts that have one of these names, everything else as it was."""
+    return "&".join(part for part in query.split("&") if decode_plus(part.partition("=")[0]) not in names)
 
 
 def raw_pairs(query: str) -> list[tuple[str, str]]:

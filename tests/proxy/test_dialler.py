@@ -13,7 +13,8 @@ import pytest
 import uvloop
 
 from proxy.dialler import Dialler, Forbidden, is_private_name, may_dial
-from rules.tools import Backend, Url
+from rules.tools import Backend
+from rules.urls import Url
 from tests.wire import wall
 
 TOOLS = """

@@ -8,7 +8,8 @@ import pytest
 
 from proxy.health import healths, notes_of
 from rules.terms import Breaker, Bulkhead, Probe
-from rules.tools import Backend, Url
+from rules.tools import Backend
+from rules.urls import Url
 
 ONE = Backend("one", Url("http", "one.test", 80, ""))
 

@@ -10,7 +10,8 @@ from ipaddress import ip_network
 import pytest
 
 from proxy.pool import Line, Pool, Shape, UpstreamBounds
-from rules.tools import Backend, Url
+from rules.tools import Backend
+from rules.urls import Url
 from tests.wire import perform
 
 READ = Shape(bodiless=False, first_s=5.0, idle_s=5.0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from proxy.replyheaders import PASSED, BadHeaders, Seat, content_type, kept, located
 from proxy.replyheaders import value as value_of
-from rules.tools import Url
+from rules.urls import Url
 
 URL = Url("http", "crm.internal", 80, "/api")
 

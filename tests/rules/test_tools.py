@@ -5,7 +5,8 @@ import pytest
 
 from rules.schema import Contract
 from rules.template import MOST_SEGMENTS, parse
-from rules.tools import Backend, Catalog, Param, Pick, Reply, Tool, Url
+from rules.tools import Backend, Catalog, Param, Pick, Reply, Tool
+from rules.urls import Url
 
 
 def tool(short, call, backend="crm"):

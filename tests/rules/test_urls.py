@@ -2,8 +2,7 @@
 
 import pytest
 
-from rules.tools import Url
-from rules.urls import parse_network, parse_url
+from rules.urls import Url, parse_network, parse_url
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ from rules.once import Once as Action
 from rules.outgoing import Outgoing as Terms
 from rules.shaping import Shaping
 from rules.terms import Retry
-from rules.tools import Backend, Cost, Url
+from rules.tools import Backend, Cost
+from rules.urls import Url
 
 SENDS = ["retry", "bulkhead", "breaker"]
 NAMES = {

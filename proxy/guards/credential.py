@@ -1,0 +1,45 @@
+"""Credential: a backend's secrets are put into the request, where nobody but the connection sees it any more."""
+
+from __future__ import annotations
+
+from proxy.credentials.injecting import Injections
+from proxy.credentials.secret import CredentialError
+from proxy.entry import Entry
+from proxy.errors import Refusal
+from proxy.model import Call, Result, Send
+from proxy.outcomes import never_sent
+from rules.decide import Decision
+from rules.tools import Tool
+
+
+class Credential:
+    """The guard, with the secrets of each backend. Each attempt asks for them anew."""
+
+    __name__ = "credential"
+
+    def __init__(self, injections: Injections) -> None:
+        self._of = injections
+
+    def __bool__(self) -> bool:
+        return bool(self._of)
+
+    def applies(self, tool: Tool, decision: Decision) -> bool:
+        """Whether the sidecar sends this tool's backend a credential of its own."""
+        return tool.backend in self._of
+
+    async def __call__(self, call: Call, entry: Entry, send: Send) -> Result:
+        """Send the call with the secrets in it. Without them nothing is sent."""
+        outgoing = call.outgoing
+        try:
+            for injection in self._of[call.tool.backend]:
+                outgoing = await injection.put(call, outgoing)
+        except CredentialError as why:
+            raise _not_had(str(why)) from None
+        entry.check(self.__name__)
+        return await send(call._replace(outgoing=outgoing), entry)
+
+
+def _not_had(why: str) -> Refusal:
+    refusal = never_sent("The credential for the backend cannot be had.", note=f"credential: {why}")
+    refusal.suggestion = "Try again later; if it stays so, tell the operator."
+    return refusal
