@@ -1,4 +1,4 @@
-"""Which credential reaches the backend, byte for byte: the caller's, the sidecar's, or none; never two, never elsewhere."""
+"""Which credential reaches the backend, byte for byte: the caller's, the sidecar's, or none, and never elsewhere."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from proxy.credentials import injecting
 from proxy.errors import CODES
-from tests.wire import ALONE, Backend, Wall, always_ok, answering, perform, reply, wall
+from tests.wire import ALONE, Backend, always_ok, answering, perform, reply, wall
 
 TOOLS = """
   find: {call: GET /things, args: {q: {type: string, optional: true}}}
@@ -164,7 +165,9 @@ def test_a_call_with_effects_has_its_intent_on_disk_before_and_its_credential_af
     perform(play())
 
 
-def test_each_attempt_asks_anew(tmp_path: Path) -> None:
+def test_each_attempt_asks_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(injecting, "LOOK_S", 0.02)
+
     async def play() -> None:
         keys = f"credential: {{{held(tmp_path)}, send: bearer}}\nretry: {{attempts: 3}}"
         async with wall(tmp_path, TOOLS, backend_keys=keys) as w:
@@ -173,7 +176,7 @@ def test_each_attempt_asks_anew(tmp_path: Path) -> None:
                 if len(w.backend.requests) == 1:
                     (tmp_path / "new").write_text(THEIRS)
                     (tmp_path / "new").rename(tmp_path / "secret")
-                    await asyncio.sleep(3)
+                    await asyncio.sleep(0.2)
                     return reply(status="503 Busy")
                 return reply()
 
@@ -276,7 +279,7 @@ def test_the_callers_own_credential_ends_here_also_in_batches(tmp_path: Path) ->
 def test_agents_are_not_told_to_send_what_the_sidecar_sends(tmp_path: Path) -> None:
     async def play() -> None:
         async with wall(tmp_path, TOOLS, backend_keys=f"credential: {{{held(tmp_path)}, send: bearer}}") as w:
-            listed = await w.call("GET", "/.toolwall/tools/crm.find")
+            listed = await w.call("GET", "/.toolwall/tools")
             assert listed.status == 200
             assert "credentials" not in str(listed.json)
 

@@ -1,0 +1,122 @@
+"""The secrets of each backend, for the rules in force."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from proxy.credentials.injecting import Injecting
+from proxy.credentials.living import Living
+from proxy.credentials.secret import CredentialError, Secret
+from proxy.model import Outgoing
+from rules.credentials import Injected, Origin, Sent
+from rules.tools import Backend
+from rules.urls import Url
+
+VALUE, OTHER = "kestrel-9Xw4pQ7t", "osprey-3Vb8nK1s"
+CALL: Any = SimpleNamespace(id="call", principal=SimpleNamespace(id="bot"), run=SimpleNamespace(id="run"))
+NO_REQUEST = Outgoing("GET", "/", (), b"")
+
+
+def backend(origin: Origin, *hosts: str, host: str = "crm.test") -> Backend:
+    spec = Injected(origin, Sent("bearer"), frozenset(hosts or {host}), False, "crm.yaml", 3)
+    return Backend("crm", Url("https", host, 443, ""), injects=(spec,))
+
+
+def env(name: str) -> Origin:
+    return Origin("env", (("value", name),))
+
+
+def sent(injecting: Injecting, backend: Backend) -> str:
+    [injection] = injecting.follow({"crm": backend})["crm"]
+    assert VALUE not in repr(injection)
+    return asyncio.run(injection.put(CALL, NO_REQUEST)).headers[0][1]
+
+
+def test_what_is_sent_is_known_before() -> None:
+    injecting = Injecting(Living(), {"A": VALUE})
+    assert sent(injecting, backend(env("A"))) == f"Bearer {VALUE}"
+    assert injecting.living.sees(VALUE.encode())
+
+
+def test_a_secret_is_sent_to_its_hosts_alone() -> None:
+    injecting = Injecting(Living(), {"A": VALUE})
+    for host in ("evil.test", "crm.test.evil.test", "acrm.test", "test"):
+        with pytest.raises(CredentialError, match="declared for other hosts"):
+            sent(injecting, backend(env("A"), "crm.test", host=host))
+
+
+def test_what_rules_name_no_more_ends_and_what_they_still_name_stays() -> None:
+    injecting = Injecting(Living(grace_s=0.0), {"A": VALUE, "B": OTHER})
+    for name, shown in (("A", [True, False]), ("A", [True, False]), ("B", [False, True])):
+        injecting.follow({"crm": backend(env(name))})
+        injecting.living.tend()
+        assert [injecting.living.sees(each.encode()) for each in (VALUE, OTHER)] == shown
+    assert injecting.follow({"crm": replace(backend(env("A")), injects=())}) == {}
+    injecting.living.tend()
+    assert not injecting.living
+
+
+@pytest.mark.parametrize(
+    ("origin", "why"),
+    [
+        (env("B"), "the environment variable B is not set, or is empty"),
+        (Origin("file", (("value", "/no/such/file"),)), "/no/such/file cannot be read: No such file or directory"),
+        (Origin("vault", (("value", "secret/crm#t"),)), "vault:secret/crm#t needs the key `vault` in toolwall.yaml"),
+    ],
+)
+def test_rules_that_name_what_is_not_there_cannot_be_used(origin: Origin, why: str) -> None:
+    injecting = Injecting(Living(), {"A": VALUE})
+    [problem] = injecting.check([backend(origin), backend(env("A"))])
+    assert (problem.file, problem.line, problem.message) == ("crm.yaml", 3, why)
+    assert not injecting.living  # to look is not to keep
+    with pytest.raises(CredentialError, match=why):  # it went away between the two looks
+        sent(injecting, backend(origin))
+
+
+class Leases:
+    """Gives a secret with these seconds to live, by monotonic time."""
+
+    def __init__(self, until: float) -> None:
+        self.until = until
+        self.asked: list[tuple[str, str, str]] = []
+
+    async def get(self, call: str, principal: str, run: str) -> Secret:
+        self.asked.append((call, principal, run))
+        return Secret.plain(VALUE, self.until)
+
+
+def test_what_has_run_out_is_not_sent() -> None:
+    origin = Origin("vault", (("value", "secret/crm#t"),), "run")
+    asked: list[tuple[str, str]] = []
+
+    def injecting(until: float) -> tuple[Injecting, Leases]:
+        leases = Leases(until)
+        return Injecting(Living(), {}, lambda path, per: (asked.append((path, per)), leases)[1]), leases
+
+    good, leases = injecting(float("inf"))
+    assert sent(good, backend(origin)) == f"Bearer {VALUE}"
+    assert (asked, leases.asked) == ([("secret/crm#t", "run")], [("call", "bot", "run")])
+    assert good.living.sees(VALUE.encode())
+    with pytest.raises(CredentialError, match="has run out"):
+        sent(injecting(0.0)[0], backend(origin))
+
+
+def test_a_file_that_stays_broken_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text(VALUE)
+    injecting = Injecting(Living(), {})
+    origin = Origin("file", (("value", str(path)),))
+    assert sent(injecting, backend(origin)) == f"Bearer {VALUE}"
+    assert injecting.trouble == ""
+    path.write_text("")
+    [file] = injecting._kept.values()
+    file.look()
+    file.look()
+    assert injecting.trouble == f"file:{path} was not read again: {path} holds nothing"
+    assert sent(injecting, backend(origin)) == f"Bearer {VALUE}"
