@@ -26,7 +26,7 @@ MOST: Final = 4
 VALUE: Final = "value"
 _HOSTS_LIKE: Final = "a host name in lower case, without a port"
 _Variable: Final = Text(r"^[A-Za-z_][A-Za-z0-9_]*$", "the name of an environment variable")
-_File: Final = Text(r"^/[^\0\r\n]+$", "an absolute path, such as /run/secrets/crm")
+_File: Final = Text(r"^/[^\x00-\x1f]+$", "an absolute path, such as /run/secrets/crm")
 _Vault: Final = Text(
     r"^[A-Za-z0-9_.~-]+(/[A-Za-z0-9_.~-]+)+(\?version=[1-9][0-9]*)?(#[A-Za-z0-9_.-]+)?$",
     "MOUNT/PATH or MOUNT/PATH#FIELD, such as secret/crm#token",
@@ -39,7 +39,7 @@ SEND: Final = Form(
         "query": Key(Text(), "The name in the query."),
         "cookie": Key(Text(), "The cookie's name."),
         "basic": Key(
-            Text(r"^[^:\0-\x1f\x7f]+$", "a name without a colon"), "The user's name; the secret is the password."
+            Text(r"^[^:\x00-\x1f\x7f]+$", "a name without a colon"), "The user's name; the secret is the password."
         ),
         "prefix": Key(Text(r"^[ -~]{1,32}$", "visible ASCII"), "What stands in the header before the secret."),
     },
@@ -62,16 +62,14 @@ CREDENTIAL: Final = Form(
             "The file that holds the secret, or one for each of its fields; it is read again when it changes.",
         ),
         "vault": Key(_Vault, "The secret in Vault."),
-        "per": Key(
-            Choice(PERS), "Whether calls share a lease of Vault's, or each run or each call has its own. shared"
-        ),
+        "per": Key(Choice(PERS), "Who shares a lease of Vault's: all calls, those of a run, or none; all without it."),
         "hosts": Key(
             Many(Text(r"^[a-z0-9._:-]+$", _HOSTS_LIKE), or_one=True),
             "All hosts that may be sent the secret, where backends share it.",
         ),
         "on_leak": Key(
             Choice(ON_LEAK),
-            "What happens besides an alarm where an answer holds the secret: revoke ends the lease. alarm",
+            "What happens where an answer holds the secret; revoke also ends its lease.",
         ),
     },
     one_of=("from", *ORIGINS),

@@ -58,7 +58,8 @@ def published(shape: Shape) -> dict[str, Any]:
         case Many():
             return _many(shape)
         case Either(simple, mapping):
-            type_of = "array" if isinstance(mapping, Many) else "object"
+            several = ["array", "object"] if isinstance(mapping, Many) and mapping.or_one else "array"
+            type_of = several if isinstance(mapping, Many) else "object"
             return {"if": {"type": type_of}, "then": published(mapping), "else": published(simple)}
         case Table():
             return _table(shape)

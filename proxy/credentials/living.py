@@ -49,11 +49,17 @@ class Living(Known):
 
     def __init__(self, fixed: Known = NOTHING, grace_s: float = GRACE_S) -> None:
         super().__init__()
-        self._fixed, self._grace_s = fixed, grace_s
+        self._grace_s = grace_s
         self._lock = Lock()
         self._values: dict[str, _Value] = {}
         self._sets: list[Known] = []
-        self.become(fixed)
+        self.always(fixed)
+
+    def always(self, fixed: Known) -> None:
+        """What is known whatever comes and goes."""
+        with self._lock:
+            self._fixed = fixed
+            self.become(fixed, *self._sets)
 
     def tell(self, secret: Secret, begins: bool) -> None:
         """A secret is about to be sent for the first time, or has ended. Raises CredentialError where it cannot be

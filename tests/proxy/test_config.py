@@ -62,6 +62,7 @@ telemetry:
   service: wall
   headers: {{Authorization: env:TOKEN, X-Team: crm}}
 known_secrets: ['env:PASSWORD', 'file:one', 'lines:/run/many']
+known_for: 5m
 bounds:
   most_connections: 1
   most_calls: 2
@@ -146,6 +147,7 @@ def test_everything_that_may_be_said(tmp_path: Path) -> None:
     assert settings.admin_names == {"metrics.internal"}
     assert settings.ledger.arguments == "redacted"
     assert settings.known_secrets == ("env:PASSWORD", f"file:{tmp_path}/one", "lines:/run/many")
+    assert settings.known_for_s == 300.0
     assert (settings.telemetry.otlp, settings.telemetry.sample) == ("http://collector:4318/base", 0.25)
     assert settings.telemetry.service == "wall"
     assert settings.telemetry.headers == {"Authorization": "env:TOKEN", "X-Team": "crm"}

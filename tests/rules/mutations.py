@@ -79,13 +79,13 @@ def _doubled(file: str, text: str, key: Any, flow: bool) -> Mutation:
 
 def _keys(node: Any, shape: Shape | None) -> Iterator[tuple[Any, bool, bool]]:
     """Each key with whether it stands in braces, and whether the format fixes its name."""
+    if isinstance(shape, Either):
+        shape = shape.mapping
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:
             yield from _keys(item, shape.item if isinstance(shape, Many) else None)
     if not isinstance(node, yaml.MappingNode):
         return
-    if isinstance(shape, Either):
-        shape = shape.mapping
     if isinstance(shape, Many):
         shape = shape.item
     if isinstance(shape, JsonSchema):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 
 from rules.credentials import Injected, Origin, Sent
 from rules.load import RulesError, load
+from rules.published import json_schema
 from rules.tools import Backend
 
 TOOLS = "tools: {find: {call: GET /things, args: {q: {type: string, optional: true}}}}"
@@ -121,3 +123,22 @@ def test_another_field_or_version_of_a_secret_of_vaults_is_the_same_secret(tmp_p
     (tmp_path / "b.yaml").write_text(other)
     found = problems(tmp_path, "{vault: secret/a#token, send: bearer}")
     assert "another backend sends vault:secret/a to b.example" in found[1]
+
+
+@pytest.mark.parametrize(
+    ("credential", "good"),
+    [
+        ("none", True),
+        ({"env": "A", "send": "bearer"}, True),
+        ([{"file": {"username": "/u", "password": "/p"}, "send": "basic"}], True),
+        ({"from": "caller", "send": {"query": "k"}}, True),
+        ("nothing", False),
+        ({"env": "A"}, False),
+        ({"env": "A", "from": "caller", "send": "bearer"}, False),
+    ],
+)
+def test_editors_are_told_the_same(credential: object, good: bool) -> None:
+    validator = jsonschema_rs.Draft202012Validator(json_schema())
+    tools = {"find": {"call": "GET /things"}}
+    file = {"backend": "crm", "url": "https://crm.internal", "credential": credential, "tools": tools}
+    assert validator.is_valid(file) is good

@@ -94,6 +94,15 @@ FULL = """
         timeout: 500ms
         reply: {redact: standard, operators: {EMAIL_ADDRESS: {replace: somebody}, PERSON: {pseudonym: realistic}}}
 """
+OURS = """
+    backend: pay
+    url: https://pay.example.com
+    credential:
+      - {vault: secret/p#key, per: run, on_leak: revoke, send: {header: X-Pay, prefix: "Key "}, hosts: pay.example.com}
+      - {env: PAY, send: {basic: ana}}
+      - {file: {value: /run/pay}, send: {query: k}}
+    tools: {ping: {call: GET /ping}}
+"""
 POLICY = """
     budgets:
       all_of_it: {per: agent, each: day, calls: 100, bytes: 1MiB, time: 10m, tokens: 9000, money: 5 EUR}
@@ -127,7 +136,7 @@ POLICY = """
 
 def test_every_key_misspelt_or_doubled_is_refused_with_its_line(tmp_path):
     (tmp_path / "source").mkdir()
-    source = write(tmp_path / "source", shop=FULL, policy=POLICY)
+    source = write(tmp_path / "source", shop=FULL, pay=OURS, policy=POLICY)
     assert check_mutations(source, tmp_path) > 120
 
 
@@ -146,7 +155,7 @@ def test_the_mutated_rules_use_every_key_that_there_is(tmp_path):
         elif isinstance(shape, Either):
             yield from keys(shape.mapping)
 
-    source = write(tmp_path, shop=FULL, policy=POLICY)
+    source = write(tmp_path, shop=FULL, pay=OURS, policy=POLICY)
     used = {one.key for one in mutations(source) if one.kind == "misspelt"}
     assert {*keys(BACKEND), *keys(FORM)} - {"waive"} <= used
 

@@ -96,7 +96,7 @@ def test_credentials_of_the_caller(tmp_path):
         ("", "credential: {send: {cookie: 'a=b'}, from: caller}", "is not a cookie that can hold"),
         ("", "credential: {send: digest, from: caller}", "must be one of: bearer, basic"),
         ("", "credential: {send: bearer, from: vault}", "must be one of: caller"),
-        ("", "credential: {send: bearer}", "lacks the key from"),
+        ("", "credential: {send: bearer}", "needs exactly one of the keys from, env, file, vault"),
         ("", "credential: {send: {header: X, query: y}, from: caller}", "exactly one of"),
         ("args: {key: {}}", "credential: {send: {query: key}, from: caller}", "like another argument or a credential"),
         (
