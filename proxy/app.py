@@ -30,6 +30,7 @@ from proxy.fetching import Fetching
 from proxy.firewall import Firewall
 from proxy.guards.clean import Scanners
 from proxy.guards.once import Once
+from proxy.halting import LIST, Halting
 from proxy.health import notes_of, show
 from proxy.identity import Identify
 from proxy.keeping import Keeping
@@ -49,6 +50,7 @@ from proxy.reload import Reloader
 from proxy.remainders import Remainders
 from proxy.resending import ORDER as RETRY
 from proxy.resending import Resending
+from proxy.revoked import RevokedError
 from proxy.scanning import Scans
 from proxy.settling import ORDER, Settler
 from proxy.signature import TooMany, signature
@@ -89,13 +91,14 @@ class CannotRun(Exception):
 @dataclass(frozen=True, slots=True)
 class Running:
     """A sidecar that serves. `doors` and `admin` are the addresses (`host:port`) that it listens on. `reloader`
-    watches the rules, `regimes` has them in force.
+    watches the rules, `regimes` has them in force, `halting` stops calls.
     """
 
     firewall: Firewall
     telemetry: Telemetry
     reloader: Reloader
     regimes: Regimes
+    halting: Halting
     doors: tuple[str, ...]
     admin: str
 
@@ -141,6 +144,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         stack.push_async_callback(regimes.close)
         show(lambda: regimes.healths, telemetry)
         firewall = Firewall(regimes.regime, _entries(settings.ledger, ledger, telemetry, key, known))
+        halting = _halting(settings, firewall, keeping, telemetry)
         telemetry.rules(first.rules.revision, first.rules.catalog.tools)
         del first  # or it would live as long as the sidecar
         anew = partial(prepared, lambda: regimes.scanners)
@@ -156,21 +160,23 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         callers, doors = Callers(settings), list[str]()
         for listener in settings.listeners:
             doors.append(await _listen(stack, settings, firewall, places, listener, callers.of(listener)))
-        admin = await _admin(stack, settings, telemetry, ledger, reloader, regimes, keeping, callers, injecting)
+        admin = await _admin(
+            stack, settings, telemetry, ledger, reloader, regimes, keeping, callers, injecting, halting
+        )
         stack.callback(reloader.close)
         settler = Settler(ledger, deeds, once, budgets, keepsakes)
         asking = Asking(firewall, settler)
         once.asks = asking.for_repeat
         does: Does = {"cache clear": partial(_clear, answers), ORDER: settler}
-        works = _works(firewall, keepsakes, settler, asking, undoing, callers)
+        works = {**_works(firewall, keepsakes, settler, asking, undoing, callers), LIST: halting.listed}
         orders = Orders(settings.state, does, keeping.ordered, works)
         deeds.follow(lambda: once.whole_to(ledger.last))
         stack.push_async_callback(deeds.finish)
-        tasks = reloader.watch(), orders.watch(), keeper.watch(), deeds.watch(), injecting.watch()
+        tasks = reloader.watch(), orders.watch(), keeper.watch(), deeds.watch(), injecting.watch(), halting.watch()
         for task in (*tasks, *callers.watches()):
             stack.push_async_callback(_ended, asyncio.create_task(task))
         stack.callback(_stop_in_time, regimes, settings.drain_s)
-        yield Running(firewall, telemetry, reloader, regimes, tuple(doors), admin)
+        yield Running(firewall, telemetry, reloader, regimes, halting, tuple(doors), admin)
 
 
 def _entries(settings: LedgerSettings, ledger: Ledger, telemetry: Telemetry, key: StateKey, known: Known) -> Entries:
@@ -192,6 +198,13 @@ def _works(
         RETRY: Resending(firewall, keepsakes, settler, callers),
         ASK: AskingByOrder(asking, firewall, settler, keepsakes, callers),
     }
+
+
+def _halting(settings: Settings, firewall: Firewall, keeping: Keeping, telemetry: Telemetry) -> Halting:
+    try:
+        return Halting(settings.state, settings.stop, firewall, keeping.ordered, telemetry)
+    except RevokedError as error:
+        raise CannotRun(str(error)) from None
 
 
 def _budgets(stack: AsyncExitStack, settings: Settings, telemetry: Telemetry) -> Budgets:
@@ -359,6 +372,7 @@ async def _admin(
     keeping: Keeping,
     callers: Callers,
     injecting: Injecting,
+    halting: Halting,
 ) -> str:
     host, port = settings.admin
 
@@ -368,7 +382,7 @@ async def _admin(
     def notes() -> dict[str, str]:
         troubles = {"rules": reloader.trouble, "checkpoints": keeping.trouble, "credentials": injecting.trouble}
         noted = {name: said for name, said in troubles.items() if said}
-        return {**noted, **notes_of(regimes.healths), **callers.notes()}
+        return {**noted, **notes_of(regimes.healths), **callers.notes(), **halting.notes()}
 
     try:
         runner = await start_admin(host, port, telemetry, checks, settings.admin_names, notes)

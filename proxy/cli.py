@@ -25,6 +25,7 @@ from proxy.cli_common import USAGE, Config, OfSidecar, fail, presidio_of, settin
 from proxy.cli_import import importing
 from proxy.cli_keys import keys
 from proxy.cli_ledger import ledger
+from proxy.cli_runs import resume, runs, stop
 from proxy.cli_undo import undo
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ app.command("explain")(cli_explain.explain)
 app.command("catalog")(cli_catalog.catalog)
 app.command("budgets")(budgets)
 app.command("undo")(undo)
+app.command("stop")(stop)
+app.command("resume")(resume)
 app.command("schema")(cli_rules.schema)
 importing.command("diff")(cli_import_diff.diff)
 importing.command("pydantic")(cli_import_pydantic.pydantic)
@@ -52,6 +55,7 @@ app.add_typer(importing, name="import")
 app.add_typer(ledger, name="ledger")
 app.add_typer(cache, name="cache")
 app.add_typer(keys, name="keys")
+app.add_typer(runs, name="runs")
 
 
 @app.command()

@@ -110,6 +110,7 @@ CONFIG: Final = Form(
             "The state folder, relative to this file. .toolwall",
         ),
         "listeners": Key(Many(LISTENER), "Where agents call.", required=True),
+        "stop": Key(Text(), "While this file is there every call is refused; relative to this file. STATE/stop"),
         "admin": Key(
             Form(
                 {
@@ -194,6 +195,7 @@ class Settings:
     most_body: int
     most_depth: int
     drain_s: float
+    stop: Path
     pseudonyms_s: float = KEEP_S
     known_for_s: float = GRACE_S
 
@@ -245,6 +247,7 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
         most_body=bounds.get("most_body", 1024 * 1024),
         most_depth=bounds.get("most_depth", 64),
         drain_s=bounds.get("drain", 10.0),
+        stop=folder / raw.get("stop", Path(state.get("folder", ".toolwall")) / "stop"),
         pseudonyms_s=duration(raw.get("pseudonyms", {}).get("keep", f"{KEEP_S:.0f}s")),
         known_for_s=duration(raw.get("known_for", f"{GRACE_S:.0f}s")),
     )

@@ -101,6 +101,7 @@ class Entry:
         self.obligations: tuple[Obligation, ...] = ()
         self.deadline = float("inf")
         self.late = False
+        self.halted = False  # nothing more is sent for it
         self._entries = entries
         self._at_end: list[Callable[[Record], None]] = []
         self._expected: list[str] = []

@@ -37,6 +37,7 @@ class Fetching:
             principal = await identify(hail)
             run = firewall.runs.current(principal.id, hail.run, monotonic())
             entry.identified(principal, Run(run, 0))
+            firewall.halts.check(entry)
             wanted = ask.wanted()
             revision = firewall.regime.rules.revision
             record = entry.record

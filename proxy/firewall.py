@@ -9,11 +9,13 @@ from typing import Any
 
 from proxy.entry import Entries, Entry
 from proxy.errors import Refusal
+from proxy.halts import Halts
 from proxy.identity import Identify
 from proxy.model import Ask, Call, Guard, Result, Send
 from proxy.repeats import Repeats
 from proxy.runs import Runs
 from rules.decide import Decision, Ruleset
+from rules.facts import Principal, Run
 from rules.problems import NO_EXAMPLE, Problem
 from rules.tools import Tool
 
@@ -63,36 +65,41 @@ class Firewall:
         self.regime = regime
         self.entries = entries
         self.runs = Runs(entries.check_name)
+        self.halts = Halts()
         self.repeats = Repeats()
 
     async def handle(self, ask: Ask, identify: Identify, opened: Open | None = None) -> Result:
         """The answer to one request. Raises Refusal; either way its Record is written, which `opened` gives where it is
         one of a kind."""
         with self.regime as regime:
-            rules = regime.rules
             async with (opened or self.entries.open)(ask.listener) as entry:
                 entry.hailed(hail := ask.hail())
                 principal = await identify(hail)
                 run = self.runs.step(principal.id, hail.run, monotonic())
                 entry.identified(principal, run)
-                tool = ask.find(rules.catalog)
-                if tool is None or not rules.visible(principal, tool):
-                    raise unknown_tool(entry, tool)
-                entry.found(tool)
-                call = entry.came = await ask.call(entry.record.call, tool, principal, run)
-                if tool.restore:
-                    call = await regime.restore(call, entry)
-                entry.decided(call, decision := rules.decide(call.facts()))
-                if hail.behalf and hail.behalf.same not in ("", entry.judged):
-                    raise _changed()
-                self.repeats.check(call, entry.record, monotonic())
-                try:
-                    result = await _answer(regime, call, decision, entry)
-                except Refusal as no:
-                    self.repeats.refused(call, entry.record, no, monotonic())
-                    raise
-                self.repeats.answered(call, entry.record, result, monotonic())
-                return result
+                with self.halts.watch(entry):
+                    return await self._judged(ask, entry, regime, principal, run)
+
+    async def _judged(self, ask: Ask, entry: Entry, regime: Regime, principal: Principal, run: Run) -> Result:
+        rules = regime.rules
+        tool = ask.find(rules.catalog)
+        if tool is None or not rules.visible(principal, tool):
+            raise unknown_tool(entry, tool)
+        entry.found(tool)
+        call = entry.came = await ask.call(entry.record.call, tool, principal, run)
+        if tool.restore:
+            call = await regime.restore(call, entry)
+        entry.decided(call, decision := rules.decide(call.facts()))
+        if entry.hail.behalf and entry.hail.behalf.same not in ("", entry.judged):
+            raise _changed()
+        self.repeats.check(call, entry.record, monotonic())
+        try:
+            result = await _answer(regime, call, decision, entry)
+        except Refusal as no:
+            self.repeats.refused(call, entry.record, no, monotonic())
+            raise
+        self.repeats.answered(call, entry.record, result, monotonic())
+        return result
 
 
 async def _answer(regime: Regime, call: Call, decision: Decision, entry: Entry) -> Result:

@@ -7,12 +7,10 @@ A line is added or taken away under a lock, and the file is replaced as a whole:
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import logging
 import os
 import re
-import secrets
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from proxy.identity import digest, new_key
-from proxy.state import sync
+from proxy.replacing import Busy, alone, replace_file, signature
 from rules.facts import Principal
 
 LOOK_S: Final = 0.5
@@ -30,9 +28,6 @@ LOOK_S: Final = 0.5
 
 MOST_KEYS: Final = 10_000
 MOST_BYTES: Final = 8 * 1024 * 1024
-PATIENCE_S: Final = 5.0
-"""How long a command waits for another that changes the file."""
-
 PREFIX: Final = 10
 """Characters of a key that are shown: `twk_`, and 36 of its 256 bits."""
 
@@ -122,7 +117,7 @@ class KeyFile:
             return
         self._look_at = now + LOOK_S
         try:
-            if (seen := _signature(os.stat(self._path))) == self._seen:
+            if (seen := signature(os.stat(self._path))) == self._seen:
                 return
             self._take(_read(self._path), seen)
         except FileNotFoundError:
@@ -246,10 +241,6 @@ def _read(path: Path) -> str:
         raise KeyFileError("it is not UTF-8") from None
 
 
-def _signature(status: os.stat_result) -> tuple[int, ...]:
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_mode
-
-
 def keys_in(path: Path) -> list[Key]:
     """All keys of a file, also those whose time is over. Raises KeyFileError, OSError."""
     return list(read_lines(_read(path), {}).values())
@@ -306,46 +297,17 @@ def _changing(path: Path, make: bool = True) -> Iterator[list[str]]:
     """The lines of the file, to be changed in place: they are written when all went well. Behind a link it is the file
     that it leads to. Raises KeyFileError, OSError."""
     path = Path(os.path.realpath(path))
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _lock(folder)
-        try:
-            lines = _read(path).split("\n")
-        except FileNotFoundError:
-            if not make:
-                raise
-            lines = []
-        while lines and not lines[-1]:
-            lines.pop()
-        yield lines
-        _replace(path, "".join(f"{line}\n" for line in lines))
-    finally:
-        os.close(folder)
-
-
-def _lock(folder: int) -> None:
-    """Keep others from changing a file of this folder, until it is closed. Raises KeyFileError."""
-    until = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            return fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > until:
-                raise KeyFileError("somebody else changes a file of its folder just now: try again") from None
-            time.sleep(0.02)
-
-
-def _replace(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-            with contextlib.suppress(FileNotFoundError, PermissionError):  # who reads it today reads it tomorrow
-                before = os.stat(path)
-                os.fchown(file.fileno(), before.st_uid, before.st_gid)
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.rename(path)
-        sync(path.parent)
-    finally:
-        fresh.unlink(missing_ok=True)
+        with alone(path.parent):
+            try:
+                lines = _read(path).split("\n")
+            except FileNotFoundError:
+                if not make:
+                    raise
+                lines = []
+            while lines and not lines[-1]:
+                lines.pop()
+            yield lines
+            replace_file(path, "".join(f"{line}\n" for line in lines).encode())
+    except Busy as busy:
+        raise KeyFileError(str(busy)) from None

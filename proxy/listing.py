@@ -42,6 +42,7 @@ class Listings:
             entry.hailed(hail := ask.hail())
             principal = await identify(hail)
             entry.identified(principal, Run("", 0))
+            firewall.halts.check(entry)
             wanted = ask.wanted()
             record = entry.record
             record.method, record.decision, record.revision = "GET", "allow", rules.revision

@@ -38,6 +38,8 @@ async def _serve(settings: Settings, say: Callable[[Running], None]) -> None:
         gc.set_threshold(*_COLLECTIONS)
         gc.enable()
         loop.add_signal_handler(signal.SIGHUP, sidecar.reloader.reload)
+        loop.add_signal_handler(signal.SIGUSR1, sidecar.halting.stop, "signal SIGUSR1")
+        loop.add_signal_handler(signal.SIGUSR2, sidecar.halting.resume, "signal SIGUSR2")
         say(sidecar)
         await stop.wait()
 

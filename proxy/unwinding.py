@@ -44,6 +44,7 @@ class ByRequest:
             firewall.entries.check_name(hail.run)  # it stands in Records from here on
             run = firewall.runs.current(principal.id, hail.run, monotonic()) or hail.run
             entry.identified(principal, Run(run, 0))
+            firewall.halts.check(entry)
             dry_run = ask.is_dry()
             record = entry.record
             record.method, record.revision = "POST", firewall.regime.rules.revision

@@ -93,6 +93,8 @@ class _Lane:
         try:
             line.expect(self._shape(call), self._bounds.most_header_bytes)
             data = _request(f"{self.url.path}{call.outgoing.target}", self._fixed, call.outgoing, tracing)
+            if entry.halted:
+                raise not_sent("limit_reached", "The operator has stopped this call.")
             # From here on, a failure no longer means "not sent".
             entry.sent = True
             line.transport.write(data)

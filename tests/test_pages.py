@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from proxy.config import load_config
+from proxy.keyfile import keys_in
 from rules.load import load
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -47,3 +49,15 @@ def test_limits_of_callers_and_of_a_backend_load_together(tmp_path: Path) -> Non
     (tmp_path / "backend.yaml").write_text(backend + PLAIN.removeprefix("tools:\n"))
     (tmp_path / "policy.yaml").write_text(policy)
     assert set(load(tmp_path).catalog.tools) == {"crm.search", "crm.add_note"}
+
+
+@pytest.mark.parametrize(("page", "block"), [("runs", 0), ("api-keys", 0), ("api-keys", 2)])
+def test_a_configuration_of_a_page_loads(tmp_path: Path, page: str, block: int) -> None:
+    (tmp_path / "toolwall.yaml").write_text(blocks(page)[block])
+    assert load_config(tmp_path / "toolwall.yaml").listeners
+
+
+def test_the_key_file_of_its_page_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "keys.yaml").write_text(blocks("api-keys")[1])
+    (key,) = keys_in(tmp_path / "keys.yaml")
+    assert (key.principal.id, key.prefix, key.is_over(0)) == ("support-bot", "twk_AbC123", False)

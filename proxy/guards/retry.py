@@ -25,6 +25,9 @@ _TOO_MANY = 429
 """Asks for patience, and is taken at its word where it says how much."""
 
 _LOST = frozenset({"timeout", "upstream_unreachable", "outcome_unknown"})
+_LOOK_S = 0.25
+"""Between two looks at whether a call that waits may still be sent again."""
+
 _OURS = frozenset({"limit_reached", "upstream_unhealthy"})
 
 Failure = Result | Refusal
@@ -57,19 +60,24 @@ class Retry:
                 break
             if isinstance(got, Result):
                 got.body = Body.of(await whole(entry.record, got.body, call.tool.reply.most_bytes))
-            if await self._stops_within(wait_s):
+            if await self._stops_within(wait_s, entry):
                 break
             got = await _once_more(got, wait_s, call, entry, send)
         if isinstance(got, Refusal):
             raise got
         return got
 
-    async def _stops_within(self, wait_s: float) -> bool:
-        """Wait, unless the sidecar is about to stop."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                await self._stopping.wait()
-        return self._stopping.is_set()
+    async def _stops_within(self, wait_s: float, entry: Entry) -> bool:
+        """Wait, unless the sidecar is about to stop, or nothing more may be sent for this call."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + wait_s
+        while not (self._stopping.is_set() or entry.halted) and (left_s := until - loop.time()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left_s, _LOOK_S)):
+                    await self._stopping.wait()
+        if entry.halted:
+            entry.record.notes.append("retry: not sent again, the operator stopped it")
+        return self._stopping.is_set() or entry.halted
 
 
 def may_be_sent_again(call: Call, entry: Entry) -> bool:

@@ -33,7 +33,7 @@ _OF_THE_MESSAGE: Final = frozenset(
      "content-length", "content-encoding", "expect", "via", "forwarded", "traceparent", "tracestate"}
 )  # fmt: skip
 """Say how a message is framed, where it came from and what it belongs to: of each request there is one of these."""
-_OF_ALL: Final = frozenset({"host", "accept-language", "toolwall-run", "toolwall-reason"})
+_OF_ALL: Final = frozenset({"host", "accept-language", "baggage", "toolwall-run", "toolwall-reason"})
 """Of the batch's own headers, those that hold for its calls whatever backend they are for."""
 _OF_THE_BATCH: Final = (_OF_THE_MESSAGE | {"accept", "accept-encoding", "content-type", "range", "toolwall-key"}) - {
     "host"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from proxy.model import Call, Hail, Headers, Outgoing, Peer
 from proxy.protocols import bodies, fields, head, placing, target
+from proxy.protocols.baggage import RUN, run_of
 from proxy.protocols.head import Door, bad
 from rules.facts import Principal, Run
 from rules.tools import Catalog, Tool
@@ -18,7 +19,6 @@ PASSED = frozenset({"accept", "accept-language", "content-type", "authorization"
 PASSED_PREFIX = "if-"
 # Written by the upstream alone, whatever a contract declares: a second one would change what the request means.
 _OWN = frozenset({"host", "content-length", "accept-encoding", "via", "forwarded", "traceparent", "tracestate"})
-_RUN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _KEY = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")  # RFC 7515, compact
 _ONCE = re.compile(r"[!-~]{1,255}")
@@ -78,8 +78,10 @@ class Greetings:
 
 def _hail(door: Door, peer: Peer, headers: list[tuple[str, str]], first: dict[str, str]) -> Hail:
     run, key = first.get("toolwall-run", ""), first.get("toolwall-key")
-    if run and not _RUN.fullmatch(run):
+    if run and not RUN.fullmatch(run):
         raise bad("`Toolwall-Run` must be 1 to 128 letters, digits, or one of `._:-`.")
+    if "baggage" in first and "toolwall-run" not in first:
+        run = run_of(value for name, value in headers if name == "baggage")
     once = first.get("toolwall-idempotency-key", "")
     if "toolwall-idempotency-key" in first and not _ONCE.fullmatch(once):
         raise bad("`Toolwall-Idempotency-Key` must be 1 to 255 visible ASCII characters.")

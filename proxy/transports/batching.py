@@ -38,6 +38,7 @@ async def answer(door: HttpDoor, firewall: Firewall, ask: BatchAsk, identify: Id
         principal = await identify(hail)
         run = firewall.runs.current(principal.id, hail.run, monotonic())
         entry.identified(principal, Run(run, 0))
+        firewall.halts.check(entry)
         bounds, record = door.bounds, entry.record
         asks = await ask.asks(Limits(bounds.most_batch, bounds.most_line, bounds.most_field, bounds.most_headers))
         record.method, record.decision, record.revision = "POST", "allow", firewall.regime.rules.revision

@@ -27,6 +27,7 @@ OTHER = hashlib.sha256(b"other key").hexdigest()
 FULL = f"""
 rules: policies
 state: {{folder: var, key: env:STATE_KEY}}
+stop: run/stop
 listeners:
   - bind: 127.0.0.1:8080
     names: [crm.internal, "[fd00::7]"]
@@ -128,7 +129,7 @@ def listener(**keys: Any) -> str:
 def test_everything_that_may_be_said(tmp_path: Path) -> None:
     settings = load(tmp_path, FULL)
     assert (settings.rules, settings.state) == (tmp_path / "policies", tmp_path / "var")
-    assert settings.state_key == "env:STATE_KEY"
+    assert (settings.state_key, settings.stop) == ("env:STATE_KEY", tmp_path / "run" / "stop")
     first, second = settings.listeners
     assert (first.host, first.port) == ("127.0.0.1", 8080)
     assert first.names >= {"127.0.0.1", "localhost", "crm.internal", "[fd00::7]", "crm.example"}
@@ -183,6 +184,7 @@ def test_bounds_are_bytes_and_seconds(tmp_path: Path) -> None:
 def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     settings = load(tmp_path, MINIMAL)
     assert (settings.rules, settings.state, settings.state_key) == (tmp_path / "rules", tmp_path / ".toolwall", "")
+    assert settings.stop == tmp_path / ".toolwall" / "stop"
     assert settings.admin == ("127.0.0.1", 9464)
     assert settings.admin_names == frozenset()
     assert settings.ledger.arguments == "off"

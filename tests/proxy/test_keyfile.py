@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from proxy import keyfile
+from proxy import keyfile, replacing
 from proxy.identity import digest
 from proxy.keyfile import KeyFile, KeyFileError, add, keys_in, made, read_line, revoke
 from rules.facts import Principal
+from tests.wire import Wall, perform, wall
 
 ANN = Principal("ann", frozenset({"support", "billing"}), "bot", "ann@example.org")
 BOB = Principal("bob")
@@ -242,7 +244,7 @@ def test_of_keys_added_at_once_none_is_lost(tmp_path: Path) -> None:
 
 
 def test_who_waits_too_long_for_another_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyfile, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(replacing, "PATIENCE_S", 0.05)
     path = tmp_path / "keys.yaml"
     with keyfile._changing(path), pytest.raises(KeyFileError, match="try again"):
         added(path, ANN)
@@ -261,3 +263,35 @@ def test_a_line_says_again_what_was_said(text: str) -> None:
 def test_what_cannot_be_read_back_is_not_made(who: Principal) -> None:
     with pytest.raises(KeyFileError):
         made(who, NOW)
+
+
+def test_a_key_comes_and_goes_at_the_door_of_a_sidecar_that_runs(tmp_path: Path) -> None:
+    path = tmp_path / "keys.yaml"
+
+    async def until(w: Wall, key: str, wanted: int) -> None:
+        async with asyncio.timeout(1):
+            while (await w.call("GET", "/crm/get", headers=[("Toolwall-Key", key)])).status != wanted:
+                await asyncio.sleep(0.02)
+
+    async def play() -> None:
+        async with wall(tmp_path, "  get: {call: GET /get}\n", identity="{key_file: keys.yaml}") as w:
+            assert (await w.call("GET", "/crm/get", headers=[("Toolwall-Key", "twk_x")])).status == 401
+            key = added(path, ANN)
+            await until(w, key, 200)
+            assert w.records()[-1]["principal"] == "ann"
+            with path.open("a") as file:
+                file.write("nonsense\n")
+            await asyncio.sleep(keyfile.LOOK_S + 0.1)
+            await until(w, key, 200)
+            path.write_text(path.read_text().replace("nonsense\n", ""))
+            revoke(path, "ann")
+            await until(w, key, 401)
+            before = len(w.backend.requests)
+            for wrong in (key, key[:-1], "", digest(key)):
+                told = await w.tell("GET", "/crm/get", headers=[("Toolwall-Key", wrong)])
+                assert (told.reply.status, told.reply.json["code"]) == (401, "unauthenticated")
+                assert key.encode() not in told.reply.raw
+            assert len(w.backend.requests) == before
+            assert key.encode() not in w.ledger()
+
+    perform(play())

@@ -51,3 +51,70 @@ def test_a_name_is_checked_before_it_is_remembered() -> None:
         with pytest.raises(ZeroDivisionError):
             seen.step("ann", "a", 0.0)
     assert len(seen) == 0
+
+
+def told_of(seen: Runs) -> list[tuple[str, str]]:
+    over: list[tuple[str, str]] = []
+    seen.ended.append(lambda *who: over.append(who))
+    return over
+
+
+def test_the_end_of_a_run_is_told_once_and_again_where_it_went_on() -> None:
+    seen = Runs(anything)
+    over = told_of(seen)
+    unnamed = seen.step("ann", "", 0.0).id
+    seen.step("ann", "a", 0.0)
+    seen.step("bob", "b", IDLE_SECONDS)
+    seen.sweep(IDLE_SECONDS)
+    assert over == []
+    seen.sweep(IDLE_SECONDS + 1)
+    seen.sweep(IDLE_SECONDS + 2)
+    assert over == [("ann", unnamed), ("ann", "a")]
+    assert seen.step("ann", "a", IDLE_SECONDS + 3).step == 2
+    seen.sweep(IDLE_SECONDS * 2 + 4)
+    assert over[2:] == [("bob", "b"), ("ann", "a")]
+
+
+def test_a_run_with_a_call_under_way_is_not_silent() -> None:
+    seen = Runs(anything)
+    over = told_of(seen)
+    seen.step("ann", "a", 0.0)
+    seen.sweep(IDLE_SECONDS * 2, {("ann", "a")})
+    assert over == []
+    seen.sweep(IDLE_SECONDS * 2)
+    assert over == [("ann", "a")]
+
+
+def test_a_run_that_is_forgotten_or_begins_anew_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "MOST_RUNS", 2)
+    seen = Runs(anything)
+    over = told_of(seen)
+    first = seen.step("ann", "", 0.0).id
+    seen.step("ann", "", IDLE_SECONDS + 1)
+    assert over == [("ann", first)]
+    seen.step("bob", "b", IDLE_SECONDS + 1)
+    seen.step("eve", "e", IDLE_SECONDS + 1)
+    assert [principal for principal, _ in over] == ["ann", "ann"]
+
+
+def test_one_who_fails_to_hear_keeps_nobody_from_hearing() -> None:
+    seen = Runs(anything)
+
+    def fails(*_: str) -> None:
+        raise ZeroDivisionError
+
+    seen.ended.append(fails)
+    over = told_of(seen)
+    seen.step("ann", "a", 0.0)
+    seen.end(lambda principal, run: run == "a")
+    seen.end(lambda principal, run: run == "a")
+    assert over == [("ann", "a")]
+
+
+def test_a_run_without_a_name_can_be_held_and_is_listed() -> None:
+    seen = Runs(anything)
+    seen.hold("ann", "run-1", 0.0)
+    assert seen.unnamed("run-1") == ("ann",)
+    assert seen.step("ann", "", 1.0).id == "run-1"
+    assert seen.unnamed("a") == ()
+    assert seen.listed(3.0) == [{"principal": "ann", "run": "run-1", "calls": 1, "idle_s": 2.0}]

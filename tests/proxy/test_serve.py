@@ -377,6 +377,38 @@ def test_memory_does_not_grow_over_200_reloads(tmp_path: Path) -> None:
     asyncio.run(play())
 
 
+def test_a_signal_stops_all_calls_and_another_lets_them_through(tmp_path: Path) -> None:
+    async def status(port: int) -> int:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /crm/things/7 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        head = await asyncio.wait_for(reader.read(65536), 5)
+        writer.close()
+        return int(head.split()[1])
+
+    async def until(port: int, wanted: int) -> None:
+        async with asyncio.timeout(1):
+            while await status(port) != wanted:
+                await asyncio.sleep(0.02)
+
+    async def play() -> None:
+        server = await asyncio.start_server(Backend(always_ok).serve, "127.0.0.1", 0)
+        write_files(tmp_path, server.sockets[0].getsockname()[1])
+        with sidecar(tmp_path) as (process, port):
+            await until(port, 200)
+            process.send_signal(signal.SIGUSR1)
+            await until(port, 403)
+            assert (tmp_path / "state" / "stop").exists()
+        with sidecar(tmp_path) as (process, port):
+            assert await status(port) == 403
+            process.send_signal(signal.SIGUSR2)
+            await until(port, 200)
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(process.wait, 10) == 0
+        server.close()
+
+    asyncio.run(play())
+
+
 def test_a_second_sidecar_on_the_same_state_is_refused(tmp_path: Path) -> None:
     write_files(tmp_path, 9)
     with sidecar(tmp_path):
