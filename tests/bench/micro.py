@@ -19,9 +19,10 @@ import uvloop
 from proxy.body import Body
 from proxy.entry import Entries, Entry
 from proxy.firewall import Firewall, Guards, Regime
-from proxy.identity import static
+from proxy.identity import Identity, static
+from proxy.identity_settings import IdentitySettings, JwtSettings
 from proxy.ledger import Ledger
-from proxy.model import Call, Peer, Result
+from proxy.model import Call, Hail, Peer, Result
 from proxy.protocols import strictjson
 from proxy.protocols.head import Door
 from proxy.protocols.rest import Greetings, RestAsk
@@ -29,6 +30,7 @@ from proxy.record import Record
 from proxy.regimes import Ready, Regimes, scanners_of
 from proxy.scanning import Scans
 from proxy.telemetry import Telemetry, TelemetrySettings
+from proxy.tokens import Issuers
 from proxy.upstream import UpstreamBounds
 from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
@@ -38,6 +40,7 @@ from rules.load import load
 from tests.bench.processes import BenchError, free_port
 from tests.bench.replies import dense, harmless, scenarios
 from tests.bench.subjects import Setup, write_setup
+from tests.issuer import AUDIENCE, ISSUER, jwks, public, rsa_key, token
 
 REPEATS = 5
 WAITERS = 64
@@ -95,7 +98,8 @@ def figures(seconds: float) -> list[Figure]:
 async def _figures(seconds: float) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         async with _house(Path(folder)) as house:
-            return [await _timed(part, seconds) for part in (*_plain(house), *_waiting(house))]
+            parts = (*_plain(house), *_waiting(house), await _known(house, Path(folder)))
+            return [await _timed(part, seconds) for part in parts]
 
 
 @asynccontextmanager
@@ -170,6 +174,21 @@ def _waiting(house: House) -> Iterator[Part]:
     yield Part(f"ledger append and durable, {WAITERS} at once", together, WAITERS, WAITERS)
     yield Part("Firewall.handle, 1 KB, backend answers at once", partial(handle, house.firewall))
     yield Part(f"the same without {', '.join(RELIABLE)}", partial(handle, house.unguarded))
+
+
+async def _known(house: House, folder: Path) -> Part:
+    """What it costs to know a caller by a token that was seen before, and to judge its call."""
+    (folder / "jwks.json").write_bytes(jwks(public(rsa_key("one"), "one")))
+    settings = JwtSettings(ISSUER, (AUDIENCE,), f"file:{folder / 'jwks.json'}", prefix="agent:")
+    identify = Identity(IdentitySettings(jwt=(settings,)), (), Issuers((settings,)), Issuers(()))
+    hail = Hail("rest", "127.0.0.1", bearer=token(roles=["support"]))
+    facts = _facts(house.rules)
+
+    async def work() -> None:
+        for _ in range(STEPS):
+            house.rules.decide(facts._replace(principal=await identify(hail)))
+
+    return Part("identity by a known token, and decide", work, STEPS)
 
 
 async def _timed(part: Part, seconds: float) -> Figure:
