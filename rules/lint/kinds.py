@@ -181,6 +181,12 @@ KINDS: Final[dict[str, Kind]] = {
         "One effect and one set of rules then cover actions of different danger.",
         "make a tool for each action, or rule on the argument with `when`",
     ),
+    "caller-by-argument": Kind(
+        "warning",
+        "a header that tells a backend who is calling is an argument",
+        "The model then says who it is, and a backend behind a proxy of its own may believe it.",
+        "leave it out of the contract, or hold it to the caller: `when: args.NAME == principal.user`",
+    ),
     "several-purposes": Kind(
         "note",
         "a tool seems to have several purposes",

@@ -23,6 +23,12 @@ _WITHIN: Final = (
 )
 """Endings of names that are not on the internet (RFC 2606, RFC 6761, RFC 6762, and custom)."""
 
+_NAMES_A_CALLER: Final = re.compile(
+    r"(x-)?(remote|authenticated|auth-request|forwarded)-?(user|userid|user-?name|email|groups?|roles?|preferred-username)"
+    r"|x-(user|agent|principal|caller)(-(id|name|email|roles?))?|x-(real-ip|forwarded-(for|client-cert)|client-cert|ssl-.*)"
+)
+"""In lower case. What proxies write for the backends behind them."""
+
 
 def about_tools(ruleset: Ruleset, places: Places) -> Iterator[Finding]:
     """Findings about tools and backends, besides their words and arguments."""
@@ -33,6 +39,7 @@ def about_tools(ruleset: Ruleset, places: Places) -> Iterator[Finding]:
             yield finding("tool-unreachable", places.tool(tool), tool.name, "is allowed by no rule")
         yield from _effect(tool, places)
         yield from _chooser(tool, places)
+        yield from _caller(tool, places)
         yield from _time(tool, places)
         yield from _key(tool, places)
         yield from _reply(tool, places)
@@ -87,6 +94,12 @@ def _chooser(tool: Tool, places: Places) -> Iterator[Finding]:
         if len(tiers) > 1:
             what = f"does by its argument {name} what is of different effect: {', '.join(shown[:6])}"
             yield finding("effect-by-argument", places.argument(tool, name), tool.name, what)
+
+
+def _caller(tool: Tool, places: Places) -> Iterator[Finding]:
+    """An argument such as the header X-Forwarded-User."""
+    for name in sorted(filter(_NAMES_A_CALLER.fullmatch, tool.headers)):
+        yield finding("caller-by-argument", places.tool(tool), tool.name, f"takes the header {name} as an argument")
 
 
 def _time(tool: Tool, places: Places) -> Iterator[Finding]:
