@@ -22,7 +22,7 @@ from proxy.asking import Asking, AskingByOrder
 from proxy.budgets import BudgetError, Budgets
 from proxy.callers import Callers, name_of
 from proxy.config import ListenerSettings, Settings
-from proxy.credentials.injecting import Injecting
+from proxy.credentials.injecting import LEAKS, Injecting
 from proxy.credentials.living import Living
 from proxy.deeds import Deeds
 from proxy.entry import Entries
@@ -143,6 +143,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         regimes = Regimes(first, scans, settings.upstream, known, *kept)
         stack.push_async_callback(regimes.close)
         show(lambda: regimes.healths, telemetry)
+        telemetry.counter(LEAKS, lambda: injecting.leaks)
         firewall = Firewall(regimes.regime, _entries(settings.ledger, ledger, telemetry, key, known))
         halting = _halting(settings, firewall, keeping, telemetry)
         telemetry.rules(first.rules.revision, first.rules.catalog.tools)

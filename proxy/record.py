@@ -20,7 +20,8 @@ class Record:
     call's price, `budgets` how much of each was used with it, in per cent. `once` is the name of the action and what
     became of it, `undo` the tool that takes the call back, as far as that can be done. Of a call that the sidecar made
     itself, `ordered` says who wanted it, `undoes` which call it took back, `resends` which it is again, and `settles`
-    of which it asks whether it was done. `batch` is the Record of the batch that the call came in.
+    of which it asks whether it was done. `batch` is the Record of the batch that the call came in. `leaked` are
+    the backends whose credential, which the sidecar sends, stood in the answer before it was taken out.
 
     A field that was not set stands in the class alone, so making a Record and reading it out costs only what it says.
     """
@@ -69,6 +70,7 @@ class Record:
     cost: Mapping[str, int | str] = MappingProxyType({})
     budgets: Mapping[str, int] = MappingProxyType({})
     redactions: Mapping[str, int] = MappingProxyType({})
+    leaked: tuple[str, ...] = ()
     warnings: Mapping[str, int] = MappingProxyType({})
     shaped: Mapping[str, int] = MappingProxyType({})
     restored: Mapping[str, int] = MappingProxyType({})

@@ -143,7 +143,7 @@ class Regimes:
         guards = Guards(
             Clean(backends, new.scanners, self._scans, self._keeper),
             Warn(self._scans),
-            KnownSecrets(self._known, self._scans),
+            KnownSecrets(self._known, self._scans, *((self._injecting.alarm,) if self._injecting else ())),
             ReplyContract(self._scans),
             Outgoing(new.scanners, self._known, masked, self._scans),
             Shape(self._remainders, self._scans),

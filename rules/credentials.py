@@ -27,8 +27,9 @@ VALUE: Final = "value"
 _HOSTS_LIKE: Final = "a host name in lower case, without a port"
 _Variable: Final = Text(r"^[A-Za-z_][A-Za-z0-9_]*$", "the name of an environment variable")
 _File: Final = Text(r"^/[^\x00-\x1f]+$", "an absolute path, such as /run/secrets/crm")
+_SEGMENT: Final = "[A-Za-z0-9_~@+-][A-Za-z0-9_.~@+-]{0,127}"
 _Vault: Final = Text(
-    r"^[A-Za-z0-9_.~-]+(/[A-Za-z0-9_.~-]+)+(\?version=[1-9][0-9]*)?(#[A-Za-z0-9_.-]+)?$",
+    rf"^{_SEGMENT}(/{_SEGMENT}){{1,15}}(\?version=[1-9][0-9]{{0,8}})?(#[A-Za-z0-9_.-]{{1,128}})?$",
     "MOUNT/PATH or MOUNT/PATH#FIELD, such as secret/crm#token",
 )
 _Field: Final = r"^[a-z_]{1,64}$"

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from time import monotonic
 from typing import Final, Protocol
 
+from proxy import attributes as names
 from proxy.credentials.living import Living
-from proxy.credentials.secret import CredentialError, Secret, Source
+from proxy.credentials.secret import CredentialError, Revocable, Secret, Source
 from proxy.credentials.sending import put
 from proxy.credentials.sources import Environment, File
+from proxy.metrics import Family
 from proxy.model import Call, Outgoing
+from proxy.record import Record
 from rules.credentials import Injected, Origin
 from rules.source import LoadProblem
 from rules.tools import Backend
 
+_log = logging.getLogger("toolwall")
+
 LOOK_S: Final = 1.0
 """Between two looks at the files. What changed is taken up once two looks agree on it."""
 
+LEAKS: Final = Family(
+    "toolwall.credential.leaks", "Credentials of the sidecar's in answers, taken out.", "1", (names.BACKEND,)
+)
 Vault = Callable[[str, str], Source]
 """Gives the source of a secret in Vault, by its path and who shares its lease."""
 
@@ -69,12 +79,16 @@ class Injecting:
         self.living = living
         self._environ, self._vault = environ, vault
         self._kept: dict[Origin, Kept] = {}
+        self._revokes: dict[str, list[Revocable]] = {}
+        self._under_way: set[asyncio.Task[None]] = set()
+        self.leaks: Counter[str] = Counter()
+        """How often an answer held the credential of a backend, by its name."""
 
     def check(self, backends: Iterable[Backend]) -> Iterator[LoadProblem]:
         """What keeps the sidecar from sending what these want. In any thread; nothing is kept of it."""
         for spec in (spec for backend in backends for spec in backend.injects):
             try:
-                if spec.origin not in self._kept:
+                if spec.origin not in self._kept and not (spec.origin.scheme == "vault" and self._vault):
                     self._opened(spec.origin, _nobody)
             except CredentialError as why:
                 yield LoadProblem(spec.file, spec.line, 1, "credential", str(why), "nothing is sent without it")
@@ -84,15 +98,29 @@ class Injecting:
         wanted = {spec.origin for backend in backends.values() for spec in backend.injects}
         for origin in [origin for origin in self._kept if origin not in wanted]:
             self._kept.pop(origin).close()
-        return {
-            name: tuple(Injection(backend, spec, self._source(spec.origin), self.living) for spec in backend.injects)
-            for name, backend in backends.items()
-            if backend.injects
-        }
+        self._revokes = {}
+        return {name: tuple(self._injections(each)) for name, each in backends.items() if each.injects}
+
+    def _injections(self, backend: Backend) -> Iterator[Injection]:
+        for spec in backend.injects:
+            source = self._source(spec.origin)
+            if spec.revokes and isinstance(source, Revocable):
+                self._revokes.setdefault(backend.name, []).append(source)
+            yield Injection(backend, spec, source, self.living)
+
+    def alarm(self, tags: set[str], record: Record) -> None:
+        """An answer held secrets with these tags, which were taken out. In the event loop."""
+        for of, secret in self.living.leaked(tags):
+            self.leaks[of] += 1
+            record.leaked = tuple(sorted({*record.leaked, of}))
+            _log.warning("call %s: an answer of %s held the credential of %s", record.call, record.tool, of)
+            for source in self._revokes.get(of, ()):
+                self._under_way.add(task := asyncio.create_task(_revoked(source, secret, of)))
+                task.add_done_callback(self._under_way.discard)
 
     def _source(self, origin: Origin) -> Source:
         if origin.scheme == "vault" and self._vault is not None:
-            return self._vault(origin.names[0][1], origin.per)
+            return self._vault(str(origin), origin.per)
         try:
             if origin not in self._kept:
                 self._kept[origin] = self._opened(origin, self.living.tell)
@@ -121,6 +149,14 @@ class Injecting:
             await asyncio.sleep(LOOK_S)
             if files := [each for each in self._kept.values() if isinstance(each, File)]:
                 await asyncio.to_thread(_look, files)
+
+
+async def _revoked(source: Revocable, secret: Secret, of: str) -> None:
+    try:
+        await source.revoke(secret)
+        _log.warning("the credential of %s that an answer held was revoked", of)
+    except CredentialError as why:
+        _log.error("the credential of %s that an answer held was not revoked: %s", of, why)
 
 
 def _look(files: Iterable[File]) -> None:

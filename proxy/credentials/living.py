@@ -26,6 +26,9 @@ MOST: Final = 20_000
 MOST_PARTS: Final = 4
 """Sets that are searched one after the other before they are made one. Each new secret is one at first, in 0.5 ms."""
 
+UNSENT: Final = "unsent"
+"""Whose a value is that no backend was sent yet."""
+
 _TEND_S: Final = 0.5
 _NAMES: Final = frozenset({"username", "user", "client_id", "access_key"})
 """Fields that name somebody and are no secret."""
@@ -108,7 +111,9 @@ class Living(Known):
         wanted = set(tags)
         with self._lock:
             found = [value for value in self._values.values() if value.tag in wanted]
-        return [(value.of, value.last) for value in found if value.last is not None]
+        return [
+            (each.of or UNSENT, secret) for each in found for secret in ([each.last] if each.last else each.holders)
+        ]
 
     def __len__(self) -> int:
         return len(self._values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 VALUE = "value"
 """The name of the field of a secret that is one plain value."""
@@ -52,3 +52,11 @@ class Source(Protocol):
         """The secret for a call, by the call's id. Waits on the network at the very first fetch alone, and no longer
         than its bound. Raises CredentialError.
         """
+
+
+@runtime_checkable
+class Revocable(Protocol):
+    """A source whose secrets can be ended before their time."""
+
+    async def revoke(self, secret: Secret) -> None:
+        """End it: it was seen where it must not be. The next call gets another. Raises CredentialError."""

@@ -263,3 +263,16 @@ def test_streams_hold_none_wherever_they_are_cut(media_type: str) -> None:
     joined = re.sub(rb'"\}\}\n\ndata: \{"delta": \{"content": "', b"", output)
     assert not known.sees(joined)
     assert joined.count(MARK.encode()) >= 2
+
+
+def test_sets_that_become_one_find_what_each_found_and_tell_whose_it_was() -> None:
+    one, two, both = Known(["kestrel-9Xw4pQ7t"], {"kestrel-9Xw4pQ7t": "one"}), Known(["osprey-3Vb8nK1s"]), Known()
+    both.become(one, two)
+    text = "osprey-3Vb8nK1s, kestrel-9Xw4pQ7t"
+    assert both.clean_text(text).value == "<KNOWN_SECRET>, <KNOWN_SECRET>"
+    assert both.whose(text.encode()) == {"one", ""}
+    both.become(two)
+    assert both.clean_text(text).value == "<KNOWN_SECRET>, kestrel-9Xw4pQ7t"
+    both.become()
+    assert not both
+    assert not both.sees(text.encode())

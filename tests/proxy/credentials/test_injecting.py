@@ -14,6 +14,7 @@ from proxy.credentials.injecting import Injecting
 from proxy.credentials.living import Living
 from proxy.credentials.secret import CredentialError, Secret
 from proxy.model import Outgoing
+from proxy.record import Record
 from rules.credentials import Injected, Origin, Sent
 from rules.tools import Backend
 from rules.urls import Url
@@ -101,7 +102,7 @@ def test_what_has_run_out_is_not_sent() -> None:
 
     good, leases = injecting(float("inf"))
     assert sent(good, backend(origin)) == f"Bearer {VALUE}"
-    assert (asked, leases.asked) == ([("secret/crm#t", "run")], [("call", "bot", "run")])
+    assert (asked, leases.asked) == ([("vault:secret/crm#t", "run")], [("call", "bot", "run")])
     assert good.living.sees(VALUE.encode())
     with pytest.raises(CredentialError, match="has run out"):
         sent(injecting(0.0)[0], backend(origin))
@@ -120,3 +121,46 @@ def test_a_file_that_stays_broken_is_told(tmp_path: Path) -> None:
     file.look()
     assert injecting.trouble == f"file:{path} was not read again: {path} holds nothing"
     assert sent(injecting, backend(origin)) == f"Bearer {VALUE}"
+
+
+class Revoking(Leases):
+    """A source that keeps what it was told to end."""
+
+    def __init__(self, fails: bool) -> None:
+        super().__init__(float("inf"))
+        self.ended: list[Secret] = []
+        self.fails = fails
+
+    async def revoke(self, secret: Secret) -> None:
+        if self.fails:
+            raise CredentialError("Vault is sealed")
+        self.ended.append(secret)
+
+
+@pytest.mark.parametrize(("revokes", "fails"), [(True, False), (True, True), (False, False)])
+def test_a_leak_is_counted_recorded_and_revoked_where_the_rules_say_so(
+    caplog: pytest.LogCaptureFixture, revokes: bool, fails: bool
+) -> None:
+    source, record = Revoking(fails), Record("call", 0)
+    injecting = Injecting(Living(), {}, lambda path, per: source)
+    origin = Origin("vault", (("value", "secret/crm#t"),))
+    spec = replace(backend(origin).injects[0], revokes=revokes)
+
+    async def play() -> None:
+        [injection] = injecting.follow({"crm": replace(backend(origin), injects=(spec,))})["crm"]
+        await injection.put(CALL, NO_REQUEST)
+        injecting.alarm(injecting.living.whose(VALUE.encode()), record)
+        await asyncio.sleep(0)
+
+    asyncio.run(play())
+    assert (record.leaked, injecting.leaks) == (("crm",), {"crm": 1})
+    assert len(source.ended) == (revokes and not fails)
+    assert ("was not revoked: Vault is sealed" in caplog.text) is fails
+    assert VALUE not in caplog.text
+
+
+def test_what_was_never_sent_may_leak_too() -> None:
+    injecting, record = Injecting(Living(), {}), Record("call", 0)
+    injecting.living.tell(Secret.plain(OTHER), True)
+    injecting.alarm(injecting.living.whose(OTHER.encode()), record)
+    assert record.leaked == ("unsent",)
