@@ -42,9 +42,10 @@ class Stopped(ConnectionError):
 
 
 class Line:
-    """One connection under use. `protocol` is aiohttp's, which parses what comes back."""
+    """One connection under use. `protocol` is aiohttp's, which parses what comes back. `bound`: what was sent over it
+    may have made it somebody's own, so that nobody else may use it."""
 
-    __slots__ = ("_shape", "connection", "protocol", "since", "transport")
+    __slots__ = ("_shape", "bound", "connection", "protocol", "since", "transport")
 
     def __init__(self, connection: Connection) -> None:
         protocol, transport = connection.protocol, connection.transport
@@ -54,6 +55,7 @@ class Line:
         self.protocol: ResponseHandler = protocol
         self.transport: asyncio.Transport = transport
         self.since = 0.0
+        self.bound = False
         self._shape: Shape | None = None
 
     def expect(self, shape: Shape, most_header_bytes: int) -> None:
@@ -85,8 +87,9 @@ class Line:
             payload.set_exception(Stopped())
 
     def usable(self) -> bool:
-        """Whether it is open and the backend has said nothing that was not asked for."""
-        return self.protocol.is_connected() and not self.transport.is_closing() and not self.protocol.should_close
+        """Whether it is open, is nobody's own, and the backend has said nothing that was not asked for."""
+        is_open = self.protocol.is_connected() and not self.transport.is_closing()
+        return is_open and not self.bound and not self.protocol.should_close
 
 
 class Pool:

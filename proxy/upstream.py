@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from typing import Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -73,6 +75,10 @@ def _way(backend: Backend) -> tuple[object, ...]:
     return backend.name, backend.url, backend.addresses
 
 
+_BINDS: Final = re.compile("ntlm|negotiate", re.IGNORECASE).match
+"""Credentials that some servers take for all that comes over the same connection (RFC 4559, 6)."""
+
+
 class _Lane:
     """The way to one backend: a pool of connections and aiohttp's parser of replies, and nothing above them.
 
@@ -92,6 +98,7 @@ class _Lane:
         line = await self.pool.take(call.tool.waits.connect_s)
         try:
             line.expect(self._shape(call), self._bounds.most_header_bytes)
+            line.bound = any(name == "authorization" and _BINDS(value) for name, value in call.outgoing.headers)
             data = _request(f"{self.url.path}{call.outgoing.target}", self._fixed, call.outgoing, tracing)
             if entry.halted:
                 raise not_sent("limit_reached", "The operator has stopped this call.")
