@@ -22,8 +22,9 @@ from proxy.asking import Asking, AskingByOrder
 from proxy.budgets import BudgetError, Budgets
 from proxy.callers import Callers, name_of
 from proxy.config import ListenerSettings, Settings
-from proxy.credentials.injecting import LEAKS, Injecting
+from proxy.credentials.injecting import Injecting
 from proxy.credentials.living import Living
+from proxy.credentials.opening import configured, open_vault, tell_of
 from proxy.deeds import Deeds
 from proxy.entry import Entries
 from proxy.fetching import Fetching
@@ -35,7 +36,7 @@ from proxy.health import notes_of, show
 from proxy.identity import Identify
 from proxy.keeping import Keeping
 from proxy.keepsakes import Keepsakes
-from proxy.known import SecretsError, header_values, known_secrets
+from proxy.known import SecretsError, header_values
 from proxy.ledger import Ledger, LedgerError
 from proxy.ledger_settings import LedgerSettings
 from proxy.metrics import Family
@@ -121,7 +122,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         stack.callback(deeds.close)
         keepsakes = Keepsakes(opened)
         known = Living(grace_s=settings.known_for_s)
-        injecting = Injecting(known)
+        injecting = Injecting(known, vault=(vaults := open_vault(stack, settings, known)))
         prepared = partial(prepare, settings, rewriting, presidio, keeper, (deeds, keepsakes), injecting)
         first = _first(settings, prepared)
         _loaded(presidio.warm)
@@ -143,8 +144,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         regimes = Regimes(first, scans, settings.upstream, known, *kept)
         stack.push_async_callback(regimes.close)
         show(lambda: regimes.healths, telemetry)
-        telemetry.counter(LEAKS, lambda: injecting.leaks)
+        tell_of(injecting, vaults, telemetry)
         firewall = Firewall(regimes.regime, _entries(settings.ledger, ledger, telemetry, key, known))
+        firewall.runs.ended.append(injecting.run_ended)
         halting = _halting(settings, firewall, keeping, telemetry)
         telemetry.rules(first.rules.revision, first.rules.catalog.tools)
         del first  # or it would live as long as the sidecar
@@ -292,11 +294,8 @@ def _ledger(settings: Settings, key: StateKey) -> tuple[Ledger, Keeping]:
 
 
 def _known(settings: Settings) -> Known:
-    """Known secrets: those of the configuration, and what the sidecar itself sends elsewhere."""
-    sent = [*settings.telemetry.headers.values(), *settings.ledger.headers.values()]
-    own = [value for value in sent if value.startswith("env:")]
     try:
-        return known_secrets([*settings.known_secrets, *own], os.environ)
+        return configured(settings)
     except SecretsError as error:
         raise CannotRun(str(error)) from None
 

@@ -20,6 +20,7 @@ from proxy.scanning import ScanBounds
 from proxy.telemetry import TelemetrySettings
 from proxy.transports.http import HttpBounds
 from proxy.upstream import UpstreamBounds
+from proxy.vault_settings import VAULT, VaultSettings, check_vault, read_vault
 from rules.shape import DURATION, Either, Form, Key, Many, Number, Size, Table, Text, check, duration, size
 from rules.source import LoadProblem, Node, read
 
@@ -127,6 +128,7 @@ CONFIG: Final = Form(
             "value, or a file with a value on each line. Paths are relative to this file.",
         ),
         "known_for": Key(_Duration, "How long a credential of the sidecar's that has ended is still looked for. 10m"),
+        "vault": Key(VAULT, "Where secrets come from that rules name as `vault`."),
         "telemetry": Key(
             Form(
                 {
@@ -198,6 +200,7 @@ class Settings:
     stop: Path
     pseudonyms_s: float = KEEP_S
     known_for_s: float = GRACE_S
+    vault: VaultSettings | None = None
 
 
 def load_config(path: Path) -> Settings:
@@ -215,6 +218,8 @@ def load_config(path: Path) -> Settings:
     settings, problems = _settings(node, path.parent)
     if (ledger := node.get("ledger")) is not None:
         problems += check_ledger(ledger)
+    if (vault := node.get("vault")) is not None:
+        problems += check_vault(vault)
     if problems:
         raise ConfigError(problems)
     return settings
@@ -249,6 +254,7 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
         drain_s=bounds.get("drain", 10.0),
         stop=folder / raw.get("stop", Path(state.get("folder", ".toolwall")) / "stop"),
         pseudonyms_s=duration(raw.get("pseudonyms", {}).get("keep", f"{KEEP_S:.0f}s")),
+        vault=read_vault(raw.get("vault"), folder),
         known_for_s=duration(raw.get("known_for", f"{GRACE_S:.0f}s")),
     )
     return settings, problems

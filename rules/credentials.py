@@ -79,6 +79,7 @@ CREDENTIALS: Final = Either(Choice(("none",)), Many(CREDENTIAL, or_one=True))
 _OF_OURS: Final = ("per", "hosts", "on_leak")
 _DROPPED: Final = Slot("header", "authorization", passes=False)
 
+Per = Literal["shared", "run", "call"]
 Way = Literal["bearer", "basic", "header", "query", "cookie"]
 
 
@@ -91,7 +92,7 @@ class Origin:
 
     scheme: Literal["env", "file", "vault"]
     names: tuple[tuple[str, str], ...]
-    per: Literal["shared", "run", "call"] = "shared"
+    per: Per = "shared"
 
     def __str__(self) -> str:
         return f"{self.scheme}:{','.join(name for _, name in self.names)}"

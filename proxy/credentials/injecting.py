@@ -6,9 +6,9 @@ import asyncio
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from time import monotonic
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from proxy import attributes as names
 from proxy.credentials.living import Living
@@ -18,7 +18,7 @@ from proxy.credentials.sources import Environment, File
 from proxy.metrics import Family
 from proxy.model import Call, Outgoing
 from proxy.record import Record
-from rules.credentials import Injected, Origin
+from rules.credentials import Injected, Origin, Per
 from rules.source import LoadProblem
 from rules.tools import Backend
 
@@ -30,8 +30,18 @@ LOOK_S: Final = 1.0
 LEAKS: Final = Family(
     "toolwall.credential.leaks", "Credentials of the sidecar's in answers, taken out.", "1", (names.BACKEND,)
 )
-Vault = Callable[[str, str], Source]
-"""Gives the source of a secret in Vault, by its path and who shares its lease."""
+
+
+class Vault(Protocol):
+    """Gives the sources of secrets in Vault, and ends what was made for a call or a run."""
+
+    def source(self, spec: str, per: Per = "shared") -> Source: ...
+
+    async def call_ended(self, call: str) -> None: ...
+
+    async def run_ended(self, principal: str, run: str) -> None: ...
+
+    def trouble(self) -> str: ...
 
 
 class Kept(Source, Protocol):
@@ -47,11 +57,17 @@ class Kept(Source, Protocol):
         """It is named no more."""
 
 
+Ended = Callable[[Record], None]
+
+
 class Injection:
     """One secret of one backend."""
 
-    def __init__(self, backend: Backend, spec: Injected, source: Source, living: Living) -> None:
+    def __init__(self, backend: Backend, spec: Injected, source: Source, living: Living, ended: Ended) -> None:
         self._host, self._name = backend.url.host, backend.name
+        self.ended = ended if spec.origin.per == "call" else None
+        """Told the Record of each call that was sent the secret, where it has one of its own."""
+
         self._spec, self._source, self._living = spec, source, living
 
     def __repr__(self) -> str:
@@ -106,7 +122,20 @@ class Injecting:
             source = self._source(spec.origin)
             if spec.revokes and isinstance(source, Revocable):
                 self._revokes.setdefault(backend.name, []).append(source)
-            yield Injection(backend, spec, source, self.living)
+            yield Injection(backend, spec, source, self.living, self._call_ended)
+
+    def _call_ended(self, record: Record) -> None:
+        if self._vault is not None:
+            self._aside(self._vault.call_ended(record.call))
+
+    def run_ended(self, principal: str, run: str) -> None:
+        """A run is over, and with it what was made for it. In the event loop."""
+        if self._vault is not None:
+            self._aside(self._vault.run_ended(principal, run))
+
+    def _aside(self, work: Coroutine[Any, Any, None]) -> None:
+        self._under_way.add(task := asyncio.create_task(work))
+        task.add_done_callback(self._under_way.discard)
 
     def alarm(self, tags: set[str], record: Record) -> None:
         """An answer held secrets with these tags, which were taken out. In the event loop."""
@@ -115,12 +144,11 @@ class Injecting:
             record.leaked = tuple(sorted({*record.leaked, of}))
             _log.warning("call %s: an answer of %s held the credential of %s", record.call, record.tool, of)
             for source in self._revokes.get(of, ()):
-                self._under_way.add(task := asyncio.create_task(_revoked(source, secret, of)))
-                task.add_done_callback(self._under_way.discard)
+                self._aside(_revoked(source, secret, of))
 
     def _source(self, origin: Origin) -> Source:
         if origin.scheme == "vault" and self._vault is not None:
-            return self._vault(str(origin), origin.per)
+            return self._vault.source(str(origin), origin.per)
         try:
             if origin not in self._kept:
                 self._kept[origin] = self._opened(origin, self.living.tell)
@@ -138,7 +166,8 @@ class Injecting:
     @property
     def trouble(self) -> str:
         """Why some secret is not the newest, for readiness; holds no value."""
-        return "; ".join(each.trouble for each in self._kept.values() if each.trouble)
+        said = [each.trouble for each in self._kept.values()]
+        return "; ".join(filter(None, [*said, self._vault.trouble() if self._vault else ""]))
 
     async def watch(self) -> None:
         """Look after the files, and after what is known, until cancelled."""

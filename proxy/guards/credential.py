@@ -32,6 +32,8 @@ class Credential:
         outgoing = call.outgoing
         try:
             for injection in self._of[call.tool.backend]:
+                if injection.ended is not None:
+                    entry.at_end(injection.ended)
                 outgoing = await injection.put(call, outgoing)
         except CredentialError as why:
             raise _not_had(str(why)) from None

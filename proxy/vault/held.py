@@ -116,6 +116,17 @@ class Held:
         if self._round is None:
             self._drop()
 
+    def revoke(self, secret: Secret) -> bool:
+        """Whether this is what is used here: then its lease is revoked, and the next to ask gets another. Raises
+        CredentialError for one without a lease.
+        """
+        if self._secret is None or self._secret.fields != secret.fields:
+            return False
+        if self._lease is None:
+            raise CredentialError(f"{self._place} has no lease that could be revoked: change it")
+        self._drop()
+        return True
+
     async def _keep(self) -> None:
         await asyncio.wait([self._trying()])
         while self._lasting or self.now():

@@ -102,6 +102,11 @@ class Vaults:
         """The same for a run of a principal."""
         self._end(("run", principal, run))
 
+    def revoke(self, secret: Secret) -> None:
+        """Revoke the lease of this secret, whoever has it. Raises CredentialError where it has none."""
+        for held in self._all():
+            held.revoke(secret)
+
     async def close(self) -> None:
         """Revoke everything, for a few seconds at most."""
         self._closed = True
@@ -279,6 +284,10 @@ class VaultSource:
         """See `Source`."""
         owner = ("call", call) if self._per == "call" else ("run", principal, run)
         return await self._vaults.get(self._place, self._per, owner)
+
+    async def revoke(self, secret: Secret) -> None:
+        """See `Revocable`."""
+        self._vaults.revoke(secret)
 
 
 def _lease(reply: Mapping[str, Any], asked: float, login: int) -> Lease | None:

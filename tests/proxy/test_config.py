@@ -228,7 +228,18 @@ def test_checkpoints_need_a_place(tmp_path: Path, said: str, problem: str) -> No
     assert problem in [each.message for each in found]
 
 
-MUTATIONS = list(mutations_of("toolwall.yaml", FULL, CONFIG))
+VAULTS = [
+    f"{MINIMAL}vault: {{address: 'https://vault.internal', namespace: a, ca: ca.pem, timeout: 1s, every: 1m, "
+    f"most_age: 1h, grace: 1s, most_leases: 9, auth: {{{auth}}}}}\n"
+    for auth in (
+        "token: file:token",
+        "approle: {role_id: r, secret_id: env:S, mount: m}",
+        "approle: {role_id: r, wrapped_secret_id: file:w}",
+        "kubernetes: {role: r, jwt: file:t}",
+        "jwt: {role: r, jwt: file:t}",
+    )
+]
+MUTATIONS = [mutation for text in (FULL, *VAULTS) for mutation in mutations_of("toolwall.yaml", text, CONFIG)]
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda each: f"{each.kind}-{each.key}-{each.line}")
@@ -237,6 +248,19 @@ def test_a_key_that_is_misspelt_or_doubled_is_refused_in_its_line(tmp_path: Path
     found = [each for each in problems(tmp_path, mutation.text) if each.message == word]
     assert [each.line for each in found] == [mutation.line]
     assert found[0].hint
+
+
+@pytest.mark.parametrize("text", VAULTS)
+def test_every_way_to_sign_in_to_vault_is_read(tmp_path: Path, text: str) -> None:
+    vault = load(tmp_path, text).vault
+    assert vault is not None
+    assert (vault.address, vault.namespace, vault.timeout_s) == ("https://vault.internal", "a", 1.0)
+
+
+def test_tokens_for_vault_do_not_travel_in_the_clear(tmp_path: Path) -> None:
+    assert load(tmp_path, MINIMAL).vault is None
+    text = VAULTS[0].replace("https:", "http:")
+    assert [each.line for each in problems(tmp_path, text)] == [text[: text.index("vault:")].count("\n") + 1]
 
 
 def names(shape: Shape) -> Iterator[str]:

@@ -12,10 +12,10 @@ import pytest
 
 from proxy.credentials.injecting import Injecting
 from proxy.credentials.living import Living
-from proxy.credentials.secret import CredentialError, Secret
+from proxy.credentials.secret import CredentialError, Secret, Source
 from proxy.model import Outgoing
 from proxy.record import Record
-from rules.credentials import Injected, Origin, Sent
+from rules.credentials import Injected, Origin, Per, Sent
 from rules.tools import Backend
 from rules.urls import Url
 
@@ -81,11 +81,26 @@ def test_rules_that_name_what_is_not_there_cannot_be_used(origin: Origin, why: s
 
 
 class Leases:
-    """Gives a secret with these seconds to live, by monotonic time."""
+    """A place in Vault, and the Vault: gives a secret until this monotonic time, and remembers what it was told."""
 
     def __init__(self, until: float) -> None:
         self.until = until
         self.asked: list[tuple[str, str, str]] = []
+        self.named: list[tuple[str, str]] = []
+        self.over: list[tuple[str, ...]] = []
+
+    def source(self, spec: str, per: Per = "shared") -> Source:
+        self.named.append((spec, per))
+        return self
+
+    async def call_ended(self, call: str) -> None:
+        self.over.append((call,))
+
+    async def run_ended(self, principal: str, run: str) -> None:
+        self.over.append((principal, run))
+
+    def trouble(self) -> str:
+        return "sealed"
 
     async def get(self, call: str, principal: str, run: str) -> Secret:
         self.asked.append((call, principal, run))
@@ -94,18 +109,31 @@ class Leases:
 
 def test_what_has_run_out_is_not_sent() -> None:
     origin = Origin("vault", (("value", "secret/crm#t"),), "run")
-    asked: list[tuple[str, str]] = []
-
-    def injecting(until: float) -> tuple[Injecting, Leases]:
-        leases = Leases(until)
-        return Injecting(Living(), {}, lambda path, per: (asked.append((path, per)), leases)[1]), leases
-
-    good, leases = injecting(float("inf"))
+    leases = Leases(float("inf"))
+    good = Injecting(Living(), {}, leases)
     assert sent(good, backend(origin)) == f"Bearer {VALUE}"
-    assert (asked, leases.asked) == ([("vault:secret/crm#t", "run")], [("call", "bot", "run")])
+    assert (leases.named, leases.asked) == ([("vault:secret/crm#t", "run")], [("call", "bot", "run")])
     assert good.living.sees(VALUE.encode())
+    assert good.trouble == "sealed"
     with pytest.raises(CredentialError, match="has run out"):
-        sent(injecting(0.0)[0], backend(origin))
+        sent(Injecting(Living(), {}, Leases(0.0)), backend(origin))
+
+
+@pytest.mark.parametrize(("per", "over"), [("call", [("call",), ("bot", "run")]), ("run", [("bot", "run")])])
+def test_the_end_of_what_it_was_made_for_is_told(per: Per, over: list[tuple[str, ...]]) -> None:
+    leases = Leases(float("inf"))
+    injecting = Injecting(Living(), {}, leases)
+
+    async def play() -> None:
+        origin = Origin("vault", (("value", "database/creds/a"),), per)
+        [injection] = injecting.follow({"crm": backend(origin)})["crm"]
+        if injection.ended is not None:
+            injection.ended(Record("call", 0))
+        injecting.run_ended("bot", "run")
+        await asyncio.sleep(0)
+
+    asyncio.run(play())
+    assert leases.over == over
 
 
 def test_a_file_that_stays_broken_is_told(tmp_path: Path) -> None:
@@ -142,7 +170,7 @@ def test_a_leak_is_counted_recorded_and_revoked_where_the_rules_say_so(
     caplog: pytest.LogCaptureFixture, revokes: bool, fails: bool
 ) -> None:
     source, record = Revoking(fails), Record("call", 0)
-    injecting = Injecting(Living(), {}, lambda path, per: source)
+    injecting = Injecting(Living(), {}, source)
     origin = Origin("vault", (("value", "secret/crm#t"),))
     spec = replace(backend(origin).injects[0], revokes=revokes)
 
