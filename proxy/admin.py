@@ -1,22 +1,28 @@
-"""The admin listener: health, readiness and metrics, on an address of its own. It serves no tool and changes nothing.
+"""The admin listener: health, readiness and metrics, on an address of its own. It serves no tool.
 
 A page in a browser may reach a listener on this machine by pointing a name of its own at it (DNS rebinding). So a
 request is answered only if its Host is a loopback name, the address that was bound or reached, or a name that was
-configured; an Origin, where there is one, must be such a host as well.
+configured; an Origin, where there is one, must be such a host as well. Who then may ask for what stands in
+`proxy/routes.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from hmac import compare_digest
 from ipaddress import ip_address
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from proxy import routes
+from proxy.routes import Route, Who
 from proxy.telemetry import Telemetry
 
 Readiness = Callable[[], Mapping[str, str]]
@@ -30,55 +36,72 @@ STOP_S = 1.0
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _HEADERS = {"Server": "toolwall", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-_METHODS = ("GET", "HEAD")
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="toolwall admin"'}
 _log = logging.getLogger(__name__)
 
-Answer = Callable[[], Awaitable[web.Response]]
+Answer = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
 
-async def start_admin(
-    bind_host: str,
-    port: int,
-    telemetry: Telemetry,
-    readiness: Readiness,
-    allowed_hosts: Iterable[str] = (),
-    notes: Readiness = dict,
-) -> web.ServerRunner:
-    """Listen on `bind_host`:`port` (0 for any free port, see `runner.addresses`) and serve until `runner.cleanup()`.
+class Admits(NamedTuple):
+    """Whom the admin listener answers: `names` are Host values, without port, by which it may be called beside its own;
+    `token` is the SHA-256 of the admin token, empty without one."""
+
+    names: frozenset[str] = frozenset()
+    token: bytes = b""
+
+    def __repr__(self) -> str:
+        return "Admits()"
+
+
+def admin_server(answers: Mapping[Route, Answer], admits: Admits) -> web.ServerRunner:
+    """The server of these routes. One that only the token opens is not there without a token."""
+    served = {route.path: (route, do) for route, do in answers.items() if admits.token or route.who is not Who.TOKEN}
+    admits = admits._replace(names=_LOOPBACK | {_plain(name) for name in admits.names})
+    return web.ServerRunner(_Server(partial(_answer, admits, served)), shutdown_timeout=STOP_S)
+
+
+def reading(telemetry: Telemetry, readiness: Readiness, notes: Readiness = dict) -> dict[Route, Answer]:
+    """What the routes that are only read answer.
 
     `readiness` names each thing that must be well, with READY or what is wrong; it is asked at each `/readyz`. So is
     `notes`: what somebody should look at although calls are served as they should be.
-    `allowed_hosts` are further names, without port, by which the listener may be called. Raises OSError where the
-    address cannot be bound.
     """
-    hosts = _LOOPBACK | {_plain(bind_host)} | {_plain(host) for host in allowed_hosts}
-    routes: dict[str, Answer] = {
-        "/healthz": _health,
-        "/readyz": partial(_ready, readiness, notes),
-        "/metrics": partial(_metrics, telemetry, asyncio.Lock()),
+    turn = asyncio.Lock()
+    return {
+        routes.HEALTH: _health,
+        routes.READY: lambda _: _ready(readiness, notes),
+        routes.METRICS: lambda _: _metrics(telemetry, turn),
     }
-    runner = web.ServerRunner(_Server(partial(_answer, frozenset(hosts), routes)), shutdown_timeout=STOP_S)
-    await runner.setup()
-    await web.TCPSite(runner, bind_host, port).start()
-    return runner
 
 
-async def _answer(hosts: frozenset[str], routes: Mapping[str, Answer], request: web.BaseRequest) -> web.Response:
-    if not _known(request, hosts):
+async def _answer(
+    admits: Admits, served: Mapping[str, tuple[Route, Answer]], request: web.BaseRequest
+) -> web.StreamResponse:
+    if not _known(request, admits.names):
         return _text(403, "This listener is not called by that name. Use localhost, or configure the name as allowed.")
-    answer = routes.get(request.raw_path.partition("?")[0])
-    if answer is None:
-        return _text(404, "There is /healthz, /readyz and /metrics.")
-    if request.method not in _METHODS:
-        return _text(405, "Only GET and HEAD.", {"Allow": ", ".join(_METHODS)})
-    return await answer()
+    route, answer = served.get(request.raw_path.partition("?")[0], (None, _health))
+    if admits.token and (route is None or route.who is not Who.ANYBODY) and not _has(request, admits.token):
+        return _text(401, "Send the admin token: `Authorization: Bearer TOKEN`.", _CHALLENGE)
+    if route is None:
+        return _text(404, f"There is {', '.join(sorted(served))}.")
+    if request.method not in route.methods:
+        return _text(405, f"Only {' and '.join(route.methods)}.", {"Allow": ", ".join(route.methods)})
+    return await answer(request)
+
+
+def _has(request: web.BaseRequest, token: bytes) -> bool:
+    """Whether the request holds the token, once."""
+    given = request.headers.getall("Authorization", [])
+    scheme, _, held = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    found = hashlib.sha256(held.strip(" ").encode("utf-8", "surrogateescape")).digest()
+    return compare_digest(found, token) and scheme.lower() == "bearer"
 
 
 def _known(request: web.BaseRequest, hosts: frozenset[str]) -> bool:
     given = [f"http://{host}" for host in request.headers.getall("Host", [])]
     origins = request.headers.getall("Origin", [])
     reached = request.get_extra_info("sockname")
-    mine = hosts | {reached[0]} if reached else hosts
+    mine = hosts | {reached[0]} if isinstance(reached, tuple) else hosts
     return len(given) == 1 and all(_host(url) in mine for url in given + origins)
 
 
@@ -102,7 +125,7 @@ def _plain(host: str) -> str:
         return host
 
 
-async def _health() -> web.Response:
+async def _health(_: web.BaseRequest) -> web.Response:
     return _text(200, READY)
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -15,7 +14,8 @@ from pathlib import Path
 from aiohttp import http_parser, web
 
 from proxy import attributes as names
-from proxy.admin import READY, start_admin
+from proxy.admin import READY, Admits, admin_server, reading
+from proxy.admin_token import TokenError, token_hash
 from proxy.answers import Answers
 from proxy.asking import ORDER as ASK
 from proxy.asking import Asking, AskingByOrder
@@ -39,6 +39,8 @@ from proxy.keepsakes import Keepsakes
 from proxy.known import SecretsError, header_values
 from proxy.ledger import Ledger, LedgerError
 from proxy.ledger_settings import LedgerSettings
+from proxy.listeners import CannotListen, Listeners
+from proxy.listening_settings import AdminSettings
 from proxy.metrics import Family
 from proxy.orders import Does, Order, Orders, Works
 from proxy.preparing import prepare
@@ -80,7 +82,6 @@ from rules.decide import Ruleset
 from rules.load import RulesError
 
 _log = logging.getLogger("toolwall")
-_BACKLOG = 1024
 LAST_WORDS_S = 1.0
 _CACHE = Family("toolwall.cache.calls", "What happened to answers that are kept.", "1", (names.RESULT,))
 
@@ -91,8 +92,8 @@ class CannotRun(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A sidecar that serves. `doors` and `admin` are the addresses (`host:port`) that it listens on. `reloader`
-    watches the rules, `regimes` has them in force, `halting` stops calls.
+    """A sidecar that serves. `doors` and `admin` are the addresses (`host:port` or `unix:path`) that it listens on.
+    `reloader` watches the rules, `regimes` has them in force, `halting` stops calls.
     """
 
     firewall: Firewall
@@ -160,12 +161,13 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         places = Places(Fetching(remainders, scans), ByRequest(undoing))
         stack.push_async_callback(keepsakes.settled)
         stack.push_async_callback(places.undo.close)
-        callers, doors = Callers(settings), list[str]()
+        callers, doors, listeners = Callers(settings), list[str](), Listeners(stack)
         for listener in settings.listeners:
-            doors.append(await _listen(stack, settings, firewall, places, listener, callers.of(listener)))
+            doors.append(await _listen(listeners, settings, firewall, places, listener, callers.of(listener)))
         admin = await _admin(
-            stack, settings, telemetry, ledger, reloader, regimes, keeping, callers, injecting, halting
+            listeners, settings.admin, telemetry, ledger, reloader, regimes, keeping, callers, injecting, halting
         )
+        listeners.show(telemetry)
         stack.callback(reloader.close)
         settler = Settler(ledger, deeds, once, budgets, keepsakes)
         asking = Asking(firewall, settler)
@@ -176,7 +178,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         deeds.follow(lambda: once.whole_to(ledger.last))
         stack.push_async_callback(deeds.finish)
         tasks = reloader.watch(), orders.watch(), keeper.watch(), deeds.watch(), injecting.watch(), halting.watch()
-        for task in (*tasks, *callers.watches()):
+        for task in (*tasks, listeners.watch(), *callers.watches()):
             stack.push_async_callback(_ended, asyncio.create_task(task))
         stack.callback(_stop_in_time, regimes, settings.drain_s)
         yield Running(firewall, telemetry, reloader, regimes, halting, tuple(doors), admin)
@@ -325,7 +327,7 @@ def _telemetry(settings: TelemetrySettings) -> Telemetry:
 
 
 async def _listen(
-    stack: AsyncExitStack,
+    listeners: Listeners,
     settings: Settings,
     firewall: Firewall,
     places: Places,
@@ -340,31 +342,23 @@ async def _listen(
         most_body=settings.most_body,
         most_depth=settings.most_depth,
         bearer=bool(listener.identity.jwt),
+        scheme="https" if listener.tls else "http",
     )
     server = HttpDoor(firewall, door, identify, settings.http, places)
     runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=settings.drain_s)
-    return await _serve(stack, runner, listener.host, listener.port)
+    return await _open(listeners.open("listener", runner, listener.place, listener.tls))
 
 
-async def _serve(stack: AsyncExitStack, runner: web.ServerRunner, host: str, port: int) -> str:
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
+async def _open(opening: Awaitable[str]) -> str:
     try:
-        await web.TCPSite(runner, host, port, backlog=_BACKLOG).start()
-    except OSError as error:
-        raise _cannot_listen("listener", host, port, error) from None
-    return address(runner)
-
-
-def _cannot_listen(which: str, host: str, port: int, error: OSError) -> CannotRun:
-    taken = error.errno == errno.EADDRINUSE
-    why = "another program has that port" if taken else error.strerror
-    return CannotRun(f"The {which} cannot bind {host}:{port}: {why}. Choose another `bind`, or stop what is there.")
+        return await opening
+    except CannotListen as error:
+        raise CannotRun(str(error)) from None
 
 
 async def _admin(
-    stack: AsyncExitStack,
-    settings: Settings,
+    listeners: Listeners,
+    settings: AdminSettings,
     telemetry: Telemetry,
     ledger: Ledger,
     reloader: Reloader,
@@ -374,25 +368,17 @@ async def _admin(
     injecting: Injecting,
     halting: Halting,
 ) -> str:
-    host, port = settings.admin
-
     def checks() -> dict[str, str]:
         return {"rules": READY, "ledger": ledger.trouble or READY}
 
     def notes() -> dict[str, str]:
         troubles = {"rules": reloader.trouble, "checkpoints": keeping.trouble, "credentials": injecting.trouble}
         noted = {name: said for name, said in troubles.items() if said}
-        return {**noted, **notes_of(regimes.healths), **callers.notes(), **halting.notes()}
+        return {**noted, **notes_of(regimes.healths), **callers.notes(), **halting.notes(), **listeners.notes()}
 
     try:
-        runner = await start_admin(host, port, telemetry, checks, settings.admin_names, notes)
-    except OSError as error:
-        raise _cannot_listen("admin listener", host, port, error) from None
-    stack.push_async_callback(runner.cleanup)
-    return address(runner)
-
-
-def address(runner: web.ServerRunner) -> str:
-    """The `host:port` that a runner listens on."""
-    host, port = runner.addresses[0][:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        admits = Admits(settings.names | settings.place.names, token_hash(settings.token, os.environ))
+    except TokenError as error:
+        raise CannotRun(str(error)) from None
+    runner = admin_server(reading(telemetry, checks, notes), admits)
+    return await _open(listeners.open("admin listener", runner, settings.place, settings.tls))

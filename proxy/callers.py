@@ -14,7 +14,7 @@ from rules.facts import Principal
 
 def name_of(listener: ListenerSettings) -> str:
     """What Records call it."""
-    return f"{listener.host}:{listener.port}"
+    return listener.place.name
 
 
 class Callers:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +12,22 @@ from proxy.credentials.living import GRACE_S
 from proxy.identity_settings import IDENTITY, IdentitySettings, read_identity
 from proxy.known import SOURCES
 from proxy.ledger_settings import AUTHORITY, HEADERS, LEDGER, PLACE, LedgerSettings, check_ledger, read_ledger
+from proxy.listening_settings import (
+    ADMIN,
+    LISTENING,
+    NAME,
+    NAME_LIKE,
+    NAMES,
+    SECRET,
+    AdminSettings,
+    Place,
+    TlsSettings,
+    check_closed,
+    located,
+    read_admin,
+    read_place,
+    read_tls,
+)
 from proxy.presidio_settings import PRESIDIO, PresidioSettings, read_presidio
 from proxy.pseudonyms import KEEP_S
 from proxy.remainders import RestBounds
@@ -27,29 +42,18 @@ from rules.source import LoadProblem, Node, read
 MOST_BYTES = 256 * 1024
 """Of toolwall.yaml: three thousand API keys and more."""
 
-ADMIN: Final = ("127.0.0.1", 9464)
-"""Where the admin listener is, unless the file says otherwise."""
-
-MOST_PORT: Final = 65_535
-
 MOST_DEPTH = 200
 """Nesting of a request's JSON that may be asked for: far below the 1,000 levels at which recursive readers give up."""
 
-BIND: Final = r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"
-_Bind: Final = Text(BIND, "HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080")
-_NAME: Final = r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])$"
-_NAME_LIKE: Final = "a host name in lower case, without a port"
-_Names: Final = Many(Text(_NAME, _NAME_LIKE))
 _Origin: Final = Text(f"^https?://{AUTHORITY}$", "an origin such as https://app.example, without a path")
 _Count: Final = Number(1, 1_000_000)
-_StateKey: Final = Text(r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$", "env:NAME or file:PATH")
 _Duration: Final = Text(DURATION, "a duration such as 500ms, 10s or 15m")
 
 LISTENER: Final = Form(
     {
-        "bind": Key(_Bind, "Address and port that agents call; port 0 takes a free one.", required=True),
-        "names": Key(_Names, "Host names that callers may use beside the bound address; behind 0.0.0.0, all of them."),
-        "hosts": Key(Table(Text(), _NAME, _NAME_LIKE), "Host names that choose a backend, instead of a path prefix."),
+        **LISTENING,
+        "names": Key(NAMES, "Host names that callers may use beside the bound address; behind 0.0.0.0, all of them."),
+        "hosts": Key(Table(Text(), NAME, NAME_LIKE), "Host names that choose a backend, instead of a path prefix."),
         "origins": Key(Many(_Origin), "Origins of browser pages that may call."),
         "identity": Key(IDENTITY, "How callers are known.", required=True),
     }
@@ -104,7 +108,7 @@ CONFIG: Final = Form(
                 Form(
                     {
                         "folder": Key(Text(), "Where the ledger and the state key lie."),
-                        "key": Key(_StateKey, "Where the state key is instead. A path is relative to this file."),
+                        "key": Key(SECRET, "Where the state key is instead. A path is relative to this file."),
                     }
                 ),
             ),
@@ -112,15 +116,7 @@ CONFIG: Final = Form(
         ),
         "listeners": Key(Many(LISTENER), "Where agents call.", required=True),
         "stop": Key(Text(), "While this file is there every call is refused; relative to this file. STATE/stop"),
-        "admin": Key(
-            Form(
-                {
-                    "bind": Key(_Bind, "Address and port of health, readiness and metrics.", required=True),
-                    "names": Key(_Names, "Further Host names that callers may use."),
-                }
-            ),
-            "The admin listener. 127.0.0.1:9464",
-        ),
+        "admin": Key(ADMIN, "The admin listener. 127.0.0.1:9464"),
         "ledger": Key(LEDGER, "What Records hold, and how they are kept."),
         "known_secrets": Key(
             Many(Text(SOURCES, "env:NAME, file:PATH or lines:PATH")),
@@ -164,8 +160,8 @@ class ConfigError(Exception):
 class ListenerSettings:
     """One listener, and how it knows its callers."""
 
-    host: str
-    port: int
+    place: Place
+    tls: TlsSettings | None
     names: frozenset[str]
     hosts: Mapping[str, str]
     origins: frozenset[str]
@@ -183,8 +179,7 @@ class Settings:
     state: Path
     state_key: str
     listeners: tuple[ListenerSettings, ...]
-    admin: tuple[str, int]
-    admin_names: frozenset[str]
+    admin: AdminSettings
     ledger: LedgerSettings
     known_secrets: tuple[str, ...]
     telemetry: TelemetrySettings
@@ -231,17 +226,15 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
     bounds = _bounds(raw.get("bounds", {}))
     state = raw.get("state", ".toolwall")
     state = {"folder": state} if isinstance(state, str) else state
-    taken: set[tuple[str, int]] = set()
-    admin = node.get("admin")
+    taken: set[str] = set()
     settings = Settings(
         rules=folder / raw.get("rules", "rules"),
         state=folder / state.get("folder", ".toolwall"),
-        state_key=_located(state.get("key", ""), folder),
+        state_key=located(state.get("key", ""), folder),
         listeners=tuple(_listener(each, folder, taken, problems) for each in node.value["listeners"].each()),
-        admin=_bind(admin, taken, problems) if admin else ADMIN,
-        admin_names=frozenset(raw["admin"].get("names", ())) if admin else frozenset(),
+        admin=read_admin(node.get("admin"), folder, taken, problems),
         ledger=read_ledger(raw.get("ledger", {}), folder),
-        known_secrets=tuple(_located(each, folder) for each in raw.get("known_secrets", ())),
+        known_secrets=tuple(located(each, folder) for each in raw.get("known_secrets", ())),
         telemetry=_telemetry(raw.get("telemetry", {})),
         http=_http(bounds),
         upstream=_upstream(bounds),
@@ -260,58 +253,17 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
     return settings, problems
 
 
-def _located(spec: str, folder: Path) -> str:
-    """A source of a secret; a path in it is relative to the folder."""
-    scheme, _, path = spec.partition(":")
-    return f"{scheme}:{folder / path}" if scheme in ("file", "lines") else spec
-
-
-def _bind(node: Node, taken: set[tuple[str, int]], problems: list[LoadProblem]) -> tuple[str, int]:
-    """Host (an IPv6 address without brackets) and port of a listener. `taken` are those of the listeners before."""
-    host, _, digits = node.value["bind"].value.rpartition(":")
-    host, port = host.strip("[]").lower(), int(digits)
-    if port > MOST_PORT:
-        problems.append(node.key_problem("bind", f"has a port above {MOST_PORT}"))
-    if ":" in host and not _is_ipv6(host):
-        problems.append(node.key_problem("bind", "holds no IPv6 address between its brackets"))
-    if port and (host, port) in taken:
-        problems.append(node.key_problem("bind", "is the address of another listener of this file"))
-    taken.add((host, port))
-    return host, port
-
-
-def _is_ipv6(host: str) -> bool:
-    try:
-        return bool(IPv6Address(host))
-    except ValueError:
-        return False
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens on `host`."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _listener(node: Node, folder: Path, taken: set[tuple[str, int]], problems: list[LoadProblem]) -> ListenerSettings:
+def _listener(node: Node, folder: Path, taken: set[str], problems: list[LoadProblem]) -> ListenerSettings:
     raw = node.plain()
-    host, port = _bind(node, taken, problems)
+    place = read_place(node, folder, taken, problems)
     identity = read_identity(node.value["identity"], folder, problems)
-    if identity.static and not is_loopback(host):
-        problems.append(
-            node.key_problem(
-                "bind", "is not loopback, and `static` would let anybody in", "use identity: {api_keys: ...}"
-            )
-        )
+    if identity.static:
+        problems += check_closed(node, place)
     hosts = raw.get("hosts", {})
-    own = {"localhost", "127.0.0.1", "[::1]"} if is_loopback(host) else set[str]()
-    own.add(f"[{host}]" if ":" in host else host)
     return ListenerSettings(
-        host=host,
-        port=port,
-        names=frozenset({*own, *raw.get("names", ()), *hosts}),
+        place=place,
+        tls=read_tls(node, folder, problems),
+        names=frozenset({*place.names, *raw.get("names", ()), *hosts}),
         hosts=hosts,
         origins=frozenset(each.lower() for each in raw.get("origins", ())),
         identity=identity,

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final, NamedTuple
 
+from proxy.routes import REST
 from redaction.shaping import Bounds, Links, Part
 
-PATH: Final = "/.toolwall/rest/"
+PATH: Final = REST.path
 
 MOST_PARTS: Final = 1_000
 """Of one reply that can be had; a reply with more cuts than that says so without a link."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -117,6 +118,8 @@ class Wall:
     backend: Backend
     folder: Path
     closed: bool = False
+    tls: ssl.SSLContext | None = None
+    """How agents speak to the door, where it speaks TLS."""
     _read: int = 0
 
     @property
@@ -127,7 +130,14 @@ class Wall:
     @property
     def host(self) -> str:
         """What a Host header says."""
-        return self.sidecar.doors[0]
+        return "localhost" if self.sidecar.doors[0].startswith("unix:") else self.sidecar.doors[0]
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to the door."""
+        door = self.sidecar.doors[0]
+        if door.startswith("unix:"):
+            return await asyncio.open_unix_connection(door.removeprefix("unix:"), ssl=self.tls, **_named(self.tls))
+        return await asyncio.open_connection(*self.address, ssl=self.tls)
 
     def ledger(self) -> bytes:
         """The bytes of the whole ledger."""
@@ -145,7 +155,7 @@ class Wall:
 
     async def send(self, raw: bytes, *, quiet_s: float = 5.0) -> bytes:
         """Send bytes to the door and return all that comes back until the door closes or is silent for a moment."""
-        reader, writer = await asyncio.open_connection(*self.address)
+        reader, writer = await self.connect()
         try:
             writer.write(raw)
             came = await until_quiet(reader, quiet_s)
@@ -185,6 +195,10 @@ class Wall:
         if body and not any(name.lower() == "content-type" for name, _ in headers):
             lines.append("Content-Type: application/json")
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def _named(tls: ssl.SSLContext | None) -> dict[str, str]:
+    return {"server_hostname": "localhost"} if tls else {}
 
 
 @dataclass
@@ -279,10 +293,12 @@ async def wall(
     port: int = 0,
     backend_keys: str = "",
     once: bool = False,
+    bind: str = "127.0.0.1:0",
+    admin: str = "{bind: '127.0.0.1:0'}",
 ) -> AsyncIterator[Wall]:
     """A sidecar over a backend `crm` with these tools (YAML, indented by two).
 
-    `config` adds to toolwall.yaml, `listener` to its listener, `backend_keys` to the backend's file; `host`
+    `config` adds to toolwall.yaml, `listener` to its listener at `bind`, `backend_keys` to the backend's file; `host`
     and `port` are where the rules believe the backend to be. Most tests repeat calls on purpose, so tools with effects
     are `repeatable`, but where a test is about what is done `once`.
     """
@@ -298,8 +314,7 @@ async def wall(
     )
     (rules / "policy.yaml").write_text(policy)
     (folder / "toolwall.yaml").write_text(
-        f"state: state\nlisteners: [{{bind: '127.0.0.1:0', identity: {identity}{listener}}}]\n"
-        f"admin: {{bind: '127.0.0.1:0'}}\n{config}"
+        f"state: state\nlisteners: [{{bind: '{bind}', identity: {identity}{listener}}}]\nadmin: {admin}\n{config}"
     )
     try:
         async with running(load_config(folder / "toolwall.yaml")) as sidecar:

@@ -18,6 +18,7 @@ def configured(settings: Settings) -> Known:
     """Known secrets: those of the configuration, and what the sidecar itself sends elsewhere. Raises SecretsError."""
     sent = [*settings.telemetry.headers.values(), *settings.ledger.headers.values()]
     own = [value for value in sent if value.startswith("env:")]
+    own += [settings.admin.token] if settings.admin.token else []
     return known_secrets([*settings.known_secrets, *own], os.environ)
 
 

@@ -12,10 +12,11 @@ from proxy.model import Call, Headers
 from proxy.protocols import bodies, strictjson
 from proxy.protocols.head import Door, bad, host_name
 from proxy.protocols.rest import Greetings, RestAsk
+from proxy.routes import BATCH, OURS
 from rules.facts import Principal, Run
 from rules.tools import Catalog, Tool
 
-PATH: Final = "/.toolwall/batch"
+PATH: Final = BATCH.path
 
 _HINT: Final = (
     f'Send `POST {PATH}` with {{"calls": [{{"method": "GET", "path": "/BACKEND/..."}}, ...]}}; a call may have '
@@ -60,11 +61,6 @@ class Part(NamedTuple):
     path: str
     headers: Mapping[str, str]
     body: bytes
-
-
-def is_batch(raw_target: str) -> bool:
-    """Whether a request target means a batch."""
-    return raw_target.startswith(PATH) and raw_target[len(PATH) :][:1] in ("", "?")
 
 
 class BatchAsk(RestAsk):
@@ -176,7 +172,7 @@ def _check(call: Any, at: int, limits: Limits) -> None:
         raise _wrong(at, "has a `method` or `path` that is no string")
     if len(call["path"].encode()) > limits.most_line:
         raise _wrong(at, f"has a `path` of more than {limits.most_line} bytes")
-    if re.match(r"/\.toolwall(?:[/?]|$)", call["path"]):
+    if re.match(rf"{re.escape(OURS)}(?:[/?]|$)", call["path"]):
         raise _wrong(at, "is for no backend: neither a batch nor anything else of `/.toolwall/` can stand in a batch")
 
 

@@ -25,7 +25,7 @@ class Door:
 
     `names` are the Host values (lower case, without port) that are accepted; `hosts` maps a Host to a backend;
     `origins` are the browser origins that may call. `bearer`: Authorization is a credential for this sidecar, and goes
-    no further. `most_body` is in bytes, `most_depth` in JSON levels.
+    no further. `most_body` is in bytes, `most_depth` in JSON levels; `scheme` is `https` where it speaks TLS.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Door:
     most_body: int = 1 << 20
     most_depth: int = 64
     bearer: bool = False
+    scheme: str = "http"
 
 
 def texts(raw: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:

@@ -9,10 +9,11 @@ from proxy.errors import Refusal
 from proxy.protocols import head, target
 from proxy.protocols.head import bad
 from proxy.protocols.rest import RestAsk
+from proxy.routes import TOOLS
 from rules.grammar import PATTERN
 from rules.listing import FORMATS, Format
 
-PATH = "/.toolwall/tools"
+PATH = TOOLS.path
 
 _DEFAULT: Format = "json"
 _HINT = f"Send `GET {PATH}?format=` with one of {', '.join(FORMATS)}, and `&tools=crm.*` for some of the tools."
@@ -27,11 +28,6 @@ class Wanted(NamedTuple):
     pattern: str
     hosted: str
     known: frozenset[str]
-
-
-def is_listing(raw_target: str) -> bool:
-    """Whether a request target means the listing."""
-    return raw_target.startswith(PATH) and raw_target[len(PATH) :][:1] in ("", "?")
 
 
 class ListingAsk(RestAsk):

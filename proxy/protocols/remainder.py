@@ -26,11 +26,6 @@ class Wanted(NamedTuple):
     since: int | None
 
 
-def is_remainder(raw_target: str) -> bool:
-    """Whether a request target means the rest of a reply."""
-    return raw_target.startswith(PATH)
-
-
 class RemainderAsk(RestAsk):
     """The same head as that of a call, and a path and query of its own."""
 

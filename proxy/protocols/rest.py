@@ -73,7 +73,7 @@ class Greetings:
         """RFC 7239. An IPv6 address stands in brackets and quotes."""
         address = self.peer.address
         peer = f'"[{address}]"' if ":" in address else address or "unknown"
-        return f'for={peer};host="{host}";proto=http'
+        return f'for={peer};host="{host}";proto={self.door.scheme}'
 
 
 def _hail(door: Door, peer: Peer, headers: list[tuple[str, str]], first: dict[str, str]) -> Hail:
@@ -182,7 +182,7 @@ class RestAsk:
             outgoing=self._outgoing(tool, jar, body, kind),
             base=self._base,
             peer=self._peer.address,
-            origin=f"http://{self._head['host']}",
+            origin=f"{self._door.scheme}://{self._head['host']}",
         )
 
     def _outgoing(self, tool: Tool, jar: dict[str, str], body: bytes, kind: str) -> Outgoing:

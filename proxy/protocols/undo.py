@@ -6,15 +6,11 @@ from proxy.errors import Refusal
 from proxy.protocols import target
 from proxy.protocols.head import bad
 from proxy.protocols.rest import RestAsk
+from proxy.routes import UNDO
 
-PATH = "/.toolwall/undo"
+PATH = UNDO.path
 
 _HINT = f"Send `POST {PATH}` without a body, and `?dry_run=true` to see what would be undone."
-
-
-def is_undo(raw_target: str) -> bool:
-    """Whether a request target means the undoing of a run."""
-    return raw_target.startswith(PATH) and raw_target[len(PATH) :][:1] in ("", "?")
 
 
 class UndoAsk(RestAsk):

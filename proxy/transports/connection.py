@@ -19,12 +19,13 @@ from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from proxy.errors import Refusal
 from proxy.model import Hail, Peer, Result
 from proxy.protocols import problem
-from proxy.protocols.batch import BatchAsk, is_batch
-from proxy.protocols.listing import ListingAsk, is_listing
-from proxy.protocols.remainder import RemainderAsk, is_remainder
+from proxy.protocols.batch import BatchAsk
+from proxy.protocols.listing import ListingAsk
+from proxy.protocols.remainder import RemainderAsk
 from proxy.protocols.rest import Greetings, RestAsk
-from proxy.protocols.undo import UndoAsk, is_undo
+from proxy.protocols.undo import UndoAsk
 from proxy.replyheaders import content_type
+from proxy.routes import BATCH, OURS, REST, TOOLS, UNDO, Route
 from proxy.transports.heartbeat import Heartbeat
 from proxy.transports.peer import peer_of
 from proxy.transports.reply import bodiless, head, length
@@ -42,6 +43,8 @@ _LINGER_S = 1.0
 
 _ENDING = frozenset({"bad_request", "too_large"})
 """After these, what follows may be the rest of what was refused, perhaps before its head was checked."""
+
+_KINDS: dict[Route, type[RestAsk]] = {TOOLS: ListingAsk, BATCH: BatchAsk, UNDO: UndoAsk, REST: RemainderAsk}
 
 _JOINED_BYTES = 64 * 1024
 """A body up to this size is copied behind its head, so that both leave in one packet."""
@@ -79,11 +82,18 @@ class Connection(RequestHandler):
         super().connection_made(transport)
         self._server.waiting.came(self)
         if peer is None or not self._server.make_room():
-            self.force_close()
+            self.give_way()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._server.waiting.speaks(self)
         super().connection_lost(exc)
+
+    def give_way(self) -> None:
+        """Close at once, without the goodbye of TLS: it would keep the place until the other end says its own."""
+        transport = self.transport
+        self.force_close()
+        if transport is not None and transport.get_extra_info("ssl_object") is not None:
+            transport.abort()
 
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp calls it so
         """Let the call under way end within the time, then end it. aiohttp's own may take twice as long."""
@@ -290,13 +300,11 @@ class Connection(RequestHandler):
 
 def _kind_of(raw_target: str) -> type[RestAsk]:
     """What a request to this target is: a call, unless it is for a place of our own."""
-    if is_listing(raw_target):
-        return ListingAsk
-    if is_batch(raw_target):
-        return BatchAsk
-    if is_undo(raw_target):
-        return UndoAsk
-    return RemainderAsk if is_remainder(raw_target) else RestAsk
+    if raw_target.startswith(OURS):
+        for route, kind in _KINDS.items():
+            if route.means(raw_target):
+                return kind
+    return RestAsk
 
 
 def _has_body(message: RawRequestMessage) -> bool:

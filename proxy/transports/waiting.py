@@ -8,7 +8,7 @@ from typing import Protocol
 class Closable(Protocol):
     """A connection."""
 
-    def force_close(self) -> None:
+    def give_way(self) -> None:
         """Close it at once."""
 
 
@@ -44,6 +44,6 @@ class Waiting:
             if group:
                 connection = next(iter(group))
                 del group[connection]
-                connection.force_close()
+                connection.give_way()
                 return True
         return False

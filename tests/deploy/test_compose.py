@@ -70,9 +70,9 @@ def test_with_a_key_the_sidecar_is_where_the_agent_looks_for_it(tmp_path: Path) 
     (tmp_path / "toolwall.yaml").write_text(text)
     settings = load_config(tmp_path / "toolwall.yaml")
     (listener,) = settings.listeners
-    assert AGENT["environment"]["CRM_URL"] == f"http://toolwall:{listener.port}/crm"
-    assert (listener.host, "toolwall" in listener.names, listener.identity.static) == ("0.0.0.0", True, None)
-    assert settings.admin == ("127.0.0.1", 9464)  # the agent's network does not reach it
+    assert AGENT["environment"]["CRM_URL"] == f"http://toolwall:{listener.place.port}/crm"
+    assert (listener.place.host, "toolwall" in listener.names, listener.identity.static) == ("0.0.0.0", True, None)
+    assert settings.admin.place[:2] == ("127.0.0.1", 9464)  # the agent's network does not reach it
     assert str(settings.state) == "/var/lib/toolwall"
 
 

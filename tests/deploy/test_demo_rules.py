@@ -113,6 +113,6 @@ def test_the_agent_is_support_and_nothing_more() -> None:
     (listener,) = settings.listeners
     assert listener.identity.static is not None
     assert listener.identity.static.roles == {"support"}
-    assert listener.host == "127.0.0.1"
+    assert listener.place.host == "127.0.0.1"
     assert settings.rules == DEMO / "rules"
     assert settings.ledger.arguments == "redacted"

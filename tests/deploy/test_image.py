@@ -9,13 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 import yaml
 
-from proxy.admin import start_admin
+from proxy.admin import Admits, admin_server, reading
+from proxy.listening_settings import Place
 from proxy.telemetry import Telemetry, TelemetrySettings
+from proxy.transports.listening import listen
 from tests.deploy.examples import COMPOSE, lay
 from tests.deploy.image import IMAGE, Buildah, build, built, running
 from tests.deploy.machine import DEPLOY, PATIENCE_S, ROOT, process, rss_mb, run, tool
@@ -115,13 +118,11 @@ def ask_health(port: int) -> int:
 async def of_admin_listener() -> tuple[int, int]:
     """What the health check says of a sidecar that is up, and of the same port when it is down."""
     telemetry = Telemetry.open(TelemetrySettings())
-    runner = await start_admin("127.0.0.1", 0, telemetry, dict)
-    port = runner.addresses[0][1]
-    try:
+    async with AsyncExitStack() as stack:
+        stack.callback(telemetry.close)
+        runner = admin_server(reading(telemetry, dict), Admits())
+        port = int((await listen(stack, runner, Place("127.0.0.1"), None)).rpartition(":")[2])
         up = await asyncio.to_thread(ask_health, port)
-    finally:
-        await runner.cleanup()
-        telemetry.close()
     return up, await asyncio.to_thread(ask_health, port)
 
 

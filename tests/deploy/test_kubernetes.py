@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from proxy.admin import Admits, admin_server, reading
+from proxy.admin_token import token_hash
 from proxy.config import Settings, load_config
+from proxy.listening_settings import Place
 from proxy.state import load_key, state_folder
+from proxy.telemetry import Telemetry, TelemetrySettings
+from proxy.transports.listening import listen
 from rules.load import load
 from tests.deploy.examples import PLACEHOLDER, with_key
 from tests.deploy.machine import DEPLOY, debian, run, tool
@@ -65,7 +74,7 @@ def test_the_sidecar_is_native_and_the_agent_waits_for_it() -> None:
     (pod,) = pods("sidecar")
     (init,) = pod["initContainers"]
     assert (init["name"], init["restartPolicy"]) == ("toolwall", "Always")
-    assert init["startupProbe"]["httpGet"]["path"] == "/readyz"
+    assert "/readyz" in init["startupProbe"]["exec"]["command"][-1]
     assert [each["name"] for each in pod["containers"]] == ["agent"]
 
 
@@ -87,17 +96,40 @@ def test_every_pod_is_hardened(way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_probes_ask_the_admin_listener_at_the_address_of_the_pod(way: str, tmp_path: Path) -> None:
+def test_probes_ask_the_admin_listener(way: str, tmp_path: Path) -> None:
     container = toolwall(way)
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert settings(way, tmp_path).admin == ("0.0.0.0", ports["admin"])
-    probes = {name: container[f"{name}Probe"]["httpGet"] for name in ("startup", "readiness", "liveness")}
-    assert {name: probe["path"] for name, probe in probes.items()} == {
-        "startup": "/readyz",
-        "readiness": "/readyz",
-        "liveness": "/healthz",
-    }
-    assert {probe["port"] for probe in probes.values()} == {"admin"}
+    assert settings(way, tmp_path).admin.place == ("0.0.0.0", ports["admin"], "", 0o600)
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "admin"}
+    assert container["startupProbe"]["exec"] == container["readinessProbe"]["exec"]
+
+
+def is_ready(way: str, port: int, token: str) -> bool:
+    """What the readiness probe says of another port, with this token in the environment."""
+    program, *words = toolwall(way)["readinessProbe"]["exec"]["command"]
+    assert program == "python"
+    command = [sys.executable, *(word.replace("9464", str(port)) for word in words)]
+    found = subprocess.run(command, env={"TOOLWALL_ADMIN_TOKEN": token}, capture_output=True)
+    return found.returncode == 0
+
+
+async def probed(way: str, token: str) -> list[bool]:
+    """What the probe says of a listener that is ready, of one that is not, with the wrong token, and of none."""
+    state, telemetry = {"ledger": "ok"}, Telemetry.open(TelemetrySettings())
+    async with AsyncExitStack() as stack:
+        stack.callback(telemetry.close)
+        admits = Admits(token=token_hash("env:T", {"T": token}))
+        runner = admin_server(reading(telemetry, lambda: state), admits)
+        port = int((await listen(stack, runner, Place("127.0.0.1"), None)).rpartition(":")[2])
+        said = [await asyncio.to_thread(is_ready, way, port, each) for each in (token, token[:-1])]
+        state["ledger"] = "full"
+        said.append(await asyncio.to_thread(is_ready, way, port, token))
+    return [*said, await asyncio.to_thread(is_ready, way, port, token)]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_readiness_probe_has_the_token_and_tells_ready_from_not(way: str) -> None:
+    assert asyncio.run(probed(way, os.urandom(16).hex())) == [True, False, False, False]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -113,10 +145,12 @@ def test_configuration_rules_and_state_are_where_they_are_mounted(way: str, tmp_
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_state_key_comes_from_a_secret_that_is_not_in_the_files(way: str, tmp_path: Path) -> None:
-    (variable,) = toolwall(way)["env"]
-    assert settings(way, tmp_path).state_key == f"env:{variable['name']}"
-    assert variable["valueFrom"] == {"secretKeyRef": {"name": "toolwall", "key": "state-key"}}
+def test_state_key_and_admin_token_come_from_a_secret_that_is_not_in_the_files(way: str, tmp_path: Path) -> None:
+    key, token = toolwall(way)["env"]
+    found = settings(way, tmp_path)
+    assert (found.state_key, found.admin.token) == (f"env:{key['name']}", f"env:{token['name']}")
+    assert key["valueFrom"] == {"secretKeyRef": {"name": "toolwall", "key": "state-key"}}
+    assert token["valueFrom"] == {"secretKeyRef": {"name": "toolwall", "key": "admin-token"}}
     assert not [each for each in objects(way) if each["kind"] == "Secret"]
 
 
@@ -160,10 +194,10 @@ def test_the_rules_load_from_a_config_map_as_it_is_mounted(tmp_path: Path) -> No
 
 def test_in_a_sidecar_the_door_is_on_the_pods_loopback(tmp_path: Path) -> None:
     (listener,) = settings("sidecar", tmp_path).listeners
-    assert listener.host == "127.0.0.1"
+    assert listener.place.host == "127.0.0.1"
     assert listener.identity.static is not None
     (pod,) = pods("sidecar")
-    assert {"name": "CRM_URL", "value": f"http://127.0.0.1:{listener.port}/crm"} in pod["containers"][0]["env"]
+    assert {"name": "CRM_URL", "value": f"http://127.0.0.1:{listener.place.port}/crm"} in pod["containers"][0]["env"]
 
 
 def test_apart_the_door_needs_a_key_and_the_name_of_the_service(tmp_path: Path) -> None:
@@ -171,7 +205,7 @@ def test_apart_the_door_needs_a_key_and_the_name_of_the_service(tmp_path: Path) 
     service = one("apart", "Service", "toolwall")
     assert listener.identity.static is None
     assert service["metadata"]["name"] in listener.names
-    assert {port["port"] for port in service["spec"]["ports"]} == {listener.port}
+    assert {port["port"] for port in service["spec"]["ports"]} == {listener.place.port}
 
 
 def test_apart_the_agent_reaches_toolwall_and_nothing_else() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.config import is_loopback, load_config
+from proxy.config import load_config
+from proxy.listening_settings import is_loopback
 from tests.deploy.examples import on_loopback
 from tests.deploy.machine import DEPLOY, PATIENCE_S, ROOT, crm, debian, get, process, run, tool, until
 
@@ -57,7 +58,7 @@ def test_the_door_may_be_at_the_agents_address_with_a_static_principal(tmp_path:
     text = (DEPLOY / "demo" / "toolwall.yaml").read_text()
     (tmp_path / "toolwall.yaml").write_text(text.replace("bind: 127.0.0.1:8080", f"bind: {address}:8080"))
     (listener,) = load_config(tmp_path / "toolwall.yaml").listeners
-    assert (listener.host, address in listener.names) == (address, True)
+    assert (listener.place.host, address in listener.names) == (address, True)
     assert listener.identity.static is not None
 
 

@@ -1,21 +1,27 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from proxy import admin as admin_module
-from proxy.admin import MOST_CONNECTIONS, MOST_LINE, start_admin
+from proxy.admin import MOST_CONNECTIONS, MOST_LINE, Admits, Answer, admin_server, reading
+from proxy.listening_settings import Place
+from proxy.routes import Route, Who
 from proxy.telemetry import Telemetry, TelemetrySettings
+from proxy.transports.listening import listen
 from tests.proxy.collecting import TOOL, finished
 
 
@@ -59,7 +65,11 @@ def ready() -> dict[str, str]:
 
 @contextmanager
 def running(
-    readiness: Callable[[], Mapping[str, str]] = ready, allowed: Iterable[str] = (), bind: str = "127.0.0.1"
+    readiness: Callable[[], Mapping[str, str]] = ready,
+    allowed: Iterable[str] = (),
+    bind: str = "127.0.0.1",
+    token: bytes = b"",
+    more: Mapping[Route, Answer] = MappingProxyType({}),
 ) -> Iterator[Admin]:
     """The listener on a loop in a thread of its own, as real clients meet it."""
     loop = asyncio.new_event_loop()
@@ -71,11 +81,18 @@ def running(
 
     telemetry = Telemetry.open(TelemetrySettings())
     telemetry.rules("rev-1", [TOOL])
-    runner = there(start_admin(bind, 0, telemetry, readiness, allowed))
+    place, stack = Place(bind), AsyncExitStack()
+
+    async def start() -> str:
+        runner = admin_server(
+            {**reading(telemetry, readiness), **more}, Admits(place.names | frozenset(allowed), token)
+        )
+        return await listen(stack, runner, place, None)
+
     try:
-        yield Admin("127.0.0.1", runner.addresses[0][1], telemetry)
+        yield Admin("127.0.0.1", int(there(start()).rpartition(":")[2]), telemetry)
     finally:
-        there(runner.cleanup())
+        there(stack.aclose())
         there(loop.shutdown_default_executor())
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
@@ -320,3 +337,52 @@ def test_a_slow_scrape_does_not_hold_up_a_probe() -> None:
         assert admin.ask("/healthz").status == 200
         assert time.monotonic() - started < 0.5
         scrape.join()
+
+
+TOKEN = "k7-Wq2." * 4
+HELD = hashlib.sha256(TOKEN.encode()).digest()
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/metrics", "/readyz?x", "/no-such-route"])
+@pytest.mark.parametrize(
+    "given",
+    ["", "Bearer", "Bearer ", f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", f"Basic {TOKEN}", TOKEN, f"Bearer\t{TOKEN}"],
+)
+def test_without_the_token_nothing_but_health_is_told(path: str, given: str) -> None:
+    with running(token=HELD) as admin:
+        reply = admin.ask(path, Authorization=given)
+        assert (reply.status, reply.headers["WWW-Authenticate"]) == (401, 'Bearer realm="toolwall admin"')
+        assert "ledger" not in reply.body
+        assert admin.ask("/healthz", Authorization=given).status == 200
+        assert admin.ask(path, Authorization=f"bearer {TOKEN}").status == (404 if path == "/no-such-route" else 200)
+
+
+def test_two_credentials_are_none() -> None:
+    with running(token=HELD) as admin:
+        head = f"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {TOKEN}\r\n"
+        assert parsed(admin.say(f"{head}\r\n".encode())).status == 200
+        assert parsed(admin.say(f"{head}Authorization: Bearer {TOKEN}\r\n\r\n".encode())).status == 401
+
+
+def test_the_right_token_is_no_way_around_the_name() -> None:
+    with running(token=HELD) as admin:
+        assert admin.ask("/metrics", Host="evil.example", Authorization=f"Bearer {TOKEN}").status == 403
+
+
+@pytest.mark.parametrize("token", [b"", HELD])
+def test_a_route_for_the_token_alone_is_there_only_with_one(token: bytes) -> None:
+    async def done(_: web.BaseRequest) -> web.Response:
+        return web.Response(text="done")
+
+    more = {Route("/stop", ("POST",), Who.TOKEN): done}
+    with running(token=token, more=more) as admin:
+        assert admin.ask("/stop", "POST").status == (401 if token else 404)
+        reply = admin.ask("/stop", "POST", Authorization=f"Bearer {TOKEN}")
+        assert (reply.status, reply.body) == (
+            (200, "done") if token else (404, "There is /healthz, /metrics, /readyz.\n")
+        )
+        assert admin.ask("/stop", Authorization=f"Bearer {TOKEN}").status == (405 if token else 404)
+
+
+def test_what_it_holds_is_not_shown() -> None:
+    assert repr(Admits(frozenset(), HELD)) == "Admits()"

@@ -117,7 +117,8 @@ def test_a_port_that_is_taken(tmp_path: Path, which: str) -> None:
 
 
 def test_an_address_that_is_not_of_this_machine(tmp_path: Path) -> None:
-    text = refusal(write_files(tmp_path, "admin: {bind: '192.0.2.1:80'}\n"))
+    (tmp_path / "token").write_text("a" * 16)
+    text = refusal(write_files(tmp_path, "admin: {bind: '192.0.2.1:80', token: 'file:token'}\n"))
     assert text.startswith("The admin listener cannot bind 192.0.2.1:80: ")
     assert "another program" not in text
 

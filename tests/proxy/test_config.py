@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from proxy.answers import AnswerBounds
-from proxy.config import CONFIG, MOST_BYTES, ConfigError, Settings, is_loopback, load_config
+from proxy.config import CONFIG, MOST_BYTES, ConfigError, Settings, load_config
+from proxy.listening_settings import AdminSettings, Place, TlsSettings
 from proxy.presidio_settings import PresidioSettings
 from proxy.remainders import RestBounds
 from proxy.scanning import ScanBounds
@@ -49,8 +50,13 @@ listeners:
       certificates: [{{uri: "spiffe://e/a", id: u}}, {{subject: CN=a, id: s}}, {{sha256: {"ab" * 32}, id: c}}]
       peers: [{{uid: 1000, id: p}}]
       delegation: [{{issuer: i, audience: a, keys: "file:k.json"}}]
+    tls: {{certificate: own.pem, key: /run/own.key, client_ca: clients.pem, client: optional}}
+  - bind: unix:run/agent.sock
+    mode: "0660"
+    identity: {{static: {{id: bot}}}}
 admin:
   bind: 127.0.0.1:9000
+  token: file:admin.token
   names: [metrics.internal]
 ledger:
   arguments: redacted
@@ -130,22 +136,27 @@ def test_everything_that_may_be_said(tmp_path: Path) -> None:
     settings = load(tmp_path, FULL)
     assert (settings.rules, settings.state) == (tmp_path / "policies", tmp_path / "var")
     assert (settings.state_key, settings.stop) == ("env:STATE_KEY", tmp_path / "run" / "stop")
-    first, second = settings.listeners
-    assert (first.host, first.port) == ("127.0.0.1", 8080)
+    first, second, third = settings.listeners
+    assert first.place[:2] == ("127.0.0.1", 8080)
     assert first.names >= {"127.0.0.1", "localhost", "crm.internal", "[fd00::7]", "crm.example"}
     assert first.hosts == {"crm.example": "crm"}
     assert first.origins == {"https://app.example:8443"}
     assert first.identity.static == Principal("bot", frozenset({"support", "billing"}), "helper", "ann", "static")
     assert first.identity.keys == {}
-    assert (second.host, second.port) == ("::", 8443)
+    assert second.place[:2] == ("::", 8443)
     assert second.names == {"[::]"}
     assert second.identity.static is None
     assert second.identity.keys == {
         DIGEST: Principal("one", frozenset({"support"}), "a", "u", "api_key"),
         OTHER: Principal("two", method="api_key"),
     }
-    assert settings.admin == ("127.0.0.1", 9000)
-    assert settings.admin_names == {"metrics.internal"}
+    assert settings.admin == AdminSettings(
+        Place("127.0.0.1", 9000), None, frozenset({"metrics.internal"}), f"file:{tmp_path}/admin.token"
+    )
+    certificate, authorities = tmp_path / "own.pem", tmp_path / "clients.pem"
+    assert second.tls == TlsSettings(certificate, Path("/run/own.key"), authorities, "optional")
+    assert (third.place, third.tls) == (Place(path=f"{tmp_path}/run/agent.sock", mode=0o660), None)
+    assert third.names == {"localhost"}
     assert settings.ledger.arguments == "redacted"
     assert settings.known_secrets == ("env:PASSWORD", f"file:{tmp_path}/one", "lines:/run/many")
     assert settings.known_for_s == 300.0
@@ -185,8 +196,7 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     settings = load(tmp_path, MINIMAL)
     assert (settings.rules, settings.state, settings.state_key) == (tmp_path / "rules", tmp_path / ".toolwall", "")
     assert settings.stop == tmp_path / ".toolwall" / "stop"
-    assert settings.admin == ("127.0.0.1", 9464)
-    assert settings.admin_names == frozenset()
+    assert settings.admin == AdminSettings(Place("127.0.0.1", 9464))
     assert settings.ledger.arguments == "off"
     assert (settings.telemetry.otlp, settings.telemetry.sample) == ("", 1.0)
     (only,) = settings.listeners
@@ -351,7 +361,7 @@ def test_static_identity_is_for_loopback_only(tmp_path: Path, bind: str) -> None
 
 @pytest.mark.parametrize("bind", ["127.0.0.1:80", "127.9.9.9:80", "[::1]:80", "localhost:80", "LOCALHOST:80"])
 def test_every_name_of_loopback_may_be_static(tmp_path: Path, bind: str) -> None:
-    assert is_loopback(load(tmp_path, listener(bind=bind)).listeners[0].host)
+    assert load(tmp_path, listener(bind=bind)).listeners[0].place.is_local
 
 
 @pytest.mark.parametrize(
@@ -375,8 +385,8 @@ def with_admin(bind: str) -> str:
      ("[::1.2.3.4.5]:80", "no IPv6 address")],
 )  # fmt: skip
 def test_an_address_that_cannot_be(tmp_path: Path, bind: str, says: str) -> None:
-    assert [each for each in problems(tmp_path, listener(bind=bind)) if says in each.message]
-    assert says in problem(tmp_path, with_admin(bind)).message
+    for text in (listener(bind=bind), with_admin(bind)):
+        assert [each for each in problems(tmp_path, text) if says in each.message]
 
 
 def test_two_listeners_cannot_have_one_address(tmp_path: Path) -> None:
@@ -500,8 +510,8 @@ def test_problems_say_where_what_and_what_to_do(tmp_path: Path) -> None:
         load_config(file)
     assert str(caught.value).split("\n") == [
         f"{file}:1:1: listners: is an unknown key (did you mean listeners?)",
-        f"{file}:2:15: admin.bind: is an integer, must be HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080 "
-        "(put it into quotes)",
+        f"{file}:2:15: admin.bind: is an integer, must be HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080, "
+        "or unix:PATH (put it into quotes)",
         f"{file}:4:{len(LISTENER) + 6}: listeners[0].name: is an unknown key (did you mean names?)",
     ]
 

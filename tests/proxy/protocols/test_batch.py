@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from proxy.errors import Refusal
 from proxy.model import Peer
-from proxy.protocols.batch import PATH, BatchAsk, Limits, is_batch
+from proxy.protocols.batch import PATH, BatchAsk, Limits
 from proxy.protocols.head import Door
 from proxy.protocols.rest import Greetings
+from proxy.routes import BATCH
 
 LIMITS = Limits(most_calls=5, most_line=100, most_field=100, most_headers=3)
 CALL = {"method": "POST", "path": "/crm/a"}
@@ -53,7 +54,7 @@ async def body_of(part: Any) -> bytes:
     ],
 )
 def test_a_batch_has_one_place(target: str, is_one: bool) -> None:
-    assert is_batch(target) == is_one
+    assert BATCH.means(target) == is_one
 
 
 VALUES = st.recursive(

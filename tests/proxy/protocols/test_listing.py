@@ -5,8 +5,9 @@ import pytest
 from proxy.errors import Refusal
 from proxy.model import Peer
 from proxy.protocols.head import Door
-from proxy.protocols.listing import ListingAsk, Wanted, is_listing
+from proxy.protocols.listing import ListingAsk, Wanted
 from proxy.protocols.rest import Greetings
+from proxy.routes import TOOLS
 
 DOOR = Door("d", frozenset({"localhost", "crm.example"}), {"crm.example": "crm"})
 HOST = (b"Host", b"localhost")
@@ -23,7 +24,7 @@ def wanted(target: str, *headers: tuple[bytes, bytes], method: str = "GET") -> W
 
 @pytest.mark.parametrize("target", ["/.toolwall/tools", "/.toolwall/tools?", "/.toolwall/tools?format=mcp&tools=a"])
 def test_what_is_a_listing(target: str) -> None:
-    assert is_listing(target)
+    assert TOOLS.means(target)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_what_is_a_listing(target: str) -> None:
     ],
 )
 def test_what_is_none(target: str) -> None:
-    assert not is_listing(target)
+    assert not TOOLS.means(target)
 
 
 def test_what_is_asked_for() -> None:

@@ -9,8 +9,9 @@ import pytest
 from proxy.errors import Refusal
 from proxy.model import Peer
 from proxy.protocols.head import Door
-from proxy.protocols.remainder import RemainderAsk, Wanted, is_remainder
+from proxy.protocols.remainder import RemainderAsk, Wanted
 from proxy.protocols.rest import Greetings
+from proxy.routes import REST
 
 
 def ask(target: str, method: str = "GET", *headers: tuple[bytes, bytes]) -> Any:
@@ -36,7 +37,7 @@ def ask(target: str, method: str = "GET", *headers: tuple[bytes, bytes]) -> Any:
     ],
 )
 def test_the_path_names_a_handle_and_a_place(target: str, wanted: Wanted | None) -> None:
-    assert is_remainder(target)
+    assert REST.means(target)
     assert ask(target).wanted() == wanted
 
 
@@ -58,4 +59,4 @@ def test_anything_else_is_a_bad_request(target: str, method: str, headers: Any) 
 
 def test_other_places_are_other_things() -> None:
     for target in ("/.toolwall/rest", "/.toolwall/resting", "/x/.toolwall/rest/", "/crm/rest/abc-7"):
-        assert not is_remainder(target)
+        assert not REST.means(target)

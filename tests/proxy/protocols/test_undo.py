@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.protocols.undo import is_undo
+from proxy.routes import UNDO
 
 
 @pytest.mark.parametrize("target", ["/.toolwall/undo", "/.toolwall/undo?dry_run=true", "/.toolwall/undo?"])
 def test_what_means_it(target: str) -> None:
-    assert is_undo(target)
+    assert UNDO.means(target)
 
 
 @pytest.mark.parametrize("target", ["/.toolwall/undone", "/.toolwall/undo/r1", "/crm/undo", "/.toolwall/und"])
 def test_what_does_not(target: str) -> None:
-    assert not is_undo(target)
+    assert not UNDO.means(target)

@@ -9,7 +9,7 @@ class Line:
     def __init__(self, name: str, closed: list[str]) -> None:
         self._name, self._closed = name, closed
 
-    def force_close(self) -> None:
+    def give_way(self) -> None:
         self._closed.append(self._name)
 
 
