@@ -1,4 +1,4 @@
-"""The admin listener: health, readiness and metrics, on an address of its own. It serves no tool.
+"""The admin listener: health, readiness, metrics and the kill switch, on an address of its own. It serves no tool.
 
 A page in a browser may reach a listener on this machine by pointing a name of its own at it (DNS rebinding). So a
 request is answered only if its Host is a loopback name, the address that was bound or reached, or a name that was
@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from hmac import compare_digest
 from ipaddress import ip_address
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -40,6 +40,20 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="toolwall admin"'}
 _log = logging.getLogger(__name__)
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.Response]]
+
+
+class Switch(Protocol):
+    """The kill switch of a sidecar; `by` is who turns it."""
+
+    @property
+    def stopped(self) -> float:
+        """Not 0 while every call is refused."""
+
+    def stop(self, by: str) -> None:
+        """Have every call refused."""
+
+    def resume(self, by: str) -> None:
+        """Let calls through again."""
 
 
 class Admits(NamedTuple):
@@ -72,6 +86,23 @@ def reading(telemetry: Telemetry, readiness: Readiness, notes: Readiness = dict)
         routes.READY: lambda _: _ready(readiness, notes),
         routes.METRICS: lambda _: _metrics(telemetry, turn),
     }
+
+
+def switching(switch: Switch) -> dict[Route, Answer]:
+    """What the routes of the kill switch answer."""
+    by = "the admin listener"
+
+    async def stop(_: web.BaseRequest) -> web.Response:
+        switch.stop(by)
+        return _text(200, "Every call is refused.")
+
+    async def resume(_: web.BaseRequest) -> web.Response:
+        switch.resume(by)
+        if switch.stopped:
+            return _text(503, "Every call is still refused; /readyz says why.")
+        return _text(200, "Calls go through again.")
+
+    return {routes.STOP: stop, routes.RESUME: resume}
 
 
 async def _answer(

@@ -14,7 +14,7 @@ from pathlib import Path
 from aiohttp import http_parser, web
 
 from proxy import attributes as names
-from proxy.admin import READY, Admits, admin_server, reading
+from proxy.admin import READY, Admits, admin_server, reading, switching
 from proxy.admin_token import TokenError, token_hash
 from proxy.answers import Answers
 from proxy.asking import ORDER as ASK
@@ -380,5 +380,5 @@ async def _admin(
         admits = Admits(settings.names | settings.place.names, token_hash(settings.token, os.environ))
     except TokenError as error:
         raise CannotRun(str(error)) from None
-    runner = admin_server(reading(telemetry, checks, notes), admits)
+    runner = admin_server({**reading(telemetry, checks, notes), **switching(halting)}, admits)
     return await _open(listeners.open("admin listener", runner, settings.place, settings.tls))

@@ -38,7 +38,9 @@ OURS: Final = "/.toolwall"
 HEALTH: Final = Route("/healthz", _READING, Who.ANYBODY)
 READY: Final = Route("/readyz", _READING, Who.ADMIN)
 METRICS: Final = Route("/metrics", _READING, Who.ADMIN)
-ADMIN: Final = (HEALTH, READY, METRICS)
+STOP: Final = Route("/stop", ("POST",), Who.TOKEN)
+RESUME: Final = Route("/resume", ("POST",), Who.TOKEN)
+ADMIN: Final = (HEALTH, READY, METRICS, STOP, RESUME)
 """Of the admin listener."""
 
 TOOLS: Final = Route(f"{OURS}/tools", ("GET",), Who.CALLER)

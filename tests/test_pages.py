@@ -51,7 +51,9 @@ def test_limits_of_callers_and_of_a_backend_load_together(tmp_path: Path) -> Non
     assert set(load(tmp_path).catalog.tools) == {"crm.search", "crm.add_note"}
 
 
-@pytest.mark.parametrize(("page", "block"), [("runs", 0), ("api-keys", 0), ("api-keys", 2)])
+@pytest.mark.parametrize(
+    ("page", "block"), [("runs", 0), ("api-keys", 0), ("api-keys", 2), ("listeners", 0), ("listeners", 1)]
+)
 def test_a_configuration_of_a_page_loads(tmp_path: Path, page: str, block: int) -> None:
     (tmp_path / "toolwall.yaml").write_text(blocks(page)[block])
     assert load_config(tmp_path / "toolwall.yaml").listeners
