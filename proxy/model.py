@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from proxy.body import Body
@@ -111,11 +112,13 @@ class Behalf(NamedTuple):
 
 class Certificate(NamedTuple):
     """A client's certificate that the listener verified. `subject` is written as in RFC 4514, `uris` are the URIs among
-    its alternative names (a SPIFFE id is one), `digest` is the SHA-256 of all of it, in hex."""
+    its alternative names (a SPIFFE id is one), `digest` is the SHA-256 of all of it, in hex. `until` is when its time
+    is over, in seconds since 1970."""
 
     subject: str
     uris: tuple[str, ...]
     digest: str
+    until: float = inf
 
 
 class Peer(NamedTuple):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from time import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -52,7 +53,7 @@ _JOINED_BYTES = 64 * 1024
 
 @dataclass
 class Malformed:
-    """A message that is no HTTP request: it was refused before it had a head."""
+    """A message that is refused before anybody looks at its head, mostly because it is no HTTP request."""
 
     listener: str
     refusal: Refusal
@@ -73,12 +74,13 @@ class Connection(RequestHandler):
     Its own way makes a task, a request and a response of each message, which costs more than the rules do.
     """
 
-    __slots__ = ("_greetings", "_server")
+    __slots__ = ("_greetings", "_server", "_until")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._server = cast("HttpDoor", self._manager)
         peer = peer_of(transport)
         self._greetings = Greetings(self._server.door, peer or Peer())
+        self._until = peer.certificate.until if peer and peer.certificate else inf
         super().connection_made(transport)
         self._server.waiting.came(self)
         if peer is None or not self._server.make_room():
@@ -162,6 +164,9 @@ class Connection(RequestHandler):
         if isinstance(message, _ErrInfo):
             ask: Any = Malformed(self._server.door.name, _malformed(message.exc))
             method, keep, version = "", False, HttpVersion11
+        elif self._until < time():
+            ask = Malformed(self._server.door.name, _over())
+            method, keep, version = message.method, False, message.version
         elif self._server.admission.take() or await self._server.admission.wait():
             method, keep, version = message.method, not message.should_close, message.version
             # The parser leaves None where CONNECT names nothing.
@@ -305,6 +310,14 @@ def _kind_of(raw_target: str) -> type[RestAsk]:
             if route.means(raw_target):
                 return kind
     return RestAsk
+
+
+def _over() -> Refusal:
+    return Refusal(
+        "unauthenticated",
+        "The time of the certificate with which this connection began is over.",
+        suggestion="Connect again, with the certificate that is valid now.",
+    )
 
 
 def _has_body(message: RawRequestMessage) -> bool:

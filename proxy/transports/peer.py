@@ -49,4 +49,5 @@ def certificate(der: bytes) -> Certificate:
     read = load_der_x509_certificate(der)
     names = [each.value for each in read.extensions if isinstance(each.value, SubjectAlternativeName)]
     uris = tuple(uri for each in names for uri in each.get_values_for_type(UniformResourceIdentifier))
-    return Certificate(read.subject.rfc4514_string(), uris, sha256(der).hexdigest())
+    until = read.not_valid_after_utc.timestamp()
+    return Certificate(read.subject.rfc4514_string(), uris, sha256(der).hexdigest(), until)

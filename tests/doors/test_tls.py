@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,27 @@ def test_one_that_holds_comes_through(client: str, use: Any, tmp_path: Path) -> 
         async with secure(tmp_path, client) as w:
             w.tls = AUTHORITY.client(tmp_path, CLIENTS.sign(use=use, names=[URI]))
             assert await gets_through(w)
+
+    perform(play())
+
+
+def test_a_connection_ends_with_the_time_of_its_certificate(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with secure(tmp_path, "required") as w:
+            now = datetime.now(UTC)
+            ends = timedelta(seconds=2) - timedelta(microseconds=now.microsecond)  # certificates know whole seconds
+            w.tls = AUTHORITY.client(tmp_path, CLIENTS.sign(use=CLIENT, ends=ends))
+            reader, writer = await w.connect()
+            request = w.raw("GET", "/crm/things/7").replace(b"Connection: close\r\n", b"")
+            writer.write(request)
+            assert Reply.parse(await reader.readuntil(b'{"ok":true}')).status == 200
+            await asyncio.sleep((now + ends - datetime.now(UTC)).total_seconds() + 0.05)
+            writer.write(request)
+            last = Reply.parse(await reader.read())
+            assert (last.status, last.headers["toolwall-refused"]) == (401, "unauthenticated")
+            assert len(w.backend.requests) == 1
+            assert (w.records()[-1]["outcome"], w.records()[-1]["code"]) == ("refused", "unauthenticated")
+            assert not await gets_through(w)
 
     perform(play())
 

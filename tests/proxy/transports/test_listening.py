@@ -91,7 +91,10 @@ def test_who_shows_a_certificate_is_known_by_what_it_says(raw: bytes, tmp_path: 
         known, nobody = heard.hails
         assert (known.peer, known.uid) == ("127.0.0.1", None)
         assert known.certificate == Certificate(
-            "CN=bot\\, the first", ("spiffe://acme.example/bot",), sha256(pair.der).hexdigest()
+            "CN=bot\\, the first",
+            ("spiffe://acme.example/bot",),
+            sha256(pair.der).hexdigest(),
+            pair.certificate.not_valid_after_utc.timestamp(),
         )
         assert nobody.certificate is None
 

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
 from cryptography.x509.oid import NameOID
 
 from proxy.model import Certificate, Peer
@@ -36,6 +37,7 @@ def test_a_certificate_is_read_as_it_says() -> None:
         subject="CN=bot,O=Acme\\, Inc.",  # RFC 4514: the last part first
         uris=("spiffe://acme.example/bot", "spiffe://acme.example/b"),
         digest=sha256(der).hexdigest(),
+        until=load_der_x509_certificate(der).not_valid_after_utc.timestamp(),
     )
     assert certificate(made()).uris == ()
 
