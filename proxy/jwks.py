@@ -61,7 +61,8 @@ class KeySet:
     async def find(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
         """The key of that id that fits the algorithm; without an id, the only one that fits. Raises NotRead."""
         found = self._known(kid, algorithm)
-        if found is None and monotonic() - self._tried >= min(TRY_S, AGAIN_S[self._scheme]):
+        under_way = self._reading is not None and not self._reading.done()
+        if found is None and (under_way or monotonic() - self._tried >= min(TRY_S, AGAIN_S[self._scheme])):
             await self._read_together()
             found = self._known(kid, algorithm)
         if self._raw is None:

@@ -28,7 +28,9 @@ _MEMBERS: Final = frozenset({"method", "path", "headers", "body"})
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"(?:[^\x00-\x20\x7f](?:[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x20\x7f])?)?")
 _JSON: Final = re.compile(r"application/json(?: *; *charset=\"?utf-?8\"?)?", re.IGNORECASE)
-_CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization", "cookie", "toolwall-key"})
+_CREDENTIALS: Final = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "toolwall-key", "toolwall-delegation"}
+)
 _OF_THE_MESSAGE: Final = frozenset(
     {"host", "origin", "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
      "content-length", "content-encoding", "expect", "via", "forwarded", "traceparent", "tracestate"}
@@ -36,9 +38,9 @@ _OF_THE_MESSAGE: Final = frozenset(
 """Say how a message is framed, where it came from and what it belongs to: of each request there is one of these."""
 _OF_ALL: Final = frozenset({"host", "accept-language", "baggage", "toolwall-run", "toolwall-reason"})
 """Of the batch's own headers, those that hold for its calls whatever backend they are for."""
-_OF_THE_BATCH: Final = (_OF_THE_MESSAGE | {"accept", "accept-encoding", "content-type", "range", "toolwall-key"}) - {
-    "host"
-}
+_OF_THE_BATCH: Final = (_OF_THE_MESSAGE - {"host"}) | frozenset(
+    {"accept", "accept-encoding", "content-type", "range", "toolwall-key", "toolwall-delegation"}
+)
 """Those that speak of the batch itself: they hold for no call."""
 
 _scan: Final = JSONDecoder().raw_decode

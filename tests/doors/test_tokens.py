@@ -289,3 +289,25 @@ def test_roles_of_a_delegated_call_are_the_agents_and_the_chain_has_both(delegat
         assert (told.reply.status, told.record["principal"]) == (200, "bot")
 
     delegating.run(play)
+
+
+def batch(*calls: dict[str, Any]) -> bytes:
+    return json.dumps({"calls": list(calls)}).encode()
+
+
+def test_a_batch_is_its_callers_and_none_of_its_calls_is_somebody_elses(tokens: Stage) -> None:
+    async def play(w: Wall) -> None:
+        path, json_ = "/.toolwall/batch", ("Content-Type", "application/json")
+        call = {"method": "GET", "path": "/crm/things/7"}
+        reply = await w.call("POST", path, batch(call, call), headers=[json_, *bearer(token())])
+        assert [each["status"] for each in reply.json["answers"]] == [200, 200]
+        assert {record["principal"] for record in w.news()} == {"jwt:ann"}
+        assert all(b"authorization" not in each.lower() for each in w.backend.seen)
+        for name in ("Authorization", "Toolwall-Delegation", "Toolwall-Key"):
+            inner = {**call, "headers": {name: f"Bearer {token(sub='bob')}"}}
+            told = await w.tell("POST", path, batch(inner), headers=[json_, *bearer(token())])
+            assert (told.reply.status, told.reached) == (400, [])
+        refused(await w.tell("POST", path, batch(call), headers=[json_, *bearer(token(exp=1))]))
+        refused(await w.tell("POST", path, batch(call), headers=[json_, ("Toolwall-Delegation", token())]))
+
+    tokens.run(play)

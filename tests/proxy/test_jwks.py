@@ -171,6 +171,20 @@ def test_whoever_gives_up_breaks_off_nobody_elses_reading() -> None:
     asyncio.run(play())
 
 
+def test_who_comes_while_the_keys_are_read_for_the_first_time_waits_for_them() -> None:
+    async def play() -> None:
+        async with serving(written(public(rsa_key("one"), "one"))) as place:
+            place.delay, keys = 0.1, of(place.url)
+            watching = asyncio.create_task(keys.watch())
+            await asyncio.sleep(0.02)
+            assert await keys.find("one", "RS256")
+            assert place.asked == 1
+            watching.cancel()
+            await asyncio.wait([watching])
+
+    asyncio.run(play())
+
+
 def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
