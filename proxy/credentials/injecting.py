@@ -148,7 +148,10 @@ class Injecting:
 
     def _source(self, origin: Origin) -> Source:
         if origin.scheme == "vault" and self._vault is not None:
-            return self._vault.source(str(origin), origin.per)
+            try:
+                return self._vault.source(str(origin), origin.per)
+            except CredentialError as why:
+                return _Gone(str(why))
         try:
             if origin not in self._kept:
                 self._kept[origin] = self._opened(origin, self.living.tell)

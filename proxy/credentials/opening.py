@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from proxy.config import Settings
 from proxy.credentials.injecting import LEAKS, Injecting
 from proxy.credentials.living import Living
 from proxy.known import known_secrets
 from proxy.telemetry import Telemetry
-from proxy.vault.vaults import Vaults
 from redaction.known import Known
+
+if TYPE_CHECKING:
+    from proxy.vault.vaults import Vaults
 
 
 def configured(settings: Settings) -> Known:
@@ -26,6 +29,8 @@ def open_vault(stack: AsyncExitStack, settings: Settings, known: Living) -> Vaul
     """Vault, where there is one; what came of it is revoked when the stack closes. In the event loop."""
     if settings.vault is None:
         return None
+    from proxy.vault.vaults import Vaults  # with hvac half a second, only where used
+
     vaults = Vaults(settings.vault, known.tell)
     stack.push_async_callback(vaults.close)
     vaults.begin()

@@ -117,14 +117,12 @@ class Held:
             self._drop()
 
     def revoke(self, secret: Secret) -> bool:
-        """Whether this is what is used here: then its lease is revoked, and the next to ask gets another. Raises
-        CredentialError for one without a lease.
-        """
-        if self._secret is None or self._secret.fields != secret.fields:
+        """Whether this is what is used here, and has a lease: that is revoked, and another is got at once."""
+        mine = self._secret
+        if mine is None or self._lease is None or dict(mine.fields) != dict(secret.fields):
             return False
-        if self._lease is None:
-            raise CredentialError(f"{self._place} has no lease that could be revoked: change it")
         self._drop()
+        self.look_soon()
         return True
 
     async def _keep(self) -> None:

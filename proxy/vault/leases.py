@@ -31,10 +31,13 @@ class Lease:
 
 
 class Leases:
-    """Those that are held, and those whose end Vault does not know yet: no more than `most` of both."""
+    """Those that are held, and those whose end Vault does not know yet: no more than `most` of both. `trouble` says why
+    the last one could not be revoked.
+    """
 
     def __init__(self, revoke: Callable[[str], Awaitable[None]], tell: Tell, most: int) -> None:
         self.count = 0
+        self.trouble = ""
         self._revoke, self._tell, self._most = revoke, tell, most
         self._ending: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
@@ -76,14 +79,21 @@ class Leases:
             while monotonic() < lease.ends:
                 try:
                     await self._revoke(lease.id)
+                    self.trouble = ""
                     break
                 except Fault as fault:
                     failures += 1
+                    self._failed(fault)
                     await self._pause(backoff(failures, fault.after_s, FIRST_RETRY_S))
         finally:
             self.give_back()
             if secret is not None:
                 self._tell(secret, False)
+
+    def _failed(self, fault: Fault) -> None:
+        if not self.trouble:
+            _log.error("a lease of Vault is not revoked yet, and tried again: %s", fault)
+        self.trouble = f"leases are not revoked: {fault}"
 
     async def _pause(self, seconds: float) -> None:
         """So long, but not into a stop; there a little, so that nobody is asked without end."""

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from time import monotonic
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from proxy.credentials.secret import VALUE, CredentialError, Secret, Tell
 from proxy.vault.fault import GARBLED, STALLED, Fault
@@ -23,13 +23,13 @@ from proxy.vault.session import Session
 from proxy.vault.wire import Mount, Wire
 from proxy.vault.workers import Workers
 from proxy.vault_settings import VaultSettings
+from rules.credentials import Per
 
 REVOKING_S: Final = 3.0
 """How long a stop waits for leases to be revoked, and then for the token."""
 SIGNING_OFF_S: Final = 1.0
 MOST_FIELDS: Final = 64
 
-Per = Literal["call", "run", "shared"]
 _Owner = tuple[str, ...]
 
 
@@ -92,7 +92,7 @@ class Vaults:
         """What somebody should look at; empty where nothing is wrong."""
         if self._session.trouble is not None:
             return str(self._session.trouble)
-        return next((held.trouble for held in self._all() if held.trouble), "")
+        return next((held.trouble for held in self._all() if held.trouble), self._leases.trouble)
 
     async def call_ended(self, call: str) -> None:
         """Revoke what was made for this call, in the background."""
@@ -102,10 +102,11 @@ class Vaults:
         """The same for a run of a principal."""
         self._end(("run", principal, run))
 
-    def revoke(self, secret: Secret) -> None:
-        """Revoke the lease of this secret, whoever has it. Raises CredentialError where it has none."""
-        for held in self._all():
-            held.revoke(secret)
+    def revoke(self, place: Place, secret: Secret) -> None:
+        """End the lease of a secret of that place at once; who needs another gets one. Raises CredentialError."""
+        mine = [each[place] for each in (self._shared, *self._owned.values()) if place in each]
+        if not any(held.revoke(secret) for held in mine):
+            raise CredentialError(f"{place}: it has no lease of ours that could be ended: change it in Vault")
 
     async def close(self) -> None:
         """Revoke everything, for a few seconds at most."""
@@ -287,7 +288,7 @@ class VaultSource:
 
     async def revoke(self, secret: Secret) -> None:
         """See `Revocable`."""
-        self._vaults.revoke(secret)
+        self._vaults.revoke(self._place, secret)
 
 
 def _lease(reply: Mapping[str, Any], asked: float, login: int) -> Lease | None:

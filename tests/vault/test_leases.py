@@ -184,12 +184,37 @@ def test_revoking_is_tried_until_vault_does_it(there: World) -> None:
             await vaults.call_ended("a")
             await asyncio.sleep(0.7)
             assert vaults.leases() == 1
+            assert vaults.trouble().startswith("leases are not revoked: Vault at sys/leases/revoke: it is sealed")
             assert told.knows(password)  # it still opens doors
             standin(there).sealed = False
             await until_none(there, 5)
             await asyncio.sleep(0.3)
             assert vaults.leases() == 0
+            assert vaults.trouble() == ""
             assert not told.knows(password)
+
+    asyncio.run(play())
+
+
+def test_one_that_was_seen_where_it_must_not_be_is_ended_at_once_and_another_is_there(there: World) -> None:
+    there.put("secret", "crm", token="x")
+
+    async def play() -> None:
+        async with opened(there.settings()) as vaults:
+            for per in ("shared", "run", "call"):
+                source = vaults.source(SPEC, per)  # type: ignore[arg-type]
+                leaked = await source.get("call", "bot", "run")
+                await source.revoke(leaked)
+                async with asyncio.timeout(2):
+                    while leaked.field("username") in standin(there).roles:
+                        await asyncio.sleep(0.005)
+                other = await source.get("call", "bot", "run")
+                assert other.field("username") in standin(there).roles
+                with pytest.raises(CredentialError, match="no lease of ours"):
+                    await source.revoke(leaked)
+            value = vaults.source("vault:secret/crm#token")
+            with pytest.raises(CredentialError, match="change it in Vault"):
+                await value.revoke(await value.get("call", "bot", "run"))
 
     asyncio.run(play())
 

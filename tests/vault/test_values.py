@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,7 +102,8 @@ def test_a_jwt_signs_in_and_another_key_or_audience_does_not(there: World) -> No
     there.api(f"auth/{login}/config", jwt_validation_pubkeys=[pem_of(key)], jwt_supported_algs=["ES256"])
     role = {"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"], "token_policies": [there.own("all")]}
     there.api(f"auth/{login}/role/sidecar", **role)
-    claims = {"sub": "toolwall", "aud": "vault", "exp": 4_000_000_000}
+    now = int(time.time())
+    claims = {"sub": "toolwall", "aud": "vault", "iat": now - 5, "nbf": now - 5, "exp": now + 600}
 
     def auth(jwt: str) -> AuthSettings:
         return AuthSettings("jwt", there.file("jwt", jwt), "sidecar", login)

@@ -10,7 +10,7 @@ import pytest
 
 from proxy.credentials.secret import CredentialError
 from proxy.vault.vaults import Vaults
-from tests.vault.world import Told, imitated
+from tests.vault.world import Told, imitated, opened
 
 
 def test_sources_may_be_made_before_and_in_other_threads(tmp_path: Path) -> None:
@@ -37,8 +37,10 @@ def test_sources_may_be_made_before_and_in_other_threads(tmp_path: Path) -> None
 
 
 def test_what_is_no_place_is_refused_at_once(tmp_path: Path) -> None:
-    with imitated(tmp_path) as there:
-        vaults = Vaults(there.settings(), Told())
-        with pytest.raises(CredentialError, match="MOUNT/PATH"):
-            vaults.source("vault:secret/../sys/seal")
-        asyncio.run(vaults.close())
+    async def play() -> None:
+        with imitated(tmp_path) as there:
+            async with opened(there.settings()) as vaults:
+                with pytest.raises(CredentialError, match="MOUNT/PATH"):
+                    vaults.source("vault:secret/../sys/seal")
+
+    asyncio.run(play())
