@@ -23,6 +23,7 @@ from proxy.listening_settings import (
     Place,
     TlsSettings,
     check_closed,
+    check_means,
     located,
     read_admin,
     read_place,
@@ -257,12 +258,14 @@ def _listener(node: Node, folder: Path, taken: set[str], problems: list[LoadProb
     raw = node.plain()
     place = read_place(node, folder, taken, problems)
     identity = read_identity(node.value["identity"], folder, problems)
+    tls = read_tls(node, folder, problems)
+    problems += check_means(node, place, tls, identity)
     if identity.static:
         problems += check_closed(node, place)
     hosts = raw.get("hosts", {})
     return ListenerSettings(
         place=place,
-        tls=read_tls(node, folder, problems),
+        tls=tls,
         names=frozenset({*place.names, *raw.get("names", ()), *hosts}),
         hosts=hosts,
         origins=frozenset(each.lower() for each in raw.get("origins", ())),

@@ -9,6 +9,7 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
+from proxy.identity_settings import IdentitySettings
 from rules.shape import Choice, Form, Key, Many, Text
 from rules.source import LoadProblem, Node
 
@@ -164,6 +165,16 @@ def check_closed(node: Node, place: Place) -> Iterator[LoadProblem]:
     if place.mode == int(_ALL, 8):
         hint = "use identity: {api_keys: ...}, or another mode"
         yield node.key_problem("mode", "opens the socket to all, and `static` would let anybody in", hint)
+
+
+def check_means(node: Node, place: Place, tls: TlsSettings | None, identity: IdentitySettings) -> Iterator[LoadProblem]:
+    """What is wrong with a listener that is to know callers by what never comes by it."""
+    if identity.certificates and not (tls and tls.client_ca):
+        hint = "add `tls` with `client_ca`"
+        yield node.key_problem("identity", "names certificates, and clients are asked for none", hint)
+    if identity.peers and not place.path:
+        hint = "use bind: unix:PATH"
+        yield node.key_problem("identity", "names peers, and only a Unix socket tells users", hint)
 
 
 def read_tls(node: Node, folder: Path, problems: list[LoadProblem]) -> TlsSettings | None:

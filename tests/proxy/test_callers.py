@@ -36,7 +36,7 @@ def test_a_listener_with_a_principal_asks_for_nothing(tmp_path: Path) -> None:
 def test_all_whom_the_file_describes_each_with_its_listener(tmp_path: Path) -> None:
     _, key = made(Principal("bob"), 0.0)
     add(tmp_path / "keys.yaml", key, 0.0)
-    known = {"peers": [{"uid": 1, "id": "ann"}], "jwt": [ISSUER], "key_file": "keys.yaml"}
+    known = {"api_keys": [{"sha256": "0" * 64, "id": "ann"}], "jwt": [ISSUER], "key_file": "keys.yaml"}
     callers = Callers(settings(tmp_path, {"static": {"id": "bot"}}, known))
     first, second = "127.0.0.1:8080", "127.0.0.1:8081"
     assert [(door, one.id) for door, one in callers] == [(first, "bot"), (second, "ann"), (second, "bob")]

@@ -48,12 +48,11 @@ listeners:
             prefix: "i:", roles: /a/b, role_map: {{x: [support]}}, user: u, agent: a, claims: [tenant],
             actors: {{helper: [support]}}, most_chain: 2}}
       certificates: [{{uri: "spiffe://e/a", id: u}}, {{subject: CN=a, id: s}}, {{sha256: {"ab" * 32}, id: c}}]
-      peers: [{{uid: 1000, id: p}}]
       delegation: [{{issuer: i, audience: a, keys: "file:k.json"}}]
     tls: {{certificate: own.pem, key: /run/own.key, client_ca: clients.pem, client: optional}}
   - bind: unix:run/agent.sock
     mode: "0660"
-    identity: {{static: {{id: bot}}}}
+    identity: {{peers: [{{uid: 1000, id: p}}]}}
 admin:
   bind: 127.0.0.1:9000
   token: file:admin.token

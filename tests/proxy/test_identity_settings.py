@@ -18,7 +18,8 @@ ISSUER = {"issuer": "https://login.example", "audience": "toolwall", "keys": "ht
 
 def read(folder: Path, **identity: Any) -> IdentitySettings:
     file = folder / "toolwall.yaml"
-    file.write_text(json.dumps({"listeners": [{"bind": "127.0.0.1:0", "identity": identity}]}))
+    tls = {"certificate": "own.pem", "key": "own.key", "client_ca": "clients.pem"}
+    file.write_text(json.dumps({"listeners": [{"bind": "unix:s", "tls": tls, "identity": identity}]}))
     return load_config(file).listeners[0].identity
 
 

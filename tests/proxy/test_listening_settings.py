@@ -123,3 +123,13 @@ def test_a_path_of_a_secret_is_beside_the_configuration() -> None:
     assert located("lines:/run/a", Path("/etc")) == "lines:/run/a"
     assert located("env:A", Path("/etc")) == "env:A"
     assert located("", Path("/etc")) == ""
+
+
+def test_who_is_to_be_known_by_what_never_comes_is_an_error(tmp_path: Path) -> None:
+    peers, shown = {"peers": [{"uid": 1, "id": "a"}]}, {"certificates": [{"subject": "CN=a", "id": "a"}]}
+    asked = FILES | {"client_ca": "ca.pem"}
+    assert "only a Unix socket" in problem(tmp_path, {"identity": peers}).message
+    assert "asked for none" in problem(tmp_path, {"identity": shown}).message
+    assert "asked for none" in problem(tmp_path, {"identity": shown, "tls": FILES}).message
+    load(tmp_path, {"identity": peers, "bind": "unix:s"})
+    load(tmp_path, {"identity": shown, "tls": asked})
