@@ -15,6 +15,7 @@ from proxy.cli_rules import load_rules
 if TYPE_CHECKING:
     from rules.decide import Ruleset
     from rules.facts import Principal
+    from rules.related import Question
     from rules.tools import Tool
 
 _WORDS = {"approval_pending": "approval"}
@@ -26,6 +27,9 @@ def explain(
     who: Annotated[str, typer.Option("--as", help='The caller, as JSON: {"roles": ["support"]}.')] = "",
     call: Annotated[str, typer.Option(help="The tool, as in crm.get_customer.")] = "",
     args: Annotated[str, typer.Option(help="Its arguments, as JSON.")] = "{}",
+    related: Annotated[
+        str, typer.Option(help='All triples that are so, as JSON: [["ann", "owner", 7]]; else what the rules know.')
+    ] = "",
     folder: Annotated[Path | None, typer.Option("--rules", help="The rules folder.")] = None,
     config: Config = Path("toolwall.yaml"),
 ) -> None:
@@ -34,12 +38,13 @@ def explain(
         fail("Give either a call's id, or --call (with --as and --args).", USAGE)
     rules = load_rules(folder or (Path("rules") if call and not config.exists() else settings_of(config).rules))
     if call:
-        _imagined(rules, who, call, args)
+        _imagined(rules, who, call, args, related)
     else:
         _recorded(rules, config, call_id)
 
 
-def _imagined(rules: Ruleset, who: str, call: str, args: str) -> None:
+def _imagined(rules: Ruleset, who: str, call: str, args: str, related: str) -> None:
+    from rules.examples import stated
     from rules.explain import explain as reasoning
     from rules.facts import Facts, Principal, Run
 
@@ -56,6 +61,8 @@ def _imagined(rules: Ruleset, who: str, call: str, args: str) -> None:
         claims=dict(caller.get("claims", {})),
     )
     facts = Facts(_tool(rules, call, principal), arguments, principal, Run("explain", 1), datetime.now(UTC))
+    if related:
+        facts = stated(rules, facts, _triples(related))
     say(reasoning(rules, facts).as_text())
 
 
@@ -171,6 +178,19 @@ def _tool(rules: Ruleset, name: str, principal: Principal) -> Tool:
         hint = f" (did you mean {near}?)" if near else ""
         fail(f"{name} as {who(principal)}: unknown_tool\n  There is no tool {name}{hint}.", FINDINGS)
     return tool
+
+
+def _triples(text: str) -> frozenset[Question]:
+    from rules.related import question
+
+    try:
+        rows = json.loads(text)
+    except ValueError:
+        rows = None
+    found = [question(row) for row in rows] if isinstance(rows, list) else [None]
+    if None in found:
+        fail('--related is a list of triples: [["ann", "owner", 7]].', USAGE)
+    return frozenset(each for each in found if each)
 
 
 def _object(option: str, text: str) -> dict[str, Any]:

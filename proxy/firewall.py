@@ -15,7 +15,7 @@ from proxy.model import Ask, Call, Guard, Result, Send
 from proxy.repeats import Repeats
 from proxy.runs import Runs
 from rules.decide import Decision, Ruleset
-from rules.facts import Principal, Run
+from rules.facts import Facts, Principal, Run
 from rules.problems import NO_EXAMPLE, Problem
 from rules.tools import Tool
 
@@ -29,25 +29,36 @@ Restore = Callable[[Call, Entry], Awaitable[Call]]
 """Gives the call that is meant by one whose tool wants the values behind pseudonyms."""
 
 
+Relate = Callable[[Ruleset, Facts, list[str]], Awaitable[Facts]]
+"""Gives the facts with all that services tell about them; what they could not is said in notes."""
+
+
 async def _as_it_is(call: Call, _: Entry) -> Call:
     return call
 
 
+async def _knows_nothing(_: Ruleset, facts: Facts, notes: list[str]) -> Facts:
+    return facts
+
+
 class Regime:
-    """One revision of the rules and what was made from it: guards, the way to its backends, and what
-    puts values back.
+    """One revision of the rules and what was made from it: guards, the way to its backends, what puts values back, and
+    what asks services who is what to whom, where there are any.
 
     A call uses one regime from its beginning to its end. `calls` are under way, up to where their answer is handed
     over; `with` counts one.
     """
 
-    __slots__ = ("calls", "guards", "restore", "rules", "send")
+    __slots__ = ("calls", "guards", "relate", "restore", "rules", "send")
 
-    def __init__(self, rules: Ruleset, guards: Guards, send: Send, restore: Restore = _as_it_is) -> None:
+    def __init__(
+        self, rules: Ruleset, guards: Guards, send: Send, relate: Relate = _knows_nothing, restore: Restore = _as_it_is
+    ) -> None:
         self.rules = rules
         self.guards = guards
         self.send = send
         self.restore = restore
+        self.relate = relate
         self.calls = 0
 
     def __enter__(self) -> Regime:
@@ -89,7 +100,10 @@ class Firewall:
         call = entry.came = await ask.call(entry.record.call, tool, principal, run)
         if tool.restore:
             call = await regime.restore(call, entry)
-        entry.decided(call, decision := rules.decide(call.facts()))
+        facts = call.facts()
+        if tool.name in rules.asking_services:
+            facts = await regime.relate(rules, facts, entry.record.notes)
+        entry.decided(call, decision := rules.decide(facts))
         if entry.hail.behalf and entry.hail.behalf.same not in ("", entry.judged):
             raise _changed()
         self.repeats.check(call, entry.record, monotonic())

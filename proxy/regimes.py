@@ -33,6 +33,7 @@ from proxy.protocols.masking import masked
 from proxy.protocols.restoring import restored
 from proxy.protocols.writing import carried
 from proxy.pseudonyms import Keeper
+from proxy.relating import Relating
 from proxy.remainders import Remainders
 from proxy.restoring import Restore
 from proxy.scanning import Scans
@@ -82,6 +83,14 @@ def presidio_operators(rules: Ruleset) -> dict[str, Tool]:
     return {way.mark: tool for tool in tools for _, way in tool.reply.ways if way.name == APART}
 
 
+class Past(NamedTuple):
+    """What was in force, and the ways to backends and services that its last calls use."""
+
+    regime: Regime
+    upstream: Upstream
+    relating: Relating
+
+
 class Regimes:
     """Puts rules in force, and lets go of those before them after their last call. Lives in one event loop."""
 
@@ -110,7 +119,7 @@ class Regimes:
         self._bounds = bounds
         self._limiting = Limiting(Limits())
         self._spending = Spending(Budgets() if budgets is None else budgets)
-        self._before: list[tuple[Regime, Upstream]] = []
+        self._before: list[Past] = []
         self.healths: dict[str, Health] = {}
         self._probes = Probes(bounds)
         self._stopping = asyncio.Event()
@@ -123,7 +132,7 @@ class Regimes:
 
     def enact(self, new: Ready, firewall: Firewall) -> None:
         """Put other rules in force. Calls under way end as they began; the next one is judged by the new rules."""
-        before = (self.regime, self._upstream)
+        before = Past(self.regime, self._upstream, self._relating)
         self._put(new, self._upstream)
         self._before.append(before)
         firewall.regime = self.regime
@@ -159,30 +168,34 @@ class Regimes:
             Credential(injections),
         )
         restore = (Restore(self._keeper, new.rules.catalog, restored, self._scans),) if self._keeper else ()
-        self.regime = Regime(new.rules, guards, self._upstream.send, *restore)
+        self._relating = Relating(new.rules.relations.services, self._bounds)
+        self.regime = Regime(new.rules, guards, self._upstream.send, self._relating, *restore)
 
     async def tend(self) -> None:
         """Let go of regimes before this one that no call uses any more."""
-        over = [each for each in self._before if not each[0].calls and not each[1].busy]
+        over = [each for each in self._before if not each.regime.calls and not each.upstream.busy]
         if not over:
             return
         self._before = [each for each in self._before if each not in over]
         await self._close(over)
 
-    async def _close(self, over: list[tuple[Regime, Upstream]]) -> None:
-        used = [self._upstream, *(upstream for _, upstream in self._before)]
-        for _, upstream in over:
-            await upstream.close(used)
+    async def _close(self, over: list[Past]) -> None:
+        used = [self._upstream, *(each.upstream for each in self._before)]
+        for each in over:
+            await each.upstream.close(used)
+            await each.relating.close()
 
     def stop(self) -> None:
         """End what still waits for a backend, or to ask it again."""
         self._stopping.set()
         self._probes.stop()
-        for upstream in (self._upstream, *(upstream for _, upstream in self._before)):
+        for upstream in (self._upstream, *(each.upstream for each in self._before)):
             upstream.stop()
 
     async def close(self) -> None:
         """Close every connection to every backend."""
         await self._probes.close()
-        for upstream in (self._upstream, *(upstream for _, upstream in self._before)):
+        for upstream in (self._upstream, *(each.upstream for each in self._before)):
             await upstream.close()
+        for relating in (self._relating, *(each.relating for each in self._before)):
+            await relating.close()

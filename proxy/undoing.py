@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from proxy.body import TooLong
 from proxy.deeds import Deeds
 from proxy.errors import Refusal
-from proxy.firewall import Firewall
+from proxy.firewall import Firewall, Regime
 from proxy.identity import static
 from proxy.keepsakes import UNDO, Keepsakes
 from proxy.keepsakes import Undoing as Kept
@@ -29,7 +29,6 @@ from proxy.protocols.placing import Placed
 from proxy.protocols.writing import CannotWrite, written
 from proxy.store import StoreError
 from proxy.undoplan import Effect, effects
-from rules.decide import Ruleset
 from rules.facts import Facts, Principal, Run
 from rules.obligations import Approval, only
 from rules.tools import Catalog, Tool
@@ -155,7 +154,7 @@ class Undoing:
         if kept is None or tool is None:
             return self._without(effect, kept)
         if order.dry_run:
-            return self._would(order, effect, kept, tool)
+            return await self._would(order, effect, kept, tool)
         return await self._send(order, effect, kept)
 
     def _without(self, effect: Effect, kept: Kept | None) -> Step:
@@ -168,14 +167,14 @@ class Undoing:
             why = "Its contract names no tool that undoes it."
         return _stopped(effect, why, f"{_GONE}; {_LEAVE.format(call=effect.call)}.")
 
-    def _would(self, order: _Order, effect: Effect, kept: Kept, tool: Tool) -> Step:
+    async def _would(self, order: _Order, effect: Effect, kept: Kept, tool: Tool) -> Step:
         """What would be sent, and whether the rules would let it."""
-        rules = self._firewall.regime.rules
+        regime = self._firewall.regime
         try:
-            placed, _ = written(tool, kept.arguments, kept.brought, rules.catalog)
+            placed, _ = written(tool, kept.arguments, kept.brought, regime.rules.catalog)
         except CannotWrite as why:
             return _stopped(effect, f"It cannot be written: {why}.", f"{_GONE}.")
-        if said := _judged(rules, order, tool, placed, kept.peer):
+        if said := await _judged(regime, order, tool, placed, kept.peer):
             return _stopped(effect, f"It would be refused: {said}.", "Change the rules, or undo it by hand.", tool.name)
         shown = self._firewall.entries.shown(placed.arguments)
         return Step(effect.call, effect.tool, "would_undo", tool.name, arguments=shown)
@@ -265,11 +264,11 @@ def _refused(effect: Effect, undo: str, no: Refusal) -> Step:
     return _stopped(effect, f"The undo was refused as {no.code}. {no.detail}", advice, undo, no.call_id)
 
 
-def _judged(rules: Ruleset, order: _Order, tool: Tool, placed: Placed, peer: str) -> str:
+async def _judged(regime: Regime, order: _Order, tool: Tool, placed: Placed, peer: str) -> str:
     """The refusal that the rules would give; empty for none."""
     peer = order.hail.peer or peer
     facts = Facts(
         tool, placed.arguments, order.principal, Run(order.run, 1), datetime.now(UTC), peer, tuple(placed.problems)
     )
-    decision = rules.decide(facts)
+    decision = regime.rules.decide(await regime.relate(regime.rules, facts, []))
     return decision.code or ("approval_pending" if only(Approval, decision.obligations) else "")

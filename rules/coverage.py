@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from rules.decide import Ruleset
 from rules.examples import Outcome
 from rules.rule import Effect, Rule
-from rules.when import Asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ def _exercised(ruleset: Ruleset, outcome: Outcome) -> list[Rule]:
     plan = ruleset.plans[facts.tool.name]
     if not decision.denied:
         return [rule for rule in plan.allows if rule.id in decision.rules]
-    asking = Asking(facts, plan.uses)
+    asking = ruleset.asking(facts)
     return [rule for rule in plan.denies if rule.matches(facts.principal, asking) is not False]
 
 

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from redaction.detector import Pattern
 from rules.facts import Facts, Principal
 from rules.obligations import DEFAULT_APPROVAL_S, Approval, Obligation, merge, only
+from rules.related import Question
+from rules.relations import NO_RELATIONS, Relations
 from rules.rule import Effect, Example, Rule
 from rules.schema import Problem
 from rules.tools import Catalog, Tool
@@ -19,6 +21,9 @@ __all__ = ["Decision", "Effect", "Plan", "Ruleset"]
 
 MOST_STANDINGS = 10_000
 """Pairs of principal and tool that are remembered; beyond, all are found anew."""
+
+MOST_QUESTIONS = 32
+"""Of one call to services; what is not asked cannot be told."""
 
 _NEEDS_APPROVAL = frozenset({"irreversible", "admin"})
 
@@ -51,6 +56,11 @@ class Plan:
     denies: tuple[Rule, ...]
     uses: frozenset[str]
 
+    def asks(self, relations: Relations) -> bool:
+        """Whether a condition asks for what only a service can tell."""
+        whens = [rule.when for rule in (*self.allows, *self.denies) if rule.when]
+        return any(one.relation in relations.services for when in whens for one in when.lookups)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -82,13 +92,17 @@ class Ruleset:
         rules: Iterable[Rule] = (),
         examples: Iterable[Example] = (),
         detectors: tuple[Pattern, ...] = (),
+        relations: Relations = NO_RELATIONS,
     ) -> None:
         self.revision = revision
         self.catalog = catalog
         self.rules = tuple(sorted(rules, key=lambda rule: rule.id))
         self.examples = tuple(examples)
         self.detectors = detectors
+        self.relations = relations
         self.plans = {name: _plan(name, self.rules) for name in catalog.tools}
+        self.asking_services = frozenset(name for name, plan in self.plans.items() if plan.asks(relations))
+        """The tools about which a service is to be asked before a call is judged."""
         self._standings: dict[tuple[str, Principal], Standing] = {}
 
     def visible(self, principal: Principal, tool: Tool) -> bool:
@@ -116,11 +130,28 @@ class Ruleset:
             return self._no("unknown_tool", standing.hiding if standing.allows else ())
         if problems := violations(facts):
             return Decision(Effect.DENY, "schema_violation", self.revision, problems=problems)
-        asking = Asking(facts, self.plans[facts.tool.name].uses)
+        asking = self.asking(facts)
         if against := [rule for rule, to in standing.denies if rule.applies(to, asking) is not False]:
             return self._no("denied", against)
         granting = [rule for rule in standing.allows if rule.applies(True, asking)]
         return self._yes(facts.tool, granting) if granting else self._no("denied")
+
+    def asking(self, facts: Facts) -> Asking:
+        """The call as conditions see it."""
+        plan = self.plans.get(facts.tool.name, _NO_PLAN)
+        return Asking(facts, plan.uses, self.relations)
+
+    def questions(self, facts: Facts, *, known: bool = False) -> tuple[Question, ...]:
+        """What is to be asked of services before a call is judged, each once; with `known` what the rules know
+        themselves as well. None where the call is refused whatever they say."""
+        standing = self._standing(facts.principal, facts.tool.name)
+        rules = [*(rule for rule, _ in standing.denies), *standing.allows]
+        lookups = [one for rule in rules if rule.when for one in rule.when.lookups]
+        wanted = [one for one in lookups if known or one.relation in self.relations.services]
+        if not wanted or not standing.visible or violations(facts):
+            return ()
+        asking = self.asking(facts)
+        return tuple(dict.fromkeys(question for one in wanted if (question := one.question(asking))))[:MOST_QUESTIONS]
 
     def _no(self, code: str, rules: Sequence[Rule] = ()) -> Decision:
         return Decision(Effect.DENY, code, self.revision, tuple(rule.id for rule in rules))

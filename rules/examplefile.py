@@ -10,6 +10,7 @@ from typing import Final
 from redaction.profiles import NO_MORE, UnknownKind, kinds_of
 from rules.facts import Link, Principal
 from rules.problems import closest
+from rules.related import Question, question
 from rules.returned import Reply, Returned
 from rules.rule import Example
 from rules.source import LoadProblem, Node
@@ -39,6 +40,7 @@ def load_example(
         step=step.value if step else 1,
         reply=_reply(node.get("reply")),
         returned=_returned(node.get("expect_reply"), own, problems),
+        related=_related(node.get("related"), problems),
     )
     if names is not None and example.tool not in names and example.expect not in ("unknown_tool", "deny"):
         problems.append(node.at(("call",), f"{example.tool} is no tool", meant(example.tool, names)))
@@ -95,6 +97,19 @@ def _reply(node: Node | None) -> Reply | None:
     elif text is not None:
         media_type, data = "text/plain", str(text.value).encode()
     return Reply(status.value if status else 200, node.text("type").lower() or media_type, data)
+
+
+def _related(node: Node | None, problems: list[LoadProblem]) -> frozenset[Question] | None:
+    if node is None:
+        return None
+    found: list[Question] = []
+    for each in node.each() if node.value != "nothing" else ():
+        told = question(each.plain())
+        if told is None:
+            problems.append(each.problem("is no triple", "such as [ann, owner, 7]"))
+        else:
+            found.append(told)
+    return frozenset(found)
 
 
 def _returned(node: Node | None, own: frozenset[str], problems: list[LoadProblem]) -> Returned | None:

@@ -10,6 +10,7 @@ from redaction.scanner import Foreign
 from rules.decide import Decision, Ruleset
 from rules.facts import Facts, Principal, Run
 from rules.obligations import Approval
+from rules.related import Question
 from rules.returned import Returned, returned
 from rules.rule import Example
 
@@ -94,6 +95,8 @@ def judge(ruleset: Ruleset, example: Example, now: datetime, foreign: Foreign | 
         return Outcome(example, "unknown_tool", example.expect in ("unknown_tool", "deny"), None)
     run = Run("example", example.step)
     facts = Facts(tool, example.args, example.principal, run, example.at or now, example.peer)
+    if example.related is not None:
+        facts = stated(ruleset, facts, example.related)
     decision = ruleset.decide(facts)
     got = outcome_of(decision)
     wanted = _SAME.get(example.expect, example.expect)
@@ -101,6 +104,12 @@ def judge(ruleset: Ruleset, example: Example, now: datetime, foreign: Foreign | 
     shown = None if decision.denied else example.reply
     back = returned(tool, shown, ruleset.detectors, foreign) if shown else None
     return Outcome(example, got, decided, decision, facts, back)
+
+
+def stated(ruleset: Ruleset, facts: Facts, related: frozenset[Question]) -> Facts:
+    """The call, where these relations are so and no others."""
+    asked = ruleset.questions(facts, known=True)
+    return facts._replace(relations={question: question in related for question in asked})
 
 
 def outcome_of(decision: Decision) -> str:

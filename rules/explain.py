@@ -99,7 +99,7 @@ def explain(ruleset: Ruleset, facts: Facts, *, blind: bool = False) -> Explanati
     decision = ruleset.decide(facts)
     plan = ruleset.plans.get(facts.tool.name)
     rules = sorted((*plan.denies, *plan.allows), key=lambda rule: (rule.file, rule.line)) if plan else []
-    asking = Asking(facts, plan.uses if plan else frozenset())
+    asking = ruleset.asking(facts)
     reasons = tuple(_reason(rule, facts, asking, blind) for rule in rules)
     problems = () if blind else violations(facts)
     certain = not blind or decision.code == "unknown_tool"
@@ -157,20 +157,23 @@ def _why_not_to(rule: Rule, principal: Principal) -> str:
 
 def _why_when(when: When, asking: Asking, facts: Facts) -> str:
     answer = when.ask(asking)
-    values = ", ".join(_values(when, facts))
+    values = ", ".join(_values(when, asking, facts))
     given = f" with {values}" if values else ""
     if answer is None:
         return f"`{when.text}` cannot be answered{given}: {when.trouble(asking)}"
     return f"`{when.text}` is {str(answer).lower()}{given}"
 
 
-def _values(when: When, facts: Facts) -> Iterator[str]:
+def _values(when: When, asking: Asking, facts: Facts) -> Iterator[str]:
     """The values of what a condition names."""
     for name in arguments_in(when.text):
         yield f"args.{name} = {shown(facts.args[name])}" if name in facts.args else f"args.{name} missing"
     for part, name, time in dict.fromkeys(_FIELD.findall(bare(when.text))):
         if (part or time) in when.uses:
             yield f"{part}.{name} = {shown(_LOOK[part](facts, name))}" if part else f"time = {_LOOK[time](facts, '')}"
+    for one in when.lookups:
+        answer = asking.related(one)
+        yield f"{one.text} = {'not known' if answer is None else str(answer).lower()}"
 
 
 def _terms(facts: Facts, decision: Decision, rules: Iterable[Rule]) -> Iterator[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from rules.related import Question
 from rules.schema import Problem
 from rules.tools import Tool
 
@@ -52,6 +54,7 @@ class Facts(NamedTuple):
 
     `now` is timezone-aware UTC. `peer` is the caller's IP address, or empty. `problems` are contract violations
     that were already found while the arguments were placed (an undeclared query name, a number that is none).
+    `relations` are what somebody was asked for this call; they come before what the rules themselves say.
     """
 
     tool: Tool
@@ -61,3 +64,4 @@ class Facts(NamedTuple):
     now: datetime
     peer: str = ""
     problems: tuple[Problem, ...] = ()
+    relations: Mapping[Question, bool] = MappingProxyType({})

@@ -10,6 +10,7 @@ from redaction.randomness import KIND as HIGH_ENTROPY
 from rules.bounds import BUDGET, CONTRACT_LIMIT, POINTER, PRICE, RULE_LIMIT, TOKENS
 from rules.credentials import CREDENTIALS
 from rules.once import IDEMPOTENCY
+from rules.relations import RELATION
 from rules.settle import SETTLE_BY
 from rules.shape import (
     DURATION,
@@ -344,6 +345,10 @@ EXAMPLE: Final = Form(
         "at": Key(Text(MOMENT, "a time with its zone, such as 2026-01-31T22:30:00Z"), "When it is called."),
         "peer": Key(Text(r"^[0-9A-Fa-f:.]+$", "an IP address"), "The caller's IP address."),
         "step": Key(Number(1, 10**9), "The number of the call in its run."),
+        "related": Key(
+            Either(Choice(("nothing",)), Many(Many(Anything()))),
+            "All triples (subject, relation, object) that are so, or `nothing`; without it what the rules know.",
+        ),
         "reply": Key(EXAMPLE_REPLY, "An answer as the backend might give it."),
         "expect_reply": Key(
             Either(Choice(("unchanged", "refused")), RETURNED), "What comes of that answer before a model reads it."
@@ -353,6 +358,9 @@ EXAMPLE: Final = Form(
 POLICY: Final = Form(
     {
         "budgets": Key(Table(BUDGET, NAME, _NAME_LIKE), "What may be spent in all; rules name them under `require`."),
+        "relations": Key(
+            Table(RELATION, NAME, _NAME_LIKE), "Who is what to whom; conditions ask for it by `related(...)`."
+        ),
         "rules": Key(Many(RULE), "Who may call what, on which terms."),
         "examples": Key(Many(EXAMPLE), "Calls and what should come of them; `toolwall test` runs them."),
     }

@@ -18,6 +18,7 @@ from rules.documents import Library
 from rules.examplefile import load_example
 from rules.grammar import form_of
 from rules.policies import duplicates, load_rule
+from rules.relations import names_in, read_relations
 from rules.rule import Example, Rule
 from rules.shape import check
 from rules.source import LoadProblem, Node, read
@@ -67,9 +68,10 @@ def load(folder: Path, more: frozenset[str] = NO_MORE) -> Ruleset:
     loads = [load_backend(root, library, kinds) for root in good if root.get("backend")]
     catalog = _catalog(loads, hashes, problems)
     rules, examples = _policies(good, catalog, names, kinds, problems)
+    relations = read_relations(good, folder, hashes, problems)
     if problems:
         raise RulesError(problems)
-    return Ruleset(digest(hashes)[:REVISION_DIGITS], catalog, rules, examples, own.patterns)
+    return Ruleset(digest(hashes)[:REVISION_DIGITS], catalog, rules, examples, own.patterns, relations)
 
 
 def prune(root: Node, problems: list[LoadProblem]) -> Node:
@@ -82,7 +84,7 @@ def prune(root: Node, problems: list[LoadProblem]) -> Node:
 
     kept: dict[str, Node] = {}
     for key, node in root.items():
-        if key in ("tools", "budgets") and isinstance(node.value, dict):
+        if key in ("tools", "budgets", "relations") and isinstance(node.value, dict):
             kept[key] = replace(node, value={name: below for name, below in node.items() if good(below)})
         elif key in ("rules", "examples") and isinstance(node.value, list):
             kept[key] = replace(node, value=[below for below in node.value if good(below)])
@@ -184,10 +186,10 @@ def _policies(
 ) -> tuple[list[Rule], list[Example]]:
     rules: list[Rule] = []
     examples: list[Example] = []
-    purses = read_budgets(roots, problems)
+    purses, relations = read_budgets(roots, problems), names_in(roots)
     for root in roots:
         for node in root.under("rules"):
-            rule, found = load_rule(node, catalog, names, purses)
+            rule, found = load_rule(node, catalog, names, purses, relations)
             rules += [rule] if rule else []
             problems += found
         for node in root.under("examples"):

@@ -23,11 +23,15 @@ Names = Collection[str] | None
 
 
 def load_rule(
-    node: Node, catalog: Catalog, names: Names, purses: Purses = MappingProxyType({})
+    node: Node,
+    catalog: Catalog,
+    names: Names,
+    purses: Purses = MappingProxyType({}),
+    relations: Collection[str] = (),
 ) -> tuple[Rule | None, list[LoadProblem]]:
-    """Read one rule whose shape was checked. `purses` are the budgets that it may name."""
+    """Read one rule whose shape was checked. `purses` are the budgets, `relations` the relations that it may name."""
     problems = list(_pattern_problems(node, names))
-    when = _when(node.get("when"), problems)
+    when = _when(node.get("when"), relations, problems)
     word = "allow" if node.get("allow") else "deny"
     if word == "deny":
         problems += [node.key_problem(key, "has no meaning in a deny") for key in ("require", "waive") if node.get(key)]
@@ -55,14 +59,19 @@ def _pattern_problems(node: Node, names: Names) -> Iterator[LoadProblem]:
                 yield one.problem(f"{one.value} matches no tool", meant(one.value, names))
 
 
-def _when(node: Node | None, problems: list[LoadProblem]) -> When | None:
+def _when(node: Node | None, relations: Collection[str], problems: list[LoadProblem]) -> When | None:
     if node is None:
         return None
     try:
-        return When(node.value)
+        when = When(node.value)
     except BadCondition as bad:
         problems.append(node.problem(str(bad), bad.hint))
         return None
+    for name in sorted({one.relation for one in when.lookups} - set(relations)):
+        near = closest(name, relations)
+        hint = f"did you mean {near}?" if near else "declare it under `relations` in a policy file"
+        problems.append(node.problem(f"{name} is no relation", hint))
+    return when
 
 
 def _to(node: Node | None, strict: Links) -> To:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from rules.facts import Principal
 from rules.naming import matches_pattern
 from rules.obligations import Obligation
+from rules.related import Question
 from rules.returned import Reply, Returned
 from rules.when import Asking, When
 
@@ -107,7 +108,8 @@ class Example:
 
     `expect` is `allow`, `deny`, `approval` or a refusal code. `at` is when it is called (None: when it is run), `peer`
     the caller's IP address, `step` the number of the call in its run. With `reply` the backend gives this answer, and
-    `returned` is what has to come of it.
+    `returned` is what has to come of it. `related` is all that is so of what conditions ask for by `related(...)`; None
+    where nothing is said of that.
     """
 
     principal: Principal
@@ -121,3 +123,4 @@ class Example:
     step: int = 1
     reply: Reply | None = None
     returned: Returned | None = None
+    related: frozenset[Question] | None = None

@@ -11,7 +11,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from functools import cache, partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_strings
@@ -19,6 +19,8 @@ from cel_expr_python.ext import ext_strings
 from rules.bulk import elements, holds_nul
 from rules.cel import MOST_ELEMENTS, TEXT, BadCondition, compiled
 from rules.facts import Facts
+from rules.related import VARIABLE, Question, find, named
+from rules.relations import NO_RELATIONS, Relations
 
 _LOOP: Final = re.compile(r"\.\s*(all|exists|exists_one|map|filter)\s*\(")
 
@@ -107,10 +109,29 @@ _FIELDS: Final = {
 VARIABLES: Final = tuple(PARTS)
 
 
-class When:
-    """One condition, parsed and type-checked. Raises BadCondition. `uses` names the variables that it needs."""
+class Lookup(NamedTuple):
+    """One `related(...)` of a condition: the variable that stands for its answer, and what is asked."""
 
-    __slots__ = ("_expression", "_loops", "_simple", "text", "uses")
+    variable: str
+    relation: str
+    subject: Any
+    object: Any
+    text: str
+
+    def question(self, asking: Asking) -> Question | None:
+        """What is asked of this call; None where nobody can be named."""
+        try:
+            subject, object = (named(each.eval(asking.activation()).value()) for each in (self.subject, self.object))
+        except Exception:  # a value that CEL cannot hold
+            return None
+        return Question(subject, self.relation, object) if subject and object else None
+
+
+class When:
+    """One condition, parsed and type-checked. Raises BadCondition. `uses` names the variables that it needs, `lookups`
+    the relations that it asks for."""
+
+    __slots__ = ("_expression", "_loops", "_simple", "lookups", "text", "uses")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -118,7 +139,11 @@ class When:
         self.uses = frozenset(name for name in VARIABLES if re.search(rf"\b{name}\b", bare))
         self._loops = _LOOP.search(bare) is not None
         self._simple = _quick(text)
-        self._expression = compiled(text, _env(), VARIABLES)
+        rewritten, found = find(text, frozenset(VARIABLES))
+        self.lookups = tuple(
+            Lookup(one.variable, one.relation, _named(one.subject), _named(one.object), one.text) for one in found
+        )
+        self._expression = compiled(rewritten, _env(len(found)), VARIABLES)
         if self._expression.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
             kind = self._expression.return_type().name()
             raise BadCondition(f"is {kind}, must be yes or no", "compare it with something")
@@ -133,7 +158,7 @@ class When:
         if self._loops and not 0 <= asking.elements() <= MOST_ELEMENTS:
             return None
         try:
-            answer = self._expression.eval(asking.activation()).value()
+            answer = self._expression.eval(asking.activation(self.lookups)).value()
         except Exception:  # a value that CEL cannot hold, such as a lone surrogate
             return None
         return answer if answer is True or answer is False else None
@@ -142,8 +167,10 @@ class When:
         """Why the answer is "cannot tell", for operators: it may hold values of the call."""
         if self._loops and not 0 <= asking.elements() <= MOST_ELEMENTS:
             return "the arguments hold too many items for a condition that loops"
+        if untold := [one.text for one in self.lookups if asking.related(one) is None]:
+            return f"nobody can tell {untold[0]}"
         try:
-            answer = self._expression.eval(asking.activation()).value()
+            answer = self._expression.eval(asking.activation(self.lookups)).value()
         except Exception as error:
             return str(error)
         return str(answer) if isinstance(answer, str) else "it is not a yes or no"
@@ -153,6 +180,10 @@ class When:
         data: bytes = self._expression.serialize()
         return data
 
+    def arguments(self) -> list[bytes]:
+        """The same of the arguments of its `related(...)`."""
+        return [each.serialize() for one in self.lookups for each in (one.subject, one.object)]
+
     def __repr__(self) -> str:
         return f"When({self.text!r})"
 
@@ -160,11 +191,12 @@ class When:
 class Asking:
     """The variables of one call as CEL sees them, made when the first condition asks and then shared."""
 
-    __slots__ = ("_activation", "_elements", "_facts", "_uses")
+    __slots__ = ("_activation", "_elements", "_facts", "_relations", "_uses")
 
-    def __init__(self, facts: Facts, uses: frozenset[str]) -> None:
+    def __init__(self, facts: Facts, uses: frozenset[str], relations: Relations = NO_RELATIONS) -> None:
         self._facts = facts
         self._uses = uses
+        self._relations = relations
         self._activation: Any = None
         self._elements: int | None = None
 
@@ -172,14 +204,27 @@ class Asking:
         """An argument as it is, or None where there is none."""
         return self._facts.args.get(name)
 
-    def activation(self) -> Any:
-        """What an expression is evaluated against; raises whatever the conversion raises."""
+    def related(self, lookup: Lookup) -> bool | None:
+        """The answer to one `related(...)`, or None where nobody can tell."""
+        question = lookup.question(self)
+        if question is None:
+            return None
+        told = self._facts.relations.get(question)
+        return self._relations.answer(question) if told is None else told
+
+    def activation(self, lookups: tuple[Lookup, ...] = ()) -> Any:
+        """What an expression is evaluated against; raises whatever the conversion raises. Of `lookups` those
+        that nobody can tell are missing: then CEL tells only what does not depend on them."""
         if self._activation is None:
             # cel-expr-python cuts a text at its first U+0000, so that "safe\0../.." would be equal to "safe".
             if "args" in self._uses and holds_nul(self._facts.args):
                 raise ValueError("an argument holds a NUL character, behind which a condition could not see")
-            self._activation = _env().Activation({name: PARTS[name](self._facts) for name in self._uses})
-        return self._activation
+            self._activation = _env(0).Activation({name: PARTS[name](self._facts) for name in self._uses})
+        if not lookups:
+            return self._activation
+        parts = {name: PARTS[name](self._facts) for name in self._uses}
+        told = {one.variable: answer for one in lookups if (answer := self.related(one)) is not None}
+        return _env(len(lookups)).Activation(parts | told)
 
     def elements(self) -> int:
         """How many items and members the arguments hold at all depths; -1 where they are nested too deep."""
@@ -188,8 +233,19 @@ class Asking:
         return self._elements
 
 
+def _named(text: str) -> Any:
+    """An argument of `related(...)`: an expression that can name somebody. Raises BadCondition."""
+    expression = compiled(text, _env(0), VARIABLES)
+    if expression.return_type() not in (cel.Type.STRING, cel.Type.INT, cel.Type.DYN):
+        kind = expression.return_type().name()
+        raise BadCondition(f"{text.strip()} in `related` is {kind}, must be a text or a whole number")
+    return expression
+
+
 @cache
-def _env() -> Any:
+def _env(lookups: int) -> Any:
+    """Where conditions are compiled and asked that have so many `related(...)`: an expression understands the values of
+    its own environment alone."""
     types = cel.Type
     text_map = types.Map(types.STRING, types.STRING)
     dyn_map = types.Map(types.STRING, types.DYN)
@@ -200,6 +256,7 @@ def _env() -> Any:
         "run": dyn_map,
         "time": types.TIMESTAMP,
         "network": text_map,
+        **{f"{VARIABLE}{number}": types.BOOL for number in range(lookups)},
     }
     return cel.NewEnv(variables=variables, extensions=[ext_strings.ExtStrings()])
 

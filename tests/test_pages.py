@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from proxy.config import load_config
 from proxy.keyfile import keys_in
+from rules.examples import failures, run
 from rules.load import load
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -63,3 +65,17 @@ def test_the_key_file_of_its_page_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "keys.yaml").write_text(blocks("api-keys")[1])
     (key,) = keys_in(tmp_path / "keys.yaml")
     assert (key.principal.id, key.prefix, key.is_over(0)) == ("support-bot", "twk_AbC123", False)
+
+
+@pytest.mark.parametrize("block", [0, 1, 2])
+def test_the_relations_of_their_page_load_and_its_examples_hold(tmp_path: Path, block: int) -> None:
+    says = "says: Get one account., call: 'GET /accounts/{account_id}', args: {account_id: {type: integer}}"
+    tool = f"tools:\n  get_account: {{{says}}}\n"
+    (tmp_path / "crm.yaml").write_text(f"backend: crm\nurl: https://crm.internal/api\n{tool}")
+    (tmp_path / "policy.yaml").write_text(blocks("relations")[block])
+    (tmp_path / "data").mkdir()
+    csv = re.findall(r"```csv\n(.*?)```", (DOCS / "relations.md").read_text(), re.DOTALL)[0]
+    (tmp_path / "data" / "relations.csv").write_text(csv)
+    rules = load(tmp_path)
+    assert rules.relations.pairs or rules.relations.services
+    assert failures(run(rules, datetime.now(UTC))) == ()

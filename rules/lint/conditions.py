@@ -75,6 +75,8 @@ def judge(when: When, tool: Tool, to: To) -> Answer:
     reader = _Reader(tool, to)
     try:
         value = reader.read(parse(when.serialized()), {})
+        for data in when.arguments():
+            reader.read(parse(data), {})
     except (ValueError, RecursionError):  # another compiler's form, or too large: nothing is known, nothing is told
         return Answer(True, True, True)
     return Answer(_may(value, True), _may(value, False), value.trouble or value.kinds != {"bool"}, reader.told())

@@ -70,7 +70,7 @@ def test_a_regime_is_kept_while_a_call_uses_it(tmp_path: Path) -> None:
             regimes.enact(made(tmp_path, CRM.replace(":9", ":8")), wall)
             assert wall.regime is not first
             await regimes.tend()
-            assert [regime for regime, _ in regimes._before] == [first]
+            assert [each.regime for each in regimes._before] == [first]
         await regimes.tend()
         assert regimes._before == []
         await regimes.close()

@@ -104,6 +104,10 @@ OURS = """
     tools: {ping: {call: GET /ping}}
 """
 POLICY = """
+    relations:
+      owner: {says: Who owns it., pairs: {ann: [7]}}
+      member: {file: data.json}
+      keeper: {url: "https://who.test", addresses: [10.0.0.0/8], method: POST, answer: /ok, cache: 5s, timeout: 1s}
     budgets:
       all_of_it: {per: agent, each: day, calls: 100, bytes: 1MiB, time: 10m, tokens: 9000, money: 5 EUR}
     rules:
@@ -128,6 +132,7 @@ POLICY = """
         at: "2026-01-31T22:30:00Z"
         peer: 10.0.0.9
         step: 2
+        related: [[ann, owner, 7]]
         reply: {status: 201, type: application/json, body: {mail: ann@x.example}}
         expect_reply: {redacted: {/mail: EMAIL_ADDRESS}}
       - {as: {}, call: shop.find, args: {state: open}, expect: allow, reply: {text: x}, expect_reply: unchanged}
@@ -137,6 +142,7 @@ POLICY = """
 def test_every_key_misspelt_or_doubled_is_refused_with_its_line(tmp_path):
     (tmp_path / "source").mkdir()
     source = write(tmp_path / "source", shop=FULL, pay=OURS, policy=POLICY)
+    (source / "data.json").write_text('[["ann", "member", "guests"]]')
     assert check_mutations(source, tmp_path) > 120
 
 
