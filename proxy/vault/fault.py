@@ -19,6 +19,7 @@ STALLED: Final = "it did not answer in time"
 UNREACHABLE: Final = "it cannot be reached"
 UNTRUSTED: Final = "its certificate is not trusted"
 CROWDED: Final = "more is asked of it than it answers"
+NOT_VAULT: Final = "something that is not Vault answered"
 GARBLED: Final = "its answer cannot be read"
 
 
@@ -31,6 +32,11 @@ class Fault(CredentialError):
         said = f" ({status})" if status else ""
         super().__init__(f"Vault at {path}: {why or _words(status)}{said}")
         self.path, self.status, self.why, self.after_s = path, status, why, after_s
+
+    @property
+    def meant(self) -> bool:
+        """Whether Vault itself said so: not a proxy before it, nor nobody."""
+        return self.status > 0 and not self.why
 
     def anew(self) -> Fault:
         """The same once more: one exception that is raised in two places gathers the traces of both."""

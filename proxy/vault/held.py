@@ -175,7 +175,7 @@ class Held:
         self.failure = CredentialError(str(error))  # without its trace
         after_s = error.after_s if isinstance(error, Fault) else 0.0
         self._again = monotonic() + backoff(self._failures, after_s, FIRST_RETRY_S, self._means.settings.every_s)
-        if isinstance(error, Fault) and error.status == 404 and self._lease is None:
+        if isinstance(error, Fault) and error.meant and error.status == 404 and self._lease is None:
             self._drop()  # that was said, not left unsaid: it was deleted
 
     async def _freshen(self) -> None:
@@ -193,7 +193,7 @@ class Held:
         try:
             left = await self._means.renew(lease)
         except Fault as fault:
-            if fault.status not in (400, 404):
+            if not fault.meant or fault.status not in (400, 404):
                 raise
             return False  # it is over already, or was revoked by somebody else
         if self._lease is lease and self._secret is not None:

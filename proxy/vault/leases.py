@@ -84,7 +84,8 @@ class Leases:
                 except Fault as fault:
                     failures += 1
                     self._failed(fault)
-                    await self._pause(backoff(failures, fault.after_s, FIRST_RETRY_S))
+                    pause = backoff(failures, fault.after_s, FIRST_RETRY_S)
+                    await self._pause(min(pause, lease.ends - monotonic()))
         finally:
             self.give_back()
             if secret is not None:

@@ -65,7 +65,7 @@ class Login:
             if digest != self._spent:
                 found = self._wire.unwrap(wrapping).get("secret_id")
         except Fault as fault:
-            if fault.status != 400:
+            if fault.status != 400 or not fault.meant:
                 raise
         if not isinstance(found, str) or not found:
             self._spent = digest

@@ -10,7 +10,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import Final, NamedTuple, TypeVar
 
-from proxy.credentials.secret import Secret, Tell
+from proxy.credentials.secret import CredentialError, Secret, Tell
 from proxy.vault.fault import Fault
 from proxy.vault.login import Login, Token, lent_token
 from proxy.vault.pauses import backoff
@@ -108,11 +108,11 @@ class Session:
     async def _get_token(self) -> None:
         asked = monotonic()
         try:
-            token = await self._workers.do(self._login)
+            self._take(await self._workers.do(self._login), asked)
         except Fault as fault:
             self._failed(fault)
-        else:
-            self._take(token, asked)
+        except CredentialError as error:  # nobody could look for the token
+            self._failed(Fault("auth", why=str(error)))
         finally:
             self._logging_in = None
 

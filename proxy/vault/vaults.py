@@ -174,13 +174,13 @@ class Vaults:
                 self._loop.call_soon_threadsafe(what, *args)
 
     def _left(self, place: Place) -> None:
-        """A source is gone. With the last one of a place goes what is held for all."""
-        with self._lock:
-            self._users[place] -= 1
+        """A source is gone. This may be in the middle of anything, wherever garbage is collected: no lock is taken."""
         self._soon(self._release, place)
 
     def _release(self, place: Place) -> None:
+        """With the last source of a place goes what is held for all."""
         with self._lock:
+            self._users[place] -= 1
             if self._users[place] > 0:
                 return
             del self._users[place]

@@ -20,7 +20,7 @@ import hvac.adapters
 import requests
 import urllib3
 
-from proxy.vault.fault import GARBLED, STALLED, UNREACHABLE, UNTRUSTED, Fault
+from proxy.vault.fault import GARBLED, NOT_VAULT, STALLED, UNREACHABLE, UNTRUSTED, Fault
 from proxy.vault_settings import VaultSettings
 
 MOST_REPLY: Final = 1024 * 1024
@@ -172,18 +172,22 @@ def _body(response: requests.Response, ends: float) -> bytes:
 
 
 def _read(path: str, response: requests.Response, body: bytes) -> dict[str, Any]:
-    status = response.status_code
+    status, read = response.status_code, _json(body)
     if not 200 <= status < 300:
-        raise Fault(path, status, after_s=_seconds(response.headers.get("Retry-After")))
-    if not body:
-        return {}
-    try:
-        read = json.loads(body)
-    except ValueError:
-        read = None
-    if not isinstance(read, dict):
+        why = NOT_VAULT if read is None and status >= 400 else ""
+        raise Fault(path, status, why, _seconds(response.headers.get("Retry-After")))
+    if read is None:
         raise Fault(path, status, GARBLED)
     return read
+
+
+def _json(body: bytes) -> dict[str, Any] | None:
+    """What Vault says; nothing where that is not its way to say something."""
+    try:
+        read = json.loads(body or b"{}")
+    except ValueError:
+        return None
+    return read if isinstance(read, dict) else None
 
 
 def _part(path: str, reply: Any, name: str) -> Reply:

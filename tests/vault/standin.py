@@ -34,9 +34,9 @@ Json = dict[str, Any]
 class Answer(Exception):
     """An answer that is no plain success."""
 
-    def __init__(self, status: int, *errors: str, body: Json | None = None, after: str = "") -> None:
+    def __init__(self, status: int, *errors: str, body: Json | None = None, after: str = "", page: str = "") -> None:
         super().__init__(status)
-        self.status, self.after = status, after
+        self.status, self.after, self.page = status, after, page
         self.body = body if body is not None else {"errors": list(errors)}
 
 
@@ -460,15 +460,15 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(data) if data else {}
         path = parts.path.removeprefix("/v1/")
         seen = Seen(self.command, path, head.get("X-Vault-Token", ""), head.get("X-Vault-Namespace", ""), body or {})
-        after = ""
+        after = page = ""
         try:
             status, reply = self.standin.answer(seen, parse_qs(parts.query), head.get("X-Vault-Wrap-TTL", ""))
         except Answer as other:
-            status, reply, after = other.status, other.body, other.after
-        self._write(status, reply, after)
+            status, reply, after, page = other.status, other.body, other.after, other.page
+        self._write(status, reply, after, page)
 
-    def _write(self, status: int, reply: Json | None, after: str) -> None:
-        body = b"" if reply is None else json.dumps(reply).encode() + b"\n"
+    def _write(self, status: int, reply: Json | None, after: str, page: str) -> None:
+        body = page.encode() or (b"" if reply is None else json.dumps(reply).encode() + b"\n")
         self.send_response(status)
         self.send_header("Cache-Control", "no-store")
         self.send_header("Content-Type", "application/json")

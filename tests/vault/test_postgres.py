@@ -87,11 +87,14 @@ def test_a_role_of_the_database_lives_as_long_as_what_it_was_made_for(
 def test_the_credential_opens_the_database_and_what_it_shows_is_the_role(there: World, database: Postgres) -> None:
     async def play() -> None:
         async with opened(there.settings()) as vaults:
-            secret = await vaults.source(f"vault:{there.own('database')}/creds/readonly").get("call", "bot", "run")
+            source = vaults.source(f"vault:{there.own('database')}/creds/readonly")
+            secret = await source.get("call", "bot", "run")
             name = secret.field("username")
             own = Postgres(database.uri.replace("postgres:@", f"{name}:{secret.field('password')}@"), database.psql)
             assert (await asyncio.to_thread(own.run, "SELECT current_user")).strip() == name
             assert await asyncio.to_thread(own.run, "SELECT count(*) FROM notes") == "0\n"
+            del source
+            await until(database, set())
 
     asyncio.run(play())
 

@@ -61,6 +61,7 @@ TROUBLES = {
     "fails": lambda: Answer(500, "internal error"),
     "is sealed": lambda: Answer(503, "Vault is sealed"),
     "redirects": lambda: Answer(307, after="http://127.0.0.1:9/v1/sys/health"),
+    "is hidden by a proxy": lambda: Answer(404, page="<h1>Not found</h1>"),
     "babbles": lambda: Answer(200, body={"data": ["what"]}),
 }
 

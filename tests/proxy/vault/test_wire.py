@@ -129,6 +129,16 @@ def test_no_answer_holds_a_thread_for_long_or_is_taken_for_another(
         assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 503])
+def test_what_a_proxy_says_is_not_taken_for_vaults_word(status: int) -> None:
+    page = b"<h1>Not here</h1>"
+    answer = b"HTTP/1.1 %d No\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n" % (status, len(page)) + page
+    with raw(lambda there: there.sendall(answer)) as url, wire(url) as one:
+        with pytest.raises(Fault, match=f"something that is not Vault answered .{status}.") as caught:
+            one.look("a-token")
+        assert not caught.value.meant
+
+
 def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
