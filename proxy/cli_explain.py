@@ -146,6 +146,8 @@ def _unknown(rules: Ruleset, tool: Tool, record: dict[str, Any], blind: bool) ->
         notes.append("The ledger holds no user of this call, so rules `to` users may come out differently.")
     if any(rule.to.links != "caller" for rule in (*plan.allows, *plan.denies)) and record.get("chain"):
         notes.append("The ledger holds no roles of a chain but the caller's, so rules on the whole chain cannot tell.")
+    if tool.name in rules.asking_services:
+        notes.append("No service is asked here, so conditions with `related` may come out differently.")
     if "principal" in plan.uses:
         notes.append("The ledger holds no claims, so conditions on `principal.claims` may come out differently.")
     return notes

@@ -39,6 +39,7 @@ class Halting:
         self._seen: tuple[int, ...] = ()
         self._sweep_at = monotonic() + SWEEP_S
         self._trouble = ""
+        self._fresh: frozenset[Mark] = frozenset()
         self._seen = self._signature()
         entries = revoked.read(state)
         for each in entries:
@@ -71,9 +72,16 @@ class Halting:
 
     async def watch(self) -> None:
         """Watch until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_S)
-            self.look()
+        holding: asyncio.Task[None] | None = None
+        try:
+            while True:
+                await asyncio.sleep(LOOK_S)
+                self.look()
+                if self._fresh and (holding is None or holding.done()):
+                    holding = asyncio.create_task(self._hold())
+        finally:
+            if holding is not None:
+                await asyncio.wait([holding])
 
     def look(self) -> None:
         """Take over what the files say now. Whatever goes wrong with that, nothing is let through for it."""
@@ -114,28 +122,32 @@ class Halting:
         marks, before = frozenset(each.mark for each in entries), self._halts.marks
         self._halts.marks = marks
         self._halts.apply()
+        held = {each.mark.run for each in entries if each.unnamed}  # by ourselves: nobody has ordered that
         for mark in sorted(marks - before):
             self._runs.end(mark.covers)
-            self._recorded("runs revoke", words(mark))
+            if mark.run not in held:
+                self._recorded("runs revoke", words(mark))
         for mark in sorted(before - marks):
-            self._recorded("runs allow", words(mark))
-        self._hold(marks - before)
+            if mark.run not in held:
+                self._recorded("runs allow", words(mark))
+        self._fresh |= {mark for mark in marks - before if mark.run not in held}
 
-    def _hold(self, fresh: frozenset[Mark]) -> None:
-        """Write down of runs without a name whose they are: after a restart nobody else would know."""
-        held = {mark: self._runs.unnamed(mark.run) for mark in fresh if mark.run}
-        more = [Mark(principal, mark.run) for mark, found in held.items() for principal in found]
-        if not more:
+    async def _hold(self) -> None:
+        """Write down of runs without a name whose they are: after a restart nobody else would know. In a thread, since
+        somebody else may be writing."""
+        fresh, self._fresh = self._fresh, frozenset()
+        held = {mark: found for mark in fresh if mark.run and (found := self._runs.unnamed(mark.run))}
+        if not held:
             return
 
         def make(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-            kept = [each for each in entries if each.mark not in held or not held[each.mark]]
-            at = next((each.at for each in entries if each.mark in fresh), "")
-            return (*kept, *(Entry(mark, at, unnamed=True) for mark in more))
+            kept = [each for each in entries if each.mark not in held]
+            told = [(each.at, held[each.mark], each.mark.run) for each in entries if each.mark in held]
+            more = (Entry(Mark(who, run), at, unnamed=True) for at, found, run in told for who in found)
+            return (*kept, *more)
 
         try:
-            self._halts.marks = frozenset(each.mark for each in revoked.change(self._state, make))
-            self._seen = (0,)  # somebody may have written behind us
+            await asyncio.to_thread(revoked.change, self._state, make)
         except RevokedError as error:
             _log.error("a run without a name is revoked until the next start only: %s", error)
 

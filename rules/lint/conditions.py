@@ -76,7 +76,7 @@ def judge(when: When, tool: Tool, to: To) -> Answer:
     try:
         value = reader.read(parse(when.serialized()), {})
         for data in when.arguments():
-            reader.read(parse(data), {})
+            reader.argument(parse(data))
     except (ValueError, RecursionError):  # another compiler's form, or too large: nothing is known, nothing is told
         return Answer(True, True, True)
     return Answer(_may(value, True), _may(value, False), value.trouble or value.kinds != {"bool"}, reader.told())
@@ -154,6 +154,13 @@ class _Reader:
             raise ValueError
         way = self._ways.get(expr.what)
         return way(expr, known) if way else _UNKNOWN
+
+    def argument(self, expr: Expr) -> None:
+        """Note what is wrong with an argument of `related(...)`. What the condition makes sure of before is not known
+        here, so nothing is said of what may be left out."""
+        before = dict(self._told)
+        self.read(expr, {})
+        self._told = {one: None for one in self._told if one in before or one[0] != "when-optional"}
 
     def _quiet(self, expr: Expr, known: Known) -> Value:
         """The same, and nothing is noted."""

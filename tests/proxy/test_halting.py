@@ -162,6 +162,9 @@ def test_what_is_revoked_stays_so_over_a_restart(tmp_path: Path, run: str) -> No
             assert len(gone) == 1
             await seen(lambda: not w.sidecar.firewall.halts.marks)
             assert (await get(w, "ann", run)).status == 200
+            # What the sidecar itself wrote down of a run without a name, nobody ordered.
+            assert w.records("order")[0]["order"] == "runs revoke"
+            assert len([each for each in w.records("order") if each["order"] == "runs revoke"]) == 1
 
     perform(play())
 

@@ -194,5 +194,7 @@ def test_the_review_reads_the_arguments_too(tmp_path: Path) -> None:
     loaded(tmp_path, SERVICE + ALLOW.replace("args.id", "args.idd"))
     found = lint(load(tmp_path), tmp_path)
     assert any("idd" in str(one) and "not declared" in str(one) for one in found), found
+    loaded(tmp_path, SERVICE + ALLOW.replace("args.id", "args.also").replace("related", "has(args.also) && related"))
+    assert not any("args" in str(one) for one in lint(load(tmp_path), tmp_path))
     loaded(tmp_path, SERVICE + ALLOW)
     assert not any("args" in str(one) for one in lint(load(tmp_path), tmp_path))
