@@ -10,7 +10,7 @@ from proxy.config import load_config
 from tests.test_pages import blocks
 
 
-@pytest.mark.parametrize("page", ["identity", "tokens", "delegation", "api-keys"])
+@pytest.mark.parametrize("page", ["identity", "tokens", "client-certificates", "unix-peers", "delegation", "api-keys"])
 def test_a_listener_that_a_page_shows_loads(tmp_path: Path, page: str) -> None:
     (tmp_path / "toolwall.yaml").write_text(blocks(page)[0])
     (listener,) = load_config(tmp_path / "toolwall.yaml").listeners

@@ -19,11 +19,15 @@ import pytest
 from proxy import routes
 from proxy.routes import BATCH, REST, Route, Who
 from tests.certificates import Authority
+from tests.issuer import AUDIENCE, ISSUER, jwks, public, rsa_key, token, wrong_tokens
 from tests.wire import Reply, Stage, Wall, staged, until_quiet
 
 TOOLS = "  get: {call: 'GET /things/{id}', args: {id: {type: integer}}}"
 KEY, TOKEN = "twk_" + "a" * 42 + "A", "k7-Wq2." * 4
-KEYS = f"{{api_keys: [{{id: ann, sha256: {hashlib.sha256(KEY.encode()).hexdigest()}}}]}}"
+KEYS = (
+    f"{{api_keys: [{{id: ann, sha256: {hashlib.sha256(KEY.encode()).hexdigest()}}}], "
+    f"jwt: [{{issuer: {ISSUER}, audience: {AUDIENCE}, keys: 'file:jwks.json'}}]}}"
+)
 AUTHORITY = Authority.new()
 TLS = "tls: {certificate: own.pem, key: own.key}"
 
@@ -53,6 +57,12 @@ class Given(NamedTuple):
     right: bool = False
 
 
+def _bearer(name: str) -> Given:
+    return Given((("Authorization", f"Bearer {BAD[name]}"),))
+
+
+BAD = wrong_tokens()
+GOOD = Given((("Authorization", f"Bearer {token(exp=2**31)}"),), right=True)
 DOOR = {
     "nothing": Given(()),
     "garbage": Given((("Toolwall-Key", "garbage"),)),
@@ -60,6 +70,14 @@ DOOR = {
     "the admin token": Given((("Toolwall-Key", TOKEN),)),
     "the admin token as its own": Given((("Authorization", f"Bearer {TOKEN}"),)),
     "the key as a token": Given((("Authorization", f"Bearer {KEY}"),)),
+    "a token that is garbage": _bearer("garbage"),
+    "a token that has expired": _bearer("expired"),
+    "a token for another audience": _bearer("wrong audience"),
+    "a token of another issuer": _bearer("wrong issuer"),
+    "a token with alg none": _bearer("alg none"),
+    "a token with HS for RS": _bearer("HS for RS"),
+    "both": Given((("Toolwall-Key", KEY), *GOOD.headers)),
+    "a good token": GOOD,
     "right": Given((("Toolwall-Key", KEY),), right=True),
 }
 ADMIN = {
@@ -68,6 +86,7 @@ ADMIN = {
     "nearly": Given((("Authorization", f"Bearer {TOKEN[:-1]}"),)),
     "a key of a door": Given((("Authorization", f"Bearer {KEY}"),)),
     "a key of a door as its own": Given((("Toolwall-Key", KEY),)),
+    "a token of a caller": GOOD._replace(right=False),
     "the token as a key": Given((("Toolwall-Key", TOKEN),)),
     "in the query": Given((("X-Original-Url", f"/metrics?token={TOKEN}"),)),
     "right": Given((("Authorization", f"Bearer {TOKEN}"),), right=True),
@@ -121,6 +140,7 @@ def reached(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     way, folder = WAYS[request.param], tmp_path_factory.mktemp("w")
     AUTHORITY.server().write(folder)
     (folder / "token").write_text(TOKEN)
+    (folder / "jwks.json").write_bytes(jwks(public(rsa_key("one"), "one")))
     admin = f"{{bind: '{way.place('admin')}', token: 'file:token'{way.more}}}"
     with staged(folder, TOOLS, identity=KEYS, listener=way.more, bind=way.place("door"), admin=admin) as stage:
         yield Reached(stage, AUTHORITY.client(folder) if way.more else None)
