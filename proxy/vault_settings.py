@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from proxy.ledger_settings import PLACE
+from proxy.listening_settings import is_loopback
 from rules.shape import DURATION, Form, Key, Number, Text, duration
 from rules.source import LoadProblem, Node
 
@@ -138,15 +138,8 @@ def _located(spec: str, folder: Path) -> str:
 def check_vault(node: Node) -> list[LoadProblem]:
     """What is wrong with a `vault` of the right shape: tokens would travel in the clear."""
     parts = urlsplit(node.text("address"))
-    if parts.scheme == "https" or _is_here(parts.hostname or ""):
+    if parts.scheme == "https" or is_loopback(parts.hostname or ""):
         return []
     return [
         node.key_problem("address", "is http, and not on this machine", "use https, or tokens can be read on the way")
     ]
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -70,6 +70,7 @@ async def admin(one: Wall, path: str) -> str:
     return await asyncio.to_thread(get)
 
 
+@pytest.mark.alone
 def test_a_value_goes_to_the_backend_and_rotates_and_calls_go_on_while_vault_does_not(
     there: World, tmp_path: Path
 ) -> None:

@@ -66,6 +66,7 @@ TROUBLES = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", TROUBLES)
 def test_what_is_still_valid_is_used_while_vault_is_in_trouble(there: World, how: str) -> None:
     """The others of its values as well, no call waits longer than its bound, and the loop is never late."""
