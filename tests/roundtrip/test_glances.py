@@ -108,5 +108,5 @@ def test_its_client_gets_the_same_at_the_door(town: Town) -> None:
     ],
 )
 def test_what_is_not_in_the_document_stays_out(town: Town, path: str, code: str) -> None:
-    with pytest.raises(OSError, match=f'"code": "{code}"'):
+    with pytest.raises(OSError, match=f'"code":"{code}"'):
         get(f"http://localhost:{town.door}{path}")
