@@ -22,7 +22,7 @@ demo: $(STAMP)
 # Two processes, each with whole files; one seed for hashes, for both have to see the same tests. What is timed runs by
 # itself, before them.
 test: $(STAMP) lint
-	$(BIN)/python -m pytest -m "alone and not full"
+	$(BIN)/python -m pytest -m "alone and not full" $$(grep -rlw --include='*.py' mark.alone tests)
 	PYTHONHASHSEED=$$(date +%s) $(BIN)/python -m pytest -m "not full and not alone" -n 2 --dist loadfile $(ARGS)
 
 test-all: $(STAMP) lint

@@ -135,7 +135,12 @@ class Reached:
         return self.ask(which, method or route.methods[0], target, (*given.headers, *more), body)
 
 
-@pytest.fixture(scope="module", params=WAYS)
+SOME = ("plain", "TLS on a Unix socket")
+
+
+@pytest.fixture(
+    scope="module", params=[way if way in SOME else pytest.param(way, marks=pytest.mark.full) for way in WAYS]
+)
 def reached(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reached]:
     way, folder = WAYS[request.param], tmp_path_factory.mktemp("w")
     AUTHORITY.server().write(folder)
