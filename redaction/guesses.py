@@ -4,7 +4,10 @@ import base64
 import binascii
 import re
 
+from re2 import escape
+
 from redaction.entropy import entropy
+from redaction.linear import ANYWHERE, matcher
 
 # Read from a variable, a template or a place-holder: `${TOKEN}`, `{{ token }}`, `<your key>`, `%(token)s`, `$TOKEN`.
 # Two expressions, for in one that is bound to the beginning in part, each place of a text is tried.
@@ -18,6 +21,7 @@ _WORDS = (
     "example", "placeholder", "changeme", "change_me", "your_", "your-", "yourpass", "redacted", "dummy", "xxxx",
     "****", "....", "<password", "undefined", "fixme", "todo",
 )  # fmt: skip
+_WORD = matcher("|".join(map(escape, _WORDS)), capture=False)
 _NO_VALUE = (
     "true false null none nil yes no on off string str bytes int integer number boolean bool optional required any "
     "hidden secret password passwd pass pwd token key value text field default empty input type object unknown "
@@ -27,7 +31,7 @@ _NO_VALUE = (
 _NO_VALUES = frozenset(_NO_VALUE.split())
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ENDING = "pem|key|crt|json|ya?ml|txt|py|js|ts|go|java|md|html|p12|jks"
-_PATH = re.compile(rf"^(?:[A-Za-z]:)?[./~\\]*(?:[\w.\-]+[/\\]){{2,}}|://|^[\w\-./]+\.(?:{_ENDING})$")
+_PATH = re.compile(rf"(?:[A-Za-z]:)?[./~\\]*(?:[\w.\-]+[/\\]){{2,}}|[\w\-./]+\.(?:{_ENDING})$")
 _VERSION = re.compile(r"^v?\d+(?:[.\-_:]\d+)+(?:[.\-+][A-Za-z0-9.]+)?$|^\d{4}-\d\d-\d\d")
 _WORDY = re.compile(r"^[A-Za-z]+(?:[-_.:][A-Za-z]+)*\d{0,2}$")
 _DIGIT = re.compile(r"\d")
@@ -41,7 +45,7 @@ def opaque(value: str) -> int:
         len(value) < 10
         or _placeholder(value)
         or _VERSION.search(value)
-        or (_PATH.search(value) and entropy(value) < 4.2)
+        or ((_PATH.match(value) or "://" in value) and entropy(value) < 4.2)
         or (_WORDY.search(value) and not _RUN.search(value))
     )
     if value_is_none or not (_DIGIT.search(value) or _RUN.search(value)) or entropy(value) < _least(value):
@@ -90,6 +94,11 @@ def _is_template(value: str) -> bool:
     return bool(_TEMPLATE_BEGINS.match(value) or _TEMPLATE.search(value))
 
 
+def _holds_a_word(lower: str) -> bool:
+    data = lower.encode("utf-8", "replace")
+    return _WORD(ANYWHERE, data, 0, len(data))[0][0] >= 0
+
+
 def _placeholder(value: str) -> bool:
     lower = value.lower()
-    return _is_template(value) or bool(_CODE.search(value)) or any(word in lower for word in _WORDS)
+    return _is_template(value) or bool(_CODE.search(value)) or _holds_a_word(lower)
