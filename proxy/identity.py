@@ -215,7 +215,7 @@ def _delegated(caller: Principal, proof: Proof, links: tuple[Link, ...]) -> Prin
     own = Link(caller.id, caller.roles)
     may = proof.claims.get("may_act")
     named = links[-1].id if len(links) > 1 else may.get("sub") if isinstance(may, dict) else None
-    if not isinstance(named, str) or named not in (caller.id, caller.agent):
+    if not isinstance(named, str) or not named or named not in (caller.id, caller.agent):
         raise BadToken("it is not made out to this caller")
     before = links[:-1] if len(links) > 1 else links
     return replace(

@@ -18,6 +18,8 @@ ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES25
 LEEWAY: Final = "30s"
 MOST_LEEWAY_S: Final = 300
 MOST_CHAIN: Final = 4
+UNMAPPED: Final = 65_534
+"""The user id that the kernel gives of every user whom its reader's namespace does not map (user_namespaces(7))."""
 
 _ID: Final = Text(r"^[\x21-\x7e]{1,128}$", "1 to 128 visible characters")
 _Name: Final = Text(r"^[\x21-\x7e]{1,256}$", "1 to 256 visible characters")
@@ -171,6 +173,11 @@ def _problems(node: Node, raw: Mapping[str, Any], found: IdentitySettings) -> li
         problems.append(node.key_problem("api_keys", "gives one key to two principals"))
     if len(found.peers) != len(raw.get("peers", ())):
         problems.append(node.key_problem("peers", "gives one user id to two principals"))
+    if UNMAPPED in found.peers:
+        hint = "run both in one user namespace, or use another method"
+        problems.append(
+            node.key_problem("peers", f"names {UNMAPPED}, as which all users that are not mapped show", hint)
+        )
     if len(found.uris) + len(found.subjects) + len(found.digests) != len(raw.get("certificates", ())):
         problems.append(node.key_problem("certificates", "gives one certificate to two principals"))
     if any(not each.id for each in (*found.subjects.values(), *found.digests.values())):

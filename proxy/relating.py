@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import orjson
 
 from proxy.errors import Refusal
+from proxy.pointers import at
 from proxy.pool import Line, Pool, Shape, UpstreamBounds
 from proxy.protocols import strictjson
 from proxy.upstream import final_head
@@ -136,6 +137,5 @@ def _told(data: bytes, pointer: str) -> bool | str:
         value = strictjson.parse(data, MOST_DEPTH)
     except Refusal:
         return "its answer is no JSON, or ambiguous"
-    for name in pointer.split("/")[1:]:
-        value = value.get(name.replace("~1", "/").replace("~0", "~")) if isinstance(value, dict) else None
+    value = at(value, pointer)
     return value if isinstance(value, bool) else "its answer is neither true nor false"

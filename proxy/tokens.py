@@ -9,6 +9,7 @@ import jwt
 
 from proxy.identity_settings import JwtSettings
 from proxy.jwks import KeySet
+from proxy.pointers import NOTHING, at
 from rules.facts import Link
 
 MOST_TOKEN: Final = 8 * 1024
@@ -144,7 +145,4 @@ def claim(claims: Mapping[str, Any], path: str) -> Any:
     """The value of a claim, by its name or by a JSON pointer (RFC 6901) to it; None where there is none."""
     if not path.startswith("/"):
         return claims.get(path)
-    value: Any = claims
-    for part in path[1:].split("/"):
-        value = value.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(value, dict) else None
-    return value
+    return None if (value := at(claims, path)) is NOTHING else value

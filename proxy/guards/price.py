@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, Final
 
 from proxy import decoding, replyheaders
 from proxy.body import Body, TooLong
@@ -13,13 +12,12 @@ from proxy.decoding import Undecodable
 from proxy.entry import Entry
 from proxy.model import Call, Result, Send
 from proxy.outcomes import whole
+from proxy.pointers import at
 from proxy.scanning import INLINE_BYTES, Scans
 from redaction.scanner import Unreadable
 from rules.amounts import parsed, told
 from rules.decide import Decision
 from rules.tools import Cost, Tool
-
-_MISSING: Final = object()
 
 
 def applies(tool: Tool, decision: Decision) -> bool:
@@ -80,16 +78,3 @@ def _said(costs: Iterable[Cost], raw: bytes, coding: str, most: int) -> dict[str
         return {}
     found = {cost.unit: parsed(cost.unit, at(document, cost.pointer or "")) for cost in costs}
     return {unit: amount for unit, amount in found.items() if amount is not None}
-
-
-def at(document: Any, pointer: str) -> Any:
-    """What lies at a JSON pointer (RFC 6901); something that is no value where there is nothing."""
-    for name in pointer.split("/")[1:]:
-        name = name.replace("~1", "/").replace("~0", "~")
-        if isinstance(document, dict):
-            document = document.get(name, _MISSING)
-        elif isinstance(document, list) and name.isascii() and name.isdecimal() and len(name) < 10:
-            document = document[int(name)] if int(name) < len(document) else _MISSING
-        else:
-            return _MISSING
-    return document

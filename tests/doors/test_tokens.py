@@ -246,6 +246,7 @@ DELEGATED: Mapping[str, tuple[dict[str, Any], int]] = {
     "to another": ({"sub": "ann", "act": {"sub": "other"}}, 401),
     "to another now": ({"sub": "ann", "act": {"sub": "other", "act": {"sub": "bot"}}}, 401),
     "may to another": ({"sub": "ann", "may_act": {"sub": "other"}}, 401),
+    "may, and names nobody": ({"sub": "ann", "may_act": {"sub": ""}}, 401),
     "may, and another does": ({"sub": "ann", "may_act": {"sub": "bot"}, "act": {"sub": "other"}}, 401),
     "expired": ({"sub": "ann", "act": {"sub": "bot"}, "exp": 1}, 401),
     "for another audience": ({"sub": "ann", "act": {"sub": "bot"}, "aud": "other"}, 401),

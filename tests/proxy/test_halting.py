@@ -60,6 +60,21 @@ async def get(w: Wall, who: str = "ann", run: str = "", path: str = "/crm/get") 
     return await w.call("GET", path, headers=named(who, run))
 
 
+@asynccontextmanager
+async def busy(folder: Path) -> AsyncIterator[tuple[Wall, asyncio.Event, asyncio.Event]]:
+    """A sidecar whose backend takes one call at a time: `asked` says that it has one, and it answers after `go`."""
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: bytes) -> bytes:
+        asked.set()
+        await go.wait()
+        return OK
+
+    keys = "breaker: off\nretry: {attempts: 1}\nbulkhead: {at_once: 1, wait: 20s}"
+    async with house(folder, slow, backend_keys=keys) as w:
+        yield w, asked, go
+
+
 async def revoke(w: Wall, principal: str = "", run: str = "") -> None:
     revoked.revoke(w.folder / "state", Mark(principal, run), AT)
     await seen(lambda: any(mark.run == run for mark in w.sidecar.firewall.halts.marks))
@@ -170,16 +185,8 @@ def test_what_is_revoked_stays_so_over_a_restart(tmp_path: Path, run: str) -> No
 
 
 def test_a_call_that_waits_for_its_turn_is_refused_and_what_was_sent_goes_on(tmp_path: Path) -> None:
-    asked, go = asyncio.Event(), asyncio.Event()
-
-    async def slow(_: bytes) -> bytes:
-        asked.set()
-        await go.wait()
-        return OK
-
     async def play() -> None:
-        keys = "breaker: off\nretry: {attempts: 1}\nbulkhead: {at_once: 1, wait: 20s}"
-        async with house(tmp_path, slow, backend_keys=keys) as w:
+        async with busy(tmp_path) as (w, asked, go):
             first = asyncio.create_task(get(w, "ann", "r1"))
             await asked.wait()
             second = asyncio.create_task(get(w, "ann", "r1"))
@@ -334,16 +341,8 @@ def test_a_switch_that_cannot_be_looked_at_is_on(tmp_path: Path) -> None:
 
 
 def test_whoever_waits_is_refused_when_all_is_stopped_and_what_was_sent_is_answered(tmp_path: Path) -> None:
-    asked, go = asyncio.Event(), asyncio.Event()
-
-    async def slow(_: bytes) -> bytes:
-        asked.set()
-        await go.wait()
-        return OK
-
     async def play() -> None:
-        keys = "breaker: off\nretry: {attempts: 1}\nbulkhead: {at_once: 1, wait: 20s}"
-        async with house(tmp_path, slow, backend_keys=keys) as w:
+        async with busy(tmp_path) as (w, asked, go):
             first = asyncio.create_task(w.call("POST", "/crm/pay", b'{"n":1}', named("ann")))
             await asked.wait()
             second = asyncio.create_task(w.call("POST", "/crm/pay", b'{"n":2}', named("ann")))

@@ -50,6 +50,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "static and more": ({"static": {"id": "a"}, "jwt": [ISSUER]}, "makes jwt useless"),
     "one key twice": ({"api_keys": [{"id": "a", "sha256": DIGEST}, {"id": "b", "sha256": DIGEST}]}, "one key"),
     "one user twice": ({"peers": [{"uid": 1, "id": "a"}, {"uid": 1, "id": "b"}]}, "one user id"),
+    "users that are not mapped": ({"peers": [{"uid": 65534, "id": "nobody"}]}, "not mapped"),
     "one certificate twice": ({"certificates": [{"subject": "CN=a", "id": "a"}] * 2}, "one certificate"),
     "a subject without id": ({"certificates": [{"subject": "CN=a"}]}, "without `id`"),
     "two ways to name one": ({"certificates": [{"subject": "CN=a", "uri": "a:b", "id": "a"}]}, "one of"),

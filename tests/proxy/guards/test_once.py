@@ -377,7 +377,13 @@ def test_twenty_at_once_are_one_action(desk: Stage) -> None:
         w.news()
         before = len(w.backend.requests)
         body = b'{"order":"m1","cents":5}'
-        replies = await asyncio.gather(*(w.call("POST", "/crm/pay", body, by("ann")) for _ in range(20)))
+        tool = w.sidecar.firewall.regime.rules.catalog.tools["crm.pay"]
+        usual = tool.timeout_s
+        object.__setattr__(tool, "timeout_s", 30.0)  # what is asked here is not how long a busy machine takes
+        try:
+            replies = await asyncio.gather(*(w.call("POST", "/crm/pay", body, by("ann")) for _ in range(20)))
+        finally:
+            object.__setattr__(tool, "timeout_s", usual)
         assert len(w.backend.requests) == before + 1
         assert {(each.status, each.body) for each in replies} == {(200, replies[0].body)}
         assert sum("toolwall-replayed" in each.headers for each in replies) == 19

@@ -3,34 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from proxy.guards.price import _MISSING, at
 from tests.wire import perform, reply, wall
-
-DOCUMENT: Any = {"usage": {"cost": 3, "a/b": 4, "m~n": 5}, "list": [{"x": 6}], "": 7}
-
-
-@pytest.mark.parametrize(
-    ("pointer", "value"),
-    [
-        ("", DOCUMENT),
-        ("/usage/cost", 3),
-        ("/usage/a~1b", 4),
-        ("/usage/m~0n", 5),
-        ("/list/0/x", 6),
-        ("/", 7),
-        ("/list/1", _MISSING),
-        ("/list/-", _MISSING),
-        ("/list/99999999999", _MISSING),
-        ("/usage/cost/x", _MISSING),
-        ("/nothing/here", _MISSING),
-    ],
-)
-def test_what_lies_at_a_pointer(pointer: str, value: Any) -> None:
-    assert at(DOCUMENT, pointer) == value
 
 
 @pytest.mark.parametrize(
