@@ -63,6 +63,9 @@ def play(once: bool, port: int | None) -> int:
         return 3
 
 
+BREAKING_OFF = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def _end_as_ctrl_c_does() -> None:
     """SIGTERM and a closed terminal stop both processes too; under `nohup`, a closed terminal is still ignored."""
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -171,19 +174,36 @@ def running(name: str, command: Sequence[str], work: Path) -> Iterator[Process]:
     """
     log = work / f"{name}.log"
     path = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
-    with log.open("wb") as out:
-        popen = subprocess.Popen(  # noqa: S603 - our own commands, without a shell
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"PYTHONPATH": path},
-            start_new_session=True,
-        )
+    popen = None
     try:
+        with log.open("wb") as out, _uninterrupted():
+            popen = subprocess.Popen(  # noqa: S603 - our own commands, without a shell
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {"PYTHONPATH": path},
+                start_new_session=True,
+            )
         yield Process(name, popen, log)
     finally:
-        _stop(popen)
+        if popen is not None:
+            _stop(popen)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """What would break us off waits: nobody would end a process that has begun and that we do not know of yet."""
+    came: list[int] = []
+    heard = [number for number in BREAKING_OFF if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda got, _: came.append(got)) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def _stop(popen: subprocess.Popen[bytes]) -> None:

@@ -1,6 +1,7 @@
 """How often a property is tried: a fifth of it in `make test`, all of it in `make test-all`."""
 
 import os
+from collections.abc import Sequence
 
 LONG = "TOOLWALL_LONG"
 """Set in the environment for the long form."""
@@ -9,3 +10,8 @@ LONG = "TOOLWALL_LONG"
 def examples(count: int) -> int:
     """So many examples in the long form."""
     return count if os.environ.get(LONG) else count // 5
+
+
+def some(cases: Sequence[str]) -> Sequence[str]:
+    """All cases in the long form, else the first."""
+    return cases if os.environ.get(LONG) else cases[:1]

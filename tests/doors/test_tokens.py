@@ -57,9 +57,11 @@ def refused(told: Told) -> None:
 
 @pytest.mark.parametrize("name", wrong_tokens())
 def test_who_brings_no_good_token_is_nobody(tokens: Stage, name: str) -> None:
+    made = bearer(wrong_tokens()[name])
+
     async def play(w: Wall) -> None:
         for path in PATHS:
-            refused(told := await w.tell("GET", path, headers=bearer(wrong_tokens()[name])))
+            refused(told := await w.tell("GET", path, headers=made))
             assert "ann" not in told.reply.json["detail"]
 
     tokens.run(play)
@@ -85,9 +87,11 @@ def others() -> dict[str, list[tuple[str, str]]]:
 
 @pytest.mark.parametrize("name", others())
 def test_what_is_no_token_is_nobody(tokens: Stage, name: str) -> None:
+    made = others()[name]
+
     async def play(w: Wall) -> None:
         for path in PATHS:
-            refused(await w.tell("GET", path, headers=others()[name]))
+            refused(await w.tell("GET", path, headers=made))
 
     tokens.run(play)
 

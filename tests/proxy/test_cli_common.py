@@ -75,6 +75,7 @@ def test_a_pipe_has_no_width(monkeypatch: pytest.MonkeyPatch) -> None:
     assert console().width >= 120
 
 
+@pytest.mark.full  # six processes with Presidio in them
 def test_commands_know_what_a_configuration_adds_to_presidio(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     (tmp_path / "code").mkdir()

@@ -192,6 +192,17 @@ def test_says_when_its_port_is_taken(taken: int, tmp_path: Path) -> None:
     assert f"port {taken} is in use" in " ".join(said.split())
 
 
+@pytest.mark.parametrize("number", demo.BREAKING_OFF)
+def test_what_breaks_us_off_waits_until_a_process_is_known(number: signal.Signals) -> None:
+    done, before = [], [signal.getsignal(each) for each in demo.BREAKING_OFF]
+    with pytest.raises(KeyboardInterrupt), demo._uninterrupted():  # noqa: PT012
+        os.kill(os.getpid(), number)
+        time.sleep(0.01)
+        done.append(number)
+    assert done == [number]
+    assert [signal.getsignal(each) for each in demo.BREAKING_OFF] == before
+
+
 def test_can_be_broken_off_while_it_starts(tmp_path: Path) -> None:
     process = run("--once", "--port", "0", temp=tmp_path)
     while not processes_in(tmp_path):
