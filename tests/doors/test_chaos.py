@@ -183,8 +183,8 @@ def test_every_mode_has_its_ends() -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_forty_calls(tmp_path: Path, mode: str) -> None:
-    perform(played(tmp_path, mode, 40))
+def test_some_calls(tmp_path: Path, mode: str) -> None:
+    perform(played(tmp_path, mode, 24))
 
 
 @pytest.mark.full

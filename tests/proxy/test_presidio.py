@@ -37,6 +37,7 @@ def pid(presidio: Presidio) -> int:
     return process.pid
 
 
+@pytest.mark.full
 def test_a_new_process_takes_over_between_two_texts_and_no_text_is_lost() -> None:
     few = Presidio(PresidioSettings(scans=20, text_s=20))
     find = few.detector(KINDS).find

@@ -37,6 +37,7 @@ def presidio(model: Path) -> Iterator[Presidio]:
     made.close()
 
 
+@pytest.mark.full
 def test_the_model_is_small(model: Path) -> None:
     assert sum(file.stat().st_size for file in model.rglob("*") if file.is_file()) < 1 << 20
 

@@ -13,16 +13,19 @@ from proxy.ledger.head import HEAD_SECONDS, Head
 
 
 class Disk:
-    """What a ledger is to its group commit: `written` records, flushes that take time or fail."""
+    """What a ledger is to its group commit: `written` records, flushes that take time, wait for `go_on`, or fail."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.written, self.failing, self.seconds = 0, "", seconds
         self.flushes, self.published = 0, [Head()]
+        self.go_on = threading.Event()
+        self.go_on.set()
 
     def flush(self) -> Flushed:
         head = Head(self.written)
         self.flushes += 1
         time.sleep(self.seconds)
+        self.go_on.wait(30)
         return Flushed(head, self.failing)
 
     def publish(self, head: Head) -> None:
@@ -202,12 +205,17 @@ def test_a_disk_that_hangs_holds_nobody_for_longer_than_patience_lasts(monkeypat
 
 
 def test_no_more_than_so_many_wait_at_once() -> None:
-    disk = Disk(0.5)
+    disk = Disk()
     commit = started(disk)
+    disk.go_on.clear()
     disk.written = 2 * MOST_WAITING
 
     async def play() -> None:
         waits = [asyncio.ensure_future(commit.wait(seq)) for seq in range(1, 2 * MOST_WAITING + 1)]
+        async with asyncio.timeout(20):
+            while sum(each.done() for each in waits) < MOST_WAITING:
+                await asyncio.sleep(0.01)
+        disk.go_on.set()
         ends = await asyncio.gather(*waits, return_exceptions=True)
         refused = [str(end) for end in ends if isinstance(end, LedgerError)]
         assert refused == [f"{MOST_WAITING} entries wait for the disk of the ledger already"] * MOST_WAITING

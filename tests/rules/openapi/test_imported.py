@@ -166,6 +166,7 @@ def _with(value, path, odd):
     return made
 
 
+@pytest.mark.full
 def test_a_large_document_takes_seconds(tmp_path):
     schemas = {
         f"S{n}": {
