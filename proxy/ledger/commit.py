@@ -57,7 +57,9 @@ class GroupCommit:
         self._trouble = ""
         self._flushing_since = float("inf")
         self._flush, self._publish = flush, publish
-        self._changed = threading.Condition()
+        # `with` takes the lock itself: a signal handler that raises while a Condition is entered leaves it locked.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._waiters: list[_Waiter] = []
         self._doubts: deque[range] = deque(maxlen=DOUBTS_KEPT)
         self._safe = safe
@@ -81,14 +83,14 @@ class GroupCommit:
 
     def nudge(self) -> None:
         """A record was written; have the head follow in time."""
-        with self._changed:
+        with self._lock:
             self.pending, self._due = True, monotonic() + HEAD_SECONDS
             self._changed.notify()
 
     async def wait(self, seq: int) -> None:
         """Return when a flush covers record `seq`; LedgerError where it failed, or none can be waited for."""
         loop = asyncio.get_running_loop()
-        with self._changed:
+        with self._lock:
             if any(seq in doubt for doubt in self._doubts):
                 raise LedgerError(f"record {seq} may not outlive a crash of the machine: its flush failed")
             if seq <= self._safe:
@@ -113,7 +115,7 @@ class GroupCommit:
 
     def stop(self) -> None:
         """Flush and publish a last time and end the thread. LedgerError where the disk does not answer."""
-        with self._changed:
+        with self._lock:
             self._stopping = True
             self._changed.notify()
         if self._thread.is_alive():
@@ -124,7 +126,7 @@ class GroupCommit:
     def _run(self) -> None:
         stopping = False
         while not stopping:
-            with self._changed:
+            with self._lock:
                 while not self._called():
                     self._changed.wait(self._rest())
                 stopping = self._stopping
@@ -145,7 +147,7 @@ class GroupCommit:
         self._flushing_since = monotonic()
         head, failed = self._flush()
         self._flushing_since = float("inf")
-        with self._changed:
+        with self._lock:
             if failed:
                 self._doubts.append(range(self._safe + 1, head.seq + 1))
             else:

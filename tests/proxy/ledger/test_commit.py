@@ -1,6 +1,7 @@
 """Group commit: who waits, who is served together, and what a failed flush means."""
 
 import asyncio
+import signal
 import threading
 import time
 
@@ -224,3 +225,36 @@ def test_no_more_than_so_many_wait_at_once() -> None:
 
     asyncio.run(play())
     commit.stop()
+
+
+def test_a_handler_of_signals_that_raises_leaves_nothing_locked() -> None:
+    """It may raise in every step of a nudge: often enough, and the lock is free each time."""
+
+    class Stop(Exception):
+        pass
+
+    def raise_it(*_: object) -> None:
+        raise Stop
+
+    disk = Disk()
+    commit = GroupCommit(0, disk.flush, disk.publish)
+    before = signal.signal(signal.SIGALRM, raise_it)
+    try:
+        for number in range(300):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.0001 + number % 7 / 100_000)
+                while True:
+                    commit.nudge()
+            except Stop:
+                pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    free = threading.Event()
+
+    def nudge() -> None:
+        commit.nudge()
+        free.set()
+
+    threading.Thread(target=nudge, daemon=True).start()
+    assert free.wait(5)
