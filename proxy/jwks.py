@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
-import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from proxy.identity_settings import JwtSettings
+
+if TYPE_CHECKING:  # see tokens.py
+    import jwt
 
 FETCH_S: Final = 2.0
 """The longest that a call waits for a key that was not known."""
@@ -124,6 +125,9 @@ class KeySet:
 
     def _known(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
         """What was found is kept; what was not is a name that anybody may have made up, and is not."""
+        import jwt
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
         if (made := self._made.get((kid, algorithm))) is not None:
             return made
         fitting = [key for key in self._raw or () if _fits(key, algorithm) and kid in (None, key.get("kid"))]

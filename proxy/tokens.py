@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
-
-import jwt
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from proxy.identity_settings import JwtSettings
 from proxy.jwks import KeySet
 from proxy.pointers import NOTHING, at
 from rules.facts import Link
 
+if TYPE_CHECKING:  # where no token is ever read, the tenth of a second that the import takes is not spent
+    import jwt
+
 MOST_TOKEN: Final = 8 * 1024
 MOST_NAME: Final = 256
 _REQUIRED: Final = ["exp", "iss", "aud", "sub"]
 _SAYS: Final = {
-    jwt.ExpiredSignatureError: "it has expired",
-    jwt.ImmatureSignatureError: "it is not valid yet",
-    jwt.InvalidIssuedAtError: "it is not valid yet",
-    jwt.InvalidAudienceError: "it is meant for another audience",
-    jwt.InvalidSignatureError: "its signature is wrong",
-    jwt.MissingRequiredClaimError: "it lacks one of the claims exp, iss, aud and sub",
+    "ExpiredSignatureError": "it has expired",
+    "ImmatureSignatureError": "it is not valid yet",
+    "InvalidIssuedAtError": "it is not valid yet",
+    "InvalidAudienceError": "it is meant for another audience",
+    "InvalidSignatureError": "its signature is wrong",
+    "MissingRequiredClaimError": "it lacks one of the claims exp, iss, aud and sub",
 }
 
 
@@ -69,6 +70,8 @@ class Issuers:
 
 def _unproved(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The header and the claims, of which nothing is believed but which keys to try."""
+    import jwt
+
     if len(token) > MOST_TOKEN:
         raise BadToken(f"it is longer than {MOST_TOKEN} characters")
     try:
@@ -79,6 +82,8 @@ def _unproved(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 
 
 def _proved(token: str, settings: JwtSettings, key: jwt.PyJWK) -> Proof:
+    import jwt
+
     try:
         claims = jwt.decode(
             token,
@@ -91,7 +96,7 @@ def _proved(token: str, settings: JwtSettings, key: jwt.PyJWK) -> Proof:
         )
         return Proof(settings, claims, float(claims["exp"]) + settings.leeway_s)
     except (jwt.PyJWTError, ValueError, OverflowError, TypeError) as error:
-        raise BadToken(_SAYS.get(type(error), "it does not hold")) from None
+        raise BadToken(_SAYS.get(type(error).__name__, "it does not hold")) from None
 
 
 def chain(proof: Proof) -> tuple[Link, ...]:
