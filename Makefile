@@ -19,11 +19,11 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/toolwall demo $(ARGS)
 
-# Two processes, each with whole files; one seed for hashes, for both have to see the same tests. What is timed runs by
-# itself, before them.
+# Three processes, for many tests wait, each with whole files, and one seed for hashes, for all have to see the same
+# tests. What is timed runs by itself, before them.
 test: $(STAMP) lint
 	$(BIN)/python -m pytest -m "alone and not full" $$(grep -rlw --include='*.py' mark.alone tests)
-	PYTHONHASHSEED=$$(date +%s) $(BIN)/python -m pytest -m "not full and not alone" -n 2 --dist loadfile $(ARGS)
+	PYTHONHASHSEED=$$(date +%s) $(BIN)/python -m pytest -m "not full and not alone" -n 3 --dist loadfile $(ARGS)
 
 test-all: $(STAMP) lint
 	$(BIN)/python -m tests.all $(ARGS)
