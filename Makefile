@@ -21,7 +21,9 @@ demo: $(STAMP)
 
 # Three processes, for many tests wait, each with whole files, and one seed for hashes, for all have to see the same
 # tests. What is timed runs by itself, before them.
-test: $(STAMP) lint
+test: $(STAMP)
+	@# Beside the linters the tests are made ready once, so that not each process has to do it.
+	@$(BIN)/python -m pytest --collect-only -qq > /dev/null 2>&1 & $(MAKE) --no-print-directory lint && wait
 	$(BIN)/python -m pytest -m "alone and not full" $$(grep -rlw --include='*.py' mark.alone tests)
 	PYTHONHASHSEED=$$(date +%s) $(BIN)/python -m pytest -m "not full and not alone" -n 3 --dist loadfile $(ARGS)
 
