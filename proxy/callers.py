@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from proxy.config import ListenerSettings, Settings
-from proxy.identity import Identify, Identity, Keys, static
+from proxy.identity import Identify, Identity, Keys
 from proxy.keyfile import KeyFile
 from proxy.tokens import Issuers
 from rules.facts import Principal
@@ -28,18 +28,17 @@ class Callers:
             if listener.identity.key_file
         }
         self._listeners = settings.listeners
+        self._prefixes = tuple(each.prefix for listener in settings.listeners for each in listener.identity.jwt)
         self._issuers: list[Issuers] = []
 
     def of(self, listener: ListenerSettings) -> Identify:
         """How this listener knows its callers."""
         settings = listener.identity
-        if settings.static and not settings.delegation:
-            return static(settings.static)
         issuers, delegation = Issuers(settings.jwt), Issuers(settings.delegation)
         self._issuers += [issuers, delegation]
         file = self._files.get(settings.key_file) if settings.key_file else None
         keys: tuple[Keys, ...] = (settings.keys, file) if file else (settings.keys,)
-        return Identity(settings, keys, issuers, delegation)
+        return Identity(settings, keys, issuers, delegation, self._prefixes)
 
     def __iter__(self) -> Iterator[tuple[str, Principal]]:
         for listener in self._listeners:

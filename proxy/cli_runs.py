@@ -102,10 +102,11 @@ def allow(run: RunId = "", principal: Of = "", config: Config = Path("toolwall.y
 
 def _mark(run: str, principal: str) -> Mark:
     from proxy.halts import Mark
+    from rules.facts import MOST_ID
 
     if not run and not principal:
         fail("Name a run, or a principal with --principal, or both.", USAGE)
-    if not (run + principal).isprintable() or len(run) > 128 or len(principal) > 1024:
+    if not (run + principal).isprintable() or len(run) > 128 or len(principal) > MOST_ID:
         fail("No run and no principal is called so.", USAGE)
     return Mark(principal, run)
 

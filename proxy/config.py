@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from proxy.answers import AnswerBounds
 from proxy.credentials.living import GRACE_S
-from proxy.identity_settings import IDENTITY, IdentitySettings, read_identity
+from proxy.identity_settings import IDENTITY, IdentitySettings, check_names, read_identity
 from proxy.known import SOURCES
 from proxy.ledger_settings import AUTHORITY, HEADERS, LEDGER, PLACE, LedgerSettings, check_ledger, read_ledger
 from proxy.listening_settings import (
@@ -251,6 +251,9 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
         vault=read_vault(raw.get("vault"), folder),
         known_for_s=duration(raw.get("known_for", f"{GRACE_S:.0f}s")),
     )
+    nodes = [each.value["identity"] for each in node.value["listeners"].each()]
+    identities = [each.identity for each in settings.listeners]
+    problems += check_names(list(zip(nodes, identities, strict=True)))
     return settings, problems
 
 

@@ -12,18 +12,19 @@ from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.protocols.ordered import DOOR
 from proxy.record import Record
+from rules.facts import ON_BEHALF
 
 
 class Mark(NamedTuple):
     """What is revoked: a run of a principal, a run of that id whoever calls it so (no principal), or all that a
-    principal does (no run)."""
+    principal does (no run). It is about what the principal does for others as well."""
 
     principal: str
     run: str
 
     def covers(self, principal: str, run: str) -> bool:
         """Whether it is about this run of this principal."""
-        return self.principal in ("", principal) and self.run in ("", run)
+        return self.principal in ("", principal, caller(principal)) and self.run in ("", run)
 
 
 class Halts:
@@ -45,7 +46,8 @@ class Halts:
 
     def revoked(self, principal: str, run: str) -> bool:
         """Whether a run of a principal is revoked."""
-        return any(mark in self.marks for mark in (Mark(principal, run), Mark("", run), Mark(principal, "")))
+        whose = {"", principal, caller(principal)}
+        return any(mark in self.marks for who in whose for mark in (Mark(who, run), Mark(who, "")))
 
     def check(self, entry: Entry) -> None:
         """Raise Refusal where the caller, its run or everything is stopped."""
@@ -100,6 +102,11 @@ class Watched:
         if not self.entry.sent and not self._task.cancelling():  # whoever left first has left
             self._no = no
             self._task.cancel()
+
+
+def caller(principal: str) -> str:
+    """The id of who calls, without those for whom it acts."""
+    return principal.partition(ON_BEHALF)[0]
 
 
 def _stopped(why: str) -> Refusal:

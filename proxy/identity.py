@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import replace
 from time import time
 from typing import Final, Protocol
@@ -17,7 +18,7 @@ from proxy.identity_settings import IdentitySettings
 from proxy.jwks import NotRead
 from proxy.model import Certificate, Hail
 from proxy.tokens import BadToken, Issuers, Proof
-from rules.facts import Link, Principal
+from rules.facts import MOST_ID, ON_BEHALF, Link, Principal
 
 Identify = Callable[[Hail], Awaitable[Principal]]
 """Gives the principal of a request, or raises Refusal `unauthenticated`."""
@@ -26,6 +27,8 @@ MOST_KEPT: Final = 10_000
 """Tokens that are remembered as good until they end; the one that was used longest ago is checked anew."""
 
 _KEY_BYTES = 32
+_VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
+"""What an id is made of. None of a caller that acts for nobody has a space: see ON_BEHALF."""
 
 
 class Keys(Protocol):
@@ -49,24 +52,36 @@ class Identity:
     A key or a token counts before a certificate, and that before the user id at the other end of a socket. What is
     carried has to be right: nobody is somebody else because a credential was wrong, or because there was a second one.
     Keys are 256 random bits, so a plain hash cannot be guessed back, and looking up a hash tells nothing by its time.
+    What begins with one of `prefixes` is named by tokens alone, at whatever listener.
     """
 
-    def __init__(self, settings: IdentitySettings, keys: Iterable[Keys], issuers: Issuers, delegation: Issuers) -> None:
+    def __init__(
+        self,
+        settings: IdentitySettings,
+        keys: Iterable[Keys],
+        issuers: Issuers,
+        delegation: Issuers,
+        prefixes: tuple[str, ...] = (),
+    ) -> None:
         self._settings = settings
         self._keys = tuple(keys)
         self._issuers, self._delegation = issuers, delegation
-        self._prefixes = tuple(each.prefix for each in settings.jwt)
+        self._prefixes = prefixes
         self._proved = _Kept(issuers)
         self._delegated = _Kept(delegation)
 
     async def __call__(self, hail: Hail) -> Principal:
-        caller = await self._caller(hail)
-        if hail.delegation is None:
-            return caller
-        return await self._on_behalf(caller, hail.delegation)
+        found = await self._caller(hail)
+        if hail.delegation is not None:
+            found = await self._on_behalf(found, hail.delegation)
+        if len(found.id) > MOST_ID:
+            raise self._no("The names that make up its caller are too long together.", "Get shorter ones.")
+        return found
 
     async def _caller(self, hail: Hail) -> Principal:
         if self._settings.static:
+            if hail.key is not None:
+                raise self._no("It carries a key, and this listener asks for none.", "Send none.")
             return self._settings.static
         if hail.key is not None and hail.bearer is not None:
             raise self._no("It carries two credentials, a key and a token.", "Send the one that is meant.")
@@ -74,8 +89,8 @@ class Identity:
             return self._by_key(hail.key)
         if hail.bearer is not None:
             return await self._by_token(hail.bearer)
-        if hail.certificate and (found := self._by_certificate(hail.certificate)):
-            return found
+        if hail.certificate and self._settings.certificates:
+            return self._by_certificate(hail.certificate)
         if hail.uid is not None and hail.uid in self._settings.peers:
             return self._settings.peers[hail.uid]
         raise self._no("It carries no credential that this listener knows.", "Send the one that the operator issued.")
@@ -92,11 +107,11 @@ class Identity:
         return found
 
     async def _by_token(self, token: str) -> Principal:
-        found = self._proved.get(token)
+        found = self._proved.get(name := _hash(token))
         if found is None:
             proof, links = await self._proof(self._issuers, token, "Authorization")
             found = _principal_of(proof, links)
-            self._proved.put(token, found, proof.until)
+            self._proved.put(name, found, proof.until)
         return found
 
     async def _proof(self, issuers: Issuers, token: str, header: str) -> tuple[Proof, tuple[Link, ...]]:
@@ -112,15 +127,17 @@ class Identity:
                 note="no keys of the token's issuer could be read since the start: see /readyz",
             ) from None
 
-    def _by_certificate(self, certificate: Certificate) -> Principal | None:
+    def _by_certificate(self, certificate: Certificate) -> Principal:
         settings = self._settings
         found = settings.digests.get(certificate.digest) or settings.subjects.get(certificate.subject)
         if found:
             return found
         for uri in certificate.uris:
-            if known := settings.uris.get(uri) or self._below(uri):
+            if (known := settings.uris.get(uri) or self._below(uri)) and _VISIBLE.fullmatch(uri):
                 return known if known.id else replace(known, id=uri)
-        return None
+        raise self._no(
+            "Its certificate names nobody whom this listener knows.", "Use the one that the operator issued."
+        )
 
     def _below(self, uri: str) -> Principal | None:
         """What `scheme://host/a/*` says of a URI; the longest such name counts."""
@@ -132,7 +149,7 @@ class Identity:
 
     async def _on_behalf(self, caller: Principal, token: str) -> Principal:
         """The caller, for the user that a token names. The token has to be made out to this very caller."""
-        name = f"{caller.id}\n{token}"
+        name = caller, _hash(token)  # all of the caller: what it may is not the same with each of its credentials
         found = self._delegated.get(name)
         if found is None:
             proof, links = await self._proof(self._delegation, token, "Toolwall-Delegation")
@@ -159,16 +176,16 @@ class Identity:
 
 
 class _Kept:
-    """Who holds a token, by a hash of it, until it ends or the keys change."""
+    """Whom a token makes of a caller, until it ends or the keys change."""
 
     def __init__(self, issuers: Issuers) -> None:
         self._issuers = issuers
         self._generation = 0
-        self._found: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
+        self._found: OrderedDict[Hashable, tuple[Principal, float]] = OrderedDict()
 
-    def get(self, token: str) -> Principal | None:
+    def get(self, name: Hashable) -> Principal | None:
         self._look_at_keys()
-        found = self._found.get(name := _name(token))
+        found = self._found.get(name)
         if found is None:
             return None
         if found[1] <= time():
@@ -177,9 +194,9 @@ class _Kept:
         self._found.move_to_end(name)
         return found[0]
 
-    def put(self, token: str, principal: Principal, until: float) -> None:
+    def put(self, name: Hashable, principal: Principal, until: float) -> None:
         self._look_at_keys()
-        self._found[_name(token)] = principal, until
+        self._found[name] = principal, until
         if len(self._found) > MOST_KEPT:
             self._found.popitem(last=False)
 
@@ -189,7 +206,7 @@ class _Kept:
             self._generation = now
 
 
-def _name(token: str) -> bytes:
+def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
@@ -220,7 +237,7 @@ def _delegated(caller: Principal, proof: Proof, links: tuple[Link, ...]) -> Prin
     before = links[:-1] if len(links) > 1 else links
     return replace(
         caller,
-        id=f"{caller.id}/{_path(before)}",
+        id=f"{caller.id}{ON_BEHALF}{_path(before)}",
         agent=caller.agent or caller.id,
         user=before[0].id,
         method=f"{caller.method}, delegation",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -138,6 +138,10 @@ class IdentitySettings:
         named = [one for table in tables for one in table.values() if one.id]
         return [*([self.static] if self.static else ()), *named, *self.peers.values()]
 
+    def names(self) -> list[str]:
+        """The ids of all whom the file itself describes, also where a certificate says the id or its end."""
+        return [*(one.id for one in self.configured()), *(uri for uri, one in self.uris.items() if not one.id)]
+
     @property
     def certificates(self) -> bool:
         """Whether a client's certificate may name the caller."""
@@ -184,17 +188,28 @@ def _problems(node: Node, raw: Mapping[str, Any], found: IdentitySettings) -> li
         problems.append(node.key_problem("certificates", "has one without `id`", "only a `uri` is an id by itself"))
     for method in ("jwt", "delegation"):
         problems += _issuer_problems(node, method, getattr(found, method))
-    taken = {each.prefix: each for each in found.jwt}
-    if len(taken) != len(found.jwt):
-        problems.append(
-            node.key_problem("jwt", "has two issuers of one `prefix`", "the same subject would be one principal")
-        )
-    if clash := [one.id for one in found.configured() if one.id.startswith(tuple(taken))]:
-        problems.append(node.key_problem("jwt", f"could name the principal {clash[0]} as well", "choose a `prefix`"))
-    ids = {one.id for one in found.configured()}
-    if found.delegation and (clash := [id for id in ids if any(id.startswith(f"{other}/") for other in ids)]):
-        problems.append(node.key_problem("delegation", f"could name the principal {clash[0]} as well", "rename it"))
     return problems
+
+
+def check_names(listeners: Sequence[tuple[Node, IdentitySettings]]) -> Iterator[LoadProblem]:
+    """What could be named in two ways, at one listener or at two: whoever has one id has its runs and its rights."""
+    issuers = {(each.issuer, each.prefix) for _, found in listeners for each in found.jwt}
+    for node, found in listeners:
+        for each in found.jwt:
+            own = each.issuer, each.prefix
+            if clash := sorted(other for other in issuers if other != own and other[1].startswith(each.prefix)):
+                message = f"has a `prefix` with which it could name the subjects of {clash[0][0]} as well"
+                yield node.key_problem("jwt", message, "give each issuer a `prefix` with which no other begins")
+        for name in found.names():
+            if clash := sorted(other for other in issuers if _meet(name, other[1])):
+                message = f"names {name}, whom tokens of {clash[0][0]} could name as well"
+                yield node.problem(message, "rename it, or choose another `prefix` there")
+
+
+def _meet(name: str, prefix: str) -> bool:
+    """Whether a name, or one of those that `.../*` stands for, begins with a prefix."""
+    start = name.removesuffix("*")
+    return start.startswith(prefix) or (start != name and prefix.startswith(start))
 
 
 def _issuer_problems(node: Node, method: str, issuers: tuple[JwtSettings, ...]) -> list[LoadProblem]:

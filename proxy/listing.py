@@ -69,7 +69,8 @@ class Listings:
 
     def _tag(self, wanted: Wanted, rules: Ruleset, principal: Principal) -> str:
         """Differs for each revision and each caller: what one may see never answers another."""
-        who = [principal.id, sorted(principal.roles), principal.agent, principal.user]
+        chain = [(link.id, None if link.roles is None else sorted(link.roles)) for link in principal.chain]
+        who = [principal.id, sorted(principal.roles), principal.agent, principal.user, chain]
         parts = [self._salt, rules.revision, wanted.form, wanted.pattern, wanted.hosted, who]
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 

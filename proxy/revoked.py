@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple
 from proxy.halts import Mark
 from proxy.replacing import Busy, alone, replace_file
 from proxy.state import StateError, state_folder
+from rules.facts import MOST_ID
 
 NAME: Final = "revoked.json"
 MOST_MARKS: Final = 10_000
 MOST_BYTES: Final = 8 * 1024 * 1024
-_MOST_TEXT: Final = 1024
 _NAMES: Final = frozenset({"principal", "run", "at", "unnamed"})
 
 
@@ -60,7 +60,7 @@ def read(state: Path) -> tuple[Entry, ...]:
 def _entry(said: Mapping[str, Any]) -> Entry:
     texts = [said.get(name, "") for name in ("principal", "run", "at")]
     unnamed = said.get("unnamed", False)
-    right = all(isinstance(text, str) and len(text) <= _MOST_TEXT for text in texts) and isinstance(unnamed, bool)
+    right = all(isinstance(text, str) and len(text) <= MOST_ID for text in texts) and isinstance(unnamed, bool)
     if not right or not said.keys() <= _NAMES or not (texts[0] or texts[1]):
         raise ValueError
     return Entry(Mark(texts[0], texts[1]), texts[2], unnamed)

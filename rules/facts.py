@@ -6,11 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rules.related import Question
 from rules.schema import Problem
 from rules.tools import Tool
+
+MOST_ID: Final = 1024
+"""Characters of a principal's id."""
+
+ON_BEHALF: Final = " for "
+"""Stands in the id of a caller between its own and those for whom it acts; nobody's own id has a space."""
 
 
 class Link(NamedTuple):

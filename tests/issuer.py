@@ -14,8 +14,8 @@ from time import time
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 ISSUER, AUDIENCE = "https://login.example", "toolwall"
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -61,6 +61,18 @@ def token(key: Key | None = None, kid: str | None = "one", algorithm: str = "RS2
 def forged(header: Mapping[str, Any], said: Mapping[str, Any], signature: bytes = b"") -> str:
     """A token that no library would make."""
     return ".".join(_b64(part) for part in (json.dumps(header).encode(), json.dumps(said).encode(), signature))
+
+
+def signed(header: Mapping[str, Any] | bytes, said: Mapping[str, Any] | bytes) -> str:
+    """The same, with the signature of the right key."""
+    parts = (part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, said))
+    bare = ".".join(map(_b64, parts))
+    return f"{bare}.{_b64(rsa_key('one').sign(bare.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+
+
+def twice(said: Mapping[str, Any], name: str, value: str) -> bytes:
+    """JSON in which a name stands twice."""
+    return json.dumps(said).encode()[:-1] + f', "{name}": "{value}"}}'.encode()
 
 
 def confused() -> str:
@@ -116,6 +128,8 @@ def wrong_tokens() -> dict[str, str]:
         ),
         "kid as a path": token(kid="../../../../dev/null"),
         "deep": forged({"alg": "RS256", "kid": "one"}, {}).replace("e30", _b64(b"[" * 3000)),
+        "two subjects": signed({"alg": "RS256", "kid": "one"}, twice(claims(), "sub", "root")),
+        "two algorithms": signed(twice({"alg": "RS256", "kid": "one"}, "alg", "RS256"), claims()),
         "roles that are none": token(roles={"reader": True}),
         "actors that are none": token(act="agent"),
         "too many actors": token(act={"sub": "a", "act": {"sub": "b", "act": {"sub": "c", "act": {"sub": "d"}}}}),

@@ -48,6 +48,9 @@ def test_a_key_of_the_file_is_nobody_whom_a_token_names(tmp_path: Path) -> None:
     own = settings(tmp_path, {"jwt": [ISSUER], "key_file": "keys.yaml"})
     with pytest.raises(Refusal):
         asyncio.run(Callers(own).of(own.listeners[0])(Hail("rest", "", key=secret)))  # type: ignore[arg-type]
+    own = settings(tmp_path, {"key_file": "keys.yaml"}, {"jwt": [ISSUER]})
+    with pytest.raises(Refusal):
+        asyncio.run(Callers(own).of(own.listeners[0])(Hail("rest", "", key=secret)))  # type: ignore[arg-type]
     own = settings(tmp_path, {"key_file": "keys.yaml"})
     assert asyncio.run(Callers(own).of(own.listeners[0])(Hail("rest", "", key=secret))).id == "jwt:ann"  # type: ignore[arg-type]
 

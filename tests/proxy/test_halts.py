@@ -36,6 +36,17 @@ def test_which_run_is_meant(mark: Mark, hit: bool) -> None:
     assert halts.why(entry(door=DOOR).record) is not None
 
 
+@pytest.mark.parametrize(
+    ("mark", "hit"),
+    [(Mark("bot", ""), True), (Mark("bot", "r1"), True), (Mark("bot for ann", ""), True),
+     (Mark("bot for bob", ""), False), (Mark("ann", ""), False), (Mark("bot", "r2"), False), (Mark("bo", ""), False)],
+)  # fmt: skip
+def test_who_is_revoked_does_nothing_for_others_either(mark: Mark, hit: bool) -> None:
+    halts = Halts()
+    halts.marks = frozenset({mark})
+    assert halts.revoked("bot for ann", "r1") == mark.covers("bot for ann", "r1") == hit
+
+
 def test_a_call_ends_by_a_refusal_where_it_waits() -> None:
     async def play() -> None:
         halts, one = Halts(), entry()

@@ -54,15 +54,19 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "one certificate twice": ({"certificates": [{"subject": "CN=a", "id": "a"}] * 2}, "one certificate"),
     "a subject without id": ({"certificates": [{"subject": "CN=a"}]}, "without `id`"),
     "two ways to name one": ({"certificates": [{"subject": "CN=a", "uri": "a:b", "id": "a"}]}, "one of"),
-    "one prefix twice": ({"jwt": [ISSUER, {**ISSUER, "issuer": "https://b.example"}]}, "one `prefix`"),
+    "one prefix twice": ({"jwt": [ISSUER, {**ISSUER, "issuer": "https://b.example"}]}, "subjects of https://b.example"),
+    "a prefix of a prefix": (
+        {"jwt": [ISSUER, {**ISSUER, "issuer": "https://b.example", "prefix": "jwt:b:"}]},
+        "subjects of https://b.example",
+    ),
     "one issuer twice": ({"jwt": [ISSUER, {**ISSUER, "prefix": "b:"}]}, "one issuer twice"),
     "a prefix of somebody": (
         {"jwt": [ISSUER], "api_keys": [{"id": "jwt:ann", "sha256": DIGEST}]},
-        "could name the principal jwt:ann",
+        "names jwt:ann",
     ),
-    "a delegated name of somebody": (
-        {"delegation": [ISSUER], "api_keys": [{"id": "a", "sha256": DIGEST}, {"id": "a/b", "sha256": "1" * 64}]},
-        "could name the principal a/b",
+    "a prefix of certificates": (
+        {"jwt": [{**ISSUER, "prefix": "spiffe://a/b/"}], "certificates": [{"uri": "spiffe://a/*", "roles": ["r"]}]},
+        "names spiffe://a/*",
     ),
     "an empty prefix": ({"jwt": [{**ISSUER, "prefix": ""}]}, "1 to 32"),
     "shared secrets": ({"jwt": [{**ISSUER, "algorithms": ["HS256"]}]}, "RS256"),
@@ -82,6 +86,19 @@ def test_what_cannot_be_is_said_at_its_place(tmp_path: Path, identity: dict[str,
         read(tmp_path, **identity)
     assert says in str(error.value)
     assert str(tmp_path / "toolwall.yaml") + ":1:" in str(error.value)
+
+
+def test_no_two_listeners_name_one_principal_for_two(tmp_path: Path) -> None:
+    def load(*identities: dict[str, Any]) -> None:
+        binds = [{"bind": f"127.0.0.1:{8080 + at}", "identity": each} for at, each in enumerate(identities)]
+        (tmp_path / "toolwall.yaml").write_text(json.dumps({"listeners": binds}))
+        load_config(tmp_path / "toolwall.yaml")
+
+    other = {**ISSUER, "issuer": "https://b.example"}
+    for second, says in (({"jwt": [other]}, "subjects of"), ({"static": {"id": "jwt:ann"}}, "names jwt:ann")):
+        with pytest.raises(ConfigError, match=says):
+            load({"jwt": [ISSUER]}, second)
+    load({"jwt": [ISSUER]}, {"jwt": [{**ISSUER, "audience": "another"}]}, {"jwt": [{**other, "prefix": "b:"}]})
 
 
 def test_keys_of_an_issuer_on_this_machine_may_come_over_plain_http(tmp_path: Path) -> None:
