@@ -124,6 +124,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         keepsakes = Keepsakes(opened)
         known = Living(grace_s=settings.known_for_s)
         injecting = Injecting(known, vault=(vaults := open_vault(stack, settings, known)))
+        stack.push_async_callback(injecting.close)
         prepared = partial(prepare, settings, rewriting, presidio, keeper, (deeds, keepsakes), injecting)
         first = _first(settings, prepared)
         _loaded(presidio.warm)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 from rules.placing import is_credential_name
 from rules.shape import Choice, Either, Form, Key, Many, Table, Text
 from rules.source import LoadProblem, Node
-from rules.urls import parse_url
+from rules.urls import Network, Url, parse_network, parse_url
 from rules.wire import Slot
 
 SENDS: Final = ("bearer", "basic")
@@ -34,6 +35,28 @@ _Vault: Final = Text(
 )
 _Field: Final = r"^[a-z_]{1,64}$"
 _FIELD_LIKE: Final = "the name of a field, such as username"
+OAUTH2: Final = Form(
+    {
+        "url": Key(Text(), "The token endpoint.", required=True),
+        "client_id": Key(Text(r"^[ -~]{1,256}$", "visible ASCII"), "The client whose secret it is."),
+        "scope": Key(Text(r"^[ -~]{1,1024}$", "visible ASCII"), "What is asked for, with spaces between."),
+        "audience": Key(Text(r"^[!-~]{1,1024}$", "visible ASCII"), "For whom the token is meant, by its name."),
+        "resource": Key(Text(r"^[!-~]{1,1024}$", "a URL"), "For whom the token is meant, by its URL."),
+        "client": Key(
+            Choice(("basic", "body")),
+            "Where the client's secret stands: HTTP Basic without a word, or the body.",
+        ),
+        "addresses": Key(Many(Text()), "Networks that the endpoint may lie in although they are not public."),
+    }
+)
+SIGV4: Final = Form(
+    {
+        "region": Key(Text(r"^[a-z0-9-]{1,64}$", "such as eu-central-1"), "The region.", required=True),
+        "service": Key(
+            Text(r"^[a-z0-9.-]{1,64}$", "such as execute-api"), "The service's signing name.", required=True
+        ),
+    }
+)
 SEND: Final = Form(
     {
         "header": Key(Text(), "The header's name."),
@@ -43,8 +66,11 @@ SEND: Final = Form(
             Text(r"^[^:\x00-\x1f\x7f]+$", "a name without a colon"), "The user's name; the secret is the password."
         ),
         "prefix": Key(Text(r"^[ -~]{1,32}$", "visible ASCII"), "What stands in the header before the secret."),
+        "oauth2": Key(OAUTH2, "A token for the sidecar itself, got with the secret as a client (OAuth 2)."),
+        "exchange": Key(OAUTH2, "A token for the caller, got for the caller's own (RFC 8693)."),
+        "sigv4": Key(SIGV4, "A signature of AWS over each request (Signature Version 4)."),
     },
-    one_of=("header", "query", "cookie", "basic"),
+    one_of=("header", "query", "cookie", "basic", "oauth2", "exchange", "sigv4"),
 )
 CREDENTIAL: Final = Form(
     {
@@ -77,10 +103,14 @@ CREDENTIAL: Final = Form(
 )
 CREDENTIALS: Final = Either(Choice(("none",)), Many(CREDENTIAL, or_one=True))
 _OF_OURS: Final = ("per", "hosts", "on_leak")
+_OF_A_LEASE: Final = ("per", "on_leak")
 _DROPPED: Final = Slot("header", "authorization", passes=False)
 
 Per = Literal["shared", "run", "call"]
-Way = Literal["bearer", "basic", "header", "query", "cookie"]
+Way = Literal["bearer", "basic", "header", "query", "cookie", "oauth2", "exchange", "sigv4"]
+_TOKENS: Final = ("oauth2", "exchange")
+_OF_OURS_SENT: Final = ("prefix", "basic", *_TOKENS, "sigv4")
+_SIGNED: Final = ("authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +134,30 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A token endpoint (RFC 6749, 3.2). `path` is as its author writes it; `in_body`: so goes the secret."""
+
+    url: Url
+    path: str
+    addresses: tuple[Network, ...] = ()
+    scope: str = ""
+    audience: str = ""
+    resource: str = ""
+    in_body: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """How a secret is put on the wire. `name` is that of a header (in lower case), in the query or of a cookie, or
-    whoever the secret is the password of.
+    whoever the secret is the password of. `endpoint` gives a token for it, which is sent instead; `signs` are a region
+    and a service of AWS.
     """
 
     way: Way
     name: str = ""
     prefix: str = ""
+    endpoint: Endpoint | None = None
+    signs: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +168,12 @@ class Injected:
     sent: Sent
     hosts: frozenset[str]
     revokes: bool = False
-    file: str = ""
-    line: int = 0
+    file: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
+
+    def goes_to(self, host: str) -> str:
+        """Who is sent the secret itself, for a backend at this host."""
+        return self.sent.endpoint.url.host if self.sent.endpoint else host
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +229,9 @@ def _wrong(node: Node) -> Iterator[LoadProblem]:
         if on_leak and on_leak.value == "revoke":
             yield on_leak.problem("needs a secret that can be revoked, as Vault's can", "leave it out")
     send = node.value["send"]
+    if any(map(send.get, _TOKENS)):
+        hint = "a token is got with it, and another when it has ended"
+        yield from (node.key_problem(key, "is not for a client's secret", hint) for key in _OF_A_LEASE if node.get(key))
     if send.get("prefix") and not send.get("header"):
         yield send.key_problem("prefix", "is only for a header")
 
@@ -190,7 +243,28 @@ def _named(send: Node, problems: list[LoadProblem]) -> tuple[Any, str]:
             if place != "query" and not is_credential_name(place, name.value):
                 problems.append(name.problem(f"is not a {place} that can hold a credential"))
             return place, name.value.lower() if place == "header" else name.value
+    for way in (*_TOKENS, "sigv4"):
+        if said := send.get(way):
+            return way, said.text("client_id")
     return ("basic", send.text("basic")) if send.get("basic") else (send.value, "")
+
+
+def _endpoint(said: Node | None, problems: list[LoadProblem]) -> Endpoint | None:
+    if said is None:
+        return None
+    url, addresses = said.value["url"], []
+    for node in said.under("addresses"):
+        try:
+            addresses.append(parse_network(node.value))
+        except ValueError as error:
+            problems.append(node.problem(str(error)))
+    try:
+        found, path = parse_url(url.value), urlsplit(url.value).path or "/"
+    except ValueError as error:
+        problems.append(url.problem(str(error)))
+        return None
+    scope, audience, resource = map(said.text, ("scope", "audience", "resource"))
+    return Endpoint(found, path, tuple(addresses), scope, audience, resource, said.text("client") == "body")
 
 
 def _slot(node: Node, problems: list[LoadProblem]) -> Slot:
@@ -200,13 +274,19 @@ def _slot(node: Node, problems: list[LoadProblem]) -> Slot:
 def _injected(root: Node, node: Node, problems: list[LoadProblem]) -> Injected:
     send = node.value["send"]
     way, name = _named(send, problems)
-    said, own = node.get("hosts"), _host(root)
-    hosts = frozenset(each.value for each in said.each()) if said else frozenset(filter(None, [own]))
-    if said and own and own not in hosts:
-        problems.append(said.problem(f"lacks {own}, where this backend is", "name all hosts that may get the secret"))
+    endpoint = _endpoint(next(filter(None, map(send.get, _TOKENS)), None), problems)
+    signs = send.get("sigv4")
+    sent = Sent(
+        way, name, send.text("prefix"), endpoint, (signs.text("region"), signs.text("service")) if signs else ("", "")
+    )
+    said, own = node.get("hosts"), {_host(root), endpoint.url.host if endpoint else ""} - {""}
+    hosts = frozenset(each.value for each in said.each()) if said else frozenset(own)
+    if said and (missing := sorted(own - hosts)):
+        message = f"lacks {missing[0]}, which is sent it or the token for it"
+        problems.append(said.problem(message, "name all hosts that may get the secret"))
     on_leak = node.get("on_leak")
     revokes = on_leak is not None and on_leak.value == "revoke"
-    return Injected(_origin(node), Sent(way, name, send.text("prefix")), hosts, revokes, node.file, node.line)
+    return Injected(_origin(node), sent, hosts, revokes, node.file, node.line)
 
 
 def _host(root: Node) -> str:
@@ -228,7 +308,7 @@ def _places(sent: Sent) -> list[Slot]:
     """What a credential takes up on the wire, so that nobody else may."""
     if sent.way in ("header", "query", "cookie"):
         return [Slot(sent.way, sent.name, passes=False)]
-    return [_DROPPED]
+    return [Slot("header", name, passes=False) for name in _SIGNED] if sent.way == "sigv4" else [_DROPPED]
 
 
 def shared_wrongly(backends: Mapping[str, tuple[str, tuple[Injected, ...]]]) -> Iterator[LoadProblem]:
@@ -236,7 +316,8 @@ def shared_wrongly(backends: Mapping[str, tuple[str, tuple[Injected, ...]]]) -> 
     elsewhere. `backends` are the host and the secrets of each, by name.
     """
     hosts: dict[tuple[str, str], set[str]] = {}
-    sent = [(host, each, name) for host, some in backends.values() for each in some for name in each.origin.keys]
+    specs = [(each.goes_to(host), each) for host, some in backends.values() for each in some]
+    sent = [(host, each, name) for host, each in specs for name in each.origin.keys]
     for host, _, name in sent:
         hosts.setdefault(name, set()).add(host)
     for _, each, name in sent:

@@ -14,7 +14,9 @@ from proxy import attributes as names
 from proxy.credentials.living import Living
 from proxy.credentials.secret import CredentialError, Revocable, Secret, Source
 from proxy.credentials.sending import put
+from proxy.credentials.sigv4 import missing, signed
 from proxy.credentials.sources import Environment, File
+from proxy.credentials.tokens import Tokens
 from proxy.metrics import Family
 from proxy.model import Call, Outgoing
 from proxy.record import Record
@@ -27,6 +29,7 @@ _log = logging.getLogger("toolwall")
 LOOK_S: Final = 1.0
 """Between two looks at the files. What changed is taken up once two looks agree on it."""
 
+CLOSE_S: Final = 2.0
 LEAKS: Final = Family(
     "toolwall.credential.leaks", "Credentials of the sidecar's in answers, taken out.", "1", (names.BACKEND,)
 )
@@ -63,26 +66,40 @@ Ended = Callable[[Record], None]
 class Injection:
     """One secret of one backend."""
 
-    def __init__(self, backend: Backend, spec: Injected, source: Source, living: Living, ended: Ended) -> None:
-        self._host, self._name = backend.url.host, backend.name
+    def __init__(self, backend: Backend, spec: Injected, source: Source | Tokens, living: Living, ended: Ended) -> None:
+        self._name = backend.name
         self.ended = ended if spec.origin.per == "call" else None
         """Told the Record of each call that was sent the secret, where it has one of its own."""
 
+        self._url = backend.url
         self._spec, self._source, self._living = spec, source, living
 
     def __repr__(self) -> str:
         return f"Injection({self._name}, {self._spec.origin})"
 
-    async def put(self, call: Call, outgoing: Outgoing) -> Outgoing:
-        """The request with the secret in it. Raises CredentialError where there is none, or none for this host."""
-        if self._host not in self._spec.hosts:
+    async def put(self, call: Call, outgoing: Outgoing, subject: str | None = None) -> Outgoing:
+        """The request with the secret in it; `subject` is the caller's own token. Raises CredentialError where there is
+        none, or none for this host.
+        """
+        if self._url.host not in self._spec.hosts:
             raise CredentialError("the secret is declared for other hosts")
-        secret = await self._source.get(call.id, call.principal.id, call.run.id)
+        secret = await self._secret(call, subject)
         if secret.until is not None and secret.until <= monotonic():
             raise CredentialError("the secret has run out")
-        made = put(self._spec.sent, secret, outgoing)
+        signs = self._spec.sent.way == "sigv4"
+        made = signed(self._spec.sent, secret, outgoing, self._url) if signs else put(self._spec.sent, secret, outgoing)
         self._living.sent(secret, self._name)
         return made
+
+    async def _secret(self, call: Call, subject: str | None) -> Secret:
+        if isinstance(self._source, Tokens):
+            return await self._source.get(subject)
+        return await self._source.get(call.id, call.principal.id, call.run.id)
+
+    def refused(self, subject: str | None) -> None:
+        """The backend did not take what it was sent (401)."""
+        if isinstance(self._source, Tokens):
+            self._source.doubt(subject)
 
 
 Injections = Mapping[str, tuple[Injection, ...]]
@@ -95,6 +112,7 @@ class Injecting:
         self.living = living
         self._environ, self._vault = environ, vault
         self._kept: dict[Origin, Kept] = {}
+        self._tokens: dict[Injected, Tokens] = {}
         self._revokes: dict[str, list[Revocable]] = {}
         self._under_way: set[asyncio.Task[None]] = set()
         self.leaks: Counter[str] = Counter()
@@ -104,6 +122,8 @@ class Injecting:
         """What keeps the sidecar from sending what these want. In any thread; nothing is kept of it."""
         for spec in (spec for backend in backends for spec in backend.injects):
             try:
+                if spec.sent.way == "sigv4" and (why := missing()):
+                    raise CredentialError(why)
                 if spec.origin not in self._kept and not (spec.origin.scheme == "vault" and self._vault):
                     self._opened(spec.origin, _nobody)
             except CredentialError as why:
@@ -114,12 +134,15 @@ class Injecting:
         wanted = {spec.origin for backend in backends.values() for spec in backend.injects}
         for origin in [origin for origin in self._kept if origin not in wanted]:
             self._kept.pop(origin).close()
+        specs = {spec for backend in backends.values() for spec in backend.injects}
+        for spec in [spec for spec in self._tokens if spec not in specs]:
+            self._aside(self._tokens.pop(spec).close())
         self._revokes = {}
         return {name: tuple(self._injections(each)) for name, each in backends.items() if each.injects}
 
     def _injections(self, backend: Backend) -> Iterator[Injection]:
         for spec in backend.injects:
-            source = self._source(spec.origin)
+            source = self._source(spec.origin) if spec.sent.endpoint is None else self._tokens_of(spec)
             if spec.revokes and isinstance(source, Revocable):
                 self._revokes.setdefault(backend.name, []).append(source)
             yield Injection(backend, spec, source, self.living, self._call_ended)
@@ -146,6 +169,11 @@ class Injecting:
             for source in self._revokes.get(of, ()):
                 self._aside(_revoked(source, secret, of))
 
+    def _tokens_of(self, spec: Injected) -> Tokens:
+        if spec not in self._tokens:
+            self._tokens[spec] = Tokens(spec.sent, self._source(spec.origin), self.living.tell)
+        return self._tokens[spec]
+
     def _source(self, origin: Origin) -> Source:
         if origin.scheme == "vault" and self._vault is not None:
             try:
@@ -169,8 +197,14 @@ class Injecting:
     @property
     def trouble(self) -> str:
         """Why some secret is not the newest, for readiness; holds no value."""
-        said = [each.trouble for each in self._kept.values()]
+        said = [each.trouble for each in self._kept.values()] + [each.trouble for each in self._tokens.values()]
         return "; ".join(filter(None, [*said, self._vault.trouble() if self._vault else ""]))
+
+    async def close(self) -> None:
+        """Let go of all."""
+        self.follow({})
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=CLOSE_S)
 
     async def watch(self) -> None:
         """Look after the files, and after what is known, until cancelled."""

@@ -11,6 +11,8 @@ from proxy.outcomes import never_sent
 from rules.decide import Decision
 from rules.tools import Tool
 
+UNAUTHORIZED = 401
+
 
 class Credential:
     """The guard, with the secrets of each backend. Each attempt asks for them anew."""
@@ -29,16 +31,21 @@ class Credential:
 
     async def __call__(self, call: Call, entry: Entry, send: Send) -> Result:
         """Send the call with the secrets in it. Without them nothing is sent."""
-        outgoing = call.outgoing
+        outgoing, subject = call.outgoing, entry.hail.bearer
+        injections = self._of[call.tool.backend]
         try:
-            for injection in self._of[call.tool.backend]:
+            for injection in injections:
                 if injection.ended is not None:
                     entry.at_end(injection.ended)
-                outgoing = await injection.put(call, outgoing)
+                outgoing = await injection.put(call, outgoing, subject)
         except CredentialError as why:
             raise _not_had(str(why)) from None
         entry.check(self.__name__)
-        return await send(call._replace(outgoing=outgoing), entry)
+        result = await send(call._replace(outgoing=outgoing), entry)
+        if result.status == UNAUTHORIZED:
+            for injection in injections:
+                injection.refused(subject)
+        return result
 
 
 def _not_had(why: str) -> Refusal:

@@ -83,7 +83,7 @@ def test_none_and_the_callers_own_inject_nothing(tmp_path: Path) -> None:
         ("{from: caller, send: bearer, hosts: a.example}", "credential.hosts: needs a secret of the sidecar's"),
         ("{env: A, send: bearer, per: run}", "credential.per: needs a secret of Vault's"),
         ("{env: A, send: bearer, on_leak: revoke}", "credential.on_leak: needs a secret that can be revoked"),
-        ("{env: A, send: bearer, hosts: [a.example]}", "credential.hosts: lacks crm.internal, where this backend is"),
+        ("{env: A, send: bearer, hosts: [a.example]}", "credential.hosts: lacks crm.internal, which is sent it"),
         ("[{env: A, send: bearer}, {env: B, send: basic}]", "puts two credentials into one place"),
         ("[{env: A, send: {header: X-K}}, {env: B, send: {header: x-k}}]", "puts two credentials into one place"),
         ("{env: A, send: {header: Content-Length}}", "is not a header that can hold a credential"),

@@ -12,7 +12,7 @@ from proxy.credentials.injecting import Injecting
 from proxy.credentials.living import Living
 from proxy.errors import Refusal
 from proxy.guards.credential import Credential
-from proxy.model import Outgoing
+from proxy.model import NO_HAIL, Outgoing
 from rules.credentials import Injected, Origin, Sent
 from rules.tools import Backend
 from rules.urls import Url
@@ -46,16 +46,17 @@ def test_all_secrets_are_put_in_and_the_call_outside_stays_as_it_was() -> None:
     async def send(call: Any, entry: Any) -> Any:
         assert checks == ["credential"]
         sent.append(call.outgoing)
+        return SimpleNamespace(status=200)
 
     outside = call()
-    asyncio.run(guard(*SPECS)(outside, SimpleNamespace(check=checks.append), send))  # type: ignore[arg-type]
+    asyncio.run(guard(*SPECS)(outside, SimpleNamespace(check=checks.append, hail=NO_HAIL), send))  # type: ignore[arg-type]
     assert sent[0].headers == (("b", "b-" + VALUE), ("a", VALUE))
     assert outside.outgoing.headers == (("a", "theirs"),)
 
 
 def test_without_one_of_them_nothing_is_sent() -> None:
     with pytest.raises(Refusal) as caught:
-        asyncio.run(guard(*SPECS, host="evil.test")(call(), None, None))  # type: ignore[arg-type]
+        asyncio.run(guard(*SPECS, host="evil.test")(call(), SimpleNamespace(hail=NO_HAIL), None))  # type: ignore[arg-type]
     no = caught.value
     assert (no.code, no.executed, no.lasting) == ("upstream_unreachable", "no", True)
     assert no.note == "credential: the secret is declared for other hosts"
