@@ -228,8 +228,12 @@ def test_each_caller_gets_a_token_of_its_own(tmp_path: Path) -> None:
         identity = json.dumps({"jwt": [issuer(tmp_path)]})
         answer = by_subject({ann: TOKENS[0], bob: TOKENS[1]})
         async with told(tmp_path, answer, "exchange", identity=identity) as (w, idp):  # type: ignore[arg-type]
+            async with asyncio.timeout(3):  # the keys of the issuer are read behind the start
+                while (await w.call("GET", "/.toolwall/tools", headers=bearer(ann))).status != 200:
+                    await asyncio.sleep(0.01)
             for who, value in ((ann, TOKENS[0]), (bob, TOKENS[1]), (ann, TOKENS[0])):
                 got = await w.tell("GET", "/crm/things", headers=bearer(who))
+                assert got.reply.status == 200, (got.reply.body, got.record["notes"])
                 assert sent(got.reached[0]) == [f"Bearer {value}"]
                 assert who.encode() not in got.reached[0]
             assert form(idp.requests[0]) == {
