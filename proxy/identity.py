@@ -16,7 +16,7 @@ from proxy import tokens
 from proxy.errors import Refusal
 from proxy.identity_settings import IdentitySettings
 from proxy.jwks import NotRead
-from proxy.model import Certificate, Hail
+from proxy.model import DELEGATES, Certificate, Hail
 from proxy.tokens import BadToken, Issuers, Proof
 from rules.facts import MOST_ID, ON_BEHALF, Link, Principal
 
@@ -240,7 +240,7 @@ def _delegated(caller: Principal, proof: Proof, links: tuple[Link, ...]) -> Prin
         id=f"{caller.id}{ON_BEHALF}{_path(before)}",
         agent=caller.agent or caller.id,
         user=before[0].id,
-        method=f"{caller.method}, delegation",
+        method=f"{caller.method}{DELEGATES}",
         chain=(*before, own),
         claims=_claims(proof),
     )

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from proxy.body import Body
 from rules.facts import Facts, Principal, Run
@@ -128,6 +128,10 @@ class Peer(NamedTuple):
     address: str = ""
     uid: int | None = None
     certificate: Certificate | None = None
+
+
+DELEGATES: Final = ", delegation"
+"""How the method of a principal ends whom a header proved to act for somebody (`Hail.delegation`)."""
 
 
 class Hail(NamedTuple):

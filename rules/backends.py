@@ -55,6 +55,7 @@ class Loaded:
     shapes: dict[str, Shape] = field(default_factory=dict)
     problems: list[LoadProblem] = field(default_factory=list)
     credentials: tuple[Slot, ...] = ()
+    exchanges: bool = False
     limits: tuple[Limit, ...] = ()
     own_kinds: frozenset[str] = NO_MORE
 
@@ -66,7 +67,7 @@ def load_backend(root: Node, folder: Folder, own: frozenset[str] = NO_MORE) -> L
     urls = [_try(loaded, item, parse_url) for item in root.under("url")]
     networks = [_try(loaded, item, parse_network) for item in root.under("addresses")]
     said, wrong = read_credentials(root)
-    loaded.credentials, loaded.problems = said.slots, [*loaded.problems, *wrong]
+    loaded.credentials, loaded.exchanges, loaded.problems = said.slots, said.exchanges, [*loaded.problems, *wrong]
     loaded.limits = _limits(loaded, root, f"backend {name}")
     tools = root.get("tools")
     for short, node in tools.items() if tools else ():
@@ -128,7 +129,7 @@ def _kept(loaded: Loaded, root: Node, node: Node, tool: Tool) -> Tool:
     """The tool, with what it says of answers that are kept, and of repeats."""
     tools = root.get("tools")
     names = [short for short, _ in tools.items()] if tools else []
-    caching, wrong = read_caching(node.get("cache"), tool.effect, bool(tool.reply.redact))
+    caching, wrong = read_caching(node.get("cache"), tool.effect, bool(tool.reply.redact), loaded.exchanges)
     invalidates, also = read_invalidates(node.get("invalidates"), tool.effect, tool.backend, names)
     once, besides = read_once(node, tool.effect, tool.contract, tool.headers, tool.slots)
     loaded.problems += [*wrong, *also, *besides]

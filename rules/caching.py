@@ -13,17 +13,21 @@ from rules.source import LoadProblem, Node
 @dataclass(frozen=True, slots=True)
 class Caching:
     """The answer of a read is given again for `for_s` seconds, to the principal who asked or, where it is `shared`, to
-    any that may call the tool. For `stale_s` seconds more it stands in where the backend gives none.
+    any that may call the tool. For `stale_s` seconds more it stands in where the backend gives none. `by_token`: it
+    also depends on the token that the principal came with.
     """
 
     for_s: float
     shared: bool = False
     stale_s: float = 0.0
+    by_token: bool = False
 
 
-def read_caching(node: Node | None, effect: str, is_looked_at: bool) -> tuple[Caching | None, list[LoadProblem]]:
+def read_caching(
+    node: Node | None, effect: str, is_looked_at: bool, by_token: bool = False
+) -> tuple[Caching | None, list[LoadProblem]]:
     """The key `cache` of a tool, whose form was checked, and what is wrong with it. Answers that nobody looks at are
-    never kept.
+    never kept, and those to the caller's own token never shared.
     """
     if node is None:
         return None, []
@@ -32,11 +36,13 @@ def read_caching(node: Node | None, effect: str, is_looked_at: bool) -> tuple[Ca
     if effect != "read":
         return None, [node.problem("is for reads, and this tool has effects", "leave it out")]
     if not node.items():
-        return Caching(duration(node.value)), []
+        return Caching(duration(node.value), by_token=by_token), []
     shared, stale = node.get("shared"), node.get("stale")
-    return Caching(
-        duration(node.value["for"].value), bool(shared and shared.value), duration(stale.value) if stale else 0.0
-    ), []
+    is_shared = bool(shared and shared.value)
+    if shared and is_shared and by_token:
+        return None, [shared.problem("cannot be, for each caller has a token of its own there", "leave it out")]
+    stale_s = duration(stale.value) if stale else 0.0
+    return Caching(duration(node.value["for"].value), is_shared, stale_s, by_token), []
 
 
 def read_invalidates(

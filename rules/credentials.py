@@ -183,6 +183,11 @@ class Credentials:
     slots: tuple[Slot, ...] = ()
     injects: tuple[Injected, ...] = ()
 
+    @property
+    def exchanges(self) -> bool:
+        """Whether what the backend answers depends on the caller's own token."""
+        return any(each.sent.way == "exchange" for each in self.injects)
+
 
 def read_credentials(root: Node) -> tuple[Credentials, list[LoadProblem]]:
     """What stands under `credential` in a backend's file."""
@@ -202,6 +207,7 @@ def read_credentials(root: Node) -> tuple[Credentials, list[LoadProblem]]:
         slots = [_slot(node, problems) for node in nodes]
         return Credentials(tuple(slots)), problems
     injects = [_injected(root, node, problems) for node in ours]
+    injects.sort(key=lambda each: each.sent.way == "sigv4")  # what is signed comes before
     taken = [slot for each in injects for slot in _places(each.sent)]
     if len(set(taken)) < len(taken):
         problems.append(nodes[0].problem("puts two credentials into one place"))
@@ -217,9 +223,7 @@ def _wrong(node: Node) -> Iterator[LoadProblem]:
         yield from (node.key_problem(key, "needs a secret of the sidecar's", hint) for key in _OF_OURS if node.get(key))
         send = node.value["send"]
         yield from (
-            send.key_problem(key, "is only for a secret of the sidecar's")
-            for key in ("prefix", "basic")
-            if send.get(key)
+            send.key_problem(key, "is only for a secret of the sidecar's") for key in _OF_OURS_SENT if send.get(key)
         )
         return
     if not node.get("vault"):

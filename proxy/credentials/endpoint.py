@@ -6,7 +6,6 @@ What it answers is trusted for nothing but the token: of an error only a code th
 from __future__ import annotations
 
 import asyncio
-import json
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +17,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from proxy.credentials.secret import VALUE, CredentialError, Secret
 from proxy.dialler import Forbidden
+from proxy.errors import Refusal
 from proxy.pool import Line, Pool, Shape, UpstreamBounds
+from proxy.protocols import strictjson
 from proxy.upstream import final_head
 from rules.credentials import Endpoint
 from rules.tools import Backend
@@ -34,7 +35,8 @@ MOST_S: Final = 24 * 3600
 UNSAID_S: Final = 300
 """The life of a token of which the endpoint does not say when it ends."""
 
-_BOUNDS: Final = replace(UpstreamBounds(), most_connections=4)
+_BOUNDS: Final = replace(UpstreamBounds(), most_connections=1)
+_MOST_DEEP: Final = 16
 _KNOWN: Final = frozenset(  # RFC 6749, 5.2, and RFC 8693, 2.2.2
     {
         *("invalid_request", "invalid_client", "invalid_grant", "unauthorized_client"),
@@ -54,12 +56,13 @@ class Token(NamedTuple):
 
 
 class TokenEndpoint:
-    """Posts to one endpoint. Follows no redirect, keeps no cookie and no connection. Lives in one event loop."""
+    """Posts to one endpoint. Follows no redirect, keeps no cookie, no address and no connection."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         url = endpoint.url
+        self.name = f"the token endpoint {url.host}"
         self._endpoint = endpoint
-        self._pool = Pool(Backend(f"the token endpoint {url.host}", url, endpoint.addresses), _BOUNDS)
+        self._place = Backend(self.name, url, endpoint.addresses)
         fixed = "accept: application/json\r\naccept-encoding: identity\r\nconnection: close\r\n"
         self._head = f"POST {endpoint.path} HTTP/1.1\r\nhost: {url.authority}\r\nuser-agent: toolwall\r\n{fixed}"
 
@@ -75,12 +78,8 @@ class TokenEndpoint:
         except CredentialError:
             raise
         except Exception as error:  # whatever it is, there is no token, and its text may hold anything
-            raise CredentialError(f"{self._name} {_fault(error)}") from None
+            raise CredentialError(f"{self.name} {_fault(error)}") from None
         return self._read(status, body)
-
-    @property
-    def _name(self) -> str:
-        return f"the token endpoint {self._endpoint.url.host}"
 
     def _request(self, client: str, secret: str, fields: Mapping[str, str]) -> bytes:
         head = f"{self._head}content-type: application/x-www-form-urlencoded\r\n"
@@ -93,52 +92,57 @@ class TokenEndpoint:
         return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
 
     async def _exchange(self, request: bytes) -> tuple[int, bytes]:
-        line = await self._pool.take()
+        pool = Pool(self._place, _BOUNDS)  # of its own: the name is looked up anew each time
         try:
-            line.expect(Shape(False, None, None), _BOUNDS.most_header_bytes)
-            line.transport.write(request)
-            message, payload = await final_head(line.protocol)
-            return message.code, await self._whole(line, payload)
+            line = await pool.take()
+            try:
+                return await self._over(line, request)
+            finally:
+                pool.drop(line)
         finally:
-            self._pool.drop(line)
+            await pool.close()
 
-    async def _whole(self, line: Line, payload: aiohttp.StreamReader) -> bytes:
+    async def _over(self, line: Line, request: bytes) -> tuple[int, bytes]:
+        line.expect(Shape(False, None, None), _BOUNDS.most_header_bytes)
+        line.transport.write(request)
+        message, payload = await final_head(line.protocol)
+        return message.code, await self._whole(payload)
+
+    async def _whole(self, payload: aiohttp.StreamReader) -> bytes:
         body = b""
         while piece := await payload.readany():
             body += piece
             if len(body) > MOST_BYTES:
-                raise CredentialError(f"{self._name} answered with more than {MOST_BYTES} bytes")
+                raise CredentialError(f"{self.name} answered with more than {MOST_BYTES} bytes")
         return body
 
     def _read(self, status: int, body: bytes) -> Token:
         """What stands in an answer (RFC 6749, 5.1)."""
         try:
-            said: Any = json.loads(body)
-        except ValueError:  # also of what is no UTF-8
+            said: Any = strictjson.parse(body, _MOST_DEEP)
+        except Refusal:
             said = None
         if status != 200 or not isinstance(said, dict):
             code = said.get("error") if isinstance(said, dict) else ""
-            raise CredentialError(f"{self._name} answered {status} {code if code in _KNOWN else ''}".rstrip())
+            known = code if isinstance(code, str) and code in _KNOWN else ""
+            raise CredentialError(f"{self.name} answered {status} {known}".rstrip())
         token, kind = said.get("access_token"), said.get("token_type")
         if not isinstance(token, str) or not token:
-            raise CredentialError(f"{self._name} gave no access_token")
+            raise CredentialError(f"{self.name} gave no access_token")
         if not isinstance(kind, str) or kind.lower() != "bearer":
-            raise CredentialError(f"{self._name} gave a token that is no bearer token")
-        return Token(token, self._life(said.get("expires_in", UNSAID_S)))
+            raise CredentialError(f"{self.name} gave a token that is no bearer token")
+        life = said.get("expires_in")
+        return Token(token, UNSAID_S if life is None else self._life(life))
 
     def _life(self, said: Any) -> float:
         """Some write the number as text."""
         try:
             life = float(said) if isinstance(said, int | float | str) and not isinstance(said, bool) else 0.0
-        except ValueError:
+        except (ValueError, OverflowError):
             life = 0.0
         if not life >= LEAST_S:  # also of what is no number
-            raise CredentialError(f"{self._name} gave a token that has no time to live")
+            raise CredentialError(f"{self.name} gave a token that has no time to live")
         return min(life, MOST_S)
-
-    async def close(self) -> None:
-        """Close what is open."""
-        await self._pool.close()
 
 
 def _secret_of(secret: Secret) -> str:

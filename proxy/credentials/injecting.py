@@ -16,7 +16,7 @@ from proxy.credentials.secret import CredentialError, Revocable, Secret, Source
 from proxy.credentials.sending import put
 from proxy.credentials.sigv4 import missing, signed
 from proxy.credentials.sources import Environment, File
-from proxy.credentials.tokens import Tokens
+from proxy.credentials.tokens import Subject, Tokens
 from proxy.metrics import Family
 from proxy.model import Call, Outgoing
 from proxy.record import Record
@@ -77,9 +77,9 @@ class Injection:
     def __repr__(self) -> str:
         return f"Injection({self._name}, {self._spec.origin})"
 
-    async def put(self, call: Call, outgoing: Outgoing, subject: str | None = None) -> Outgoing:
-        """The request with the secret in it; `subject` is the caller's own token. Raises CredentialError where there is
-        none, or none for this host.
+    async def put(self, call: Call, outgoing: Outgoing, subject: Subject | None = None) -> tuple[Outgoing, Secret]:
+        """The request with the secret in it, and the secret; `subject` is the caller's own token. Raises
+        CredentialError where there is none, or none for this host.
         """
         if self._url.host not in self._spec.hosts:
             raise CredentialError("the secret is declared for other hosts")
@@ -89,17 +89,17 @@ class Injection:
         signs = self._spec.sent.way == "sigv4"
         made = signed(self._spec.sent, secret, outgoing, self._url) if signs else put(self._spec.sent, secret, outgoing)
         self._living.sent(secret, self._name)
-        return made
+        return made, secret
 
-    async def _secret(self, call: Call, subject: str | None) -> Secret:
+    async def _secret(self, call: Call, subject: Subject | None) -> Secret:
         if isinstance(self._source, Tokens):
             return await self._source.get(subject)
         return await self._source.get(call.id, call.principal.id, call.run.id)
 
-    def refused(self, subject: str | None) -> None:
+    def refused(self, subject: Subject | None, secret: Secret) -> None:
         """The backend did not take what it was sent (401)."""
         if isinstance(self._source, Tokens):
-            self._source.doubt(subject)
+            self._source.doubt(subject, secret)
 
 
 Injections = Mapping[str, tuple[Injection, ...]]
@@ -136,7 +136,7 @@ class Injecting:
             self._kept.pop(origin).close()
         specs = {spec for backend in backends.values() for spec in backend.injects}
         for spec in [spec for spec in self._tokens if spec not in specs]:
-            self._aside(self._tokens.pop(spec).close())
+            self._tokens.pop(spec).end()
         self._revokes = {}
         return {name: tuple(self._injections(each)) for name, each in backends.items() if each.injects}
 
@@ -202,6 +202,8 @@ class Injecting:
 
     async def close(self) -> None:
         """Let go of all."""
+        for tokens in self._tokens.values():
+            self._aside(tokens.close())
         self.follow({})
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=CLOSE_S)

@@ -11,9 +11,10 @@ import hashlib
 import logging
 from collections import OrderedDict
 from time import monotonic
-from typing import Final
+from typing import Final, NamedTuple
 
 from proxy.credentials.endpoint import TokenEndpoint
+from proxy.credentials.living import warn
 from proxy.credentials.secret import CredentialError, Secret, Source, Tell
 from rules.credentials import Sent
 
@@ -25,8 +26,20 @@ WAIT_S: Final = 5.0
 FRESH: Final = 0.9
 """Share of a token's life after which another is got."""
 
+USED: Final = 0.98
+"""Share of a token's life for which it is sent: the way to the backend takes time, and clocks differ."""
+
 MOST: Final = 1_000
 """Callers whose tokens are kept; the one that was asked for longest ago is forgotten."""
+
+MOST_FETCHES: Final = 8
+"""Fetches at once."""
+
+PER_S: Final = 50.0
+"""Fetches of one endpoint in a second. Callers choose how many tokens of their own they come with."""
+
+MOST_WAITING: Final = 200
+"""Fetches that wait for their turn: as many as have it within the time that a call waits."""
 
 FIRST_RETRY_S: Final = 0.5
 LONGEST_RETRY_S: Final = 30.0
@@ -37,6 +50,30 @@ _EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 _ACCESS: Final = "urn:ietf:params:oauth:token-type:access_token"
 
 
+class Subject(NamedTuple):
+    """The token of whom a call is for, and that of who acts for them where that is somebody else."""
+
+    token: str
+    actor: str = ""
+
+    def __repr__(self) -> str:
+        return "Subject()"
+
+    @property
+    def name(self) -> str:
+        """What no two subjects share, and nothing can be read from."""
+        return hashlib.sha256(f"{len(self.token)}:{self.token}{self.actor}".encode()).hexdigest()
+
+    def form(self) -> dict[str, str]:
+        """What an endpoint is told (RFC 8693, 2.1)."""
+        said = {"grant_type": _EXCHANGE, "subject_token": self.token, "subject_token_type": _ACCESS}
+        return said | ({"actor_token": self.actor, "actor_token_type": _ACCESS} if self.actor else {})
+
+
+class NoSubject(CredentialError):
+    """The caller came without a token of its own."""
+
+
 class _Held:
     """The token of one caller, or of the sidecar itself, and the fetch that is under way."""
 
@@ -45,12 +82,19 @@ class _Held:
         self.asked = self.fresh_until = self.again = 0.0
         self.failures = 0
         self.trouble = ""
+        self.doubted = False
         self.fetch: asyncio.Task[None] | None = None
 
     def valid(self) -> Secret | None:
         """What may be sent now."""
         secret = self.secret
         return secret if secret and secret.until is not None and monotonic() < secret.until else None
+
+    def failed(self, why: str) -> None:
+        """Wait for a while, longer each time."""
+        self.failures += 1
+        self.again = monotonic() + min(FIRST_RETRY_S * 2 ** min(self.failures - 1, 10), LONGEST_RETRY_S)
+        self.trouble = why
 
 
 class Tokens:
@@ -62,89 +106,124 @@ class Tokens:
         self._endpoint = TokenEndpoint(sent.endpoint)
         self._source, self._tell = source, tell
         self._held: OrderedDict[str, _Held] = OrderedDict()
+        self._fetches: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(MOST_FETCHES)
+        self._turn = 0.0
+        self._over = False
 
     def __repr__(self) -> str:
         return f"Tokens({len(self._held)})"
 
     @property
     def trouble(self) -> str:
-        """Why there is no new token of the sidecar's own; empty where all is well."""
+        """Why there is no new token of the sidecar's own; empty where all is well. What keeps one caller from a token
+        is no trouble of the sidecar's, and stands in the Records of its calls.
+        """
         held = self._held.get("")
         return held.trouble if held else ""
 
-    async def get(self, subject: str | None) -> Secret:
+    async def get(self, subject: Subject | None) -> Secret:
         """A token for whoever has this token of their own, or for the sidecar. Raises CredentialError."""
+        if not self._exchanges:
+            subject = None
+        elif subject is None:
+            raise NoSubject("the caller came without a token that could be exchanged")
         held = self._of(subject)
-        if (secret := held.valid()) is not None:
-            if monotonic() >= held.fresh_until:
-                self._fetch(held, subject)
-            return secret
-        fetch = self._fetch(held, subject)
-        if fetch is not None:
+        fetch = self._fetch(held, subject) if self._wants(held) else None
+        if fetch is not None and (held.doubted or not held.valid()):
             await asyncio.wait([fetch], timeout=WAIT_S)
         if (secret := held.valid()) is not None:
             return secret
-        raise CredentialError(held.trouble or f"no token came within {WAIT_S:g} s")
+        raise CredentialError(held.trouble or (_LATE if fetch else "too many callers want a token at once"))
 
-    def doubt(self, subject: str | None) -> None:
-        """A backend did not take the token: the next call gets another."""
-        held = self._held.get(self._key(subject)) if subject or not self._exchanges else None
-        if held is not None and held.secret is not None and monotonic() - held.asked > DOUBT_S:
-            self._tell(held.secret, False)
-            held.secret = None
+    def doubt(self, subject: Subject | None, secret: Secret) -> None:
+        """A backend did not take this token: the next call waits for another, and has this one where none comes."""
+        held = self._held.get(_key(subject) if self._exchanges else "")
+        if held is not None and held.secret is secret and monotonic() - held.asked > DOUBT_S:
+            held.doubted = True
 
-    def _key(self, subject: str | None) -> str:
-        return hashlib.sha256((subject or "").encode()).hexdigest() if self._exchanges else ""
+    def _wants(self, held: _Held) -> bool:
+        return held.doubted or not held.valid() or monotonic() >= held.fresh_until
 
-    def _of(self, subject: str | None) -> _Held:
-        if self._exchanges and not subject:
-            raise CredentialError("the caller came without a token that could be exchanged")
-        held = self._held.setdefault(self._key(subject), _Held())
-        self._held.move_to_end(self._key(subject))
-        if len(self._held) > MOST:
-            self._forget(self._held.popitem(last=False)[1])
-        return held
+    def _of(self, subject: Subject | None) -> _Held:
+        key = _key(subject)
+        if key not in self._held:
+            self._make_room()
+            self._held[key] = _Held()
+        self._held.move_to_end(key)
+        return self._held[key]
 
-    def _forget(self, held: _Held) -> None:
-        if held.fetch is not None:
-            held.fetch.cancel()
-        if held.secret is not None:
-            self._tell(held.secret, False)
+    def _make_room(self) -> None:
+        """Forget what has ended, as far as it was not asked for since, and one more where that is not enough. Nobody
+        who waits for a fetch loses it: there are fewer of those than places.
+        """
+        while self._held and (first := next(iter(self._held.values()))).secret and not first.valid():
+            if first.fetch is not None:
+                break
+            self._forget(next(iter(self._held)))
+        if len(self._held) >= MOST:
+            self._forget(next(key for key, held in self._held.items() if held.fetch is None))
 
-    def _fetch(self, held: _Held, subject: str | None) -> asyncio.Task[None] | None:
-        """The fetch that is under way, or a new one; None while it is too early to try again."""
-        if held.fetch is None and monotonic() >= held.again:
+    def _forget(self, key: str) -> None:
+        if (secret := self._held.pop(key).secret) is not None:
+            self._tell(secret, False)
+
+    def _fetch(self, held: _Held, subject: Subject | None) -> asyncio.Task[None] | None:
+        """The fetch that is under way, or a new one; None while it is too early, or while too many wait."""
+        if held.fetch is None and monotonic() >= held.again and len(self._fetches) < MOST_WAITING:
             held.fetch = asyncio.create_task(self._fetched(held, subject))
+            self._fetches.add(held.fetch)
+            held.fetch.add_done_callback(self._fetches.discard)
         return held.fetch
 
-    async def _fetched(self, held: _Held, subject: str | None) -> None:
+    async def _fetched(self, held: _Held, subject: Subject | None) -> None:
         try:
-            await self._replaced(held, subject)
-            held.failures, held.again, held.trouble = 0, 0.0, ""
+            await self._have_turn()
+            async with self._places:
+                await self._replaced(held, subject)
+            held.failures, held.again, held.trouble, held.doubted = 0, 0.0, "", False
         except Exception as error:
-            why = error if isinstance(error, CredentialError) else type(error).__name__
-            held.failures += 1
-            held.again = monotonic() + min(FIRST_RETRY_S * 2 ** min(held.failures - 1, 10), LONGEST_RETRY_S)
-            if not held.trouble:
+            why = str(error) if isinstance(error, CredentialError) else type(error).__name__
+            if not held.trouble and not self._exchanges:
                 _log.error("no new token: %s", why)
-            held.trouble = str(why)
+            held.failed(why)
         finally:
             held.fetch = None
 
-    async def _replaced(self, held: _Held, subject: str | None) -> None:
+    async def _have_turn(self) -> None:
+        """Each fetch begins a while after the one before."""
+        now = monotonic()
+        self._turn = max(now, self._turn + 1 / PER_S)
+        if self._turn > now:
+            await asyncio.sleep(self._turn - now)
+
+    async def _replaced(self, held: _Held, subject: Subject | None) -> None:
         secret, asked = await self._source.get("", "", ""), monotonic()
-        form = {"grant_type": "client_credentials"}
-        if subject and self._exchanges:
-            form = {"grant_type": _EXCHANGE, "subject_token": subject, "subject_token_type": _ACCESS}
+        form = subject.form() if subject else {"grant_type": "client_credentials"}
         token = await self._endpoint.ask(self._client, secret, form)
-        fresh, former = Secret.plain(token.value, asked + token.life_s), held.secret
+        fresh, former = Secret.plain(token.value, asked + USED * token.life_s), held.secret
         self._tell(fresh, True)
+        warn(fresh, f"from {self._endpoint.name}")
         held.secret, held.asked, held.fresh_until = fresh, asked, asked + FRESH * token.life_s
-        if former is not None:
-            self._tell(former, False)
+        for ended in filter(None, (former, fresh if self._over else None)):
+            self._tell(ended, False)
+
+    def end(self) -> None:
+        """No rules in force name them any more. Calls that began under rules that did still get theirs."""
+        self._over = True
+        for held in self._held.values():
+            if held.secret is not None:
+                self._tell(held.secret, False)
 
     async def close(self) -> None:
-        """Forget all tokens."""
-        while self._held:
-            self._forget(self._held.popitem()[1])
-        await self._endpoint.close()
+        """Give up what is under way."""
+        for fetch in (under_way := list(self._fetches)):
+            fetch.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+
+_LATE: Final = f"no token came within {WAIT_S:g} s"
+
+
+def _key(subject: Subject | None) -> str:
+    return subject.name if subject else ""

@@ -153,6 +153,8 @@ def _named(call: Call, caching: Caching, entry: Entry) -> bytes:
         who = f"{len(call.principal.id)}:{call.principal.id}{call.run.id}"
     parts = [record.revision, call.tool.name, record.arguments_hash, who, call.base, call.origin]
     parts += [part for pair in headers for part in pair]
+    if caching.by_token:
+        parts += [entry.hail.bearer or "", entry.hail.delegation or ""]
     return hashlib.blake2b("".join(f"{len(part)}:{part}" for part in parts).encode(), digest_size=32).digest()
 
 

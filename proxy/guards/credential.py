@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from proxy.credentials.injecting import Injections
 from proxy.credentials.secret import CredentialError
+from proxy.credentials.tokens import NoSubject, Subject
 from proxy.entry import Entry
 from proxy.errors import Refusal
-from proxy.model import Call, Result, Send
+from proxy.model import DELEGATES, Call, Hail, Result, Send
 from proxy.outcomes import never_sent
 from rules.decide import Decision
+from rules.facts import Principal
 from rules.tools import Tool
 
-UNAUTHORIZED = 401
+UNAUTHORIZED: Final = 401
 
 
 class Credential:
@@ -31,24 +35,35 @@ class Credential:
 
     async def __call__(self, call: Call, entry: Entry, send: Send) -> Result:
         """Send the call with the secrets in it. Without them nothing is sent."""
-        outgoing, subject = call.outgoing, entry.hail.bearer
-        injections = self._of[call.tool.backend]
+        outgoing, subject = call.outgoing, subject_of(entry.hail, call.principal)
+        sent = []
         try:
-            for injection in injections:
+            for injection in self._of[call.tool.backend]:
                 if injection.ended is not None:
                     entry.at_end(injection.ended)
-                outgoing = await injection.put(call, outgoing, subject)
+                outgoing, secret = await injection.put(call, outgoing, subject)
+                sent.append((injection, secret))
         except CredentialError as why:
-            raise _not_had(str(why)) from None
+            raise _not_had(why) from None
         entry.check(self.__name__)
         result = await send(call._replace(outgoing=outgoing), entry)
         if result.status == UNAUTHORIZED:
-            for injection in injections:
-                injection.refused(subject)
+            for injection, secret in sent:
+                injection.refused(subject, secret)
         return result
 
 
-def _not_had(why: str) -> Refusal:
+def subject_of(hail: Hail, principal: Principal) -> Subject | None:
+    """The token that proved whom a call is for: the one that delegates, or the caller's own."""
+    if principal.method.endswith(DELEGATES):
+        return Subject(hail.delegation, hail.bearer or "") if hail.delegation else None
+    return Subject(hail.bearer) if hail.bearer else None
+
+
+def _not_had(why: CredentialError) -> Refusal:
     refusal = never_sent("The credential for the backend cannot be had.", note=f"credential: {why}")
     refusal.suggestion = "Try again later; if it stays so, tell the operator."
+    if isinstance(why, NoSubject):
+        refusal.detail = "The backend wants a token that is made for the caller out of the caller's own."
+        refusal.suggestion = "Call with a token in `Authorization`, or have somebody do so: a key cannot be exchanged."
     return refusal

@@ -159,6 +159,10 @@ def _backend(backend: Backend, tools: Mapping[str, Tool], places: Places) -> Ite
     if backend.url.scheme == "http" and not backend.addresses and is_public(backend.url.host):
         words = f"is called by http:// at {backend.url.host}"
         yield finding("plain-http", places.backend(file, "url"), backend.name, words)
+    for url in (each.sent.endpoint.url for each in backend.injects if each.sent.endpoint):
+        if url.scheme == "http" and is_public(url.host):
+            words = f"has its token from http:// at {url.host}"
+            yield finding("plain-http", places.backend(file, "credential"), backend.name, words)
     own = [tools[name] for name in backend.tools if name in tools]
     reported = [tool for tool in own if tool.replies is not None and tool.reply.contract == "report"]
     if reported:

@@ -36,7 +36,7 @@ def env(name: str) -> Origin:
 def sent(injecting: Injecting, backend: Backend) -> str:
     [injection] = injecting.follow({"crm": backend})["crm"]
     assert VALUE not in repr(injection)
-    return asyncio.run(injection.put(CALL, NO_REQUEST)).headers[0][1]
+    return asyncio.run(injection.put(CALL, NO_REQUEST))[0].headers[0][1]
 
 
 def test_what_is_sent_is_known_before() -> None:

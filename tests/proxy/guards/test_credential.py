@@ -14,6 +14,7 @@ from proxy.errors import Refusal
 from proxy.guards.credential import Credential
 from proxy.model import NO_HAIL, Outgoing
 from rules.credentials import Injected, Origin, Sent
+from rules.facts import Principal
 from rules.tools import Backend
 from rules.urls import Url
 
@@ -29,7 +30,7 @@ class Call(SimpleNamespace):
 
 
 def call() -> Any:
-    who, run = SimpleNamespace(id="bot"), SimpleNamespace(id="run")
+    who, run = Principal("bot"), SimpleNamespace(id="run")
     outgoing = Outgoing("GET", "/", (("a", "theirs"),), b"")
     return Call(id="call", principal=who, run=run, tool=SimpleNamespace(backend="crm"), outgoing=outgoing)
 
