@@ -40,6 +40,21 @@ def test_a_write_names_tools_of_its_backend_by_patterns(tmp_path: Path) -> None:
     assert tools_of(tmp_path, text)["crm.put"].invalidates == {"crm.get_a", "crm.get_b", "crm.list"}
 
 
+def test_what_a_callers_own_token_gave_is_that_callers_alone(tmp_path: Path) -> None:
+    exchange = "credential: {env: A, send: {exchange: {url: 'https://login.example/t'}}}"
+
+    def read(cache: str) -> Caching | None:
+        (tmp_path / "erp.yaml").write_text(
+            f"backend: erp\nurl: https://erp.example\n{exchange}\ntools:\n  {READ % cache}\n"
+        )
+        return load(tmp_path).catalog.tools["erp.get"].caching
+
+    assert read("60s") == Caching(60.0, by_token=True)
+    assert read("{for: 60s, shared: false}") == Caching(60.0, by_token=True)
+    with pytest.raises(RulesError, match=r"tools\.get\.cache\.shared: cannot be, for each caller has a token"):
+        read("{for: 60s, shared: true}")
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

@@ -7,10 +7,11 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from rules.credentials import Injected, Origin, Sent
+from rules.credentials import Credentials, Endpoint, Injected, Origin, Sent
 from rules.load import RulesError, load
 from rules.published import json_schema
 from rules.tools import Backend
+from rules.urls import Url, parse_network
 
 TOOLS = "tools: {find: {call: GET /things, args: {q: {type: string, optional: true}}}}"
 
@@ -56,6 +57,30 @@ def test_what_the_sidecar_sends(tmp_path: Path, text: str, origin: Origin, sent:
     assert found == Injected(origin, sent, frozenset({"crm.internal"}), False, "crm.yaml", 3)
 
 
+LOGIN = "https://login.example:8443/oauth/token/"
+
+
+def test_a_token_is_got_from_its_endpoint_and_the_secret_goes_there_alone(tmp_path: Path) -> None:
+    more = "client_id: wall, scope: a b, audience: crm, resource: 'https://crm.internal', client: body"
+    for way in ("oauth2", "exchange"):
+        said = f"{{env: A, send: {{{way}: {{url: '{LOGIN}', {more}, addresses: [10.0.0.0/8]}}}}}}"
+        [found] = backend(tmp_path, said).injects
+        url = Url("https", "login.example", 8443, "/oauth/token")
+        networks = (parse_network("10.0.0.0/8"),)
+        endpoint = Endpoint(url, "/oauth/token/", networks, "a b", "crm", "https://crm.internal", True)
+        assert found.sent == Sent(way, "wall", endpoint=endpoint)
+        assert found.hosts == {"crm.internal", "login.example"}
+        assert found.goes_to("crm.internal") == "login.example"
+    assert Credentials(injects=(found,)).exchanges
+
+
+def test_a_signature_is_put_last(tmp_path: Path) -> None:
+    sigv4 = "{env: {access_key: A, secret_key: S}, send: {sigv4: {region: eu-central-1, service: s3}}}"
+    found = backend(tmp_path, f"[{sigv4}, {{env: K, send: {{query: k}}}}]").injects
+    assert [each.sent.way for each in found] == ["query", "sigv4"]
+    assert found[1].sent.signs == ("eu-central-1", "s3")
+
+
 def test_none_and_the_callers_own_inject_nothing(tmp_path: Path) -> None:
     for text in ("none", "{send: bearer, from: caller}"):
         assert backend(tmp_path, text).injects == ()
@@ -86,6 +111,35 @@ def test_none_and_the_callers_own_inject_nothing(tmp_path: Path) -> None:
         ("{env: A, send: bearer, hosts: [a.example]}", "credential.hosts: lacks crm.internal, which is sent it"),
         ("[{env: A, send: bearer}, {env: B, send: basic}]", "puts two credentials into one place"),
         ("[{env: A, send: {header: X-K}}, {env: B, send: {header: x-k}}]", "puts two credentials into one place"),
+        ("{env: A, send: {oauth2: {scope: a}}}", "lacks the key url"),
+        ("{env: A, send: {oauth2: {url: 'ftp://a.example'}}}", "oauth2.url: must begin with http"),
+        ("{env: A, send: {oauth2: {url: 'https://a.example/t?x=1'}}}", "without a user, query or fragment"),
+        ("{env: A, send: {oauth2: {url: 'https://a.example', addresses: [10.0.0.1/8]}}}", "has bits beyond its prefix"),
+        ("{env: A, send: {oauth2: {url: 'https://a.example', client: mtls}}}", "must be one of: basic, body"),
+        ("{env: A, send: {oauth2: {url: 'https://a.example'}, exchange: {url: 'https://a.example'}}}", "exactly one"),
+        ("{env: A, send: {oauth2: {url: 'https://a.example'}, prefix: x}}", "prefix: is only for a header"),
+        ("{env: A, hosts: crm.internal, send: {oauth2: {url: 'https://a.example'}}}", "hosts: lacks a.example"),
+        ("{vault: a/b, per: run, send: {exchange: {url: 'https://a.example'}}}", "per: is not for a client's secret"),
+        (
+            "{vault: a/b, on_leak: revoke, send: {oauth2: {url: 'https://a.example'}}}",
+            "on_leak: is not for a client's secret",
+        ),
+        (
+            "{from: caller, send: {exchange: {url: 'https://a.example'}}}",
+            "exchange: is only for a secret of the sidecar's",
+        ),
+        ("{from: caller, send: {oauth2: {url: 'https://a.example'}}}", "is only for a secret of the sidecar's"),
+        ("{from: caller, send: {sigv4: {region: a, service: s3}}}", "is only for a secret of the sidecar's"),
+        ("{env: A, send: {sigv4: {region: EU, service: s3}}}", "must be such as eu-central-1"),
+        ("{env: A, send: {sigv4: {service: s3}}}", "lacks the key region"),
+        (
+            "[{env: A, send: {oauth2: {url: 'https://a.example'}}}, {env: B, send: basic}]",
+            "two credentials into one place",
+        ),
+        (
+            "[{env: A, send: {sigv4: {region: a, service: s3}}}, {env: B, send: {header: X-Amz-Date}}]",
+            "two credentials into one place",
+        ),
         ("{env: A, send: {header: Content-Length}}", "is not a header that can hold a credential"),
         ("{env: A, send: {header: Toolwall-Key}}", "is not a header that can hold a credential"),
     ],
@@ -114,6 +168,16 @@ def test_a_second_backend_cannot_have_the_secret_sent_elsewhere(tmp_path: Path) 
     (tmp_path / "evil.yaml").write_text(other.replace("send:", f"{both}, send:"))
     assert len(problems(tmp_path, "{env: A, send: bearer}")) == 1  # saying it in one place is not enough
     assert backend(tmp_path, f"{{env: A, send: bearer, {both}}}").injects[0].hosts == {"crm.internal", "evil.example"}
+
+
+def test_a_clients_secret_is_shared_by_backends_of_one_endpoint_and_no_other(tmp_path: Path) -> None:
+    other = f"backend: b\nurl: https://b.example\ncredential: {{env: A, send: SEND}}\n{TOOLS}\n"
+    send = "{oauth2: {url: 'https://login.example/t'}}"
+    (tmp_path / "b.yaml").write_text(other.replace("SEND", send))
+    assert backend(tmp_path, f"{{env: A, send: {send}}}").injects
+    (tmp_path / "b.yaml").write_text(other.replace("SEND", "bearer"))
+    found = problems(tmp_path, f"{{env: A, send: {send}}}")
+    assert any("another backend sends env:A to login.example" in each for each in found)
 
 
 def test_another_field_or_version_of_a_secret_of_vaults_is_the_same_secret(tmp_path: Path) -> None:

@@ -103,6 +103,35 @@ OURS = """
       - {file: {value: /run/pay}, send: {query: k}}
     tools: {ping: {call: GET /ping}}
 """
+TOKENS = """
+    backend: crm
+    url: https://crm.example.com
+    credential:
+      file: /run/crm
+      send:
+        oauth2:
+          url: https://login.example.com/token
+          client_id: wall
+          scope: crm.read
+          audience: crm
+          resource: https://crm.example.com
+          client: body
+          addresses: [10.0.0.0/8]
+    tools: {ping: {call: GET /ping}}
+"""
+EXCHANGED = """
+    backend: erp
+    url: https://erp.example.com
+    credential: {env: ERP, send: {exchange: {url: "https://login.example.com/token", client_id: wall}}}
+    tools: {ping: {call: GET /ping}}
+"""
+SIGNED = """
+    backend: aws
+    url: https://abc.execute-api.eu-central-1.amazonaws.com
+    credential: {env: {access_key: A, secret_key: S}, send: {sigv4: {region: eu-central-1, service: execute-api}}}
+    tools: {ping: {call: GET /ping}}
+"""
+ALL = {"shop": FULL, "pay": OURS, "crm": TOKENS, "erp": EXCHANGED, "aws": SIGNED}
 POLICY = """
     relations:
       owner: {says: Who owns it., pairs: {ann: [7]}}
@@ -141,7 +170,7 @@ POLICY = """
 
 def test_every_key_misspelt_or_doubled_is_refused_with_its_line(tmp_path):
     (tmp_path / "source").mkdir()
-    source = write(tmp_path / "source", shop=FULL, pay=OURS, policy=POLICY)
+    source = write(tmp_path / "source", **ALL, policy=POLICY)
     (source / "data.json").write_text('[["ann", "member", "guests"]]')
     assert check_mutations(source, tmp_path) > 120
 
@@ -161,7 +190,7 @@ def test_the_mutated_rules_use_every_key_that_there_is(tmp_path):
         elif isinstance(shape, Either):
             yield from keys(shape.mapping)
 
-    source = write(tmp_path, shop=FULL, pay=OURS, policy=POLICY)
+    source = write(tmp_path, **ALL, policy=POLICY)
     used = {one.key for one in mutations(source) if one.kind == "misspelt"}
     assert {*keys(BACKEND), *keys(FORM)} - {"waive"} <= used
 
