@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
@@ -13,8 +14,10 @@ from urllib.parse import parse_qs
 import pytest
 
 from proxy.credentials import tokens
+from proxy.identity import digest
 from tests.doors.test_tokens import bearer, issuer
 from tests.issuer import token
+from tests.proxy.collecting import collector
 from tests.wire import ALONE, Answer, Backend, Wall, answering, perform, reply, wall
 
 TOOLS = """
@@ -35,7 +38,13 @@ def granted(value: str, life: object = 3600, **more: object) -> bytes:
 
 @asynccontextmanager
 async def told(
-    folder: Path, answer: Answer, way: str = "oauth2", more: str = "", identity: str = "{static: {id: bot}}"
+    folder: Path,
+    answer: Answer,
+    way: str = "oauth2",
+    more: str = "",
+    identity: str = "{static: {id: bot}}",
+    tools: str = TOOLS,
+    config: str = "",
 ) -> AsyncIterator[tuple[Wall, Backend]]:
     """A sidecar whose backend wants a token, and the token endpoint."""
     idp = Backend(answer)
@@ -45,7 +54,7 @@ async def told(
     send = f"{way}: {{url: 'http://127.0.0.1:{idp.port}/oauth/token/', client_id: 'wall:1', scope: crm.read{more}}}"
     keys = f"credential: {{file: {folder}/client, send: {{{send}}}}}\n{ALONE}"
     try:
-        async with wall(folder, TOOLS, POLICY, backend_keys=keys, identity=identity) as w:
+        async with wall(folder, tools, POLICY, backend_keys=keys, identity=identity, config=config) as w:
             yield w, idp
     finally:
         server.close()
@@ -245,6 +254,147 @@ def test_each_caller_gets_a_token_of_its_own(tmp_path: Path) -> None:
             assert len(idp.requests) == 2
 
     perform(play())
+
+
+@asynccontextmanager
+async def exchanging(
+    folder: Path, identity: dict[str, object], tools: str = TOOLS, config: str = ""
+) -> AsyncIterator[tuple[Wall, Backend]]:
+    """A sidecar that knows callers so, an endpoint that says in the token for whom it is, and a backend that counts."""
+
+    async def answer(request: bytes) -> bytes:
+        said = form(request)
+        return granted(of(said["subject_token"][0], said.get("actor_token", [""])[0]))
+
+    async with told(folder, answer, "exchange", identity=json.dumps(identity), tools=tools, config=config) as (w, idp):
+        async with asyncio.timeout(3):  # the keys of the issuer are read behind the start
+            while (await w.call("GET", "/.toolwall/tools", headers=bearer(token()))).status == 500:
+                await asyncio.sleep(0.01)
+        yield w, idp
+
+
+def of(subject: str, actor: str = "") -> str:
+    return "osprey-" + hashlib.sha256(f"{subject} {actor}".encode()).hexdigest()
+
+
+def test_a_token_is_made_for_whom_the_caller_acts(tmp_path: Path) -> None:
+    ann, bob = (token(sub=who, act={"sub": "jwt:bot"}) for who in ("ann", "bob"))
+    bot = token(sub="bot")
+
+    async def play() -> None:
+        async with exchanging(tmp_path, {"jwt": [issuer(tmp_path)], "delegation": [issuer(tmp_path)]}) as (w, idp):
+            for delegated in (ann, bob, ann):
+                headers = [*bearer(bot), ("Toolwall-Delegation", delegated)]
+                got = await w.tell("GET", "/crm/things", headers=headers)
+                assert got.reply.status == 200, (got.reply.body, got.record)
+                assert sent(got.reached[0]) == [f"Bearer {of(delegated, bot)}"]
+            got = await w.tell("GET", "/crm/things", headers=bearer(bot))
+            assert sent(got.reached[0]) == [f"Bearer {of(bot)}"]
+            assert len(idp.requests) == 3
+
+    perform(play())
+
+
+def test_a_delegation_that_nobody_has_checked_is_not_exchanged(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with told(tmp_path, in_turn(granted(TOKENS[0])), "exchange") as (w, idp):
+            headers = [("Toolwall-Delegation", token(sub="ann", act={"sub": "bot"}))]
+            got = await w.tell("GET", "/crm/things", headers=headers)
+            assert (got.reached, idp.requests) == ([], [])
+
+    perform(play())
+
+
+def test_who_calls_by_a_key_is_told_that_a_key_cannot_be_exchanged(tmp_path: Path) -> None:
+    key = "twk_" + "k" * 43
+    keys = [{"id": "ann", "roles": ["support"], "sha256": digest(key)}]
+
+    async def play() -> None:
+        async with exchanging(tmp_path, {"api_keys": keys, "jwt": [issuer(tmp_path)]}) as (w, idp):
+            got = await w.tell("GET", "/crm/things", headers=[("Toolwall-Key", key)])
+            assert (got.reply.status, got.reply.json["code"], got.reply.json["executed"]) == (
+                502,
+                "upstream_unreachable",
+                "no",
+            )
+            assert "a key cannot be exchanged" in got.reply.json["suggestion"]
+            assert (got.reached, idp.requests) == ([], [])
+
+    perform(play())
+
+
+def test_an_answer_that_is_kept_is_for_the_token_that_it_was_given_to(tmp_path: Path) -> None:
+    wide, narrow = token(sub="ann", scope="all"), token(sub="ann", scope="little")
+    tools = "\n  find: {says: Find., call: GET /things, cache: 60s}\n"
+
+    async def play() -> None:
+        async with exchanging(tmp_path, {"jwt": [issuer(tmp_path)]}, tools) as (w, _):
+            reached = [
+                len((await w.tell("GET", "/crm/things", headers=bearer(each))).reached) for each in (wide, narrow, wide)
+            ]
+            assert reached == [1, 1, 0]
+
+    perform(play())
+
+
+def test_calls_under_way_when_rules_change_get_their_token(tmp_path: Path) -> None:
+    async def play() -> None:
+        asked = asyncio.Event()
+        goes_on = asyncio.Event()
+
+        async def answer(_: bytes) -> bytes:
+            asked.set()
+            await goes_on.wait()
+            return granted(TOKENS[0])
+
+        async with told(tmp_path, answer) as (w, idp):
+            call = asyncio.create_task(w.call("GET", "/crm/things"))
+            await asked.wait()
+            file = tmp_path / "rules" / "crm.yaml"
+            file.write_text(file.read_text().replace("scope: crm.read", "scope: crm.write"))
+            w.sidecar.reloader.reload()
+            async with asyncio.timeout(3):
+                while not w.records("rules"):
+                    await asyncio.sleep(0.01)
+            goes_on.set()
+            assert (await call).status == 200
+            assert sent(w.backend.requests[0]) == [f"Bearer {TOKENS[0]}"]
+            await w.call("GET", "/crm/things")
+            assert [form(each)["scope"] for each in idp.requests] == [["crm.read"], ["crm.write"]]
+
+    perform(play())
+
+
+def test_no_sink_shows_a_token_also_where_the_backend_says_it_back(
+    tmp_path: Path, logs: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    seen = [b""]
+    ann = token(sub="ann")
+
+    async def play(url: str) -> None:
+        config = f"telemetry: {{otlp: '{url}'}}\nledger: {{arguments: redacted}}\n"
+        answers = [
+            reply(json.dumps({"a": of(ann), "b": b64encode(of(ann).encode()).decode()}).encode()),
+            reply(f"<p>no such token: {of(ann)}</p>".encode(), status="401 Unauthorized", kind="text/html"),
+            reply(b"{}", f"WWW-Authenticate: Bearer realm={of(ann)}", status="403 Forbidden"),
+            reply(b"{}", status=f"200 {of(ann)}"),
+            f"{of(ann)}\r\n\r\n".encode(),
+        ]
+        async with exchanging(tmp_path, {"jwt": [issuer(tmp_path)]}, config=config) as (w, _):
+            for each in answers:
+                w.backend.answer = answering(each)
+                seen.append(await w.send(w.raw("GET", "/crm/things", headers=bearer(ann))))
+            assert sent(w.backend.requests[0]) == [f"Bearer {of(ann)}"]
+            seen.extend([w.ledger(), w.sidecar.telemetry.prometheus()])
+
+    with collector() as fake:
+        perform(play(fake.url))
+    assert fake.spans()
+    captured = capfd.readouterr()
+    seen.append("\n".join([*logs, captured.err, captured.out, str(fake.headers)]).encode() + b"".join(fake.bodies))
+    everything = b"\n".join(seen)
+    for value in (of(ann), b64encode(of(ann).encode()).decode(), CLIENT, ann):
+        assert value.encode() not in everything
 
 
 def test_who_has_no_token_has_none_to_exchange(tmp_path: Path) -> None:

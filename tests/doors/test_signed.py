@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 
-from tests.wire import ALONE, Wall, perform, wall
+from tests.aws import signatures
+from tests.wire import ALONE, OK, Wall, answering, perform, reply, wall
 
 TOOLS = """
   find: {call: GET /things, args: {q: {type: string, optional: true}, a: {type: string, optional: true}}}
@@ -19,45 +17,6 @@ TOOLS = """
 KEY_ID, SECRET, SESSION = "AKI" + "AZ7Q3NOTAREALKEY", "kestrel/" + "9Xw4pQ7tLm2z+", "osprey-" + "3Vb8nK1sRd6y"
 
 
-def sha(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def mac(key: bytes, text: str) -> bytes:
-    return hmac.new(key, text.encode(), hashlib.sha256).digest()
-
-
-def signature_of(request: bytes, secret: str, region: str, service: str) -> tuple[str, str]:
-    """The signature that the service computes, and the one that the request has."""
-    head, _, body = request.partition(b"\r\n\r\n")
-    first, *lines = head.decode().split("\r\n")
-    method, target, _ = first.split(" ")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    said = dict(part.strip().split("=", 1) for part in headers["authorization"].partition(" ")[2].split(","))
-    path, _, query = target.partition("?")
-    names = said["SignedHeaders"].split(";")
-    assert {"host", "x-amz-date"} <= set(names)
-    pairs = sorted(tuple(part.partition("=")[::2]) for part in query.split("&") if part)
-    canonical = "\n".join(
-        [
-            method,
-            path if service == "s3" else quote(path, safe="/~"),
-            "&".join(f"{name}={value}" for name, value in pairs),
-            *(f"{name}:{headers[name]}" for name in names),
-            "",
-            said["SignedHeaders"],
-            sha(body),
-        ]
-    )
-    scope = said["Credential"].partition("/")[2]
-    assert scope == f"{headers['x-amz-date'][:8]}/{region}/{service}/aws4_request"
-    text = "\n".join(["AWS4-HMAC-SHA256", headers["x-amz-date"], scope, sha(canonical.encode())])
-    key = b"AWS4" + secret.encode()
-    for part in scope.split("/"):
-        key = mac(key, part)
-    return mac(key, text).hex(), said["Signature"]
-
-
 @pytest.mark.parametrize("service", ["execute-api", "s3"])
 @pytest.mark.parametrize("session", [True, False])
 def test_the_service_would_take_it(tmp_path: Path, service: str, session: bool) -> None:
@@ -65,6 +24,9 @@ def test_the_service_would_take_it(tmp_path: Path, service: str, session: bool) 
         for method, path, body in (
             ("GET", "/crm/things", b""),
             ("GET", "/crm/things?q=a%20b&a=%2Fc~", b""),
+            ("GET", "/crm/things?q=a+b&a=:,@", b""),
+            ("GET", "/crm/things?q=", b""),
+            ("GET", "/crm/things/a+b:c@d", b""),
             ("GET", "/crm/things/a%20b~c", b""),
             ("POST", "/crm/things", b'{"q": "a"}'),
         ):
@@ -72,7 +34,7 @@ def test_the_service_would_take_it(tmp_path: Path, service: str, session: bool) 
             told = await w.tell(method, path, body, headers=theirs)
             assert told.reply.status == 200, told.reply.body
             [request] = told.reached
-            meant, found = signature_of(request, SECRET, "eu-central-1", service)
+            meant, found = signatures(request, SECRET, "eu-central-1", service)
             assert meant == found
             assert f"Credential={KEY_ID}/".encode() in request
             assert (f"\r\nx-amz-security-token: {SESSION}\r\n".encode() in request) is session
@@ -89,6 +51,56 @@ def test_the_service_would_take_it(tmp_path: Path, service: str, session: bool) 
             await play(w)
 
     perform(whole())
+
+
+def test_what_else_is_put_in_is_signed_and_each_attempt_is(tmp_path: Path) -> None:
+    async def play() -> None:
+        for name, value in (("id", KEY_ID), ("key", SECRET), ("other", "merlin-7Hd2fJ5gXc4t")):
+            (tmp_path / name).write_text(value)
+        keys = f"{{access_key: {tmp_path}/id, secret_key: {tmp_path}/key}}"
+        both = (
+            f"- {{file: {keys}, send: {{sigv4: {{region: eu-central-1, service: execute-api}}}}}}\n"
+            f"  - {{file: {tmp_path}/other, send: {{query: api key}}}}"
+        )
+        async with wall(tmp_path, TOOLS, backend_keys=f"credential:\n  {both}\nbreaker: off") as w:
+            answers = [reply(status="503 Busy"), OK]
+
+            async def in_turn(_: bytes) -> bytes:
+                return answers.pop(0)
+
+            w.backend.answer = in_turn
+            told = await w.tell("GET", "/crm/things?q=a")
+            assert (told.reply.status, len(told.reached)) == (200, 2)
+            for request in told.reached:
+                assert b"/things?q=a&api%20key=merlin-7Hd2fJ5gXc4t HTTP/1.1" in request
+                meant, found = signatures(request, SECRET, "eu-central-1", "execute-api")
+                assert meant == found
+
+    perform(play())
+
+
+def test_a_session_token_that_comes_back_is_taken_out_everywhere(tmp_path: Path, logs: list[str]) -> None:
+    """A service that refuses a signature says back what it has read, session token and all."""
+
+    async def play() -> None:
+        fields = {"access_key": KEY_ID, "secret_key": SECRET, "session_token": SESSION}
+        for name, value in fields.items():
+            (tmp_path / name).write_text(value)
+        files = ", ".join(f"{name}: {tmp_path}/{name}" for name in fields)
+        send = "{sigv4: {region: eu-central-1, service: s3}}"
+        config = "ledger: {arguments: redacted}"
+        keys = f"credential: {{file: {{{files}}}, send: {send}}}\n{ALONE}"
+        async with wall(tmp_path, TOOLS, backend_keys=keys, config=config) as w:
+            said = f"<CanonicalRequest>GET&#10;x-amz-security-token:{SESSION}&#10;</CanonicalRequest>"
+            w.backend.answer = answering(reply(said.encode(), status="403 Forbidden", kind="application/xml"))
+            told = await w.tell("GET", "/crm/things")
+            assert (told.reply.status, told.record["leaked"]) == (403, ["crm"])
+            assert b"KNOWN_SECRET" in told.reply.body
+            seen = told.reply.raw + w.ledger() + w.sidecar.telemetry.prometheus() + "".join(logs).encode()
+            for value in (SESSION, SECRET):
+                assert value.encode() not in seen
+
+    perform(play())
 
 
 def test_without_a_key_nothing_is_signed_and_nothing_sent(tmp_path: Path) -> None:

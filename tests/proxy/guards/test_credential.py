@@ -10,8 +10,9 @@ import pytest
 
 from proxy.credentials.injecting import Injecting
 from proxy.credentials.living import Living
+from proxy.credentials.tokens import Subject
 from proxy.errors import Refusal
-from proxy.guards.credential import Credential
+from proxy.guards.credential import Credential, subject_of
 from proxy.model import NO_HAIL, Outgoing
 from rules.credentials import Injected, Origin, Sent
 from rules.facts import Principal
@@ -62,6 +63,26 @@ def test_without_one_of_them_nothing_is_sent() -> None:
     assert (no.code, no.executed, no.lasting) == ("upstream_unreachable", "no", True)
     assert no.note == "credential: the secret is declared for other hosts"
     assert VALUE not in str(vars(no))
+
+
+@pytest.mark.parametrize(
+    ("method", "bearer", "delegation", "found"),
+    [
+        ("jwt", "own", None, Subject("own")),
+        ("jwt, delegation", "own", "ann", Subject("ann", "own")),
+        ("api_key, delegation", None, "ann", Subject("ann")),
+        ("api_key", None, None, None),
+        ("static", None, "unchecked", None),
+        ("jwt", "own", "unchecked", Subject("own")),
+        ("jwt, delegation", "own", None, None),
+        ("jwt", "", None, None),
+    ],
+)
+def test_only_a_token_that_has_proved_something_is_anybodys(
+    method: str, bearer: str | None, delegation: str | None, found: Subject | None
+) -> None:
+    hail = NO_HAIL._replace(bearer=bearer, delegation=delegation)
+    assert subject_of(hail, Principal("ann", method=method)) == found
 
 
 def test_it_stands_only_where_a_backend_gets_one() -> None:
