@@ -25,7 +25,7 @@ _S3: Final = frozenset({"s3", "s3-object-lambda", "s3-outposts"})
 
 
 def missing() -> str:
-    """Why nothing can be signed; empty where it can. In a thread: the first import takes 0.3 s."""
+    """Why nothing can be signed; empty where it can. In a thread: the first import takes 0.1 s."""
     try:
         import botocore.auth
         import botocore.awsrequest
