@@ -22,11 +22,8 @@ class Callers:
     left out: each with the name of its listener."""
 
     def __init__(self, settings: Settings) -> None:
-        self._files = {
-            listener.identity.key_file: KeyFile(listener.identity.key_file)
-            for listener in settings.listeners
-            if listener.identity.key_file
-        }
+        files = {listener.identity.key_file for listener in settings.listeners}
+        self._files = {path: KeyFile(path) for path in files if path}
         self._listeners = settings.listeners
         self._prefixes = tuple(each.prefix for listener in settings.listeners for each in listener.identity.jwt)
         self._issuers: list[Issuers] = []

@@ -61,6 +61,8 @@ class Listeners:
 
 
 def _cannot_bind(which: str, place: Place, error: OSError) -> str:
+    if place.path and error.errno == errno.ENOENT:
+        return f"The {which} cannot bind {place.name}: its folder is not there. Make it, or choose another `bind`."
     taken = error.errno == errno.EADDRINUSE
     what = "something else is at that path" if place.path else "another program has that port"
     why = what if taken else error.strerror

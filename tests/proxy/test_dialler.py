@@ -15,7 +15,8 @@ import uvloop
 from proxy.dialler import Dialler, Forbidden, is_private_name, may_dial
 from rules.tools import Backend
 from rules.urls import Url
-from tests.wire import wall
+from tests.wire import Backend as Directory
+from tests.wire import answering, reply, wall
 
 TOOLS = """
   get: {says: Read one., call: "GET /things/{id}", args: {id: {type: integer}}}
@@ -151,6 +152,32 @@ def test_through_the_socket_a_public_name_leads_nowhere_private(
                 assert (told.record["notes"], told.record["attempts"]) == (["address not allowed"], 1)
                 assert w.backend.seen == []
                 assert address not in told.reply.body.decode()
+
+    runner.run(play())
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "169.254.169.254"])
+def test_a_service_that_tells_relations_is_not_asked_there_either(
+    runner: asyncio.Runner, tmp_path: Path, address: str
+) -> None:
+    loop: Any = runner.get_loop()
+    loop.answers = {"who.example.com": [[address]]}
+
+    async def play() -> None:
+        directory = Directory(answering(reply(b'{"related":true}')))
+        server = await asyncio.start_server(directory.serve, "127.0.0.1", 0)
+        policy = f"""
+relations: {{owner: {{url: "http://who.example.com:{server.sockets[0].getsockname()[1]}"}}}}
+rules: [{{id: own, allow: "crm.*", when: 'related("ann", "owner", "7")'}}]
+"""
+        async with wall(tmp_path, TOOLS, policy) as w:
+            told = await w.tell("GET", "/crm/things/7")
+            assert (told.reply.status, told.reached, directory.seen) == (403, [], [])
+            assert loop.asked == ["who.example.com"]
+            assert any("relation owner cannot be told: " in note for note in told.record["notes"])
+            assert address not in told.reply.body.decode() + str(told.record["notes"])
+        server.close()
+        await server.wait_closed()
 
     runner.run(play())
 

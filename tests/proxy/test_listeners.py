@@ -35,7 +35,7 @@ def test_why_one_cannot_be_opened(tmp_path: Path) -> None:
         said = await refused(Place(path=str(tmp_path / "s")))
         assert said.startswith(f"The listener cannot bind unix:{tmp_path}/s: something else is at that path. ")
         said = await refused(Place(path=str(tmp_path / "none" / "s")))
-        assert said.startswith(f"The listener cannot bind unix:{tmp_path}/none/s: No such file or directory. ")
+        assert said.startswith(f"The listener cannot bind unix:{tmp_path}/none/s: its folder is not there. ")
 
     asyncio.run(play())
 
