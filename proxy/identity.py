@@ -132,12 +132,19 @@ class Identity:
         found = settings.digests.get(certificate.digest) or settings.subjects.get(certificate.subject)
         if found:
             return found
-        for uri in certificate.uris:
-            if (known := settings.uris.get(uri) or self._below(uri)) and _VISIBLE.fullmatch(uri):
-                return known if known.id else replace(known, id=uri)
-        raise self._no(
-            "Its certificate names nobody whom this listener knows.", "Use the one that the operator issued."
-        )
+        named = {one for uri in certificate.uris if (one := self._of_uri(uri))}
+        if len(named) != 1:
+            what = "several whom" if named else "nobody whom"
+            raise self._no(
+                f"Its certificate names {what} this listener knows.", "Use the one that the operator issued."
+            )
+        return named.pop()
+
+    def _of_uri(self, uri: str) -> Principal | None:
+        known = self._settings.uris.get(uri) or self._below(uri)
+        if not known or not _VISIBLE.fullmatch(uri):
+            return None
+        return known if known.id else replace(known, id=uri)
 
     def _below(self, uri: str) -> Principal | None:
         """What `scheme://host/a/*` says of a URI; the longest such name counts."""

@@ -44,6 +44,8 @@ def named(uri: str) -> list[UniformResourceIdentifier]:
         ("x", named("spiffe://example.org/agents"), None),
         ("x", named("spiffe://example.org.evil/agents/bot"), None),
         ("x", named("SPIFFE://example.org/agents/bot"), None),
+        ("x", [*named(SPIFFE), *named("spiffe://example.org/agents/other")], None),
+        ("x", [*named(SPIFFE), *named("https://example.org/about")], SPIFFE),
     ],
 )
 def test_a_certificate_is_its_caller(

@@ -58,6 +58,8 @@ def test_keys_may_stand_in_several_places() -> None:
 
 CERTIFICATE = Certificate("CN=support,O=Example", ("spiffe://example.org/agents/support/eu",), "d" * 64)
 
+TWO = CERTIFICATE._replace(uris=(*CERTIFICATE.uris, "urn:two"))
+
 
 @pytest.mark.parametrize(
     ("settings", "id"),
@@ -74,13 +76,15 @@ CERTIFICATE = Certificate("CN=support,O=Example", ("spiffe://example.org/agents/
         (IdentitySettings(uris={"spiffe://example.org/agents/supp/*": ANN}), None),
         (IdentitySettings(uris={"spiffe://example.or/*": ANN}), None),
         (IdentitySettings(digests={"e" * 64: ANN}), None),
+        (IdentitySettings(uris={TWO.uris[0]: ANN, TWO.uris[1]: BOB}), None),
+        (IdentitySettings(uris={TWO.uris[0]: ANN, TWO.uris[1]: ANN}), "ann"),
     ],
 )
 def test_a_certificate_names_its_principal(settings: IdentitySettings, id: str | None) -> None:
     if id is None:
-        nobody(of(settings), certificate=CERTIFICATE)
+        nobody(of(settings), certificate=TWO)
     else:
-        assert who(of(settings), certificate=CERTIFICATE).id == id
+        assert who(of(settings), certificate=TWO).id == id
     nobody(of(settings))
 
 
@@ -99,6 +103,8 @@ def test_what_is_carried_has_to_be_right_whatever_else_is_known_of_the_caller() 
     for wrong in ("", new_key()):
         nobody(identify, key=wrong, uid=1000, certificate=CERTIFICATE)
     nobody(identify, bearer="a.b.c", uid=1000, certificate=CERTIFICATE)
+    nobody(identify, uid=1000, certificate=CERTIFICATE._replace(subject="CN=other"))
+    assert who(of(IdentitySettings(peers={1000: ANN})), uid=1000, certificate=CERTIFICATE) is ANN
     nobody(identify, key=key, bearer="a.b.c")
     nobody(identify, key=key, delegation="a.b.c")
     nobody(identify, key=key, delegation="")
