@@ -96,7 +96,7 @@ class KeySet:
             self.trouble = f"cannot be read ({type(error).__name__})"
         else:
             self._take(keys)
-            self.trouble = ""
+            self.trouble = "" if keys else "it holds no public key for signatures, so no token counts"
 
     def _take(self, keys: list[Mapping[str, Any]]) -> None:
         if keys != self._raw:
@@ -154,10 +154,7 @@ def _public(data: bytes) -> list[Mapping[str, Any]]:
         raise _Bad("it is no JSON Web Key Set: an object with a list `keys`")
     if len(keys) > MOST_KEYS:
         raise _Bad(f"it has more than {MOST_KEYS} keys")
-    usable = [key for key in keys if key.get("use", "sig") == "sig" and "d" not in key and key.get("kty") != "oct"]
-    if not usable:
-        raise _Bad("it holds no public key for signatures")
-    return usable
+    return [key for key in keys if key.get("use", "sig") == "sig" and "d" not in key and key.get("kty") != "oct"]
 
 
 def _fits(key: Mapping[str, Any], algorithm: str) -> bool:

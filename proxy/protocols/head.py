@@ -14,6 +14,7 @@ _SINGLE = frozenset(
      "transfer-encoding", "cookie", "traceparent", "toolwall-key", "toolwall-run", "toolwall-reason",
      "toolwall-idempotency-key", "toolwall-delegation"}
 )  # fmt: skip
+_FOREIGN = frozenset({"cross-site", "same-site"})
 _USUAL = frozenset({"keep-alive", "close"})
 _METHOD = re.compile(r"[A-Z]{1,16}")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -72,8 +73,7 @@ def check(door: Door, version: tuple[int, int], head: Mapping[str, str]) -> None
     if "upgrade" in head:
         raise bad("A protocol upgrade is not served here.")
     _check_host(door, head)
-    if "origin" in head and head["origin"].lower() not in door.origins:
-        raise bad("A browser page of a foreign origin may not call this door.")
+    _check_page(door, head)
     _check_framing(version, head)
 
 
@@ -83,6 +83,15 @@ def _check_host(door: Door, head: Mapping[str, str]) -> None:
             "The Host header names a host that this door does not serve.",
             "Call the address that the door listens on; its operator adds further names under `names`.",
         )
+
+
+def _check_page(door: Door, head: Mapping[str, str]) -> None:
+    """A browser names the page from which a request comes, but for what a picture or a link of it asks for: of that it
+    says only that it is another's (Fetch Metadata, `Sec-Fetch-Site`)."""
+    origin = head.get("origin")
+    foreign = head.get("sec-fetch-site") in _FOREIGN if origin is None else origin.lower() not in door.origins
+    if foreign:
+        raise bad("A browser page of a foreign origin may not call this door.")
 
 
 def _check_framing(version: tuple[int, int], head: Mapping[str, str]) -> None:

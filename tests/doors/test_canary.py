@@ -32,7 +32,7 @@ def canary(place: str) -> str:
 
 HEADERS = [
     *("Authorization", "Accept", "Accept-Language", "If-None-Match", "User-Agent", "Referer", "X-Api-Key"),
-    *("X-Tenant", "X-Forwarded-For", "Forwarded", "baggage", "Proxy-Authorization", "Toolwall-Key", "Range"),
+    *("X-Tenant", "X-Forwarded-For", "Forwarded", "baggage", "Proxy-Authorization", "Range"),
     *("Toolwall-Idempotency-Key", "tracestate", "traceparent"),
 ]
 

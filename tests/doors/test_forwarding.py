@@ -180,7 +180,6 @@ def test_who_is_refused_is_not_told_to_go_on(door: Stage) -> None:
 
 STRIPPED = {
     "Toolwall-Run": "run-1",
-    "Toolwall-Key": "k",
     "Toolwall-Reason": "r",
     "Toolwall-Idempotency-Key": "i",
     "Toolwall-Anything": "a",

@@ -344,12 +344,13 @@ def test_each_listener_has_its_own_identity_over_one_firewall(tmp_path: Path) ->
         static = "{static: {id: bot, roles: [reader]}}"
         async with wall(tmp_path, TOOLS, POLICY, identity=static, listener=second) as w:
             keyed = Wall(replace(w.sidecar, doors=w.sidecar.doors[1:]), w.backend, w.folder)
-            told = await w.tell("GET", "/crm/things/7", headers=[("Toolwall-Key", OTHER)])
+            told = await w.tell("GET", "/crm/things/7")
             assert (told.reply.status, told.record["principal"], told.record["roles"]) == (200, "bot", ["reader"])
+            assert (await w.tell("GET", "/crm/things/7", headers=[("Toolwall-Key", OTHER)])).reply.status == 401
             told = await keyed.tell("GET", "/crm/things/7", headers=[("Toolwall-Key", OTHER)])
             assert (told.reply.status, told.record["principal"]) == (200, "bob")
             assert (await keyed.tell("GET", "/crm/things/7")).reply.status == 401
-            assert len(w.records()) == 3
+            assert len(w.records()) == 4
 
     perform(play())
 

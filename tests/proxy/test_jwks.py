@@ -65,7 +65,6 @@ BAD = {
     "a list": b"[]",
     "no keys": b'{"keys": {}}',
     "a key that is none": b'{"keys": [1]}',
-    "no public key": b'{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}',
     "too many": written(*[{"kty": "RSA", "kid": str(each)} for each in range(101)]),
     "too large": b" " * (jwks.MOST_BYTES + 1),
     "too deep": b"[" * 100_000,
@@ -105,6 +104,20 @@ def test_keys_are_kept_while_their_place_fails_and_changed_when_it_changes() -> 
             assert (keys.trouble, keys.generation) == ("", first + 1)
             assert await keys.find("one", "RS256") is None
             assert await keys.find("two", "RS256")
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("left", [(), ({"kty": "oct", "k": "c2VjcmV0", "kid": "one"},)])
+def test_an_issuer_that_gave_up_its_last_key_has_none(left: tuple[dict[str, str], ...]) -> None:
+    async def play() -> None:
+        async with serving(written(public(rsa_key("one"), "one"))) as place:
+            keys = of(place.url)
+            assert await keys.find("one", "RS256")
+            first, place.body = keys.generation, written(*left)
+            await keys._read()
+            assert await keys.find("one", "RS256") is None
+            assert (keys.generation, "no public key" in keys.trouble) == (first + 1, True)
 
     asyncio.run(play())
 

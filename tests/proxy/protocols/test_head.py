@@ -64,5 +64,6 @@ def test_cookies() -> None:
 
 
 def test_a_good_head() -> None:
-    for more in ({}, {"origin": "https://A.example"}, {"transfer-encoding": "Chunked"}, {"expect": "100-Continue"}):
+    page = {"origin": "https://A.example", "sec-fetch-site": "cross-site"}
+    for more in ({}, page, {"sec-fetch-site": "none"}, {"transfer-encoding": "Chunked"}, {"expect": "100-Continue"}):
         head.check(DOOR, (1, 1), {"host": "localhost:1", **more})
