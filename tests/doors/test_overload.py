@@ -54,11 +54,13 @@ def check(folder: Path, seconds: float, most_times: float, share: float) -> None
     assert load.within(share) < most_times * calm.within(0.99)
 
 
+@pytest.mark.alone
 def test_twice_what_can_be_served_for_a_moment(tmp_path: Path) -> None:
     """With room for what else the machine does meanwhile: half of the calls, not 99 %."""
     check(tmp_path, 1.5, most_times=4, share=0.5)
 
 
+@pytest.mark.alone
 @pytest.mark.full
 def test_twice_what_can_be_served_for_two_minutes(tmp_path: Path) -> None:
     check(tmp_path, 120, most_times=3, share=0.99)
@@ -75,6 +77,7 @@ def test_agents_that_wait_for_their_answers_are_never_refused(tmp_path: Path, ag
     assert load.statuses[200] > 1_000
 
 
+@pytest.mark.alone
 def test_a_thousand_heads_that_drip_stop_nobody(tmp_path: Path) -> None:
     async def drip(address: tuple[str, int], done: asyncio.Event) -> None:
         """One slow loris: a byte now and then, and a new connection when the old one was closed."""
