@@ -93,7 +93,7 @@ class Firewall:
 
     async def _judged(self, ask: Ask, entry: Entry, regime: Regime, principal: Principal, run: Run) -> Result:
         rules = regime.rules
-        tool = ask.find(rules.catalog)
+        tool = await ask.find(rules.catalog)
         if tool is None or not rules.visible(principal, tool):
             raise unknown_tool(entry, tool)
         entry.found(tool)

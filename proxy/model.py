@@ -173,7 +173,7 @@ class Ask(Protocol):
     def hail(self) -> Hail:
         """The part that needs no body. Raises Refusal where the message itself is bad."""
 
-    def find(self, catalog: Catalog) -> Tool | None:
+    async def find(self, catalog: Catalog) -> Tool | None:
         """The tool it is meant for, or None."""
 
     async def call(self, call_id: str, tool: Tool, principal: Principal, run: Run) -> Call:

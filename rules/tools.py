@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from redaction.rewriting import NO_WAYS, Ways
 from redaction.sparing import NOTHING_SPARED, Sparing
 from rules.caching import Caching
 from rules.credentials import Injected
+from rules.definitions import Definitions
 from rules.formula import REPLY, Formula
 from rules.kinds import TEXT, Kind
 from rules.obligations import Limit
@@ -33,11 +34,24 @@ DEFAULT_REPLY_BYTES = 4 * 1024 * 1024
 """Of one answer, decoded. A model's context holds less; bulk downloads are no tool calls."""
 
 
+class Remote(NamedTuple):
+    """What a tool of an MCP server is there: the method of a message that calls it, and the name in it (of a resource
+    its URI or template), empty for a method by itself. `mirrors` are the arguments that a header repeats: the end of
+    its name, and the argument's path. `plumbing`: the protocol needs it, so no rule has to allow it.
+    """
+
+    method: str
+    name: str = ""
+    mirrors: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    plumbing: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Backend:
     """One API behind the sidecar. `addresses` are the networks it may lie in besides the public internet. `breaker`
     says when it is left alone, if ever, `bulkhead` how much it gets at once, and `probe` how it is asked whether it is
-    well, if it is. `injects` are the credentials that the sidecar itself sends there."""
+    well, if it is. `injects` are the credentials that the sidecar itself sends there. `mcp` is what an MCP server was
+    accepted with."""
 
     name: str
     url: Url
@@ -48,6 +62,7 @@ class Backend:
     bulkhead: Bulkhead = BULKHEADS
     probe: Probe | None = None
     injects: tuple[Injected, ...] = ()
+    mcp: Definitions | None = None
 
 
 CHOICE = "toolwall-tool"
@@ -189,6 +204,7 @@ class Tool:
     undo: Undo | None = None
     settle_by: SettleBy | None = None
     tells: bool = False
+    mcp: Remote | None = None
     headers: frozenset[str] = field(init=False)
     """The headers that are arguments, in lower case."""
 
@@ -252,8 +268,16 @@ class Catalog:
         self.backends: Mapping[str, Backend] = {backend.name: backend for backend in backends}
         self.tools: Mapping[str, Tool] = {tool.name: tool for tool in tools}
         self._roots: dict[tuple[str, str], _Node] = {}
+        self._remote = {
+            (tool.backend, tool.mcp.method, tool.mcp.name): tool for tool in self.tools.values() if tool.mcp
+        }
         for tool in self.tools.values():
-            _grow(self._roots.setdefault((tool.backend, tool.method), _Node()), tool)
+            if tool.mcp is None:
+                _grow(self._roots.setdefault((tool.backend, tool.method), _Node()), tool)
+
+    def remote(self, backend: str, method: str, name: str = "") -> Tool | None:
+        """The tool of an MCP server that a message of this method calls by this name."""
+        return self._remote.get((backend, method, name))
 
     def match(
         self, backend: str, method: str, path: str, sent: Sent = lambda place, name: ()

@@ -123,10 +123,10 @@ class PartAsk(RestAsk):
         self.refusal: Refusal | None = None
         """Why it is not to be sent, where that is known before it is looked at."""
 
-    def find(self, catalog: Catalog) -> Tool | None:
+    async def find(self, catalog: Catalog) -> Tool | None:
         if self.refusal is not None:
             raise self.refusal
-        return super().find(catalog)
+        return await super().find(catalog)
 
     async def call(self, call_id: str, tool: Tool, principal: Principal, run: Run) -> Call:
         secret = tool.slots.headers

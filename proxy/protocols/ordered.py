@@ -33,7 +33,7 @@ class Ordered:
     def hail(self) -> Hail:
         return self._hail
 
-    def find(self, catalog: Catalog) -> Tool | None:
+    async def find(self, catalog: Catalog) -> Tool | None:
         self._catalog = catalog
         return catalog.tools.get(self._tool)
 

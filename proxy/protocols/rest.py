@@ -139,7 +139,7 @@ class RestAsk:
         self._headers, self._head = self._greeting.headers, self._greeting.first
         return self._greeting.hail
 
-    def find(self, catalog: Catalog) -> Tool | None:
+    async def find(self, catalog: Catalog) -> Tool | None:
         path, self._query = target.split(self._target)
         hosts = self._door.hosts
         backend = hosts.get(head.host_name(self._head["host"])) if hosts else None

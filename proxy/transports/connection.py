@@ -61,7 +61,7 @@ class Malformed:
     def hail(self) -> Hail:
         raise self.refusal
 
-    def find(self, catalog: Any) -> None:
+    async def find(self, catalog: Any) -> None:
         raise self.refusal
 
     async def call(self, *_: Any) -> Any:

@@ -36,7 +36,7 @@ def ordered(tool: str, arguments: dict[str, Any]) -> Ordered:
 
 def test_it_becomes_a_call(catalog: Catalog) -> None:
     ask = ordered("crm.put", {"id": "x"})
-    tool = ask.find(catalog)
+    tool = asyncio.run(ask.find(catalog))
     assert tool is not None
     call = asyncio.run(ask.call("c2", tool, Principal("ann"), Run("r", 2)))
     assert (call.id, call.arguments, call.outgoing.target, call.peer) == ("c2", {"id": "x"}, "/a/x", "127.0.0.9")
@@ -44,12 +44,12 @@ def test_it_becomes_a_call(catalog: Catalog) -> None:
 
 
 def test_a_tool_that_is_gone_is_none(catalog: Catalog) -> None:
-    assert ordered("crm.gone", {}).find(catalog) is None
+    assert asyncio.run(ordered("crm.gone", {}).find(catalog)) is None
 
 
 def test_what_cannot_be_written_is_refused_without_its_value(catalog: Catalog) -> None:
     ask = ordered("crm.put", {"id": "../4711"})
-    tool = ask.find(catalog)
+    tool = asyncio.run(ask.find(catalog))
     assert tool is not None
     with pytest.raises(Refusal) as caught:
         asyncio.run(ask.call("c2", tool, Principal("ann"), Run("r", 2)))

@@ -36,7 +36,7 @@ def ask(method: str, target: str, *headers: tuple[str, str], body: bytes = b"", 
 
 def called(found: RestAsk, catalog: Catalog) -> Any:
     found.hail()
-    tool = found.find(catalog)
+    tool = asyncio.run(found.find(catalog))
     assert tool is not None
     return asyncio.run(found.call("c1", tool, Principal("ann"), Run("r", 1)))
 
@@ -72,7 +72,7 @@ def test_nothing_is_found_for_strangers(catalog: Catalog) -> None:
     for target in ("/", "/crm", "/other/things/7", "/crm/nothing"):
         found = ask("GET", target)
         found.hail()
-        assert found.find(catalog) is None
+        assert asyncio.run(found.find(catalog)) is None
 
 
 @pytest.mark.parametrize("kind", ["", "text/json", "application/json; charset=latin-1", "application/json;a=b"])

@@ -1,0 +1,1 @@
+"""MCP: what an MCP server needs besides what every backend needs."""
