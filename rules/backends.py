@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -15,8 +15,9 @@ from redaction.surrogates import FORMS
 from rules.budgets import read_costs
 from rules.caching import read_caching, read_invalidates
 from rules.credentials import read_credentials
+from rules.definitions import Definitions
 from rules.dialects import Flaw
-from rules.documents import BadSchema, Documents, Folder
+from rules.documents import BadSchema, Documents, Folder, Library
 from rules.limits import read_limits
 from rules.obligations import Limit
 from rules.once import read_once
@@ -60,29 +61,39 @@ class Loaded:
     own_kinds: frozenset[str] = NO_MORE
 
 
-def load_backend(root: Node, folder: Folder, own: frozenset[str] = NO_MORE) -> Loaded:
-    """Read one backend file whose shape was checked. All problems are collected. `own` are kinds of the author's."""
-    loaded = Loaded(root, own_kinds=own)
-    name = root.value["backend"].value
-    urls = [_try(loaded, item, parse_url) for item in root.under("url")]
-    networks = [_try(loaded, item, parse_network) for item in root.under("addresses")]
-    said, wrong = read_credentials(root)
-    loaded.credentials, loaded.exchanges, loaded.problems = said.slots, said.exchanges, [*loaded.problems, *wrong]
-    loaded.limits = _limits(loaded, root, f"backend {name}")
-    tools = root.get("tools")
+def load_tools(loaded: Loaded, folder: Folder) -> None:
+    """Read the tools of an HTTP API, adding them to what was loaded of its file."""
+    root, tools = loaded.root, loaded.root.get("tools")
     for short, node in tools.items() if tools else ():
         tool = _tool(loaded, root, short, node, folder)
         loaded.tools += [tool] if tool else []
     loaded.tools, wrong = read_undos(root, loaded.tools)
     loaded.tools, besides = read_settle_by(root, loaded.tools)
     loaded.problems += [*wrong, *besides]
+
+
+ToolReader = Callable[[Loaded, Library], Definitions | None]
+
+
+def load_backend(root: Node, folder: Library, own: frozenset[str] = NO_MORE, read: ToolReader = load_tools) -> Loaded:
+    """Read one backend file whose shape was checked. All problems are collected. `own` are kinds of the author's,
+    `read` makes the tools."""
+    loaded = Loaded(root, own_kinds=own)
+    name = root.value["backend"].value
+    urls = [_try(loaded, item, parse_url) for item in root.under("url")]
+    networks = [_try(loaded, item, parse_network) for item in root.under("addresses")]
+    said, wrong = read_credentials(root)
+    loaded.credentials, loaded.exchanges, loaded.problems = said.slots, said.exchanges, [*loaded.problems, *wrong]
+    loaded.limits = read_own_limits(loaded, root, f"backend {name}")
+    accepted = read(loaded, folder)
     if urls and urls[0]:
         names = tuple(tool.name for tool in loaded.tools)
         where = tuple(one for one in networks if one)
         breaker, bulkhead = read_breaker(root.get("breaker")), read_bulkhead(root.get("bulkhead"))
         probe, wrong = read_probe(root.get("probe"), breaker)
         loaded.problems += wrong
-        loaded.backend = Backend(name, urls[0], where, names, root.text("says"), breaker, bulkhead, probe, said.injects)
+        says = root.text("says")
+        loaded.backend = Backend(name, urls[0], where, names, says, breaker, bulkhead, probe, said.injects, accepted)
     loaded.problems += beyond(root.get("timeout"))
     return loaded
 
@@ -103,7 +114,7 @@ def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Folder) ->
     segments = _try(loaded, node.value["call"], lambda _: parse(path))
     contract = _contract(loaded, node, folder)
     replies = _replies(loaded, node.get("replies"), folder)
-    reply = _reply(loaded, root.get("reply"), node.get("reply"), replies is not None)
+    reply = read_reply(loaded, root.get("reply"), node.get("reply"), replies is not None)
     if reply.shaping and reply.shaping.picks and replies and any(map(is_stream, replies.types())):
         loaded.problems.append(node.at(("replies",), "has a stream, of which keep and drop cannot pick fields"))
     effect = _effect(loaded, node, method)
@@ -117,18 +128,17 @@ def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Folder) ->
     if len(loaded.problems) > before:
         return None
     made = _make(root, short, node, (method, path), contract, placed, effect, reply)
-    outgoing = _outgoing(loaded, node.get("outgoing") or root.get("outgoing"))
-    limits = (*loaded.limits, *_limits(loaded, node, f"tool {made.name}"))
+    outgoing = read_outgoings(loaded, node.get("outgoing") or root.get("outgoing"))
+    limits = (*loaded.limits, *read_own_limits(loaded, node, f"tool {made.name}"))
     restore, wrong = read_restore(root.get("restore"), node, reply, loaded.own_kinds, outgoing)
     loaded.problems += [each for each in wrong if each not in loaded.problems]  # each tool reads its backend's anew
     made = replace(made, replies=replies, credentials=loaded.credentials, picked_by=pick, outgoing=outgoing)
-    return _kept(loaded, root, node, replace(made, limits=limits, restore=restore, costs=read_costs(node)))
+    names = [name for name, _ in root.value["tools"].items()]
+    return kept(loaded, names, node, replace(made, limits=limits, restore=restore, costs=read_costs(node)))
 
 
-def _kept(loaded: Loaded, root: Node, node: Node, tool: Tool) -> Tool:
-    """The tool, with what it says of answers that are kept, and of repeats."""
-    tools = root.get("tools")
-    names = [short for short, _ in tools.items()] if tools else []
+def kept(loaded: Loaded, names: Collection[str], node: Node, tool: Tool) -> Tool:
+    """The tool, with what it says of answers that are kept, and of repeats. `names` are short ones of its backend."""
     caching, wrong = read_caching(node.get("cache"), tool.effect, bool(tool.reply.redact), loaded.exchanges)
     invalidates, also = read_invalidates(node.get("invalidates"), tool.effect, tool.backend, names)
     once, besides = read_once(node, tool.effect, tool.contract, tool.headers, tool.slots)
@@ -136,13 +146,15 @@ def _kept(loaded: Loaded, root: Node, node: Node, tool: Tool) -> Tool:
     return replace(tool, caching=caching, invalidates=invalidates, once=once)
 
 
-def _limits(loaded: Loaded, node: Node, owner: str) -> tuple[Limit, ...]:
+def read_own_limits(loaded: Loaded, node: Node, owner: str) -> tuple[Limit, ...]:
+    """The key `limit` of a tool or backend; what is wrong with it is noted."""
     limits, problems = read_limits(node.get("limit"), owner)
     loaded.problems += problems
     return limits
 
 
-def _outgoing(loaded: Loaded, node: Node | None) -> Outgoing:
+def read_outgoings(loaded: Loaded, node: Node | None) -> Outgoing:
+    """The key `outgoing` of a tool, or of its backend; what is wrong with it is noted."""
     if node is None:
         return NOTHING_SAID
     outgoing, problems = read_outgoing(node, loaded.own_kinds)
@@ -252,7 +264,7 @@ def _replies(loaded: Loaded, node: Node | None, folder: Folder) -> Replies | Non
     return replies
 
 
-def _reply(loaded: Loaded, default: Node | None, own: Node | None, declared: bool) -> Reply:
+def read_reply(loaded: Loaded, default: Node | None, own: Node | None, declared: bool) -> Reply:
     """A tool's reply settings: its own, else its backend's, else ours, key by key."""
 
     def said(word: str) -> Node | None:
@@ -345,7 +357,7 @@ def digest(value: Any) -> str:
 def clashes(tools: Iterable[Tool]) -> Iterator[tuple[Tool, Tool]]:
     """Pairs of tools that the same request could mean."""
     seen: dict[Any, Tool] = {}
-    for tool in tools:
+    for tool in (each for each in tools if each.mcp is None):
         shape = (
             tool.backend,
             tool.method,

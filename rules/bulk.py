@@ -8,10 +8,10 @@ MOST_DEPTH: Final = 128
 """Nesting of arguments and of schema files. Validators recurse: tens of thousands of levels would end the process."""
 
 
-def elements(value: Any) -> int:
-    """How many items and members a value holds at all depths; -1 where it is nested deeper than MOST_DEPTH."""
+def elements(value: Any, most: int = MOST_DEPTH) -> int:
+    """How many items and members a value holds at all depths; -1 where it is nested deeper than `most` levels."""
     count, level = 0, [value] if isinstance(value, dict | list) else []
-    for _ in range(MOST_DEPTH + 1):
+    for _ in range(most + 1):
         if not level:
             return count
         count += sum(map(len, level))

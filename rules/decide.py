@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -66,17 +66,19 @@ class Plan:
 class Standing:
     """What the rules say of one principal and one tool before any argument is known.
 
-    `hiding` deny whatever the arguments are. `denies` and `allows` are the rules that their conditions decide:
+    `hiding` deny whatever the arguments are. `granted`: no rule is needed, for it is plumbing of a backend that the
+    principal may use. `denies` and `allows` are the rules that their conditions decide:
     of a deny with what `to` says (True, or None for "cannot tell"), of an allow only those that are about the caller.
     """
 
     hiding: tuple[Rule, ...]
     denies: tuple[tuple[Rule, bool | None], ...]
     allows: tuple[Rule, ...]
+    granted: bool = False
 
     @property
     def visible(self) -> bool:
-        return bool(self.allows) and not self.hiding
+        return (bool(self.allows) or self.granted) and not self.hiding
 
 
 class Ruleset:
@@ -120,21 +122,29 @@ class Ruleset:
         if standing is None:
             if len(self._standings) >= MOST_STANDINGS:
                 self._standings.clear()
-            standing = self._standings[tool, principal] = _stand(self.plans.get(tool, _NO_PLAN), principal)
+            standing = _stand(self.plans.get(tool, _NO_PLAN), principal)
+            if (known := self.catalog.tools.get(tool)) and known.is_plumbing:
+                standing = replace(standing, granted=self._uses(principal, known.backend))
+            self._standings[tool, principal] = standing
         return standing
+
+    def _uses(self, principal: Principal, backend: str) -> bool:
+        """Whether the principal may use anything of an MCP server that is no plumbing."""
+        tools = (self.catalog.tools[name] for name in self.catalog.backends[backend].tools)
+        return any(self._standing(principal, tool.name).visible for tool in tools if not tool.is_plumbing)
 
     def decide(self, facts: Facts) -> Decision:
         """Judge one call. Never raises, whatever the facts are."""
         standing = self._standing(facts.principal, facts.tool.name)
         if not standing.visible:
-            return self._no("unknown_tool", standing.hiding if standing.allows else ())
+            return self._no("unknown_tool", standing.hiding if standing.allows or standing.granted else ())
         if problems := violations(facts):
             return Decision(Effect.DENY, "schema_violation", self.revision, problems=problems)
         asking = self.asking(facts)
         if against := [rule for rule, to in standing.denies if rule.applies(to, asking) is not False]:
             return self._no("denied", against)
         granting = [rule for rule in standing.allows if rule.applies(True, asking)]
-        return self._yes(facts.tool, granting) if granting else self._no("denied")
+        return self._yes(facts.tool, granting) if granting or standing.granted else self._no("denied")
 
     def asking(self, facts: Facts) -> Asking:
         """The call as conditions see it."""

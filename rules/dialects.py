@@ -186,13 +186,14 @@ def _children(path: Path, value: Any, form: Form) -> list[tuple[Path, Any]]:
     return [(path, value)] if form in ("schema", "items") else []
 
 
-def flaws(schema: Any, dialect: Dialect) -> list[Flaw]:
-    """What a validator would silently ignore: unknown keywords and formats, neighbours of `$ref`, excess."""
+def flaws(schema: Any, dialect: Dialect, foreign: bool = False) -> list[Flaw]:
+    """What a validator would silently ignore: unknown keywords and formats, neighbours of `$ref`, excess. Of a
+    `foreign` schema, whose author nobody can ask, only excess counts."""
     found: list[Flaw] = []
     for count, (path, here) in enumerate(subschemas(schema, dialect)):
         if len(path) > 2 * MOST_DEPTH or count >= MOST_NODES:
             return [*found, Flaw(path, f"is larger than {MOST_NODES} subschemas or deeper than {MOST_DEPTH}")]
-        if isinstance(here, dict):
+        if isinstance(here, dict) and not foreign:
             found += _flaws_here(path, here, dialect)
     return found
 

@@ -81,7 +81,7 @@ class Library:
     """
 
     def __init__(self, folder: Path | None, known: Mapping[str, Any] | None = None) -> None:
-        self._folder = folder
+        self.folder = folder
         self._files = {ROOT + path: File(ROOT + path, value) for path, value in (known or {}).items()}
         self._sets: dict[frozenset[str], Documents] = {}
         self._led: dict[tuple[int, frozenset[str]], Documents] = {}
@@ -89,7 +89,7 @@ class Library:
     def file(self, path: tuple[str | int, ...], uri: str) -> File:
         """One file, to which the `$ref` at `path` leads. Raises BadSchema."""
         if uri not in self._files:
-            self._files[uri] = File(uri, _read(path, uri, self._folder))
+            self._files[uri] = File(uri, _read(path, uri, self.folder))
         return self._files[uri]
 
     def gather(self, schema: Any, dialect: Dialect) -> Documents:
@@ -147,32 +147,45 @@ def _file_refs(schema: Any, dialect: Dialect, base: str) -> list[tuple[tuple[str
 
 def _read(path: tuple[str | int, ...], uri: str, folder: Path | None) -> Any:
     name = unquote(uri.removeprefix(ROOT))
+    return _parse(name, inside(folder, name, path))
+
+
+def inside(folder: Path | None, name: str, path: tuple[str | int, ...] = ()) -> Path:
+    """A file of the rules folder, of which `path` speaks. Raises BadSchema where there is none."""
     if folder is None:
         raise BadSchema([Flaw(path, f"there is no folder to read {name} from")])
     root = folder.resolve()
     file = (root / name).resolve()
     if not file.is_relative_to(root):
-        raise BadSchema([Flaw(path, "leads out of the rules folder", "copy the schema into the folder")])
+        raise BadSchema([Flaw(path, "leads out of the rules folder", "copy the file into the folder")])
     if not file.is_file():
         raise BadSchema([Flaw(path, f"there is no file {name} in the rules folder")])
-    return _parse(name, file)
+    return file
 
 
 def _parse(name: str, file: Path) -> Any:
     if file.stat().st_size > MOST_BYTES:
         raise BadSchema([Flaw((), f"is larger than {MOST_BYTES} bytes")], name)
     try:
-        value = json.loads(file.read_bytes().decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
-        if elements(value) < 0:
-            raise _NotPlain(f"it is nested deeper than {MOST_DEPTH} levels")
-        return value
+        return plain_json(file.read_bytes())
     except json.JSONDecodeError as error:
         raise BadSchema([Flaw((), f"is not JSON: {error}", "a schema file is JSON, not YAML")], name) from None
-    except (UnicodeDecodeError, _NotPlain, RecursionError) as error:
+    except ValueError as error:
         raise BadSchema([Flaw((), f"cannot be read: {error}")], name) from None
 
 
-class _NotPlain(Exception):
+def plain_json(data: bytes) -> Any:
+    """A JSON text that all readers read alike. Raises ValueError for duplicate names, NaN, excess and bad UTF-8."""
+    try:
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except RecursionError:
+        raise _NotPlain("it is nested too deep") from None
+    if elements(value) < 0:
+        raise _NotPlain(f"it is nested deeper than {MOST_DEPTH} levels")
+    return value
+
+
+class _NotPlain(ValueError):
     """JSON that two readers could read differently."""
 
 

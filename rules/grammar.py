@@ -31,8 +31,8 @@ from rules.terms import BREAKER, BULKHEAD, PROBE, RETRY, TIMEOUT
 from rules.undo import UNDO
 
 NAME: Final = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
-_NAME_LIKE: Final = "a name of letters, digits, - and _ that begins with a letter, at most 64 long"
-_Name: Final = Text(NAME, _NAME_LIKE)
+NAME_LIKE: Final = "a name of letters, digits, - and _ that begins with a letter, at most 64 long"
+_Name: Final = Text(NAME, NAME_LIKE)
 _Duration: Final = Text(DURATION, "a duration such as 500ms, 10s or 15m")
 _Says: Final = Key(Text(), "What it is for, in plain words; a model reads this.")
 
@@ -40,7 +40,7 @@ METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 PLACES: Final = ("path", "query", "header", "cookie", "body")
 EFFECTS: Final = ("read", "write", "irreversible", "admin")
 CALL: Final = rf"^({'|'.join(METHODS)}) /\S*$"
-PATTERN: Final = r"^[A-Za-z0-9_.*-]+$"
+PATTERN: Final = r"^[A-Za-z0-9_./*-]+$"
 
 OPERATORS: Final = Table(
     Either(
@@ -242,7 +242,7 @@ BACKEND: Final = Form(
             Either(Flag(), Many(Text())),
             "Whose values stand again for the pseudonyms in calls to this backend: true for all kinds, or a list.",
         ),
-        "tools": Key(Table(TOOL, NAME, _NAME_LIKE), "The tools, by name.", required=True),
+        "tools": Key(Table(TOOL, NAME, NAME_LIKE), "The tools, by name.", required=True),
     },
     later=frozenset({"proxy"}),
 )
@@ -357,16 +357,11 @@ EXAMPLE: Final = Form(
 )
 POLICY: Final = Form(
     {
-        "budgets": Key(Table(BUDGET, NAME, _NAME_LIKE), "What may be spent in all; rules name them under `require`."),
+        "budgets": Key(Table(BUDGET, NAME, NAME_LIKE), "What may be spent in all; rules name them under `require`."),
         "relations": Key(
-            Table(RELATION, NAME, _NAME_LIKE), "Who is what to whom; conditions ask for it by `related(...)`."
+            Table(RELATION, NAME, NAME_LIKE), "Who is what to whom; conditions ask for it by `related(...)`."
         ),
         "rules": Key(Many(RULE), "Who may call what, on which terms."),
         "examples": Key(Many(EXAMPLE), "Calls and what should come of them; `toolwall test` runs them."),
     }
 )
-
-
-def form_of(keys: frozenset[str]) -> Form:
-    """Which kind of file this is, by the keys that it shares with each."""
-    return BACKEND if len(keys & BACKEND.keys.keys()) > len(keys & POLICY.keys.keys()) else POLICY

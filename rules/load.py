@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from redaction.profiles import NO_MORE
-from rules.backends import Loaded, clashes, digest, load_backend
+from rules.backends import Loaded, clashes, digest, load_backend, load_tools
 from rules.budgets import budget_problems, read_budgets
 from rules.credentials import shared_wrongly
 from rules.decide import Ruleset
 from rules.detecting import read_detectors
 from rules.documents import Library
 from rules.examplefile import load_example
-from rules.grammar import form_of
+from rules.forms import form_of
+from rules.mcp.backend import load_mcp, names_in
 from rules.policies import duplicates, load_rule
-from rules.relations import names_in, read_relations
+from rules.relations import names_in as relations_in
+from rules.relations import read_relations
 from rules.rule import Example, Rule
 from rules.shape import check
 from rules.source import LoadProblem, Node, read
@@ -65,13 +67,17 @@ def load(folder: Path, more: frozenset[str] = NO_MORE) -> Ruleset:
     hashes.update(own.hashes)
     problems += own.problems
     kinds = own.kinds | more
-    loads = [load_backend(root, library, kinds) for root in good if root.get("backend")]
+    loads = [_load_backend(root, library, kinds) for root in good if root.get("backend")]
     catalog = _catalog(loads, hashes, problems)
     rules, examples = _policies(good, catalog, names, kinds, problems)
     relations = read_relations(good, folder, hashes, problems)
     if problems:
         raise RulesError(problems)
     return Ruleset(digest(hashes)[:REVISION_DIGITS], catalog, rules, examples, own.patterns, relations)
+
+
+def _load_backend(root: Node, library: Library, kinds: frozenset[str]) -> Loaded:
+    return load_backend(root, library, kinds, load_mcp if root.get("mcp") else load_tools)
 
 
 def prune(root: Node, problems: list[LoadProblem]) -> Node:
@@ -84,21 +90,22 @@ def prune(root: Node, problems: list[LoadProblem]) -> Node:
 
     kept: dict[str, Node] = {}
     for key, node in root.items():
-        if key in ("tools", "budgets", "relations") and isinstance(node.value, dict):
+        if key in ("tools", "prompts", "resources", "budgets", "relations") and isinstance(node.value, dict):
             kept[key] = replace(node, value={name: below for name, below in node.items() if good(below)})
         elif key in ("rules", "examples") and isinstance(node.value, list):
             kept[key] = replace(node, value=[below for below in node.value if good(below)])
         elif good(node):
             kept[key] = node
+    if root.get("mcp") and "mcp" not in kept:  # its tools are not those of an HTTP API
+        kept = {key: node for key, node in kept.items() if key not in ("tools", "prompts", "resources")}
     return replace(root, value=kept)
 
 
 def _names(roots: Iterable[Node | None]) -> Iterator[str]:
     """Every tool that the files name, also those of files with problems: a rule about one is not a second mistake."""
     for root in roots:
-        backend, tools = (root.get("backend"), root.get("tools")) if root else (None, None)
-        if backend and tools:
-            yield from (f"{backend.value}.{short}" for short, _ in tools.items())
+        if root and root.get("backend"):
+            yield from names_in(root)
 
 
 def _files(folder: Path, problems: list[LoadProblem]) -> list[Path]:
@@ -186,7 +193,7 @@ def _policies(
 ) -> tuple[list[Rule], list[Example]]:
     rules: list[Rule] = []
     examples: list[Example] = []
-    purses, relations = read_budgets(roots, problems), names_in(roots)
+    purses, relations = read_budgets(roots, problems), relations_in(roots)
     for root in roots:
         for node in root.under("rules"):
             rule, found = load_rule(node, catalog, names, purses, relations)

@@ -55,7 +55,8 @@ def load_rule(
 def _pattern_problems(node: Node, names: Names) -> Iterator[LoadProblem]:
     for word in ("allow", "deny"):
         for one in node.under(word):
-            if names is not None and not any(matches_pattern(one.value, tool) for tool in names):
+            across = word == "deny" and node.get("when") is None
+            if names is not None and not any(matches_pattern(one.value, tool, across) for tool in names):
                 yield one.problem(f"{one.value} matches no tool", meant(one.value, names))
 
 

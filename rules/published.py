@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from rules.grammar import BACKEND, POLICY
+from rules.mcp.grammar import MCP_BACKEND
 from rules.shape import (
     MOST_SIZE,
     SIZE,
@@ -27,12 +28,14 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schema() -> dict[str, Any]:
-    """One JSON Schema (2020-12) for both kinds of rules files; a file with the key `backend` is a backend file."""
+    """One JSON Schema (2020-12) for all kinds of rules files: a file with the key `backend` is a backend file, and with
+    `mcp` beside it that of an MCP server."""
+    backends = {"if": {"required": ["mcp"]}, "then": published(MCP_BACKEND), "else": published(BACKEND)}
     return {
         "$schema": DIALECT,
         "title": "Rules of Toolwall",
         "if": {"required": ["backend"]},
-        "then": published(BACKEND),
+        "then": backends,
         "else": published(POLICY),
     }
 

@@ -60,10 +60,10 @@ UNDECLARED_TYPE: Final = Deviation("media type", "is not declared")
 class Shape:
     """The schema of one answer, compiled when it is first needed. Safe to use from many threads."""
 
-    def __init__(self, schema: Any, folder: Folder = None) -> None:
-        """Raises BadSchema with every flaw, those of referenced files included."""
+    def __init__(self, schema: Any, folder: Folder = None, *, foreign: bool = False) -> None:
+        """Raises BadSchema with every flaw, those of referenced files included. `foreign`: see `gathered`."""
         self.schema = schema
-        dialect, self.documents = gathered(schema, folder)
+        dialect, self.documents = gathered(schema, folder, foreign)
         refuse_broken(schema, dialect, self.documents)
         self._dialect = dialect
 

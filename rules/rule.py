@@ -70,7 +70,7 @@ EVERYBODY = To()
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule as written in `file`, `line`. `tools` are patterns of tool names, in which `*` is any text.
+    """One rule as written in `file`, `line`. `tools` are patterns of tool names, whose `*` `covers` explains.
 
     `obligations` and `waive` (obligation to reason) belong to rules that allow.
     """
@@ -87,8 +87,10 @@ class Rule:
     line: int = 0
 
     def covers(self, tool: str) -> bool:
-        """Whether one of the patterns means this tool."""
-        return any(matches_pattern(pattern, tool) for pattern in self.tools)
+        """Whether one of the patterns means this tool. What is denied whatever the arguments is all that a `*` could
+        mean; see `matches_pattern`."""
+        across = self.effect is Effect.DENY and self.when is None
+        return any(matches_pattern(pattern, tool, across) for pattern in self.tools)
 
     def matches(self, principal: Principal, asking: Asking) -> bool | None:
         """Yes, no, or None (cannot tell) for one call to a tool that the rule covers."""

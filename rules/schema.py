@@ -56,12 +56,12 @@ class Contract:
     `schema` is one JSON object; `folder` is where the files of its `$ref` are. Raises BadSchema with every flaw.
     The top level is closed: a name that is not declared is a violation, unless the author wrote
     `additionalProperties` or `unevaluatedProperties` there. `names` are the declared names; `is_open` tells that
-    others may be allowed, which the schema then judges.
+    others may be allowed, which the schema then judges. `foreign`: see `gathered`.
     """
 
-    def __init__(self, schema: Mapping[str, Any], folder: Folder = None) -> None:
+    def __init__(self, schema: Mapping[str, Any], folder: Folder = None, *, foreign: bool = False) -> None:
         self.schema = schema
-        self.dialect, self.documents = gathered(schema, folder)
+        self.dialect, self.documents = gathered(schema, folder, foreign)
         refuse_broken(schema, self.dialect, self.documents)
         self.guide = Guide(schema, self.dialect, self.documents)
         self._effort = Effort(self.guide)
@@ -180,11 +180,14 @@ class Contract:
         return place, phrase(error)
 
 
-def gathered(schema: Any, folder: Folder) -> tuple[Dialect, Documents]:
-    """The dialect of a schema and the files that it leads to, all of them without flaws. Raises BadSchema."""
+def gathered(schema: Any, folder: Folder, foreign: bool = False) -> tuple[Dialect, Documents]:
+    """The dialect of a schema and the files that it leads to, all of them without flaws. Raises BadSchema.
+
+    What JSON Schema ignores is no flaw of a `foreign` schema, which was written by others for others.
+    """
     dialect = _dialect(schema)
     documents = gather(schema, dialect, folder)
-    _refuse_flaws(schema, dialect, documents)
+    _refuse_flaws(schema, dialect, documents, foreign)
     return dialect, documents
 
 
@@ -310,8 +313,8 @@ def _dialect(schema: Any) -> Dialect:
         raise BadSchema([Flaw(("$schema",), "names an unknown dialect", str(error))]) from None
 
 
-def _refuse_flaws(schema: Any, dialect: Dialect, documents: Mapping[str, Any]) -> None:
-    found = flaws(schema, dialect)
+def _refuse_flaws(schema: Any, dialect: Dialect, documents: Mapping[str, Any], foreign: bool) -> None:
+    found = flaws(schema, dialect, foreign)
     if found:
         raise BadSchema(found)
     for uri, file in as_documents(documents).files.items():

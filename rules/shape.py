@@ -108,7 +108,8 @@ class Key:
 class Form:
     """A mapping with fixed keys. Of each group in `one_of` exactly one key has to be there, of `at_most_one` one may.
 
-    `later` are keys that the design knows but this version has no guard for.
+    `later` are keys that the design knows but this version has no guard for, `elsewhere` those that other files know,
+    each with what to do.
     """
 
     keys: Mapping[str, Key]
@@ -116,6 +117,7 @@ class Form:
     at_most_one: tuple[str, ...] = ()
     later: frozenset[str] = field(default_factory=frozenset)
     may_be_empty: bool = False
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
 Shape = Text | Choice | Flag | Size | Number | Anything | JsonSchema | Many | Either | Table | Form
@@ -230,6 +232,8 @@ def _check_form(node: Node, form: Form) -> Iterator[LoadProblem]:
 def _unknown(node: Node, name: str, form: Form) -> LoadProblem:
     if name in form.later:
         return node.key_problem(name, "this version has no guard for it", "remove it: a rule must not promise it")
+    if name in form.elsewhere:
+        return node.key_problem(name, "has no place here", form.elsewhere[name])
     near = closest(name, form.keys)
     hint = f"did you mean {near}?" if near else f"known are: {', '.join(form.keys)}"
     return node.key_problem(name, "is an unknown key", hint)

@@ -45,6 +45,15 @@ class Remote(NamedTuple):
     mirrors: tuple[tuple[str, tuple[str, ...]], ...] = ()
     plumbing: bool = False
 
+    @property
+    def is_template(self) -> bool:
+        """Whether `name` stands for all URIs that fit it. No URI holds a brace (RFC 3986, 2)."""
+        return self.method == READ and "{" in self.name
+
+
+CALL, GET, READ = "tools/call", "prompts/get", "resources/read"
+"""The methods of MCP that mean one tool, prompt or resource."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backend:
@@ -238,6 +247,11 @@ class Tool:
         object.__setattr__(self, "form", fields(self.body_params))
 
     @property
+    def is_plumbing(self) -> bool:
+        """Whether it is a method that an MCP client cannot do without, and no tool that anybody chooses."""
+        return self.mcp is not None and self.mcp.plumbing
+
+    @property
     def is_of_a_run(self) -> bool:
         """Whether its answers mean something within one run only, for they may hold pseudonyms."""
         return bool(self.restore) or any(way.name == "pseudonym" for _, way in self.reply.ways)
@@ -271,13 +285,24 @@ class Catalog:
         self._remote = {
             (tool.backend, tool.mcp.method, tool.mcp.name): tool for tool in self.tools.values() if tool.mcp
         }
+        self._templates: dict[str, list[Tool]] = {}
         for tool in self.tools.values():
+            if tool.mcp and tool.mcp.is_template:
+                self._templates.setdefault(tool.backend, []).append(tool)
             if tool.mcp is None:
                 _grow(self._roots.setdefault((tool.backend, tool.method), _Node()), tool)
 
     def remote(self, backend: str, method: str, name: str = "") -> Tool | None:
         """The tool of an MCP server that a message of this method calls by this name."""
         return self._remote.get((backend, method, name))
+
+    def resource(self, backend: str, uri: str) -> Tool | None:
+        """The tool that reads a resource: that of exactly this URI, else the only one whose template it fits."""
+        exact = self._remote.get((backend, READ, uri))
+        if exact is not None and exact.mcp and not exact.mcp.is_template:
+            return exact
+        fitting = [tool for tool in self._templates.get(backend, ()) if not tool.contract.check({"uri": uri})]
+        return fitting[0] if len(fitting) == 1 else None
 
     def match(
         self, backend: str, method: str, path: str, sent: Sent = lambda place, name: ()

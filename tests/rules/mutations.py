@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from rules.dialects import DRAFT202012
-from rules.grammar import form_of
+from rules.forms import form_of
 from rules.load import RulesError, load
 from rules.shape import Either, Form, JsonSchema, Many, Shape, Table
 

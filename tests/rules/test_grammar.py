@@ -1,8 +1,6 @@
 import re
 
-import pytest
-
-from rules.grammar import BACKEND, CALL, METHODS, NAME, OUTCOMES, PATTERN, POLICY, form_of
+from rules.grammar import BACKEND, CALL, METHODS, NAME, OUTCOMES, PATTERN, POLICY
 from rules.shape import Either, Form, Key, Many, Table
 
 
@@ -29,21 +27,6 @@ def test_no_key_is_promised_and_withheld_at_once():
         for _, key in every_key(shape):
             if isinstance(key.shape, Form):
                 assert not key.shape.later & key.shape.keys.keys()
-
-
-@pytest.mark.parametrize(
-    ("keys", "form"),
-    [
-        ({"backend", "url", "tools"}, BACKEND),
-        ({"bakend", "url", "tools"}, BACKEND),
-        ({"rules"}, POLICY),
-        ({"rulez", "examples"}, POLICY),
-        ({"nonsense"}, POLICY),
-        (set(), POLICY),
-    ],
-)
-def test_a_file_is_taken_for_what_it_resembles(keys, form):
-    assert form_of(frozenset(keys)) is form
 
 
 def test_names_calls_and_patterns():

@@ -4,7 +4,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.grammar import BACKEND, POLICY, form_of
+from rules.forms import form_of
+from rules.grammar import BACKEND, POLICY
 from rules.published import json_schema, published
 from rules.shape import check
 from rules.source import read

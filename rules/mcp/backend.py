@@ -1,0 +1,274 @@
+"""The file of a backend that is an MCP server becomes a Backend and its Tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+
+from rules import backends
+from rules.backends import Loaded, digest
+from rules.budgets import read_costs
+from rules.definitions import MOST_FILE, BadDefinitions, Definition, Definitions, hash_of, read_definitions
+from rules.dialects import Flaw
+from rules.documents import ROOT, BadSchema, Library, inside
+from rules.mcp import schemas, templates
+from rules.mcp.mirrors import Mirrors, mirrors
+from rules.mcp.plumbing import ASKED, LASTING, MCP, PLUMBING
+from rules.problems import closest
+from rules.replies import Replies
+from rules.restoring import read_restore
+from rules.schema import Contract
+from rules.source import LoadProblem, Node
+from rules.terms import beyond, read_retry, read_timeout
+from rules.tools import CALL, GET, READ, Remote, Reply, Tool
+
+DAY_S: Final = 24 * 3600.0
+"""How long a stream may be open that lasts as long as client and server want."""
+
+_DAMAGED: Final = "take it from version control, or `toolwall mcp accept` what the server says now"
+_GONE: Final = "leave it out, or see with `toolwall mcp accept` what the server has now"
+
+
+class _Kind(NamedTuple):
+    """One key of the file: whose definitions it speaks of, by which method, and what stands before a short name."""
+
+    key: str
+    method: str
+    before: str
+
+
+TOOLS: Final = _Kind("tools", CALL, "")
+PROMPTS: Final = _Kind("prompts", GET, "prompts/")
+RESOURCES: Final = _Kind("resources", READ, "resources/")
+KINDS: Final = (TOOLS, PROMPTS, RESOURCES)
+
+
+class _Meant(NamedTuple):
+    """What one entry of the file means: the server's name for it, its definition, and its contracts."""
+
+    name: str
+    definition: Definition
+    contract: Contract
+    replies: Replies | None = None
+    mirrors: Mirrors = ()
+
+
+def names_in(root: Node) -> Iterator[str]:
+    """The full names of all that a backend's file speaks of, and of what each MCP server has besides."""
+    name = root.text("backend")
+    for kind in KINDS if root.get("mcp") else (TOOLS,):
+        below = root.get(kind.key)
+        yield from (f"{name}.{kind.before}{short}" for short, _ in (below.items() if below else ()))
+    if root.get("mcp"):
+        yield from (f"{name}.{each}" for each in (*ASKED, *(f"{MCP}/{method}" for method in PLUMBING)))
+
+
+def load_mcp(loaded: Loaded, folder: Library) -> Definitions | None:
+    """Read what was accepted of an MCP server and make its tools, adding them to what was loaded of the file."""
+    root = loaded.root
+    accepted = _accepted(loaded, root.value["mcp"], folder)
+    if accepted is None:
+        return None
+    for kind, read in ((TOOLS, _a_tool), (PROMPTS, _a_prompt), (RESOURCES, _a_resource)):
+        found = _entries(loaded, root.get(kind.key), kind, accepted, read)
+        loaded.tools += found
+        loaded.problems += _doubles(root, kind, found)
+    loaded.problems += _collisions(root, loaded.tools)
+    loaded.tools += [_own(loaded, method, method, False) for method in ASKED]
+    loaded.tools += [_own(loaded, f"{MCP}/{method}", method, True) for method in PLUMBING]
+    return accepted
+
+
+def _accepted(loaded: Loaded, node: Node, folder: Library) -> Definitions | None:
+    """The definitions, or None with the problem noted."""
+    name = node.value
+    try:
+        with inside(folder.folder, name).open("rb") as stream:
+            found = read_definitions(stream.read(MOST_FILE + 1))
+    except BadSchema as bad:
+        loaded.problems.append(node.problem(bad.flaws[0].message, "`toolwall import mcp` writes it"))
+    except OSError as error:
+        loaded.problems.append(node.problem(f"{name} cannot be read: {error.strerror}"))
+    except BadDefinitions as bad:
+        loaded.problems.append(LoadProblem(name, 1, 1, "", str(bad), bad.hint or _DAMAGED))
+    else:
+        loaded.documents[ROOT + name] = found.digest
+        return found
+    return None
+
+
+Reader = Callable[[Definitions, Node, str], _Meant]
+
+
+def _entries(loaded: Loaded, below: Node | None, kind: _Kind, accepted: Definitions, read: Reader) -> list[Tool]:
+    found = []
+    for short, node in below.items() if below else ():
+        try:
+            meant = read(accepted, node, short)
+        except _Unknown as unknown:
+            loaded.problems.append(node.problem(str(unknown), unknown.hint))
+        except BadSchema as bad:
+            loaded.problems += [_flaw(node, flaw) for flaw in bad.flaws]
+        else:
+            tool = _tool(loaded, node, kind, short, meant)
+            found += [tool] if tool else []
+    return found
+
+
+def _flaw(node: Node, flaw: Flaw) -> LoadProblem:
+    where = ".".join(map(str, flaw.path))
+    hint = f"{flaw.hint}; " if flaw.hint else ""
+    return node.problem(f"its definition cannot be used: {where} {flaw.message}", f"{hint}leave it out")
+
+
+class _Unknown(ValueError):
+    """The server has nothing by this name."""
+
+    def __init__(self, what: str, name: str, known: Mapping[str, Any]) -> None:
+        super().__init__(f"the definitions have no {what} {name}")
+        near = closest(name, known)
+        self.hint = f"did you mean {near}?" if near else _GONE
+
+
+def _named(what: str, node: Node, short: str, known: Mapping[str, Definition]) -> tuple[str, Definition]:
+    name = node.text("name") or short
+    if name not in known:
+        raise _Unknown(what, name, known)
+    return name, known[name]
+
+
+def _a_tool(accepted: Definitions, node: Node, short: str) -> _Meant:
+    name, one = _named("tool", node, short, accepted.tools)
+    contract = schemas.contract(one.get("inputSchema", {"type": "object"}))
+    repeated, flaws = mirrors(contract.schema, contract.dialect)
+    if flaws:
+        raise BadSchema(flaws)
+    output = one.get("outputSchema")
+    return _Meant(name, one, contract, None if output is None else schemas.replies(output), repeated)
+
+
+def _a_prompt(accepted: Definitions, node: Node, short: str) -> _Meant:
+    name, one = _named("prompt", node, short, accepted.prompts)
+    return _Meant(name, one, schemas.prompt(one.get("arguments")))
+
+
+def _a_resource(accepted: Definitions, node: Node, short: str) -> _Meant:
+    uri, template = node.text("uri"), node.text("template")
+    known = accepted.templates if template else accepted.resources
+    if (uri or template) not in known:
+        raise _Unknown("template" if template else "resource", uri or template, known)
+    try:
+        schema = templates.fitting(template) if template else templates.exactly(uri)
+    except ValueError as error:
+        raise BadSchema([Flaw(("uriTemplate",), str(error))]) from None
+    return _Meant(uri or template, known[uri or template], Contract(schema))
+
+
+def _tool(loaded: Loaded, node: Node, kind: _Kind, short: str, meant: _Meant) -> Tool | None:
+    """The tool of one entry, or None where something is wrong with it."""
+    root, before = loaded.root, len(loaded.problems)
+    reply = backends.read_reply(loaded, root.get("reply"), node.get("reply"), meant.replies is not None)
+    loaded.problems += beyond(node.get("timeout"))
+    if len(loaded.problems) > before:
+        return None
+    effect: Any = node.text("effect") or "read"
+    said = node.text("says") or str(meant.definition.get("description") or "")
+    remote = Remote(kind.method, meant.name, meant.mirrors)
+    tool = _made(loaded, f"{kind.before}{short}", remote, meant.contract, reply, effect)
+    outgoing = backends.read_outgoings(loaded, node.get("outgoing") or root.get("outgoing"))
+    restore, wrong = read_restore(root.get("restore"), node, reply, loaded.own_kinds, outgoing)
+    loaded.problems += [each for each in wrong if each not in loaded.problems]
+    timeout_s, waits = read_timeout(node.get("timeout"), root.get("timeout"), effect)
+    line, _ = root.value[kind.key].keys[short]
+    guessed = node.get("guessed")
+    tool = replace(
+        tool,
+        says=said,
+        timeout_s=timeout_s,
+        waits=waits,
+        retry=read_retry(node.get("retry"), root.get("retry")),
+        replies=meant.replies,
+        outgoing=outgoing,
+        restore=restore,
+        costs=read_costs(node),
+        limits=(*loaded.limits, *backends.read_own_limits(loaded, node, f"tool {tool.name}")),
+        hash=digest([node.plain(), hash_of(meant.definition)]),
+        guessed=bool(guessed and guessed.value),
+        line=line,
+    )
+    return backends.kept(loaded, _shorts(root), node, tool)
+
+
+def _shorts(root: Node) -> list[str]:
+    return [f"{kind.before}{short}" for kind in KINDS if (below := root.get(kind.key)) for short, _ in below.items()]
+
+
+def _made(loaded: Loaded, short: str, remote: Remote, contract: Contract, reply: Reply, effect: Any) -> Tool:
+    root = loaded.root
+    backend = root.text("backend")
+    return Tool(
+        name=f"{backend}.{short}",
+        short=short,
+        backend=backend,
+        says="",
+        method="POST",
+        path="/",
+        params=(),
+        body_wire={},
+        contract=contract,
+        effect=effect,
+        timeout_s=0.0,
+        reply=reply,
+        hash=digest([remote.method, remote.name]),
+        credentials=loaded.credentials,
+        file=root.file,
+        mcp=remote,
+    )
+
+
+def _own(loaded: Loaded, short: str, method: str, plumbing: bool) -> Tool:
+    """A method of the protocol's own. Nobody has to approve one, and none is taken for a repeat of another."""
+    root = loaded.root
+    reply = backends.read_reply(loaded, root.get("reply"), None, False)
+    tool = _made(loaded, short, Remote(method, plumbing=plumbing), _ANYTHING, reply, "read")
+    timeout_s, waits = read_timeout(None, root.get("timeout"), "read")
+    outgoing = backends.read_outgoings(loaded, root.get("outgoing"))
+    restore, _ = read_restore(root.get("restore"), Node({}, root.file, 1, 1), reply, loaded.own_kinds, outgoing)
+    return replace(
+        tool,
+        says=f"{method}, of the protocol itself." if plumbing else f"{method}, which the server asks of its client.",
+        timeout_s=DAY_S if method in LASTING else timeout_s,
+        waits=waits,
+        retry=read_retry(None, root.get("retry")),
+        outgoing=outgoing,
+        restore=restore,
+        line=root.value["mcp"].line,
+    )
+
+
+_ANYTHING: Final = schemas.anything()
+
+
+def _doubles(root: Node, kind: _Kind, tools: list[Tool]) -> Iterator[LoadProblem]:
+    """Two entries for the same of the server's: rules about one would not be about the other."""
+    seen: dict[str, Tool] = {}
+    for tool in tools:
+        if tool.mcp and tool.mcp.name in seen:
+            first = seen[tool.mcp.name]
+            short = tool.short.removeprefix(kind.before)
+            yield root.value[kind.key].key_problem(short, "is the same as another one", f"see line {first.line}")
+        elif tool.mcp:
+            seen[tool.mcp.name] = tool
+
+
+def _collisions(root: Node, tools: list[Tool]) -> Iterator[LoadProblem]:
+    """Templates of which one URI can fit both: nobody could tell whose rules count."""
+    below = root.get("resources")
+    found = [(short, node) for short, node in (below.items() if below else ()) if node.get("template")]
+    good = {tool.mcp.name for tool in tools if tool.mcp and tool.mcp.method == RESOURCES.method}
+    found = [(short, node) for short, node in found if node.text("template") in good]
+    for index, (short, node) in enumerate(found):
+        for other, first in found[:index]:
+            if templates.collide(first.text("template"), node.text("template")):
+                yield node.problem(f"{short} and {other} cannot be told apart: a URI can fit both", "leave one out")

@@ -1,0 +1,75 @@
+"""The description of the file of a backend that is an MCP server. What its tools take is in its definitions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rules.grammar import BACKEND, NAME, NAME_LIKE, TOOL
+from rules.once import IDEMPOTENCY
+from rules.shape import Form, Key, Table, Text
+
+_DEFINED: Final = "it comes from the server's definition, which `toolwall mcp accept` takes over"
+_OURS: Final = "calls that Toolwall makes by itself are HTTP calls in this version"
+_READS: Final = "a prompt or resource is read; a tool has effects"
+_SHARED: Final = ("says", "timeout", "retry", "limit", "price", "tokens", "reply", "outgoing", "cache")
+_NOT_OF_MCP: Final = {
+    **dict.fromkeys(("call", "picked_by", "in", "body"), "an MCP server is called by a tool's name"),
+    **dict.fromkeys(("args", "input", "replies"), _DEFINED),
+    **dict.fromkeys(("undo", "settle_by"), _OURS),
+}
+_NOT_READ: Final = {
+    **_NOT_OF_MCP,
+    **dict.fromkeys(("effect", "guessed", "idempotency", "repeatable", "invalidates"), _READS),
+}
+_THEIRS: Final = Key(Text(), "What the server calls it, where that is not the key above.")
+_ONCE: Final = Form(
+    {name: IDEMPOTENCY.keys[name] for name in ("key", "window")},
+    elsewhere=dict.fromkeys(("header", "not_done"), "an MCP server has no headers and statuses of a tool's own"),
+)
+MCP_TOOL: Final = Form(
+    {
+        "name": _THEIRS,
+        **{name: TOOL.keys[name] for name in _SHARED},
+        "effect": Key(TOOL.keys["effect"].shape, "What a call does to the world.", required=True),
+        "guessed": TOOL.keys["guessed"],
+        "idempotency": Key(_ONCE, TOOL.keys["idempotency"].says),
+        "repeatable": TOOL.keys["repeatable"],
+        "invalidates": TOOL.keys["invalidates"],
+    },
+    elsewhere=_NOT_OF_MCP,
+    later=TOOL.later,
+)
+MCP_PROMPT: Final = Form(
+    {"name": _THEIRS, **{name: TOOL.keys[name] for name in _SHARED}},
+    elsewhere=_NOT_READ,
+    later=TOOL.later,
+    may_be_empty=True,
+)
+MCP_RESOURCE: Final = Form(
+    {
+        "uri": Key(Text(), "Its URI, exactly as the server lists it."),
+        "template": Key(Text(), "A URI template (RFC 6570, levels 1 to 3), exactly as the server lists it."),
+        **{name: TOOL.keys[name] for name in _SHARED},
+    },
+    one_of=("uri", "template"),
+    elsewhere={**_NOT_READ, "name": "say uri or template"},
+    later=TOOL.later,
+)
+MCP_BACKEND: Final = Form(
+    {
+        **{name: key for name, key in BACKEND.keys.items() if name != "tools"},
+        "mcp": Key(
+            Text(r"^[^\x00-\x1f]{1,250}\.json$", "a file in the rules folder whose name ends in .json"),
+            "The backend is an MCP server; this file holds what was accepted of what it says that it is and has.",
+            required=True,
+        ),
+        "tools": Key(Table(MCP_TOOL, NAME, NAME_LIKE), "The server's tools, by name; BACKEND.NAME in rules."),
+        "prompts": Key(
+            Table(MCP_PROMPT, NAME, NAME_LIKE), "The server's prompts, by name; BACKEND.prompts/NAME in rules."
+        ),
+        "resources": Key(
+            Table(MCP_RESOURCE, NAME, NAME_LIKE), "The server's resources, by name; BACKEND.resources/NAME in rules."
+        ),
+    },
+    later=BACKEND.later,
+)

@@ -1,0 +1,29 @@
+"""The methods of MCP that are no tools: what the protocol itself needs, and what a server asks of its client."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MCP: Final = "mcp"
+"""The part of a tool's short name under which the protocol's own methods stand: `mcp/ping`."""
+
+STREAM, CLOSE = "stream", "close"
+"""GET and DELETE of the sessions' era, which have no method of the protocol's."""
+
+LISTEN: Final = "subscriptions/listen"
+
+PLUMBING: Final = (
+    *("initialize", "ping", "server/discover"),
+    *("tools/list", "prompts/list", "resources/list", "resources/templates/list"),
+    *("logging/setLevel", "completion/complete", LISTEN, STREAM, CLOSE),
+    *("notifications/initialized", "notifications/cancelled", "notifications/progress"),
+    "notifications/roots/list_changed",
+    *("tasks/get", "tasks/result", "tasks/list", "tasks/cancel", "tasks/update"),
+)
+"""What a client may send without a rule of its own: revisions 2025-11-25 and 2026-07-28. All else does not exist."""
+
+ASKED: Final = ("sampling/createMessage", "elicitation/create", "roots/list")
+"""What a server asks of its client: no plumbing, so a rule has to allow it."""
+
+LASTING: Final = frozenset({STREAM, LISTEN})
+"""What is open as long as client and server want."""

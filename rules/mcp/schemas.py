@@ -1,0 +1,149 @@
+"""The schemas of an MCP server as contracts. They are not trusted: no file, no network, bounded in all ways.
+
+What JSON Schema ignores (an unknown keyword or format) is ignored here too, other than in contracts of one's own.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import jsonschema_rs
+
+from rules.dialects import DIALECTS, Dialect, Flaw, dialect_of, subschemas
+from rules.documents import BadSchema
+from rules.openapi.dialect import usable_pattern
+from rules.replies import Replies, Shape
+from rules.schema import Contract
+
+MOST_MENDED: Final = 32
+"""Keywords of one schema that are left out because they are no JSON Schema."""
+
+_RESULT: Final = ("result", "structuredContent")
+_WITHIN: Final = "".join(f"/properties/{name}" for name in _RESULT)
+_TIED: Final = frozenset({"$id", "id", "$recursiveRef", "$dynamicRef"})
+_NAMES: Final = {dialect.uri.partition("//")[2]: dialect.uri for dialect in DIALECTS}
+
+
+def contract(schema: Any) -> Contract:
+    """The contract of a tool's arguments. Raises BadSchema."""
+    made, left = _usable(schema, "inputSchema")
+    if made.get("type", "object") != "object":
+        raise BadSchema([Flaw(("type",), "must be object")])
+    made = _declared({**made, "type": "object"})
+    return Contract(_told(made, left), foreign=True)
+
+
+def replies(schema: Any) -> Replies:
+    """What the results of a tool look like that has this schema for its structured content. Raises BadSchema."""
+    made, left = _usable(schema, "outputSchema")
+    dialect = dialect_of(made)
+    named = {"$schema": made.pop("$schema")} if "$schema" in made else {}
+    made.pop("$id", None)
+    for _, here in subschemas(made, dialect):
+        if isinstance(here, dict):
+            if found := sorted(_TIED & {word for word in here if isinstance(here[word], str)}):
+                raise BadSchema([Flaw((found[0],), "cannot be followed in an outputSchema")])
+            if isinstance(here.get("$ref"), str) and (here["$ref"] == "#" or here["$ref"].startswith("#/")):
+                here["$ref"] = f"#{_WITHIN}{here['$ref'][1:]}"
+    for name in reversed(_RESULT):
+        made = {"properties": {name: made}}
+    return Replies({"200": {"application/json": Shape(_told({**named, **made}, left), foreign=True)}})
+
+
+def prompt(arguments: Any) -> Contract:
+    """The contract of a prompt's arguments, which are texts. Raises BadSchema."""
+    listed: list[Any] = arguments if isinstance(arguments, list) else [] if arguments is None else [None]
+    if not all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in listed):
+        raise BadSchema([Flaw(("arguments",), "must be a list of arguments with names")])
+    properties = {one["name"]: _argument(one) for one in listed}
+    if len(properties) != len(listed):
+        raise BadSchema([Flaw(("arguments",), "holds a name twice")])
+    required = [one["name"] for one in listed if one.get("required") is True]
+    made = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    return Contract(made, foreign=True)
+
+
+def _argument(one: Mapping[str, Any]) -> dict[str, Any]:
+    said = one.get("description")
+    return {"type": "string", **({"description": said} if isinstance(said, str) else {})}
+
+
+def anything() -> Contract:
+    """The contract of a method whose parameters are the protocol's own."""
+    return Contract({"type": "object", "additionalProperties": True})
+
+
+def _usable(schema: Any, word: str) -> tuple[dict[str, Any], list[str]]:
+    """A copy that can be compiled, and what had to be left out. Raises BadSchema."""
+    if not isinstance(schema, dict):
+        raise BadSchema([Flaw((), f"{word} must be an object")])
+    made = copy.deepcopy(schema)
+    uri = made.get("$schema")
+    if isinstance(uri, str) and (known := _NAMES.get(uri.removesuffix("#").partition("//")[2])):
+        made["$schema"] = known
+    try:
+        dialect = dialect_of(made)
+    except ValueError as error:
+        raise BadSchema([Flaw(("$schema",), "names an unknown dialect", str(error))]) from None
+    left = list(_without_patterns(made, dialect))
+    for _ in range(MOST_MENDED):
+        wrong = _no_keyword(made, dialect)
+        if wrong is None:
+            break
+        left.append(wrong)
+    return made, left
+
+
+def _without_patterns(schema: Any, dialect: Dialect) -> Iterator[str]:
+    """Take out the patterns that do not run in linear time: what they forbid is left to the server."""
+    for _, here in subschemas(schema, dialect):
+        if not isinstance(here, dict):
+            continue
+        if "pattern" in here and not usable_pattern(here["pattern"]):
+            del here["pattern"]
+            yield "a pattern that does not run in linear time"
+        named = here.get("patternProperties")
+        named = named if isinstance(named, dict) else {}
+        for pattern in list(named):
+            if not usable_pattern(pattern):
+                del named[pattern]
+                yield "a pattern of names that does not run in linear time"
+
+
+def _no_keyword(schema: dict[str, Any], dialect: Dialect) -> str | None:
+    """Take out one keyword whose value is none of its dialect, such as `required: true`; None where all are good."""
+    try:
+        jsonschema_rs.meta.validate(schema)
+    except jsonschema_rs.ValidationError as error:
+        path = error.instance_path
+        for length in range(len(path), 0, -1):
+            if _take_out(schema, path[:length], dialect):
+                return f"the keyword {path[length - 1]}, which is none of JSON Schema {dialect.name}"
+    return None
+
+
+def _take_out(schema: Any, path: list[str | int], dialect: Dialect) -> bool:
+    """Whether the path led to a keyword, which is gone now."""
+    *above, word = path
+    for place, here in subschemas(schema, dialect):
+        if list(place) == above and isinstance(here, dict) and word in here and word in dialect.keywords:
+            del here[word]
+            return True
+    return False
+
+
+def _declared(schema: dict[str, Any]) -> dict[str, Any]:
+    """What is required is declared, and what patterns leave open is closed: as the house reads contracts."""
+    properties, required = schema.get("properties"), schema.get("required")
+    if isinstance(required, list):
+        known = properties if isinstance(properties, dict) else {}
+        schema = {**schema, "properties": {**known, **{name: True for name in required if name not in known}}}
+    if "patternProperties" in schema and not {"additionalProperties", "unevaluatedProperties"} & schema.keys():
+        schema = {**schema, "additionalProperties": False}
+    return schema
+
+
+def _told(schema: dict[str, Any], left: list[str]) -> dict[str, Any]:
+    return {**schema, "$comment": f"left out: {'; '.join(dict.fromkeys(left))}"} if left else schema
