@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -285,10 +286,8 @@ class Catalog:
         self._remote = {
             (tool.backend, tool.mcp.method, tool.mcp.name): tool for tool in self.tools.values() if tool.mcp
         }
-        self._templates: dict[str, list[Tool]] = {}
+        self._templates = _templates(self.tools.values())
         for tool in self.tools.values():
-            if tool.mcp and tool.mcp.is_template:
-                self._templates.setdefault(tool.backend, []).append(tool)
             if tool.mcp is None:
                 _grow(self._roots.setdefault((tool.backend, tool.method), _Node()), tool)
 
@@ -296,13 +295,9 @@ class Catalog:
         """The tool of an MCP server that a message of this method calls by this name."""
         return self._remote.get((backend, method, name))
 
-    def resource(self, backend: str, uri: str) -> Tool | None:
-        """The tool that reads a resource: that of exactly this URI, else the only one whose template it fits."""
-        exact = self._remote.get((backend, READ, uri))
-        if exact is not None and exact.mcp and not exact.mcp.is_template:
-            return exact
-        fitting = [tool for tool in self._templates.get(backend, ()) if not tool.contract.check({"uri": uri})]
-        return fitting[0] if len(fitting) == 1 else None
+    def templates(self, backend: str) -> tuple[Tool, ...]:
+        """The tools that read all resources of a kind, those first whose templates say the most."""
+        return self._templates.get(backend, ())
 
     def match(
         self, backend: str, method: str, path: str, sent: Sent = lambda place, name: ()
@@ -329,6 +324,14 @@ class Catalog:
 
     def __repr__(self) -> str:
         return f"Catalog({len(self.backends)} backends, {len(self.tools)} tools)"
+
+
+def _templates(tools: Iterable[Tool]) -> Mapping[str, tuple[Tool, ...]]:
+    found = [
+        (len(re.sub(r"\{[^}]*\}", "", tool.mcp.name)), tool) for tool in tools if tool.mcp and tool.mcp.is_template
+    ]
+    ranked = sorted(found, key=lambda pair: -pair[0])
+    return {one.backend: tuple(tool for _, tool in ranked if tool.backend == one.backend) for _, one in ranked}
 
 
 class _Node:

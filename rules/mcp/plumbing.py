@@ -10,6 +10,9 @@ MCP: Final = "mcp"
 STREAM, CLOSE = "stream", "close"
 """GET and DELETE of the sessions' era, which have no method of the protocol's."""
 
+RESPONSE: Final = "response"
+"""An answer of the client's to what the server asked: it has no method either."""
+
 LISTEN: Final = "subscriptions/listen"
 
 PLUMBING: Final = (
@@ -17,7 +20,7 @@ PLUMBING: Final = (
     *("tools/list", "prompts/list", "resources/list", "resources/templates/list"),
     *("logging/setLevel", "completion/complete", LISTEN, STREAM, CLOSE),
     *("notifications/initialized", "notifications/cancelled", "notifications/progress"),
-    "notifications/roots/list_changed",
+    *("notifications/roots/list_changed", RESPONSE, "resources/subscribe", "resources/unsubscribe"),
     *("tasks/get", "tasks/result", "tasks/list", "tasks/cancel", "tasks/update"),
 )
 """What a client may send without a rule of its own: revisions 2025-11-25 and 2026-07-28. All else does not exist."""

@@ -48,13 +48,16 @@ def test_a_tool_is_found_by_what_the_server_calls_it(tmp_path):
     assert catalog.match("hub", "POST", "/") is None
 
 
-def test_a_resource_is_found_by_its_uri_or_by_the_template_that_it_fits(tmp_path):
-    catalog = hub(tmp_path).catalog
-    assert catalog.resource("hub", "repo://readme") is catalog.tools["hub.resources/readme"]
-    assert catalog.resource("hub", "repo://acme/site/src/x.py") is catalog.tools["hub.resources/file"]
-    for uri in ("repo://other", "repo://acme/site", "repo://acme/site/../x", FILE["uriTemplate"], ""):
-        assert catalog.resource("hub", uri) is None
-    assert catalog.resource("other", "repo://readme") is None
+def test_a_resource_has_its_uri_and_templates_come_by_how_much_they_say(tmp_path):
+    other = {"uriTemplate": "a://{x}", "name": "x"}
+    text = HUB + '      short: {template: "a://{x}"}\n'
+    catalog = hub(tmp_path, text=text, templates=[other, FILE]).catalog
+    assert catalog.remote("hub", "resources/read", "repo://readme") is catalog.tools["hub.resources/readme"]
+    assert [tool.short for tool in catalog.templates("hub")] == ["resources/file", "resources/short"]
+    assert catalog.templates("other") == ()
+    long, _ = catalog.templates("hub")
+    assert long.contract.check({"uri": "repo://acme/site/src/x.py"}) == ()
+    assert all(long.contract.check({"uri": uri}) for uri in ("repo://a", "repo://a/b/../x", FILE["uriTemplate"], ""))
 
 
 def test_what_the_file_does_not_name_does_not_exist(tmp_path):
