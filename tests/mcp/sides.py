@@ -1,0 +1,110 @@
+"""Both sides as processes: servers with a tap before them, clients that play with them, and the conformance suite."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.bench.processes import START_S, free_port, running
+from tests.mcp.environments import HERE, node, packages, sdk1, sdk2
+from tests.mcp.tap import Tap
+
+MOST_S = 300
+"""For all plays of one client, or the whole suite."""
+
+
+class Served(NamedTuple):
+    """A server that runs: its URL, and what passes by on the way to it."""
+
+    url: str
+    tap: Tap
+
+
+@contextmanager
+def served(name: str, command: list[str | Path], folder: Path) -> Iterator[Served]:
+    """A server behind a tap. Its command is given two ports: its own, and the one by which it is called."""
+    port, called = free_port(), free_port()
+    with running(name, [*map(str, command), str(port), str(called)], folder) as process:
+        until_open(port, process.check)
+        with tapped(called, port) as tap:
+            yield Served(f"http://127.0.0.1:{called}/mcp", tap)
+
+
+def until_open(port: int, check: Any = lambda: None) -> None:
+    """Wait until somebody listens. `check` raises where it is in vain."""
+    give_up = time.monotonic() + START_S
+    while True:
+        check()
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            assert time.monotonic() < give_up, f"nobody listens at {port}"
+            time.sleep(0.05)
+
+
+@contextmanager
+def tapped(port: int, to: int) -> Iterator[Tap]:
+    """A tap that is closed with the block."""
+    tap = Tap(port, to)
+    try:
+        yield tap
+    finally:
+        tap.close()
+
+
+def server1(folder: Path) -> Any:
+    """server1.py, which knows sessions."""
+    return served("server1", [sdk1(), HERE / "server1.py"], folder)
+
+
+def server2(folder: Path) -> Any:
+    """server2.py, which knows both eras."""
+    return served("server2", [sdk2(), HERE / "server2.py"], folder)
+
+
+def script(name: str) -> Path:
+    """A script of this folder for Node, where Node finds its packages."""
+    return Path(shutil.copy(HERE / name, packages() / name))
+
+
+def plays(*command: str | Path) -> dict[str, Any]:
+    """What came of all plays of a client."""
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=MOST_S)
+    assert done.returncode == 0, f"{command[1]}: {done.returncode}\n{done.stdout[-500:]}{done.stderr[-3000:]}"
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def failed(outcomes: dict[str, Any]) -> dict[str, Any]:
+    """The plays that failed."""
+    return {name: each for name, each in outcomes.items() if isinstance(each, dict) and "failed" in each}
+
+
+class Score(NamedTuple):
+    """How many checks passed and failed, by scenario, and the suite's last words."""
+
+    passed: dict[str, int]
+    failed: dict[str, int]
+    words: str
+
+
+def conformance(url: str, suite: str = "active") -> Score:
+    """The official suite against a server."""
+    program = packages() / "node_modules" / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
+    command = [str(node()), str(program), "server", "--url", url, "--suite", suite]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_S)
+    lines = re.findall(r"^\S+ ([\w-]+): (\d+) passed, (\d+) failed", done.stdout, re.MULTILINE)
+    return Score(
+        {name: int(passed) for name, passed, _ in lines if int(passed)},
+        {name: int(failed) for name, _, failed in lines if int(failed)},
+        done.stdout[-6000:] + done.stderr[-2000:],
+    )
