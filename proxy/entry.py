@@ -179,14 +179,14 @@ class Entry:
         record.decision = decision.effect.value
         record.rules, record.revision = decision.rules, decision.revision
         record.waived = dict(decision.waived)
-        self.judged = record.arguments_hash = self.keyed_hash(call.arguments)
+        self.judged = record.arguments_hash = self.keyed_hash(call.same)
         if self._entries.arguments == "redacted":
             record.arguments = self._shown(call)
 
     def masked(self, call: Call) -> None:
         """The arguments are sent otherwise than they came: the Record tells of those that are sent."""
         record = self.record
-        record.arguments_hash = self.keyed_hash(call.arguments)
+        record.arguments_hash = self.keyed_hash(call.same)
         record.notes.append("arguments were masked")
         if self._entries.arguments == "redacted":
             record.arguments = self._shown(call)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from proxy.body import Body
@@ -52,7 +53,8 @@ class Call(NamedTuple):
 
     `base` is the path under which the agent sees the backend ("/crm", or "" where the Host chose the backend), and
     `origin` what stands before it ("http://127.0.0.1:8080").
-    `problems` are faults that were found while placing arguments; they are judged with the contract.
+    `problems` are faults that were found while placing arguments; they are judged with the contract. `aside` is what
+    a protocol lets go along that no contract knows: what holds for its content is what holds for arguments.
     """
 
     id: str
@@ -65,9 +67,16 @@ class Call(NamedTuple):
     base: str
     peer: str
     origin: str
+    aside: Mapping[str, Any] = MappingProxyType({})
 
     def __repr__(self) -> str:
         return f"Call({self.id}, {self.tool.name})"
+
+    @property
+    def same(self) -> Any:
+        """What two calls of a tool have in common that ask for the same. What is said of a call (`_meta`) is not."""
+        aside = {name: value for name, value in self.aside.items() if name != "_meta"} if self.aside else None
+        return [self.arguments, aside] if aside else self.arguments
 
     def facts(self) -> Facts:
         """What the rules may look at."""

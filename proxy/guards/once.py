@@ -144,12 +144,13 @@ class _Turn:
         hail, record, who = entry.hail, entry.record, acting(call.outgoing.headers)
         undoes = hail.behalf.undoes if hail.behalf else ""
         arguments = canonical(call.arguments)
+        same = canonical(call.same) if call.aside else arguments
         own = terms.named(arguments) or ([undoes or hail.once] if undoes or hail.once else [])
         kind = "undo" if undoes and not terms.key else "own"
         self._own = bool(own)
         self.lasts_s = terms.lasts_s(self._own)
         # A run without a name has another one after a restart; within the time that counts here it is the principal's.
-        hashed = record.arguments_hash if arguments is call.arguments else entry.keyed_hash(arguments)
+        hashed = record.arguments_hash if same is call.arguments else entry.keyed_hash(same)
         run = hail.behalf.named if hail.behalf and hail.behalf.resends else hail.run
         same = [run, hashed, who]
         parts = [call.principal.id, call.tool.name, kind if own else "same", *(own or same)]

@@ -65,14 +65,14 @@ class Outgoing:
 
     def _looked_at(self, call: Call) -> Call:
         looking = _Looking(call.tool, self._of(call.tool), self._known)
-        found = looking.at(call.arguments)
+        found = looking.in_all(call)
         if not found:
             return call
         refused = [(path, kinds & call.tool.outgoing.refuse) for path, kinds in found]
         if any(kinds for _, kinds in refused):
             raise _refusal("The arguments hold what may not be sent to this backend. Nothing was sent.", refused)
         made = self._mask(call, Masks(looking))
-        if made is None or looking.at(made.arguments) or call.tool.contract.check(made.arguments):
+        if made is None or looking.in_all(made) or call.tool.contract.check(made.arguments):
             raise _refusal("The arguments hold what may not be sent, and it cannot be masked. Nothing was sent.", found)
         return made
 
@@ -84,8 +84,12 @@ class _Looking:
         self.scanners = scanners
         self.known = known if KNOWN in tool.outgoing.refuse | tool.outgoing.mask else Known()
 
-    def at(self, arguments: Mapping[str, Any]) -> list[Place]:
-        return places(dict(arguments), self._kinds)
+    def in_all(self, call: Call) -> list[Place]:
+        """In its arguments, and in what goes along."""
+        return self._at(call.arguments) + (self._at(call.aside) if call.aside else [])
+
+    def _at(self, values: Mapping[str, Any]) -> list[Place]:
+        return places(dict(values), self._kinds)
 
     def _kinds(self, value: Any) -> frozenset[str]:
         kinds = {kind for scanner in self.scanners for kind in scanner.clean_json_value(value)[1]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from proxy.model import Outgoing
-from proxy.protocols import bodies, head, placing, target
+from proxy.protocols import bodies, head, mcpparams, placing, target
 from proxy.protocols.placing import Placed
 from rules.tools import Catalog, Pick, Tool
 
@@ -15,6 +15,8 @@ _MOST_DEPTH = 200  # far below the levels at which readers give up; a door's own
 def again(tool: Tool, outgoing: Outgoing, catalog: Catalog) -> tuple[Placed, Outgoing]:
     """The arguments that a request means, and the request that means just these. Raises Refusal, also where it means
     another tool today."""
+    if tool.mcp:
+        return mcpparams.again(tool, outgoing, catalog), outgoing
     path, query = target.split(outgoing.target)
     placed = Placed(_MOST_DEPTH)
     placing.path(placed, tool, segments(tool, path, catalog))

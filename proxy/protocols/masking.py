@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from proxy.errors import Refusal
 from proxy.model import Call, Outgoing
-from proxy.protocols import bodies, multipart, placing, target
+from proxy.protocols import bodies, mcpparams, multipart, placing, target
 from proxy.protocols.placing import Placed
 from rules.tools import Tool
 from rules.wire import FORM_TYPE, MULTIPART_TYPE
@@ -56,6 +56,8 @@ def masked(call: Call, masks: Masks) -> Call | None:
 
 def remade(call: Call, masks: Masks) -> Call:
     """The call with query and body made anew and read again. Raises Refusal where they may not be sent so."""
+    if call.tool.mcp:
+        return mcpparams.remade(call, masks)
     outgoing = call.outgoing
     path, mark, query = outgoing.target.partition("?")
     query = _pairs(query, masks, call.tool.slots.query)

@@ -2,30 +2,227 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from hashlib import blake2b
+from typing import Any, Final
 
+from proxy.model import Call, Hail, Headers, Outgoing
+from proxy.protocols import head, jsonrpc, mcphead, mcpparams, target
+from proxy.protocols.jsonrpc import BAD_PARAMS, NOTHING, VERSION, Malformed, Message
+from proxy.protocols.mcpparams import NAMED, PROTOCOL, RESPONSE, WITHOUT_MESSAGE
+from proxy.protocols.methods import CLIENT, LEGACY, MODERN, REVISIONS, is_served
 from proxy.protocols.rest import RestAsk
+from proxy.tracecontext import parse
+from rules.facts import Principal, Run
+from rules.tools import Catalog, Tool
 
+__all__ = ["McpAsk", "Message"]
 
-class Message(NamedTuple):
-    """One JSON-RPC message. `id` is its JSON text, empty for a notification; a response has `said`, its members
-    `result` or `error`."""
+METHODS: Final = ("POST", "GET", "DELETE")
+PATHS: Final = frozenset({"/mcp", "/mcp/"})
+"""Below a backend; both mean the same, for clients lose their credentials when they are redirected."""
 
-    kind: Literal["request", "notification", "response"]
-    id: bytes
-    method: str
-    params: Mapping[str, Any]
-    said: Mapping[str, Any]
+_ALLOW: Final = (("Allow", ", ".join(METHODS)),)
+_ALLOW_MODERN: Final = (("Allow", "POST"),)
+_JSON: Final = re.compile(r"application/json(?: *; *charset=\"?utf-?8\"?)?", re.IGNORECASE)
+_SESSION: Final = re.compile(r"[!-~]{1,512}")
+_RESUMED: Final = re.compile(r"[ -~]{0,1024}")
+_PASSED: Final = frozenset({"authorization", "via", "forwarded"})
 
 
 class McpAsk(RestAsk):
-    """One message of a client. `find` reads it; what it says of itself is known from then on."""
+    """One message of a client. `find` reads it; what it says of itself is known from then on.
 
-    message: Message
+    A GET asks for the stream of a session and a DELETE for its end: they have no message.
+    """
+
+    message: Message = NOTHING
+    id = b""
+    """The id of the message, where it could be read, also of one that is refused."""
+
     modern = False
     """Whether it is of the era without sessions (2026-07-28 and later)."""
 
     revision = ""
+    """What it says of the protocol's revision; empty where it says nothing."""
+
     session = ""
-    """Mcp-Session-Id."""
+    """Mcp-Session-Id; empty in the era without sessions."""
+
+    also: tuple[Tool | None, ...] = ()
+    """What the caller has to see besides the tool, for the message is about it; None for what is not there."""
+
+    def hail(self) -> Hail:
+        """What the head says, and once the message is read what it says of its trace, which counts first."""
+        hail = super().hail()
+        self._mcp = mcphead.once(self._headers)
+        self._claimed = self._mcp.get("mcp-protocol-version")
+        self.session = "" if self._claimed in MODERN else self._mcp.get("mcp-session-id", "")
+        if self.session and not _SESSION.fullmatch(self.session):
+            raise Malformed("`Mcp-Session-Id` is 1 to 512 visible ASCII characters.")
+        trace = _trace(self.message.params.get("_meta", {})) or (hail.traceparent, hail.tracestate)
+        run = hail.run or (_run_of(self.session) if self.session else "")
+        return hail._replace(protocol="mcp", run=run, traceparent=trace[0], tracestate=trace[1])
+
+    async def find(self, catalog: Catalog) -> Tool | None:
+        backend = self._backend()
+        if self._method != "POST":
+            return self._without_message(catalog, backend)
+        if not _JSON.fullmatch(self._head.get("content-type", "")):
+            raise Malformed("A message is JSON.", suggestion="Send it with `Content-Type: application/json`.")
+        try:
+            self.message = message = jsonrpc.read(await self._read_body(), self._door.most_depth)
+        except Malformed as no:
+            self.id = no.id
+            raise
+        self.id = message.id
+        self._agree(mcpparams.meta_of(message.params))
+        if message.kind == "response":
+            return None if self.modern else catalog.remote(backend, RESPONSE)
+        if not is_served(CLIENT, message.method, message.kind, self.revision):
+            return None
+        mcpparams.check(message.method, message.params, self.modern)
+        self.also = mcpparams.also(catalog, backend, message.method, message.params)
+        return mcpparams.meant(catalog, backend, message.method, message.params)
+
+    def _backend(self) -> str:
+        path, self._query = target.split(self._target)
+        hosts = self._door.hosts
+        backend = hosts.get(head.host_name(self._head["host"])) if hosts else None
+        self._base = ""
+        if backend is None:
+            backend, slash, rest = path[1:].partition("/")
+            self._base, path = f"/{backend}", slash + rest
+        if path not in PATHS or self._method not in METHODS:
+            raise _not_allowed("Messages of MCP are sent with POST to `/mcp`.", _ALLOW)
+        return backend
+
+    def _without_message(self, catalog: Catalog, backend: str) -> Tool | None:
+        if self._claimed in MODERN:
+            raise _not_allowed("This revision of the protocol has POST alone.", _ALLOW_MODERN)
+        if self._head.get("content-length", "0") != "0" or "transfer-encoding" in self._head:
+            raise Malformed("This request takes no body.")
+        self._legacy()
+        if not _RESUMED.fullmatch(self._mcp.get("last-event-id", "")):
+            raise Malformed("`Last-Event-ID` is at most 1,024 ASCII characters.")
+        method = WITHOUT_MESSAGE[self._method]
+        self.message = NOTHING._replace(method=method)
+        return catalog.remote(backend, method)
+
+    def _agree(self, meta: Mapping[str, Any]) -> None:
+        """Find out the era, and refuse a head that says something else than the message."""
+        message, version = self.message, meta.get(PROTOCOL)
+        required = False
+        if version is None and not (message.kind != "request" and self._claimed in MODERN):
+            self._legacy()
+        elif version is None:
+            self._modern(self._claimed)
+        else:
+            required = message.kind == "request"
+            mcphead.agree(self._mcp, "mcp-protocol-version", version, required)
+            self._modern(version)
+        if message.kind != "response":
+            mcphead.agree(self._mcp, "mcp-method", message.method, required)
+        name = next((message.params[key] for key in ("name", "uri", "taskId") if key in message.params), None)
+        mcphead.agree(self._mcp, "mcp-name", name, required and message.method in NAMED)
+
+    def _legacy(self) -> None:
+        if self._claimed in MODERN:
+            raise mcphead.mismatch("`MCP-Protocol-Version` names a revision in which each message names it as well.")
+        if self._claimed is not None and self._claimed not in LEGACY:
+            raise _unsupported(self._claimed)
+        self.revision = self._claimed or ""
+
+    def _modern(self, version: Any) -> None:
+        if not isinstance(version, str):
+            raise Malformed("The revision of the protocol is a string.", BAD_PARAMS)
+        if version not in MODERN:
+            raise _unsupported(version)
+        self.modern, self.revision, self.session = True, version, ""
+
+    async def call(self, call_id: str, tool: Tool, principal: Principal, run: Run) -> Call:
+        message, remote = self.message, tool.mcp
+        assert remote is not None
+        if message.kind == "response":
+            arguments: dict[str, Any] = dict(message.said)
+        else:
+            arguments = mcpparams.arguments_of(remote.method, message.params)
+        if remote.mirrors:
+            mcphead.check_mirrors(self._mcp, remote, arguments, required=self.modern)
+        return Call(
+            id=call_id,
+            run=run,
+            principal=principal,
+            tool=tool,
+            arguments=arguments,
+            problems=mcpparams.problems_of(tool, arguments),
+            outgoing=self._sent_as(tool, arguments),
+            base=self._base,
+            peer=self._peer.address,
+            origin=f"{self._door.scheme}://{self._head['host']}",
+            aside=mcpparams.aside_of(remote.method, message.params),
+        )
+
+    def _sent_as(self, tool: Tool, arguments: Mapping[str, Any]) -> Outgoing:
+        """The message as it goes to the server, under a head of its own."""
+        method = self._method
+        body = mcpparams.written(tool.mcp, self.message.params, arguments) if method == "POST" and tool.mcp else b""
+        query = self._credentials_in_query(tool)
+        return Outgoing(method, f"?{query}" if query else "", self._head_of(tool, arguments), body)
+
+    def _head_of(self, tool: Tool, arguments: Mapping[str, Any]) -> Headers:
+        own: list[tuple[str, str]] = list(mcpparams.HEADERS if self._method == "POST" else mcpparams.STREAM_HEADERS)
+        if self.revision:
+            own.append(("mcp-protocol-version", self.revision))
+        if self.session:
+            own.append(("mcp-session-id", self.session))
+        if "last-event-id" in self._mcp and self._method == "GET":
+            own.append(("last-event-id", self._mcp["last-event-id"]))
+        if tool.mcp and self.message.kind != "response" and (self.modern or "mcp-method" in self._mcp):
+            name = mcpparams.name_of(tool.mcp, self.message.params, arguments)
+            own += mcpparams.headers_of(tool.mcp, arguments, name)
+        passed: Headers = tuple(pair for pair in self._greeting.passed if pair[0] in _PASSED)
+        return (*own, *(self._with_credentials(tool.slots, passed) if tool.credentials else passed), *self._jar(tool))
+
+    def _jar(self, tool: Tool) -> Headers:
+        """The cookies that are credentials."""
+        if not tool.slots.cookies or "cookie" not in self._head:
+            return ()
+        jar = head.cookies(self._head["cookie"])
+        baked = [f"{name}={value}" for name, value in jar.items() if name in tool.slots.cookies]
+        return (("cookie", "; ".join(baked)),) if baked else ()
+
+    def _credentials_in_query(self, tool: Tool) -> str:
+        """Nothing else stands in the query of a message."""
+        if not self._query:
+            return ""
+        query = target.without(self._query, tool.slots.dropped)
+        if any(name not in tool.slots.query for name, _ in target.raw_pairs(query)):
+            raise Malformed("The endpoint of an MCP server takes no query.")
+        return query
+
+
+def _trace(meta: Any) -> tuple[str | None, str | None] | None:
+    """The place in a trace that a message names, where it is one."""
+    parent = meta.get("traceparent") if isinstance(meta, dict) else None
+    if not isinstance(parent, str) or parse(parent, None) is None:
+        return None
+    state = meta.get("tracestate")
+    return parent, state if isinstance(state, str) else None
+
+
+def _run_of(session: str) -> str:
+    """A session is one piece of work. Its id is as good as a credential, so it names nothing by itself."""
+    return "mcp-" + blake2b(session.encode(), digest_size=12).hexdigest()
+
+
+def _unsupported(asked: str) -> Malformed:
+    data = {"supported": list(REVISIONS), "requested": asked[:64]}
+    return Malformed("This revision of the protocol is not spoken here.", VERSION, data=data)
+
+
+def _not_allowed(detail: str, allow: Headers) -> Malformed:
+    no = Malformed(detail, http=405)
+    no.headers = allow
+    return no

@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from proxy.model import Call, Headers
-from proxy.protocols import head, jsontext, placing, target
+from proxy.protocols import head, jsontext, mcpparams, placing, target
 from proxy.protocols.again import segments
 from proxy.protocols.masking import encoded, remade
 from proxy.protocols.placing import Placed
@@ -43,6 +43,10 @@ def restored(call: Call, restoring: Restoring, catalog: Catalog) -> Call:
     who wrote the value there. What `restoring` raises passes through.
     """
     marks = Marks(restoring)
+    if call.tool.mcp:
+        made = remade(call, marks)
+        mcpparams.refuse_another(made.tool, made.arguments, catalog)
+        return made
     path, mark, query = call.outgoing.target.partition("?")
     new_path = _path(path, marks)
     headers, jar = _headers(call, marks)

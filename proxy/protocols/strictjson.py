@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
@@ -12,6 +13,9 @@ from proxy.errors import Refusal
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 # CPython refuses longer ones by itself; a limit of our own gives the same answer on every interpreter.
 _MOST_DIGITS = 1_000
+_BLANK = re.compile(r"[ \t\n\r]*")
+_COLON = re.compile(r"[ \t\n\r]*:[ \t\n\r]*")
+_COMMA = re.compile(r"[ \t\n\r]*,?[ \t\n\r]*")
 
 
 def parse(data: bytes, most_depth: int) -> Any:
@@ -35,6 +39,34 @@ def parse(data: bytes, most_depth: int) -> Any:
     if _SURROGATE.search(data):
         _refuse_lone_surrogates(value)
     return value
+
+
+Members = dict[str, tuple[Any, bytes]]
+
+
+def members(data: bytes, most_depth: int) -> Members:
+    """The members of a JSON object, each with its value and the text of it, byte for byte. Refused is what `parse`
+    refuses, and what is no object."""
+    if not isinstance(parse(data, most_depth), dict):
+        raise _bad("The body is no JSON object.")
+    return dict(_members(data.decode()))
+
+
+def _members(text: str) -> Iterator[tuple[str, tuple[Any, bytes]]]:
+    """Of a text that was parsed before, so each part is there."""
+    at = _past(_BLANK, text, text.index("{") + 1)
+    while text[at] == '"':
+        name, at = _DECODER.raw_decode(text, at)
+        begin = _past(_COLON, text, at)
+        value, end = _DECODER.raw_decode(text, begin)
+        yield name, (value, text[begin:end].encode())
+        at = _past(_COMMA, text, end)
+
+
+def _past(what: re.Pattern[str], text: str, at: int) -> int:
+    found = what.match(text, at)
+    assert found is not None
+    return found.end()
 
 
 class _Ambiguous(Exception):

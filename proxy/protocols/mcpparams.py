@@ -1,0 +1,300 @@
+"""The params of a message of MCP: which of them are arguments, and params written from arguments. No I/O."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+from urllib.parse import unquote
+
+from proxy.model import Call, Headers, Outgoing
+from proxy.protocols import jsonrpc, mcphead, strictjson
+from proxy.protocols.baggage import KEY
+from proxy.protocols.jsonrpc import BAD_PARAMS, Malformed
+from proxy.protocols.placing import Placed
+from rules.problems import Problem
+from rules.tools import Catalog, Remote, Tool
+
+RESPONSE: Final = "response"
+"""Stands for a method where a message is the answer of a client to what a server asked."""
+
+STREAM: Final = "stream"
+CLOSE: Final = "close"
+WITHOUT_MESSAGE: Final = {"GET": STREAM, "DELETE": CLOSE}
+"""What stands for a method where there is no message at all."""
+
+PROTOCOL: Final = "io.modelcontextprotocol/protocolVersion"
+HEADERS: Final = (("accept", "application/json, text/event-stream"), ("content-type", "application/json"))
+STREAM_HEADERS: Final = (("accept", "text/event-stream"),)
+NAMED: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+"""The methods of which a header repeats whom they mean, and the member of the params that says it."""
+
+_IN_ARGUMENTS: Final = frozenset({"tools/call", "prompts/get"})
+_RETRY: Final = frozenset({"inputResponses", "requestState"})
+ASIDE: Final = {
+    "tools/call": _RETRY | {"task"},
+    "prompts/get": _RETRY,
+    "resources/read": _RETRY,
+}
+"""What may stand beside the arguments."""
+
+_MEMBERS: Final = {
+    "tools/call": frozenset({"name", "arguments", "_meta"}),
+    "prompts/get": frozenset({"name", "arguments", "_meta"}),
+    "resources/read": frozenset({"uri", "_meta"}),
+    "resources/subscribe": frozenset({"uri", "_meta"}),
+    "resources/unsubscribe": frozenset({"uri", "_meta"}),
+    "completion/complete": frozenset({"ref", "argument", "context", "_meta"}),
+}
+_ANSWERS: Final = {
+    "elicitation/create": frozenset({"action"}),
+    "roots/list": frozenset({"roots"}),
+    "sampling/createMessage": frozenset({"role", "content", "model"}),
+}
+_CONTEXT: Final = frozenset({"traceparent", "tracestate", "baggage"})
+META: Final = _CONTEXT | {
+    "progressToken",
+    PROTOCOL,
+    "io.modelcontextprotocol/clientInfo",
+    "io.modelcontextprotocol/clientCapabilities",
+    "io.modelcontextprotocol/logLevel",
+}
+_OURS: Final = "toolwall/"
+_REPEATING: Final = ("mcp-method", "mcp-name", mcphead.PARAM)
+_ODD: Final = re.compile(r"[\x00-\x20\x7f\\{}]")  # no URI has them
+_HIDDEN: Final = re.compile(r"[\x00-\x1f\x7f\\]")  # nor may an escape stand for one of these
+_CLIMBING: Final = frozenset({".", ".."})
+_MOST_DECODINGS: Final = 3
+_MOST_DEPTH: Final = 210  # what is read again was read before, within the door's own bound
+
+
+class Masks(Protocol):
+    """What makes a JSON text anew."""
+
+    def json(self, body: bytes) -> bytes:
+        """A JSON text; all around what is taken out or put in stays as it is."""
+
+
+def meta_of(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Raises Malformed for what is no object, or could be read in two ways."""
+    meta = params.get("_meta", {})
+    if not isinstance(meta, dict):
+        raise Malformed("`_meta` is an object.", BAD_PARAMS)
+    if not meta.keys() <= META and jsonrpc.likened(meta, META):
+        raise Malformed("`_meta` has a member that some servers take for another.", BAD_PARAMS)
+    return meta
+
+
+def check(method: str, params: Mapping[str, Any], modern: bool) -> None:
+    """Raise Malformed for params that nobody would judge, or that are not what they have to be."""
+    allowed = _MEMBERS.get(method)
+    if allowed is None:
+        return
+    aside = ASIDE.get(method, frozenset())
+    aside = aside - {"task"} if modern else aside - _RETRY
+    if not params.keys() <= allowed | aside:
+        raise Malformed("The params have a member that is not served here.", BAD_PARAMS)
+    if (key := NAMED.get(method, "uri" if "uri" in allowed else "")) and not isinstance(params.get(key), str):
+        raise Malformed(f"The params have a `{key}`, a string.", BAD_PARAMS)
+    for name in ("arguments", "inputResponses", "task", "ref", "argument", "context"):
+        if name in params and not isinstance(params[name], dict):
+            raise Malformed(f"`{name}` is an object.", BAD_PARAMS)
+    if not isinstance(params.get("requestState", ""), str):
+        raise Malformed("`requestState` is a string.", BAD_PARAMS)
+
+
+def arguments_of(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What rules judge."""
+    if method in _IN_ARGUMENTS:
+        arguments: dict[str, Any] = params.get("arguments", {})
+        return arguments
+    aside = ASIDE.get(method, ())
+    return {name: value for name, value in params.items() if name != "_meta" and name not in aside}
+
+
+def aside_of(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What goes along beside it and is not of the protocol itself."""
+    aside = {name: params[name] for name in ASIDE.get(method, ()) if name in params}
+    meta = {name: value for name, value in kept(params.get("_meta", {})).items() if name not in META}
+    return {**aside, "_meta": meta} if meta else aside
+
+
+def kept(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """What goes on to the server of `_meta`: not the place in a trace, which is another for each request, nor ours."""
+    found = {name: value for name, value in meta.items() if name not in _CONTEXT and not name.startswith(_OURS)}
+    if isinstance(baggage := meta.get("baggage"), str):
+        members = [each for each in baggage.split(",") if each.partition("=")[0].strip() != KEY]
+        found |= {"baggage": ",".join(members)} if members else {}
+    return found
+
+
+def problems_of(tool: Tool, arguments: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """A name that is not declared and that some servers take for one that is, or for another beside it."""
+    names = tool.contract.names
+    strange = [name for name in arguments if name not in names]
+    if not strange:
+        return ()
+    if jsonrpc.likened(strange, names) or len({jsonrpc.fold(name) for name in strange}) != len(strange):
+        return (Problem("", "has a name that some servers take for another's"),)
+    return ()
+
+
+def written(remote: Remote, params: Mapping[str, Any], arguments: Mapping[str, Any]) -> bytes:
+    """Params with these arguments, as they are sent. `_meta` is the last of them."""
+    method = remote.method
+    if method == RESPONSE:
+        return jsonrpc.written(arguments)
+    if method in _IN_ARGUMENTS:
+        said = {**params, "arguments": arguments} if arguments or "arguments" in params else dict(params)
+    else:
+        said = {**{name: params[name] for name in ASIDE.get(method, ()) if name in params}, **arguments}
+    meta = kept(said.pop("_meta", None) or params.get("_meta", {}))
+    return jsonrpc.written({**said, "_meta": meta})
+
+
+def traced(call: Call, tracing: Mapping[str, str]) -> bytes:
+    """What a call sends as params, with the place of this request in its trace."""
+    body = call.outgoing.body
+    if not body or not tracing or (call.tool.mcp and call.tool.mcp.method == RESPONSE):
+        return body
+    joint = b"" if body.endswith(b"{}}") else b","
+    return body[:-2] + joint + jsonrpc.written(dict(tracing))[1:] + b"}"
+
+
+def headers_of(remote: Remote, arguments: Mapping[str, Any], name: str) -> Headers:
+    """The headers that repeat what the message says."""
+    named = (("mcp-name", mcphead.encoded(name)),) if remote.method in NAMED else ()
+    return (("mcp-method", remote.method), *named, *mcphead.mirrored(remote, arguments))
+
+
+def remade(call: Call, masks: Masks) -> Call:
+    """The call with its arguments made anew, in its message and headers alike. What else is in its params stays, but
+    for answers to what a server asked."""
+    remote = call.tool.mcp
+    assert remote is not None
+    params = json.loads(call.outgoing.body) if call.outgoing.body else {}
+    arguments = _anew(dict(call.arguments), masks)
+    if "inputResponses" in call.aside:
+        params["inputResponses"] = _anew(params["inputResponses"], masks)
+    outgoing = call.outgoing
+    if outgoing.body:
+        outgoing = outgoing._replace(body=written(remote, params, arguments))
+    aside = {name: params.get(name, value) if name != "_meta" else value for name, value in call.aside.items()}
+    outgoing = outgoing._replace(headers=_mirrored_anew(outgoing.headers, remote, params, arguments))
+    problems = problems_of(call.tool, arguments)
+    return call._replace(arguments=arguments, problems=problems, outgoing=outgoing, aside=aside)
+
+
+def _anew(value: Any, masks: Masks) -> dict[str, Any]:
+    made = strictjson.parse(masks.json(jsonrpc.written(value)), _MOST_DEPTH)
+    if not isinstance(made, dict):
+        raise Malformed("The message means something else.", BAD_PARAMS)
+    return made
+
+
+def _mirrored_anew(
+    headers: Headers, remote: Remote, params: Mapping[str, Any], arguments: Mapping[str, Any]
+) -> Headers:
+    """The same headers; those that repeat something say it as it is now."""
+    others = [pair for pair in headers if not pair[0].startswith(_REPEATING)]
+    if len(others) == len(headers):
+        return headers
+    return (*others, *headers_of(remote, arguments, name_of(remote, params, arguments)))
+
+
+def name_of(remote: Remote, params: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
+    """Whom a message means."""
+    key = NAMED.get(remote.method, "")
+    return str((arguments if key == "uri" else params).get(key, "")) if key else ""
+
+
+def meant(catalog: Catalog, backend: str, method: str, params: Mapping[str, Any]) -> Tool | None:
+    """The tool that a message means, whose params were checked."""
+    if method == "resources/read":
+        return resource(catalog, backend, params["uri"])
+    return catalog.remote(backend, method, params["name"] if method in NAMED else "")
+
+
+def also(catalog: Catalog, backend: str, method: str, params: Mapping[str, Any]) -> tuple[Tool | None, ...]:
+    """What a message is about besides the tool that it means: the prompt or resource that it refers to, and what the
+    server had asked for whose answers it brings. None for what is not there."""
+    if method in ("resources/subscribe", "resources/unsubscribe"):
+        return (resource(catalog, backend, params["uri"]),)
+    if method == "completion/complete":
+        return (_referred(catalog, backend, params.get("ref", {})),)
+    answers = params.get("inputResponses") if method in ASIDE else None
+    return tuple(catalog.remote(backend, answered(each)) for each in answers.values()) if answers else ()
+
+
+def _referred(catalog: Catalog, backend: str, ref: Mapping[str, Any]) -> Tool | None:
+    """A template is named as it stands in the listing."""
+    kind, name, uri = ref.get("type"), ref.get("name"), ref.get("uri")
+    if kind == "ref/prompt" and isinstance(name, str):
+        return catalog.remote(backend, "prompts/get", name)
+    if kind == "ref/resource" and isinstance(uri, str):
+        return catalog.remote(backend, "resources/read", uri) or resource(catalog, backend, uri)
+    return None
+
+
+def answered(answer: Any) -> str:
+    """The method of the request that a client answers, by the members that only its result has."""
+    if isinstance(answer, dict):
+        found = [method for method, keys in _ANSWERS.items() if keys <= answer.keys()]
+        if len(found) == 1:
+            return found[0]
+    raise Malformed("`inputResponses` holds an answer to nothing that a server may ask.", BAD_PARAMS)
+
+
+def resource(catalog: Catalog, backend: str, uri: str) -> Tool | None:
+    """The tool that reads a resource: the one of this very URI, else the one of the template that it fits and that says
+    the most of it."""
+    found = catalog.remote(backend, "resources/read", uri)
+    if found is not None and not (found.mcp and found.mcp.is_template):
+        return found
+    if _ODD.search(uri) or climbs(uri):
+        return None
+    return next((tool for tool in catalog.templates(backend) if not tool.contract.check({"uri": uri})), None)
+
+
+def climbs(uri: str) -> bool:
+    """Whether some server could take a URI for that of what lies elsewhere."""
+    text = uri
+    for _ in range(_MOST_DECODINGS):
+        text = unquote(text, errors="replace")
+    return _HIDDEN.search(text) is not None or not _CLIMBING.isdisjoint(re.split("[/;?#]", text))
+
+
+def refuse_another(tool: Tool, arguments: Mapping[str, Any], catalog: Catalog) -> None:
+    """Raise Malformed where a message with these arguments means another tool."""
+    if tool.mcp and tool.mcp.method == "resources/read":
+        found = resource(catalog, tool.backend, str(arguments.get("uri", "")))
+        if found is None or found.name != tool.name:
+            raise Malformed("The message means another tool.", BAD_PARAMS)
+
+
+def again(tool: Tool, outgoing: Outgoing, catalog: Catalog) -> Placed:
+    """The arguments that params of a call of this tool mean. Raises Refusal."""
+    remote = tool.mcp
+    assert remote is not None
+    placed = Placed(_MOST_DEPTH)
+    params = strictjson.parse(outgoing.body, _MOST_DEPTH) if outgoing.body else {}
+    if not isinstance(params, dict) or (NAMED.get(remote.method) == "name" and params.get("name") != remote.name):
+        raise Malformed("The message means another tool.", BAD_PARAMS)
+    if remote.method == RESPONSE:
+        placed.arguments.update(params)
+        return placed
+    check(remote.method, params, modern=bool(_RETRY & params.keys()))
+    placed.arguments.update(arguments_of(remote.method, params))
+    placed.problems += problems_of(tool, placed.arguments)
+    refuse_another(tool, placed.arguments, catalog)
+    return placed
+
+
+def outgoing_of(tool: Tool, arguments: Mapping[str, Any], along: Headers) -> Outgoing:
+    """A message with these arguments, for calls that the sidecar makes itself."""
+    remote = tool.mcp
+    assert remote is not None
+    params = {"name": remote.name} if NAMED.get(remote.method) == "name" else {}
+    headers = (*HEADERS, *along, *headers_of(remote, arguments, name_of(remote, params, arguments)))
+    return Outgoing(tool.method, "", headers, written(remote, params, arguments))

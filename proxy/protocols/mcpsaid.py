@@ -1,0 +1,110 @@
+"""How "no" is said over MCP: a tool result that a model can act on, or a JSON-RPC error. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from proxy.errors import Refusal
+from proxy.protocols import jsonrpc, problem
+from proxy.protocols.jsonrpc import BAD_PARAMS, INTERNAL, INVALID, NO_METHOD, Malformed, Message
+from proxy.protocols.methods import CLIENT, is_served
+
+META: Final = "toolwall/refusal"
+"""The member of `_meta` that tells a client what a model reads in the text."""
+
+MEDIA_TYPE: Final = "application/json"
+EVENTS: Final = "text/event-stream"
+
+_MOST_NAME: Final = 128
+_OF_THE_MESSAGE: Final = frozenset({"bad_request", "too_large"})
+_OF_PARAMS: Final = frozenset({"denied", "schema_violation", "unsafe_argument", "duplicate_call"})
+_HINTS: Final = ("code", "executed", "retry", "call_id", "approval_id")
+_WITHOUT_BODY: Final = frozenset({"stream", "close"})
+
+Reply = tuple[int, list[tuple[str, str]], bytes]
+Clean = Callable[[bytes], bytes]
+
+
+def _as_it_is(said: bytes) -> bytes:
+    return said
+
+
+def reply(no: Refusal, message: Message, id: bytes, revision: str, modern: bool, clean: Clean = _as_it_is) -> Reply:
+    """Status, headers and body of the reply that refuses a message. `id` is there also where the message could not be
+    read further; `clean` takes out of the JSON of what is said what nobody may see.
+    """
+    if no.code == "unauthenticated":
+        return problem.reply(no, no.call_id, no.tool)
+    _, headers, body = problem.reply(no, no.call_id, no.tool)
+    said = orjson.loads(clean(body))
+    headers[0] = ("Content-Type", MEDIA_TYPE)
+    served = is_served(CLIENT, message.method, message.kind, revision)
+    if message.method in _WITHOUT_BODY and no.code == "unknown_tool":
+        headers.append(("Allow", "POST"))  # so says a server that has no such stream
+        return 405, headers, jsonrpc.reply(b"", _error(no, message, said, served))
+    return _status(no, message, served, modern), headers, jsonrpc.reply(id, _body(no, message, said, served, modern))
+
+
+def response(no: Refusal, message: Message, modern: bool, clean: Clean = _as_it_is) -> bytes:
+    """The response that refuses a request whose reply has begun: it is the last message of its stream."""
+    said = orjson.loads(clean(problem.reply(no, no.call_id, no.tool)[2]))
+    return jsonrpc.reply(message.id, _body(no, message, said, True, modern))
+
+
+def event(message: bytes) -> bytes:
+    """One message, as an event of a stream. JSON that is written here has no line ends."""
+    return b"event: message\ndata: %b\n\n" % message
+
+
+def _body(no: Refusal, message: Message, said: dict[str, Any], served: bool, modern: bool) -> bytes:
+    is_call = message.kind == "request" and message.method == "tools/call"
+    if is_call and no.code != "unknown_tool" and no.code not in _OF_THE_MESSAGE:
+        return jsonrpc.written({"result": _result(no, said, modern)})
+    return _error(no, message, said, served)
+
+
+def _result(no: Refusal, said: dict[str, Any], modern: bool) -> dict[str, Any]:
+    hints: dict[str, Any] = {name: said[name] for name in _HINTS if name in said}
+    if no.retry_after is not None:
+        hints["retry_after_s"] = no.retry_after
+    result = {
+        "content": [{"type": "text", "text": jsonrpc.written(said).decode()}],
+        "isError": True,
+        "_meta": {META: hints},
+    }
+    return {"resultType": "complete", **result} if modern else result
+
+
+def _error(no: Refusal, message: Message, said: dict[str, Any], served: bool) -> bytes:
+    detail = said.get("detail") or said["title"]
+    if isinstance(no, Malformed):
+        return jsonrpc.error(no.rpc, detail, no.data if no.data is not None else said)
+    if no.code == "unknown_tool":
+        return _unknown(message, served)
+    code = INVALID if no.code in _OF_THE_MESSAGE else BAD_PARAMS if no.code in _OF_PARAMS else INTERNAL
+    return jsonrpc.error(code, detail, said)
+
+
+def _unknown(message: Message, served: bool) -> bytes:
+    """The same words for what does not exist and for what this caller may not know of."""
+    if not served:
+        return jsonrpc.error(NO_METHOD, "Method not found")
+    named = _named(message.params)
+    what = {"tools/call": "tool", "prompts/get": "prompt"}.get(message.method, "resource" if named else "")
+    return jsonrpc.error(BAD_PARAMS, f"Unknown {what}: {named}" if what else "There is nothing of this kind for you.")
+
+
+def _named(params: Mapping[str, Any]) -> str:
+    """Whom the message names, as it does."""
+    name = params.get("name", params.get("uri", ""))
+    return name[:_MOST_NAME] if isinstance(name, str) else ""
+
+
+def _status(no: Refusal, message: Message, served: bool, modern: bool) -> int:
+    """What a client of the era takes for an answer to its request is said with 200."""
+    if no.code in _OF_THE_MESSAGE or message.kind != "request":
+        return no.status
+    return 404 if no.code == "unknown_tool" and modern and not served else 200
