@@ -10,11 +10,12 @@ from typing import Any, Final
 from proxy.model import Call, Hail, Headers, Outgoing
 from proxy.protocols import head, jsonrpc, mcphead, mcpparams, target
 from proxy.protocols.jsonrpc import BAD_PARAMS, NOTHING, VERSION, Malformed, Message
-from proxy.protocols.mcpparams import NAMED, PROTOCOL, RESPONSE, WITHOUT_MESSAGE
+from proxy.protocols.mcpparams import NAMED, PROTOCOL, WITHOUT_MESSAGE
 from proxy.protocols.methods import CLIENT, LEGACY, MODERN, REVISIONS, is_served
 from proxy.protocols.rest import RestAsk
 from proxy.tracecontext import parse
 from rules.facts import Principal, Run
+from rules.mcp.plumbing import RESPONSE
 from rules.tools import Catalog, Tool
 
 __all__ = ["McpAsk", "Message"]

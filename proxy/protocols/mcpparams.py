@@ -13,36 +13,28 @@ from proxy.protocols import jsonrpc, mcphead, strictjson
 from proxy.protocols.baggage import KEY
 from proxy.protocols.jsonrpc import BAD_PARAMS, Malformed
 from proxy.protocols.placing import Placed
+from rules.mcp.plumbing import CLOSE, RESPONSE, STREAM
 from rules.problems import Problem
-from rules.tools import Catalog, Remote, Tool
+from rules.tools import CALL, GET, READ, Catalog, Remote, Tool
 
-RESPONSE: Final = "response"
-"""Stands for a method where a message is the answer of a client to what a server asked."""
-
-STREAM: Final = "stream"
-CLOSE: Final = "close"
 WITHOUT_MESSAGE: Final = {"GET": STREAM, "DELETE": CLOSE}
 """What stands for a method where there is no message at all."""
 
 PROTOCOL: Final = "io.modelcontextprotocol/protocolVersion"
 HEADERS: Final = (("accept", "application/json, text/event-stream"), ("content-type", "application/json"))
 STREAM_HEADERS: Final = (("accept", "text/event-stream"),)
-NAMED: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+NAMED: Final = {CALL: "name", GET: "name", READ: "uri"}
 """The methods of which a header repeats whom they mean, and the member of the params that says it."""
 
-_IN_ARGUMENTS: Final = frozenset({"tools/call", "prompts/get"})
+_IN_ARGUMENTS: Final = frozenset({CALL, GET})
 _RETRY: Final = frozenset({"inputResponses", "requestState"})
-ASIDE: Final = {
-    "tools/call": _RETRY | {"task"},
-    "prompts/get": _RETRY,
-    "resources/read": _RETRY,
-}
+ASIDE: Final = {CALL: _RETRY | {"task"}, GET: _RETRY, READ: _RETRY}
 """What may stand beside the arguments."""
 
 _MEMBERS: Final = {
-    "tools/call": frozenset({"name", "arguments", "_meta"}),
-    "prompts/get": frozenset({"name", "arguments", "_meta"}),
-    "resources/read": frozenset({"uri", "_meta"}),
+    CALL: frozenset({"name", "arguments", "_meta"}),
+    GET: frozenset({"name", "arguments", "_meta"}),
+    READ: frozenset({"uri", "_meta"}),
     "resources/subscribe": frozenset({"uri", "_meta"}),
     "resources/unsubscribe": frozenset({"uri", "_meta"}),
     "completion/complete": frozenset({"ref", "argument", "context", "_meta"}),
@@ -211,7 +203,7 @@ def name_of(remote: Remote, params: Mapping[str, Any], arguments: Mapping[str, A
 
 def meant(catalog: Catalog, backend: str, method: str, params: Mapping[str, Any]) -> Tool | None:
     """The tool that a message means, whose params were checked."""
-    if method == "resources/read":
+    if method == READ:
         return resource(catalog, backend, params["uri"])
     return catalog.remote(backend, method, params["name"] if method in NAMED else "")
 
@@ -233,7 +225,7 @@ def _referred(catalog: Catalog, backend: str, ref: Mapping[str, Any]) -> Tool | 
     if kind == "ref/prompt" and isinstance(name, str):
         return catalog.remote(backend, "prompts/get", name)
     if kind == "ref/resource" and isinstance(uri, str):
-        return catalog.remote(backend, "resources/read", uri) or resource(catalog, backend, uri)
+        return catalog.remote(backend, READ, uri) or resource(catalog, backend, uri)
     return None
 
 
@@ -249,7 +241,7 @@ def answered(answer: Any) -> str:
 def resource(catalog: Catalog, backend: str, uri: str) -> Tool | None:
     """The tool that reads a resource: the one of this very URI, else the one of the template that it fits and that says
     the most of it."""
-    found = catalog.remote(backend, "resources/read", uri)
+    found = catalog.remote(backend, READ, uri)
     if found is not None and not (found.mcp and found.mcp.is_template):
         return found
     if _ODD.search(uri) or climbs(uri):
@@ -267,7 +259,7 @@ def climbs(uri: str) -> bool:
 
 def refuse_another(tool: Tool, arguments: Mapping[str, Any], catalog: Catalog) -> None:
     """Raise Malformed where a message with these arguments means another tool."""
-    if tool.mcp and tool.mcp.method == "resources/read":
+    if tool.mcp and tool.mcp.method == READ:
         found = resource(catalog, tool.backend, str(arguments.get("uri", "")))
         if found is None or found.name != tool.name:
             raise Malformed("The message means another tool.", BAD_PARAMS)

@@ -514,7 +514,7 @@ HEADS = st.lists(
 
 
 @given(HEADS)
-@settings(max_examples=examples(1000), deadline=None, database=None)
+@settings(max_examples=examples(400), deadline=None, database=None)
 def test_a_head_agrees_or_is_refused(head: list[tuple[str, str]]) -> None:
     """By any head the same call goes out, or none does."""
     body = message("tools/call", {"name": "mirror", "arguments": {"n": 42, "q": "x"}, "_meta": META})
@@ -542,7 +542,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=6), JSON, max_size=4), st.integers() | st.text(max_size=20))
-@settings(max_examples=examples(500), deadline=None, database=None)
+@settings(max_examples=examples(300), deadline=None, database=None)
 def test_what_was_judged_is_what_is_sent(arguments: dict[str, Any], id: Any) -> None:
     body = message("tools/call", {"name": "search", "arguments": arguments}, id)
     asked = ask(body)
