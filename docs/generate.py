@@ -19,8 +19,9 @@ from proxy.replyheaders import PASSED as REPLY_HEADERS  # noqa: E402
 from redaction.detector import all_patterns  # noqa: E402
 from redaction.keys import families  # noqa: E402
 from redaction.profiles import PROFILES  # noqa: E402
-from rules.grammar import BACKEND, POLICY  # noqa: E402
+from rules.grammar import BACKEND, POLICY, TOOL  # noqa: E402
 from rules.lint.kinds import KINDS, LEVELS  # noqa: E402
+from rules.mcp.grammar import MCP_BACKEND, MCP_PROMPT, MCP_RESOURCE, MCP_TOOL  # noqa: E402
 from rules.shape import Choice, Either, Form, Many, Number, Shape, Size, Table, Text  # noqa: E402
 
 NOTE = "<!-- Made by `make docs` from the code; edits here are overwritten. -->\n"
@@ -97,7 +98,24 @@ def configuration() -> str:
 def rules_files() -> str:
     parts = ["# Rules files", "", "Every key that may stand in the rules folder. `toolwall schema` prints the same"]
     parts += ["as a JSON Schema for editors.", ""]
-    return "\n".join([*parts, *tables(BACKEND, "a backend file"), *tables(POLICY, "a policy file")])
+    return "\n".join([*parts, *tables(BACKEND, "a backend file"), *server_tables(), *tables(POLICY, "a policy file")])
+
+
+def server_tables() -> Iterator[str]:
+    """What the files of MCP servers have besides, and instead, of what stands in those of HTTP APIs."""
+    yield from differing(MCP_BACKEND, BACKEND, "a backend file of an MCP server")
+    for name, like in (("tools", MCP_TOOL), ("prompts", MCP_PROMPT), ("resources", MCP_RESOURCE)):
+        yield from differing(like, TOOL, f"a backend file of an MCP server: {name}")
+
+
+def differing(form: Form, like: Form, title: str) -> Iterator[str]:
+    """A table of the keys that another form does not have in the same way."""
+    own = {name: key for name, key in form.keys.items() if key is not like.keys.get(name)}
+    yield f"\n## {title}\n"
+    yield "| key | | what it is |\n|---|---|---|"
+    for name, key in own.items():
+        yield f"| `{name}` | {kind_of(key.shape)}{', required' if key.required else ''} | {key.says} |"
+    yield f"\nAs above: {', '.join(f'`{name}`' for name in form.keys if name not in own)}."
 
 
 def tables(form: Form, title: str) -> Iterator[str]:

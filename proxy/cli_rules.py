@@ -67,7 +67,8 @@ def check(
         findings = of_problems(error.problems)
     else:
         findings = lint(rules, folder, datetime.now(UTC))
-        sizes = {"backends": len(rules.catalog.backends), "tools": len(rules.catalog.tools), "rules": len(rules.rules)}
+        tools = sum(tool.is_chosen for tool in rules.catalog.tools.values())
+        sizes = {"backends": len(rules.catalog.backends), "tools": tools, "rules": len(rules.rules)}
         summary = {"revision": rules.revision, **sizes}
     _print(findings, summary, folder, form, every)
     raise typer.Exit(FINDINGS if any(one.level == "error" for one in findings) else 0)

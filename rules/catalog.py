@@ -111,7 +111,8 @@ def catalog(ruleset: Ruleset) -> Document:
     """The catalogue of a set of rules."""
     found = _audiences(ruleset)
     shown = tuple(found[:MOST_AUDIENCES])
-    entries = [_entry(ruleset, tool, shown) for tool in ruleset.catalog.tools.values()]
+    tools = [tool for name, tool in ruleset.catalog.tools.items() if tool.is_chosen or ruleset.plans[name].allows]
+    entries = [_entry(ruleset, tool, shown) for tool in tools]
     backends = sorted(
         (one.name, shorten(one.says, MOST_SAID, placeholder=" ..."), str(one.url))
         for one in ruleset.catalog.backends.values()

@@ -171,7 +171,7 @@ def _article(entry: Entry) -> Iterator[str]:
     yield f"<p>{_purpose(entry)}</p>"
     yield "<dl>"
     place = f"{tool.file}:{tool.line}"
-    yield f"<dt>Call</dt><dd>{_code(f'{tool.method} {tool.path}')}, declared in {_code(place)}</dd>"
+    yield f"<dt>Call</dt><dd>{_code(tool.call)}, declared in {_code(place)}</dd>"
     yield from _clauses("Allowed to", entry.grants)
     yield from _clauses("Denied to", entry.denies)
     yield f"<dt>Taken out of answers</dt><dd>{entry.redacted}</dd>"

@@ -111,7 +111,7 @@ def _tool(entry: Entry) -> Iterator[str]:
     yield ""
     yield _purpose(entry)
     yield ""
-    yield f"- Call: {code(f'{tool.method} {tool.path}')}, declared in {code(f'{tool.file}:{tool.line}')}"
+    yield f"- Call: {code(tool.call)}, declared in {code(f'{tool.file}:{tool.line}')}"
     for clause in entry.grants:
         yield f"- Allowed to {_clause(clause)}"
     for clause in entry.denies:

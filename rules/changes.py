@@ -21,7 +21,7 @@ def changes(old: Ruleset, new: Ruleset) -> tuple[str, ...]:
     """
     pairs: tuple[tuple[str, Mapping[str, Any], Mapping[str, Any], Callable[[Any], Any]], ...] = (
         ("backends", old.catalog.backends, new.catalog.backends, _backend),
-        ("tools", old.catalog.tools, new.catalog.tools, _tool),
+        ("tools", _chosen(old), _chosen(new), _tool),
         ("rules", _by_id(old), _by_id(new), _rule),
     )
     return tuple(line for what, before, after, meaning in pairs for line in _lines(what, before, after, meaning))
@@ -41,6 +41,10 @@ def _lines(
 def _listed(names: list[str]) -> str:
     rest = len(names) - MOST_NAMES
     return ", ".join(names[:MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _chosen(rules: Ruleset) -> dict[str, Tool]:
+    return {name: tool for name, tool in rules.catalog.tools.items() if tool.is_chosen}
 
 
 def _by_id(rules: Ruleset) -> dict[str, Rule]:

@@ -86,6 +86,8 @@ class Explanation:
             yield f"it is undone by {tool.undo.tool}, within {lasting(tool.undo.within_s)}"
         if tool.settle_by:
             yield f"{tool.settle_by.tool} tells whether it was done, where its answer was lost"
+        if tool.is_plumbing:
+            yield "MCP needs it: without a rule it is allowed to whoever may use anything else of its backend"
         if self.decision.code == "unknown_tool":
             yield "it is hidden: whatever the arguments, no rule allows it to this caller, or a deny takes it away"
         if self.blind:

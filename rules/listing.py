@@ -69,15 +69,15 @@ class Listed:
         """What it is for, what it does to the world, and whether a human is asked."""
         tool = self.tool
         terms = f"{_EFFECTS[tool.effect]}{_NEEDS[self.approval]}"
-        says = " ".join(tool.says.split()) or f"{tool.method} {tool.path}"
+        says = " ".join(tool.says.split()) or tool.call
         room = MOST_DESCRIPTION - len(terms) - 1
         return f"{says if len(says) <= room else says[: room - 4] + ' ...'} {terms}"
 
 
 def visible(ruleset: Ruleset, principal: Principal) -> tuple[Tool, ...]:
-    """The tools that some rule could allow to this principal, by name: no other is ever told of."""
-    tools = ruleset.catalog.tools
-    return tuple(tools[name] for name in sorted(tools) if ruleset.visible(principal, tools[name]))
+    """The functions that some rule could allow to this principal, by name: no other is ever told of."""
+    tools = [tool for _, tool in sorted(ruleset.catalog.tools.items()) if tool.is_function]
+    return tuple(tool for tool in tools if ruleset.visible(principal, tool))
 
 
 def approval(ruleset: Ruleset, principal: Principal, tool: Tool) -> Need:
@@ -120,7 +120,7 @@ def functions(catalog: Catalog) -> dict[str, str]:
     the SHA-256 of the tool's name instead; the form `json` says which name is meant. All names differ, and none
     depends on who asks.
     """
-    found = {tool.name: _plain(tool) for tool in catalog.tools.values()}
+    found = {tool.name: _plain(tool) for tool in catalog.tools.values() if tool.is_function}
     taken = {name for name in found.values() if name}
     for name in sorted(name for name, plain in found.items() if not plain):
         digest = hashlib.sha256(name.encode()).hexdigest()
@@ -199,9 +199,7 @@ def _json(each: Listed) -> dict[str, Any]:
         "says": tool.says,
         "effect": tool.effect,
         "approval": each.approval,
-        "method": tool.method,
-        "path": each.base + tool.path,
-        "arguments": _places(tool),
+        **_way(each),
         "input": schema,
         "examples": list(each.examples),
     }
@@ -210,6 +208,14 @@ def _json(each: Listed) -> dict[str, Any]:
     if passing := [slot for slot in tool.credentials if slot.passes]:
         entry["credentials"] = [{"send": slot.send, "name": slot.name} for slot in passing]
     return entry if exact else entry | {"shortened": True}
+
+
+def _way(each: Listed) -> dict[str, Any]:
+    """How it is called at the door: by a request of its own, or by a message to the endpoint of an MCP server."""
+    tool = each.tool
+    if tool.mcp:
+        return {"mcp": {"endpoint": f"{each.base}/mcp", "method": tool.mcp.method, "name": tool.mcp.name}}
+    return {"method": tool.method, "path": each.base + tool.path, "arguments": _places(tool)}
 
 
 def _for_models(each: Listed) -> dict[str, Any]:

@@ -18,10 +18,11 @@ from rules.obligations import Limit
 from rules.once import Once
 from rules.outgoing import DEFAULT as NOTHING_SAID
 from rules.outgoing import Outgoing
+from rules.pathtree import Node, grow, walk
 from rules.replies import Replies
 from rules.schema import Contract
 from rules.shaping import Shaping
-from rules.template import MOST_SEGMENTS, Segment, parse
+from rules.template import MOST_SEGMENTS
 from rules.terms import BREAKS, BULKHEADS, NO_WAITS, RETRIES, Breaker, Bulkhead, Probe, Retry, Waits
 from rules.urls import Network, Url
 from rules.wire import FORM_TYPE, JSON_TYPE, JSON_TYPES, Fields, Param, Place, Slot, Slots, fields, slots
@@ -253,6 +254,21 @@ class Tool:
         return self.mcp is not None and self.mcp.plumbing
 
     @property
+    def is_chosen(self) -> bool:
+        """Whether an author wrote it down, and the protocol did not bring it along."""
+        return self.mcp is None or bool(self.mcp.name)
+
+    @property
+    def is_function(self) -> bool:
+        """Whether a model calls it as a function: no prompt, resource or method of a protocol."""
+        return self.mcp is None or self.mcp.method == CALL
+
+    @property
+    def call(self) -> str:
+        """What a request for it says, such as `GET /customers/{id}` or `tools/call find`."""
+        return f"{self.mcp.method} {self.mcp.name}".strip() if self.mcp else f"{self.method} {self.path}"
+
+    @property
     def is_of_a_run(self) -> bool:
         """Whether its answers mean something within one run only, for they may hold pseudonyms."""
         return bool(self.restore) or any(way.name == "pseudonym" for _, way in self.reply.ways)
@@ -282,14 +298,14 @@ class Catalog:
     def __init__(self, backends: Iterable[Backend] = (), tools: Iterable[Tool] = ()) -> None:
         self.backends: Mapping[str, Backend] = {backend.name: backend for backend in backends}
         self.tools: Mapping[str, Tool] = {tool.name: tool for tool in tools}
-        self._roots: dict[tuple[str, str], _Node] = {}
+        self._roots: dict[tuple[str, str], Node] = {}
         self._remote = {
             (tool.backend, tool.mcp.method, tool.mcp.name): tool for tool in self.tools.values() if tool.mcp
         }
         self._templates = _templates(self.tools.values())
         for tool in self.tools.values():
             if tool.mcp is None:
-                _grow(self._roots.setdefault((tool.backend, tool.method), _Node()), tool)
+                grow(self._roots.setdefault((tool.backend, tool.method), Node()), tool)
 
     def remote(self, backend: str, method: str, name: str = "") -> Tool | None:
         """The tool of an MCP server that a message of this method calls by this name."""
@@ -314,7 +330,7 @@ class Catalog:
         if root is None or path.count("/") > MOST_SEGMENTS or not path.startswith("/"):
             return None
         values: list[str] = []
-        tools = _walk(root, path.split("/"), 1, values)
+        tools = walk(root, path.split("/"), 1, values)
         if tools is None:
             return None
         tool = tools[0] if len(tools) == 1 and tools[0].picked_by is None else _picked(tools, sent)
@@ -334,23 +350,6 @@ def _templates(tools: Iterable[Tool]) -> Mapping[str, tuple[Tool, ...]]:
     return {one.backend: tuple(tool for _, tool in ranked if tool.backend == one.backend) for _, one in ranked}
 
 
-class _Node:
-    """One place in the tree of templates of a backend and method."""
-
-    __slots__ = ("literals", "params", "tools")
-
-    def __init__(self) -> None:
-        self.literals: dict[str, _Node] = {}
-        self.params: list[tuple[Segment, _Node]] = []
-        self.tools: list[Tool] | None = None
-
-
-def _grow(node: _Node, tool: Tool) -> None:
-    for segment in parse(tool.path):
-        node = _child(node, segment)
-    node.tools = [*(node.tools or ()), tool]
-
-
 def _picked(tools: Sequence[Tool], sent: Sent) -> Tool | None:
     """Of tools with the same call the one that the request means; None where it is in doubt."""
     picks = [(tool, tool.picked_by) for tool in tools if tool.picked_by]
@@ -361,32 +360,3 @@ def _picked(tools: Sequence[Tool], sent: Sent) -> Tool | None:
     if meant or any(values.values()):
         return None
     return next((tool for tool in tools if tool.picked_by is None), None)
-
-
-def _child(node: _Node, segment: Segment) -> _Node:
-    if not segment.names:
-        return node.literals.setdefault(segment.texts[0], _Node())
-    for known, below in node.params:
-        if known.texts == segment.texts:
-            return below
-    below = _Node()
-    node.params.append((segment, below))
-    node.params.sort(key=lambda pair: pair[0].weight)
-    return below
-
-
-def _walk(node: _Node, segments: Sequence[str], index: int, values: list[str]) -> list[Tool] | None:
-    """The tools at the end of the segments; `values` collects what the parameters took."""
-    if index == len(segments):
-        return node.tools
-    text = segments[index]
-    below = node.literals.get(text)
-    if below is not None and (tools := _walk(below, segments, index + 1, values)) is not None:
-        return tools
-    for segment, below in node.params:
-        if (found := segment.values(text)) is not None:
-            values.extend(found)
-            if (tools := _walk(below, segments, index + 1, values)) is not None:
-                return tools
-            del values[-len(found) :]
-    return None

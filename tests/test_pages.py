@@ -10,6 +10,7 @@ import pytest
 
 from proxy.config import load_config
 from proxy.keyfile import keys_in
+from rules.definitions import definitions, written
 from rules.examples import failures, run
 from rules.load import load
 
@@ -51,6 +52,25 @@ def test_limits_of_callers_and_of_a_backend_load_together(tmp_path: Path) -> Non
     (tmp_path / "backend.yaml").write_text(backend + PLAIN.removeprefix("tools:\n"))
     (tmp_path / "policy.yaml").write_text(policy)
     assert set(load(tmp_path).catalog.tools) == {"crm.search", "crm.add_note"}
+
+
+def test_the_files_of_an_mcp_server_load_and_their_examples_hold(tmp_path: Path) -> None:
+    text = {"type": "string"}
+    names = ("search_issues", "issue.create")
+    tools = [{"name": name, "inputSchema": {"type": "object", "properties": {"q": text}}} for name in names]
+    accepted = definitions(
+        tools,
+        [{"name": "review", "arguments": [{"name": "change"}]}],
+        [{"uri": "repo://readme", "name": "readme"}],
+        [{"uriTemplate": "repo://{owner}/{repo}/{+path}", "name": "file"}],
+    )
+    (tmp_path / "hub.definitions.json").write_bytes(written(accepted))
+    backend, policy = blocks("mcp")
+    (tmp_path / "hub.yaml").write_text(backend)
+    (tmp_path / "policy.yaml").write_text(policy)
+    rules = load(tmp_path)
+    assert [one.as_text() for one in failures(run(rules, datetime.now(UTC)))] == []
+    assert len(rules.examples) == 4
 
 
 @pytest.mark.parametrize(

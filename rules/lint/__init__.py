@@ -31,7 +31,7 @@ def lint(ruleset: Ruleset, folder: Path | None = None, now: datetime = EPOCH) ->
     With `folder`, where the rules were loaded from, findings name exact lines, and the files are searched for secrets.
     """
     places = Places(folder)
-    tools = list(ruleset.catalog.tools.values())
+    tools = [tool for tool in ruleset.catalog.tools.values() if tool.is_chosen]
     found = [*about_policy(ruleset, places, now), *about_tools(ruleset, places)]
     found += [*about_words(tools, places), *about_inputs(tools, places)]
     found += about_files(folder) if folder else ()

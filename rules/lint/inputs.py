@@ -38,12 +38,17 @@ def about_inputs(tools: Iterable[Tool], places: Places) -> Iterator[Finding]:
         found: dict[str, list[str]] = defaultdict(list)
         for path, value in _places(Schemas(tool.contract)):
             for kind in _kinds(path, value):
+                if tool.mcp and kind in _OF_AUTHORS:
+                    continue
                 found[kind].append(".".join(path))
         for kind, names in found.items():
             place = places.argument(tool, names[0].split(".")[0].removesuffix("[]"))
             yield finding(kind, place, tool.name, f"{_VERB[kind]} {_listed(names)}")
         yield from _patterns(tool, places)
 
+
+_OF_AUTHORS: Final = frozenset({"untyped-argument", "free-object", "unbounded-text", "unbounded-array"})
+"""Of an MCP server's schema the author of the rules can change nothing."""
 
 _VERB: Final = {
     "untyped-argument": "takes anything as",

@@ -51,8 +51,9 @@ class Places:
 
     def _tool(self, tool: Tool) -> Node | None:
         root = self._root(tool.file)
-        tools = root.get("tools") if root else None
-        return tools.get(tool.short) if tools else None
+        kind, slash, name = tool.short.partition("/")
+        tools = root.get(kind if slash else "tools") if root else None
+        return tools.get(name if slash else tool.short) if tools else None
 
     def _root(self, file: str) -> Node | None:
         if file not in self._roots:

@@ -32,7 +32,7 @@ _NAMES_A_CALLER: Final = re.compile(
 
 def about_tools(ruleset: Ruleset, places: Places) -> Iterator[Finding]:
     """Findings about tools and backends, besides their words and arguments."""
-    for tool in ruleset.catalog.tools.values():
+    for tool in (each for each in ruleset.catalog.tools.values() if each.is_chosen):
         plan = ruleset.plans[tool.name]
         meant = any(rule.to == EVERYBODY and rule.when is None for rule in plan.denies)
         if ruleset.rules and not plan.allows and not meant:
@@ -58,7 +58,7 @@ def _effect(tool: Tool, places: Places) -> Iterator[Finding]:
     words = _milder(tool)
     if words:
         yield finding("effect-too-low", place, tool.name, words)
-    elif tool.effect == "read" and tool.method == "POST" and not READS & set(words_of(tool.short)):
+    elif tool.effect == "read" and tool.method == "POST" and tool.mcp is None and not READS & set(words_of(tool.short)):
         words = "is a POST with the effect read"
         yield finding("effect-too-low", place, tool.name, words, "make sure that it changes nothing", "note")
 

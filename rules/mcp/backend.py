@@ -156,6 +156,8 @@ def _a_prompt(accepted: Definitions, node: Node, short: str) -> _Meant:
 def _a_resource(accepted: Definitions, node: Node, short: str) -> _Meant:
     uri, template = node.text("uri"), node.text("template")
     known = accepted.templates if template else accepted.resources
+    if "{" in uri or "}" in uri:
+        raise BadSchema([Flaw(("uri",), "holds a brace, which no URI does", "a template stands under `template`")])
     if (uri or template) not in known:
         raise _Unknown("template" if template else "resource", uri or template, known)
     try:

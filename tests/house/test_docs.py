@@ -15,6 +15,7 @@ from proxy.config import CONFIG
 from proxy.errors import CODES
 from redaction.profiles import PROFILES, own_kinds
 from rules.grammar import BACKEND, POLICY
+from rules.mcp.grammar import MCP_BACKEND
 from rules.shape import Either, Form, Many, Shape, Table
 from tests.house.source import ROOT
 
@@ -57,7 +58,9 @@ def test_every_command_is_documented(command: str) -> None:
     assert command in docs()
 
 
-@pytest.mark.parametrize("key", sorted(set(keys(CONFIG)).union(*(keys(shape) for shape in (BACKEND, POLICY)))))
+@pytest.mark.parametrize(
+    "key", sorted(set(keys(CONFIG)).union(*(keys(shape) for shape in (BACKEND, MCP_BACKEND, POLICY))))
+)
 def test_every_key_is_documented(key: str) -> None:
     assert re.search(rf"`{key}`|^\s*(- |\{{)?{key}:|[{{ ]{key}: ", docs(), re.MULTILINE)
 

@@ -32,6 +32,7 @@ from rules.load import load
 from rules.openapi import Document, contracts, files
 from rules.rule import Effect, Rule
 from tests.rules.helpers import CRM, ruleset
+from tests.rules.mcp.hub import hub
 
 POLICY = """
     rules:
@@ -348,3 +349,18 @@ def check(each: Listed) -> None:
     for example in each.examples:
         assert each.tool.contract.check(example) == ()
         assert validator.is_valid(example), (each.tool.name, example)
+
+
+def test_a_listing_names_how_a_tool_of_an_mcp_server_is_reached(tmp_path: Path) -> None:
+    rules = hub(tmp_path, "rules: [{id: a, allow: [hub.*, hub.prompts/*, hub.resources/*, hub.roots/list]}]")
+    seen = listed(rules, who())
+    assert [each.tool.name for each in seen] == ["hub.create", "hub.search_issues"]
+    create, search = rendered(seen, "json")["tools"]
+    assert create["mcp"] == {"endpoint": "/hub/mcp", "method": "tools/call", "name": "issue.create"}
+    assert not {"path", "method", "arguments"} & create.keys()
+    assert search["input"]["required"] == ["q"]
+    assert rendered(listed(rules, who(), hosted="hub"), "json")["tools"][0]["mcp"]["endpoint"] == "/mcp"
+    assert listed(rules, who(), "hub.prompts/*") == listed(rules, who(), "hub.mcp/*") == ()
+    for form in FORMATS:
+        assert len(rendered(seen, form)["tools"]) == 2
+    assert set(functions(rules.catalog)) == {"hub.create", "hub.search_issues"}
