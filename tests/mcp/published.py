@@ -112,6 +112,8 @@ def heads_disagree(said: Iterable[Said]) -> list[str]:
         if each.by == "client" and "method" in each.message and revision:
             method, headers = each.message["method"], each.exchange.request.headers
             wanted = {"mcp-protocol-version": revision, "mcp-method": method, "mcp-session-id": None}
+            if "id" not in each.message:  # the TypeScript SDK 2.x names the method of requests only
+                del wanted["mcp-method"]
             if method in NAMED:
                 wanted["mcp-name"] = params[NAMED[method]]
             found += [

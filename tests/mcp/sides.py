@@ -20,6 +20,8 @@ from tests.mcp.tap import Tap
 MOST_S = 300
 """For all plays of one client, or the whole suite."""
 
+SERVERS = Path("node_modules") / "@modelcontextprotocol"
+
 
 class Served(NamedTuple):
     """A server that runs: its URL, and what passes by on the way to it."""
@@ -30,12 +32,13 @@ class Served(NamedTuple):
 
 @contextmanager
 def served(name: str, command: list[str | Path], folder: Path) -> Iterator[Served]:
-    """A server behind a tap. Its command is given two ports: its own, and the one by which it is called."""
-    port, called = free_port(), free_port()
-    with running(name, [*map(str, command), str(port), str(called)], folder) as process:
-        until_open(port, process.check)
-        with tapped(called, port) as tap:
-            yield Served(f"http://127.0.0.1:{called}/mcp", tap)
+    """A server behind a tap. In the words of its command {port} is its own, {called} the one by which it is called."""
+    ports = {"port": free_port(), "called": free_port()}
+    words = [str(word).format(**ports) for word in command]
+    with running(name, words, folder) as process:
+        until_open(ports["port"], process.check)
+        with tapped(ports["called"], ports["port"]) as tap:
+            yield Served(f"http://127.0.0.1:{tap.port}/mcp", tap)
 
 
 def until_open(port: int, check: Any = lambda: None) -> None:
@@ -63,12 +66,32 @@ def tapped(port: int, to: int) -> Iterator[Tap]:
 
 def server1(folder: Path) -> Any:
     """server1.py, which knows sessions."""
-    return served("server1", [sdk1(), HERE / "server1.py"], folder)
+    return served("server1", [sdk1(), HERE / "server1.py", "{port}", "{called}"], folder)
 
 
 def server2(folder: Path) -> Any:
     """server2.py, which knows both eras."""
-    return served("server2", [sdk2(), HERE / "server2.py"], folder)
+    return served("server2", [sdk2(), HERE / "server2.py", "{port}", "{called}"], folder)
+
+
+def everything(folder: Path) -> Any:
+    """npm's server-everything, over HTTP as it comes."""
+    program = packages() / SERVERS / "server-everything" / "dist" / "index.js"
+    return served("everything", ["env", "PORT={port}", node(), program, "streamableHttp"], folder)
+
+
+def filesystem(folder: Path) -> Any:
+    """npm's server-filesystem, which speaks stdio, over HTTP; it may reach FOLDER/files."""
+    (folder / "files").mkdir()
+    program = packages() / SERVERS / "server-filesystem" / "dist" / "index.js"
+    return served("filesystem", [node(), script("bridge.mjs"), "{port}", node(), program, folder / "files"], folder)
+
+
+def memory(folder: Path) -> Any:
+    """npm's server-memory, which speaks stdio, over HTTP."""
+    program = packages() / SERVERS / "server-memory" / "dist" / "index.js"
+    kept = f"MEMORY_FILE_PATH={folder / 'memory.jsonl'}"
+    return served("memory", [node(), script("bridge.mjs"), "{port}", "env", kept, node(), program], folder)
 
 
 def script(name: str) -> Path:
@@ -99,7 +122,7 @@ class Score(NamedTuple):
 
 def conformance(url: str, suite: str = "active") -> Score:
     """The official suite against a server."""
-    program = packages() / "node_modules" / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
+    program = packages() / SERVERS / "conformance" / "dist" / "index.js"
     command = [str(node()), str(program), "server", "--url", url, "--suite", suite]
     done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_S)
     lines = re.findall(r"^\S+ ([\w-]+): (\d+) passed, (\d+) failed", done.stdout, re.MULTILINE)

@@ -1,0 +1,78 @@
+"""A client on the official SDK 1.x for a server that it does not know: `visitor.py URL CALLS`.
+
+CALLS is a JSON list of [tool, arguments]. It prints one JSON object: what the server is and has, and what came of each
+call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import mcp.types as t
+from mcp import ClientSession, McpError
+from mcp.client.streamable_http import streamable_http_client
+
+PATIENCE = timedelta(seconds=20)
+told: list[Any] = []
+
+
+def plain(model: Any) -> Any:
+    """A model as it stands on the wire."""
+    return model.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+async def pages(lists: Callable[..., Awaitable[Any]], kind: str) -> Any:
+    """All of a list; what the server answers where it has no such list."""
+    found: list[Any] = []
+    cursor = None
+    while not found or cursor:
+        try:
+            page = await lists(cursor)
+        except McpError as error:
+            return error.error.code
+        found += plain(page)[kind]
+        cursor = page.nextCursor
+        if not found:
+            return found
+    return found
+
+
+async def call(session: ClientSession, tool: str, arguments: Any) -> Any:
+    async def step(done: float, total: float | None, message: str | None) -> None:
+        told.append([tool, done, total, message])
+
+    return plain(await session.call_tool(tool, arguments, progress_callback=step))
+
+
+async def sample(_: Any, params: t.CreateMessageRequestParams) -> t.CreateMessageResult:
+    told.append(plain(params))
+    return t.CreateMessageResult(role="assistant", content=t.TextContent(type="text", text="Very well."), model="none")
+
+
+async def elicit(_: Any, params: t.ElicitRequestParams) -> t.ElicitResult:
+    told.append(plain(params))
+    return t.ElicitResult(action="decline")
+
+
+async def main(url: str, calls: str) -> None:
+    hearing: Any = {"sampling_callback": sample, "elicitation_callback": elicit}
+    async with (
+        streamable_http_client(url) as (read, write, _),
+        ClientSession(read, write, PATIENCE, **hearing) as session,
+    ):
+        found = {"initialize": plain(await session.initialize())}
+        found["tools"] = await pages(session.list_tools, "tools")
+        found["prompts"] = await pages(session.list_prompts, "prompts")
+        found["resources"] = await pages(session.list_resources, "resources")
+        found["templates"] = await pages(session.list_resource_templates, "resourceTemplates")
+        found["calls"] = [await call(session, *each) for each in json.loads(calls)]
+    print(json.dumps(found | {"told": told}))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
