@@ -35,6 +35,7 @@ _LEVELS: Final = 2
 _HINT: Final = "Send one JSON-RPC 2.0 request or notification, UTF-8, each key once and spelt as the protocol has it."
 _ASKED: Final = frozenset({"jsonrpc", "id", "method", "params"})
 _SAID: Final = frozenset({"result", "error"})
+_ANSWERED: Final = _SAID | {"jsonrpc", "id"}
 _PARAMS: Final = frozenset(
     {"name", "arguments", "uri", "_meta", "cursor", "task", "taskId", "inputResponses", "requestState", "ref",
      "argument", "context", "level", "protocolVersion", "capabilities", "clientInfo", "requestId", "progressToken",
@@ -139,7 +140,7 @@ def _asked(value: Mapping[str, Any], id: bytes) -> Message:
 
 def _answered(value: Mapping[str, Any], id: bytes) -> Message:
     said = {name: each for name, each in value.items() if name in _SAID}
-    _check(value, {"jsonrpc", "id", *said})
+    _check(value, _ANSWERED)
     if len(said) != 1 or not id:
         raise Malformed("A message has a method, or an id and either a result or an error.")
     whole = next(iter(said.values()))
@@ -150,10 +151,10 @@ def _answered(value: Mapping[str, Any], id: bytes) -> Message:
     return Message("response", id, "", {}, said)
 
 
-def _check(value: Mapping[str, Any], allowed: Collection[str]) -> None:
+def _check(value: Mapping[str, Any], allowed: frozenset[str]) -> None:
     if value.get("jsonrpc") != "2.0":
         raise Malformed('A message has the member `"jsonrpc": "2.0"`.')
-    if any(name not in allowed for name in value):
+    if not value.keys() <= allowed:
         raise Malformed("The message has a member that a message of its kind does not have.")
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from proxy.model import Call, Hail, Headers, Outgoing
 from proxy.protocols import head, jsonrpc, mcphead, mcpparams, target
 from proxy.protocols.jsonrpc import BAD_PARAMS, NOTHING, VERSION, Malformed, Message
 from proxy.protocols.mcpparams import NAMED, PROTOCOL, WITHOUT_MESSAGE
 from proxy.protocols.methods import CLIENT, LEGACY, MODERN, REVISIONS, is_served
-from proxy.protocols.rest import RestAsk
+from proxy.protocols.rest import Greeting, RestAsk
 from proxy.tracecontext import parse
 from rules.facts import Principal, Run
 from rules.mcp.plumbing import RESPONSE
@@ -30,6 +30,28 @@ _JSON: Final = re.compile(r"application/json(?: *; *charset=\"?utf-?8\"?)?", re.
 _SESSION: Final = re.compile(r"[!-~]{1,512}")
 _RESUMED: Final = re.compile(r"[ -~]{0,1024}")
 _PASSED: Final = frozenset({"authorization", "via", "forwarded"})
+
+
+class _Place(NamedTuple):
+    """The endpoint that a request means. `query` is raw."""
+
+    backend: str
+    base: str
+    query: str
+
+
+class _Head(NamedTuple):
+    """What the head of a message says, and with it what is the same for each message under this head: the next is
+    mostly the last again."""
+
+    of: Greeting
+    mcp: Mapping[str, str]
+    claimed: str | None
+    session: str
+    hail: Hail
+    passed: Headers
+    target: str
+    place: _Place | None = None
 
 
 class McpAsk(RestAsk):
@@ -57,18 +79,28 @@ class McpAsk(RestAsk):
     def hail(self) -> Hail:
         """What the head says, and once the message is read what it says of its trace, which counts first."""
         hail = super().hail()
-        self._mcp = mcphead.once(self._headers)
-        self._claimed = self._mcp.get("mcp-protocol-version")
-        self.session = "" if self._claimed in MODERN else self._mcp.get("mcp-session-id", "")
-        if self.session and not _SESSION.fullmatch(self.session):
+        said: _Head = self._greetings.made
+        if said is None or said.of is not self._greeting or said.target != self._target:
+            said = self._greetings.made = self._told(hail)
+        self._said, self._mcp, self.session = said, said.mcp, said.session
+        trace = _trace(self.message.params.get("_meta"))
+        return said.hail._replace(traceparent=trace[0], tracestate=trace[1]) if trace else said.hail
+
+    def _told(self, hail: Hail) -> _Head:
+        mcp = mcphead.once(self._headers)
+        claimed = mcp.get("mcp-protocol-version")
+        session = "" if claimed in MODERN else mcp.get("mcp-session-id", "")
+        if session and not _SESSION.fullmatch(session):
             raise Malformed("`Mcp-Session-Id` is 1 to 512 visible ASCII characters.")
-        trace = _trace(self.message.params.get("_meta", {})) or (hail.traceparent, hail.tracestate)
-        run = hail.run or (_run_of(self.session) if self.session else "")
-        return hail._replace(protocol="mcp", run=run, traceparent=trace[0], tracestate=trace[1])
+        hail = hail._replace(protocol="mcp", run=hail.run or (_run_of(session) if session else ""))
+        passed: Headers = tuple(pair for pair in self._greeting.passed if pair[0] in _PASSED)
+        return _Head(self._greeting, mcp, claimed, session, hail, passed, self._target)
 
     async def find(self, catalog: Catalog) -> Tool | None:
         backend = self._backend()
         if self._method != "POST":
+            if self._method not in METHODS:
+                raise _not_allowed("Messages of MCP are sent with POST.", _ALLOW)
             return self._without_message(catalog, backend)
         if not _JSON.fullmatch(self._head.get("content-type", "")):
             raise Malformed("A message is JSON.", suggestion="Send it with `Content-Type: application/json`.")
@@ -88,19 +120,25 @@ class McpAsk(RestAsk):
         return mcpparams.meant(catalog, backend, message.method, message.params)
 
     def _backend(self) -> str:
-        path, self._query = target.split(self._target)
-        hosts = self._door.hosts
-        backend = hosts.get(head.host_name(self._head["host"])) if hosts else None
-        self._base = ""
-        if backend is None:
-            backend, slash, rest = path[1:].partition("/")
-            self._base, path = f"/{backend}", slash + rest
-        if path not in PATHS or self._method not in METHODS:
-            raise _not_allowed("Messages of MCP are sent with POST to `/mcp`.", _ALLOW)
+        if self._said.place is None:
+            self._said = self._greetings.made = self._said._replace(place=self._place())
+        assert self._said.place is not None
+        backend, self._base, self._query = self._said.place
         return backend
 
+    def _place(self) -> _Place:
+        path, query = target.split(self._target)
+        hosts = self._door.hosts
+        backend, base = hosts.get(head.host_name(self._head["host"])) if hosts else None, ""
+        if backend is None:
+            backend, slash, rest = path[1:].partition("/")
+            base, path = f"/{backend}", slash + rest
+        if path not in PATHS:
+            raise _not_allowed("Messages of MCP are sent with POST to `/mcp`.", _ALLOW)
+        return _Place(backend, base, query)
+
     def _without_message(self, catalog: Catalog, backend: str) -> Tool | None:
-        if self._claimed in MODERN:
+        if self._said.claimed in MODERN:
             raise _not_allowed("This revision of the protocol has POST alone.", _ALLOW_MODERN)
         if self._head.get("content-length", "0") != "0" or "transfer-encoding" in self._head:
             raise Malformed("This request takes no body.")
@@ -115,10 +153,10 @@ class McpAsk(RestAsk):
         """Find out the era, and refuse a head that says something else than the message."""
         message, version = self.message, meta.get(PROTOCOL)
         required = False
-        if version is None and not (message.kind != "request" and self._claimed in MODERN):
+        if version is None and not (message.kind != "request" and self._said.claimed in MODERN):
             self._legacy()
         elif version is None:
-            self._modern(self._claimed)
+            self._modern(self._said.claimed)
         else:
             required = message.kind == "request"
             mcphead.agree(self._mcp, "mcp-protocol-version", version, required)
@@ -129,11 +167,11 @@ class McpAsk(RestAsk):
         mcphead.agree(self._mcp, "mcp-name", name, required and message.method in NAMED)
 
     def _legacy(self) -> None:
-        if self._claimed in MODERN:
+        if self._said.claimed in MODERN:
             raise mcphead.mismatch("`MCP-Protocol-Version` names a revision in which each message names it as well.")
-        if self._claimed is not None and self._claimed not in LEGACY:
-            raise _unsupported(self._claimed)
-        self.revision = self._claimed or ""
+        if self._said.claimed is not None and self._said.claimed not in LEGACY:
+            raise _unsupported(self._said.claimed)
+        self.revision = self._said.claimed or ""
 
     def _modern(self, version: Any) -> None:
         if not isinstance(version, str):
@@ -183,7 +221,7 @@ class McpAsk(RestAsk):
         if tool.mcp and self.message.kind != "response" and (self.modern or "mcp-method" in self._mcp):
             name = mcpparams.name_of(tool.mcp, self.message.params, arguments)
             own += mcpparams.headers_of(tool.mcp, arguments, name)
-        passed: Headers = tuple(pair for pair in self._greeting.passed if pair[0] in _PASSED)
+        passed = self._said.passed
         return (*own, *(self._with_credentials(tool.slots, passed) if tool.credentials else passed), *self._jar(tool))
 
     def _jar(self, tool: Tool) -> Headers:

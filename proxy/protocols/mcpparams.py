@@ -31,27 +31,44 @@ _RETRY: Final = frozenset({"inputResponses", "requestState"})
 ASIDE: Final = {CALL: _RETRY | {"task"}, GET: _RETRY, READ: _RETRY}
 """What may stand beside the arguments."""
 
-_MEMBERS: Final = {
-    CALL: frozenset({"name", "arguments", "_meta"}),
-    GET: frozenset({"name", "arguments", "_meta"}),
-    READ: frozenset({"uri", "_meta"}),
-    "resources/subscribe": frozenset({"uri", "_meta"}),
-    "resources/unsubscribe": frozenset({"uri", "_meta"}),
-    "completion/complete": frozenset({"ref", "argument", "context", "_meta"}),
+_Shape = Mapping[str, type]
+_URI: Final[_Shape] = {"uri": str, "_meta": dict}
+_CALLED: Final[_Shape] = {"name": str, "arguments": dict, "_meta": dict}
+_RETRIED: Final[_Shape] = {"inputResponses": dict, "requestState": str}
+_LEGACY: Final[Mapping[str, _Shape]] = {
+    CALL: {**_CALLED, "task": dict},
+    GET: _CALLED,
+    READ: _URI,
+    "resources/subscribe": _URI,
+    "resources/unsubscribe": _URI,
+    "completion/complete": {"ref": dict, "argument": dict, "context": dict, "_meta": dict},
 }
+_MODERN: Final[Mapping[str, _Shape]] = {
+    **_LEGACY,
+    CALL: {**_CALLED, **_RETRIED},
+    GET: {**_CALLED, **_RETRIED},
+    READ: {**_URI, **_RETRIED},
+}
+_SHAPES: Final = (_LEGACY, _MODERN)
+"""The members that params may have, by era and method. Params of other methods are arguments as a whole."""
+
 _ANSWERS: Final = {
     "elicitation/create": frozenset({"action"}),
     "roots/list": frozenset({"roots"}),
     "sampling/createMessage": frozenset({"role", "content", "model"}),
 }
 _CONTEXT: Final = frozenset({"traceparent", "tracestate", "baggage"})
-META: Final = _CONTEXT | {
-    "progressToken",
-    PROTOCOL,
-    "io.modelcontextprotocol/clientInfo",
-    "io.modelcontextprotocol/clientCapabilities",
-    "io.modelcontextprotocol/logLevel",
-}
+_PLAIN_META: Final = frozenset(
+    {
+        "progressToken",
+        PROTOCOL,
+        "io.modelcontextprotocol/clientInfo",
+        "io.modelcontextprotocol/clientCapabilities",
+        "io.modelcontextprotocol/logLevel",
+    }
+)
+META: Final = _CONTEXT | _PLAIN_META
+_NOTHING: Final[Mapping[str, Any]] = {}
 _OURS: Final = "toolwall/"
 _REPEATING: Final = ("mcp-method", "mcp-name", mcphead.PARAM)
 _ODD: Final = re.compile(r"[\x00-\x20\x7f\\{}]")  # no URI has them
@@ -70,7 +87,7 @@ class Masks(Protocol):
 
 def meta_of(params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Raises Malformed for what is no object, or could be read in two ways."""
-    meta = params.get("_meta", {})
+    meta = params.get("_meta", _NOTHING)
     if not isinstance(meta, dict):
         raise Malformed("`_meta` is an object.", BAD_PARAMS)
     if not meta.keys() <= META and jsonrpc.likened(meta, META):
@@ -80,20 +97,16 @@ def meta_of(params: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def check(method: str, params: Mapping[str, Any], modern: bool) -> None:
     """Raise Malformed for params that nobody would judge, or that are not what they have to be."""
-    allowed = _MEMBERS.get(method)
-    if allowed is None:
+    shape = _SHAPES[modern].get(method)
+    if shape is None:
         return
-    aside = ASIDE.get(method, frozenset())
-    aside = aside - {"task"} if modern else aside - _RETRY
-    if not params.keys() <= allowed | aside:
-        raise Malformed("The params have a member that is not served here.", BAD_PARAMS)
-    if (key := NAMED.get(method, "uri" if "uri" in allowed else "")) and not isinstance(params.get(key), str):
-        raise Malformed(f"The params have a `{key}`, a string.", BAD_PARAMS)
-    for name in ("arguments", "inputResponses", "task", "ref", "argument", "context"):
-        if name in params and not isinstance(params[name], dict):
-            raise Malformed(f"`{name}` is an object.", BAD_PARAMS)
-    if not isinstance(params.get("requestState", ""), str):
-        raise Malformed("`requestState` is a string.", BAD_PARAMS)
+    for name, value in params.items():
+        if name not in shape:
+            raise Malformed("The params have a member that is not served here.", BAD_PARAMS)
+        if not isinstance(value, shape[name]):
+            raise Malformed(f"`{name}` is {'a string' if shape[name] is str else 'an object'}.", BAD_PARAMS)
+    if (key := NAMED.get(method, "uri" if "uri" in shape else "")) and key not in params:
+        raise Malformed(f"The params have a `{key}`.", BAD_PARAMS)
 
 
 def arguments_of(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,12 +121,16 @@ def arguments_of(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
 def aside_of(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """What goes along beside it and is not of the protocol itself."""
     aside = {name: params[name] for name in ASIDE.get(method, ()) if name in params}
-    meta = {name: value for name, value in kept(params.get("_meta", {})).items() if name not in META}
-    return {**aside, "_meta": meta} if meta else aside
+    meta = params.get("_meta", _NOTHING)
+    if meta.keys() <= META:
+        return aside
+    return {**aside, "_meta": {name: value for name, value in kept(meta).items() if name not in META}}
 
 
-def kept(meta: Mapping[str, Any]) -> dict[str, Any]:
+def kept(meta: Mapping[str, Any]) -> Mapping[str, Any]:
     """What goes on to the server of `_meta`: not the place in a trace, which is another for each request, nor ours."""
+    if meta.keys() <= _PLAIN_META:
+        return meta
     found = {name: value for name, value in meta.items() if name not in _CONTEXT and not name.startswith(_OURS)}
     if isinstance(baggage := meta.get("baggage"), str):
         members = [each for each in baggage.split(",") if each.partition("=")[0].strip() != KEY]
@@ -141,8 +158,9 @@ def written(remote: Remote, params: Mapping[str, Any], arguments: Mapping[str, A
         said = {**params, "arguments": arguments} if arguments or "arguments" in params else dict(params)
     else:
         said = {**{name: params[name] for name in ASIDE.get(method, ()) if name in params}, **arguments}
-    meta = kept(said.pop("_meta", None) or params.get("_meta", {}))
-    return jsonrpc.written({**said, "_meta": meta})
+    said.pop("_meta", None)
+    said["_meta"] = kept(params.get("_meta", _NOTHING))
+    return jsonrpc.written(said)
 
 
 def traced(call: Call, tracing: Mapping[str, str]) -> bytes:

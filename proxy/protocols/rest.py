@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from proxy.model import Call, Hail, Headers, Outgoing, Peer
 from proxy.protocols import bodies, fields, head, placing, target
@@ -48,6 +48,8 @@ class Greetings:
         self._raw: RawHeaders = ()
         self._version = (0, 0)
         self._last: Greeting | None = None
+        self.made: Any = None
+        """What a protocol above made of the last head."""
 
     def read(self, method: str, version: tuple[int, int], raw: RawHeaders) -> Greeting:
         """Raises Refusal `bad_request` for a head that this door does not serve or that could be read in two ways."""

@@ -25,6 +25,7 @@ from proxy.ledger import Ledger
 from proxy.model import Call, Hail, Peer, Result
 from proxy.protocols import strictjson
 from proxy.protocols.head import Door
+from proxy.protocols.mcp import McpAsk
 from proxy.protocols.rest import Greetings, RestAsk
 from proxy.record import Record
 from proxy.regimes import Ready, Regimes, scanners_of
@@ -41,6 +42,8 @@ from tests.bench.processes import BenchError, free_port
 from tests.bench.replies import dense, harmless, scenarios
 from tests.bench.subjects import Setup, write_setup
 from tests.issuer import AUDIENCE, ISSUER, jwks, public, rsa_key, token
+from tests.proxy.protocols.mcptools import CATALOG, META, NEW, message
+from tests.proxy.protocols.mcptools import DOOR as MCP_DOOR
 
 REPEATS = 5
 WAITERS = 64
@@ -98,7 +101,7 @@ def figures(seconds: float) -> list[Figure]:
 async def _figures(seconds: float) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         async with _house(Path(folder)) as house:
-            parts = (*_plain(house), *_waiting(house), await _known(house, Path(folder)))
+            parts = (*_plain(house), _message(), *_waiting(house), await _known(house, Path(folder)))
             return [await _timed(part, seconds) for part in parts]
 
 
@@ -152,6 +155,28 @@ def _many(name: str, do: Callable[[], Any], steps: int = STEPS) -> Part:
             do()
 
     return Part(name, work, steps)
+
+
+def _message() -> Part:
+    """What it costs to read a message of MCP under a head that is known, up to what would be sent."""
+    body = message("tools/call", {"name": "search", "arguments": {"q": "open issues " * 7, "n": 20}, "_meta": META}, 7)
+    named = {"mcp-protocol-version": NEW, "mcp-method": "tools/call", "mcp-name": "search"}
+    head = {"host": "localhost", "content-type": "application/json", "accept": "*/*", **named}
+    raw = tuple((name.encode(), value.encode()) for name, value in head.items())
+    greetings, run = Greetings(MCP_DOOR, Peer("127.0.0.1")), Run("run", 1)
+
+    async def read() -> bytes:
+        return body
+
+    async def work() -> None:
+        for _ in range(STEPS):
+            ask = McpAsk(greetings, "POST", "/gh/mcp", (1, 1), raw, read)
+            ask.hail()
+            tool = await ask.find(CATALOG)
+            if tool is None or (await ask.call("c", tool, _BOT, run)).arguments["n"] != 20:
+                raise BenchError("the message was not read")
+
+    return Part(f"read a message of MCP, {len(body)} bytes", work, STEPS)
 
 
 def _waiting(house: House) -> Iterator[Part]:
