@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 SAMPLED = 0x01  # the caller may have recorded this trace
@@ -16,6 +18,8 @@ MOST_MEMBERS = 32  # the standard's bound on list members
 _PARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _KEY = r"(?:[a-z0-9][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})"
 _VALUE = r"[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
+_ID = rb'"(?:[^"\\]|\\.)*"|-?[0-9]+'
+_PARAMS = re.compile(rb'\{"jsonrpc":"2.0",(?:"id":(?:%b),)?"method":"[^"\\]*","params":\{"_meta":\{' % _ID)
 _MEMBER = re.compile(f"({_KEY})={_VALUE}")
 
 
@@ -42,6 +46,17 @@ class Parent:
 
 def traceparent(trace_id: str, span_id: str, flags: int) -> str:
     return f"00-{trace_id}-{span_id}-{flags:02x}"
+
+
+def inside(message: bytes, headers: Mapping[str, str]) -> bytes:
+    """A JSON-RPC message that also says what these headers say, in the `_meta` with which its params begin. Another
+    stays as it is."""
+    found = _PARAMS.match(message)
+    if found is None or not headers:
+        return message
+    end = found.end()
+    more = b"" if message[end : end + 1] == b"}" else b","
+    return b"%b%b%b%b" % (message[:end], json.dumps(dict(headers))[1:-1].encode(), more, message[end:])
 
 
 def parse(parent: str | None, state: str | None) -> Parent | None:

@@ -11,6 +11,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawResponseMessage
 
+from proxy import tracecontext
 from proxy.body import Body
 from proxy.dialler import Forbidden
 from proxy.entry import Entry
@@ -40,8 +41,12 @@ class Upstream:
         """Send the call once, exactly as judged. Raises Refusal when no whole head of a reply comes back."""
         lane, outgoing = self._lanes[call.tool.backend], call.outgoing
         attempt = entry.attempt(outgoing.method, lane.url.host, lane.url.port, call.tool.path)
+        tracing = attempt.headers()
+        if call.tool.mcp:
+            outgoing = outgoing._replace(body=tracecontext.inside(outgoing.body, tracing))
+            call = call._replace(outgoing=outgoing)
         try:
-            line, message, payload = await lane.exchange(call, attempt.headers(), entry)
+            line, message, payload = await lane.exchange(call, tracing, entry)
         except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError, ValueError) as error:
             attempt.end(0, type(error).__name__)
             raise _mapped(error, entry) from None

@@ -150,7 +150,7 @@ def problems_of(tool: Tool, arguments: Mapping[str, Any]) -> tuple[Problem, ...]
 
 
 def written(remote: Remote, params: Mapping[str, Any], arguments: Mapping[str, Any]) -> bytes:
-    """Params with these arguments, as they are sent. `_meta` is the last of them."""
+    """Params with these arguments, as they are sent. `_meta` comes first, for the place in a trace is put in there."""
     method = remote.method
     if method == RESPONSE:
         return jsonrpc.written(arguments)
@@ -159,17 +159,7 @@ def written(remote: Remote, params: Mapping[str, Any], arguments: Mapping[str, A
     else:
         said = {**{name: params[name] for name in ASIDE.get(method, ()) if name in params}, **arguments}
     said.pop("_meta", None)
-    said["_meta"] = kept(params.get("_meta", _NOTHING))
-    return jsonrpc.written(said)
-
-
-def traced(call: Call, tracing: Mapping[str, str]) -> bytes:
-    """What a call sends as params, with the place of this request in its trace."""
-    body = call.outgoing.body
-    if not body or not tracing or (call.tool.mcp and call.tool.mcp.method == RESPONSE):
-        return body
-    joint = b"" if body.endswith(b"{}}") else b","
-    return body[:-2] + joint + jsonrpc.written(dict(tracing))[1:] + b"}"
+    return jsonrpc.written({"_meta": kept(params.get("_meta", _NOTHING)), **said})
 
 
 def headers_of(remote: Remote, arguments: Mapping[str, Any], name: str) -> Headers:

@@ -199,7 +199,7 @@ def test_the_page_has_its_marks() -> None:
 
 def test_each_part_of_a_call_takes_time() -> None:
     found = figures(0.001)
-    assert len({figure.part.name for figure in found}) == len(found) == 15
+    assert len({figure.part.name for figure in found}) == len(found) == 16
     assert all(figure.us > 0 for figure in found)
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.tracecontext import MOST_MEMBERS, MOST_STATE, Parent, parse
+from proxy.tracecontext import MOST_MEMBERS, MOST_STATE, Parent, inside, parse
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 GOOD = f"00-{TRACE}-{SPAN}-01"
@@ -117,3 +119,32 @@ def test_whatever_comes_is_parsed_or_ignored(header: str, state: str) -> None:
     assert kept is not None
     assert kept.state in ("", state)
     assert "\n" not in kept.state
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b'{"jsonrpc":"2.0","id":1,"method":"x","params":{"_meta":{"a":1},"b":2}}',
+        b'{"jsonrpc":"2.0","id":"\\"\\\\","method":"x/y","params":{"_meta":{}}}',
+        b'{"jsonrpc":"2.0","method":"x","params":{"_meta":{"a":{}}}}',
+    ],
+)
+def test_a_message_says_where_it_is_in_its_trace(message: bytes) -> None:
+    said = {"traceparent": "00-a", "tracestate": 'a="\\'}
+    before, after = json.loads(message), json.loads(inside(message, said))
+    assert after["params"].pop("_meta") == {**before["params"].pop("_meta"), **said}
+    assert after == before
+    assert inside(message, {}) == message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b'{"jsonrpc":"2.0","id":1,"result":{"a":1,"params":{"_meta":{}}}}',
+        b'{"jsonrpc":"2.0","id":",\\"method\\":","result":{"method":"x","params":{"_meta":{}}}}',
+        b'{"jsonrpc":"2.0","id":1,"method":"x","params":{"a":{"_meta":{}}}}',
+    ],
+)
+def test_no_other_message_is_touched(message: bytes) -> None:
+    assert inside(message, {"traceparent": "00-a"}) == message

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from proxy.errors import Refusal
 from proxy.model import Call, Carried
-from proxy.protocols import mcpparams
+from proxy.protocols import jsonrpc, mcpparams
 from proxy.protocols.again import again
 from proxy.protocols.masking import masked
 from proxy.protocols.restoring import restored
 from proxy.protocols.writing import CannotWrite, written
+from proxy.tracecontext import inside
 from redaction.pseudonyms import ANY, Pseudonyms, Restoring
 from tests.counts import examples
 from tests.proxy.protocols.mcptools import CATALOG, META, ask, called, message, modern, sent
@@ -146,19 +147,19 @@ def test_a_message_is_written_for_calls_of_the_sidecar_itself() -> None:
         written(CATALOG.tools["gh.resources/file"], {"uri": "repo://secret/a"}, Carried(), CATALOG)
 
 
-@pytest.mark.parametrize("meta", [{}, {"progressToken": 1}, {"com.example/a": {}}, {"a/b": {"c": {}}}])
-@pytest.mark.parametrize("arguments", [{}, {"deep": {}}, {"q": "}}"}])
-def test_the_place_in_a_trace_is_put_in(meta: dict[str, Any], arguments: dict[str, Any]) -> None:
+@pytest.mark.parametrize("meta", [{}, {"progressToken": 1}, {"com.example/a": {}}, {"a/b": {"_meta": {}}}])
+@pytest.mark.parametrize("arguments", [{}, {"deep": {"_meta": {}}}, {"q": ',"params":{"_meta":{}'}])
+@pytest.mark.parametrize("id", [b"1", b'",\\"params\\":{\\"_meta\\":{"', b""])
+def test_the_place_in_a_trace_is_put_in(meta: dict[str, Any], arguments: dict[str, Any], id: bytes) -> None:
     call = called(ask(message("tools/call", {"name": "search", "arguments": arguments, "_meta": meta})))
-    traced = json.loads(mcpparams.traced(call, TRACING))
-    assert traced == {"name": "search", "arguments": arguments, "_meta": {**meta, **TRACING}}
-    assert mcpparams.traced(call, {}) == call.outgoing.body
+    written = inside(jsonrpc.request(id, "tools/call", call.outgoing.body), TRACING)
+    assert json.loads(written)["params"] == {"name": "search", "arguments": arguments, "_meta": {**meta, **TRACING}}
 
 
-def test_an_answer_and_a_stream_have_no_place_in_a_trace() -> None:
-    answer = called(ask(b'{"jsonrpc":"2.0","id":1,"result":{}}'))
-    assert mcpparams.traced(answer, TRACING) == b'{"result":{}}'
-    assert mcpparams.traced(called(ask(b"", method="GET")), TRACING) == b""
+def test_an_answer_has_no_place_in_a_trace() -> None:
+    answer = called(ask(b'{"jsonrpc":"2.0","id":1,"result":{"params":{"_meta":{}}}}'))
+    written = jsonrpc.reply(b"1", answer.outgoing.body)
+    assert json.loads(written)["result"] == {"params": {"_meta": {}}}
 
 
 @given(st.dictionaries(st.text(max_size=4), st.text(max_size=4) | st.integers() | st.just({}), max_size=3))
