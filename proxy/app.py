@@ -41,6 +41,7 @@ from proxy.ledger import Ledger, LedgerError
 from proxy.ledger_settings import LedgerSettings
 from proxy.listeners import CannotListen, Listeners
 from proxy.listening_settings import AdminSettings
+from proxy.mcp.servers import Servers
 from proxy.metrics import Family
 from proxy.orders import Does, Order, Orders, Works
 from proxy.preparing import prepare
@@ -142,12 +143,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         _tell_of(answers, telemetry)
         budgets = _budgets(stack, settings, telemetry)
         once = Once(deeds)
-        kept = remainders, answers, keeper, budgets, once, keepsakes, injecting
+        servers = Servers()
+        kept = remainders, answers, keeper, budgets, once, keepsakes, injecting, servers
         regimes = Regimes(first, scans, settings.upstream, known, *kept)
         stack.push_async_callback(regimes.close)
         show(lambda: regimes.healths, telemetry)
         tell_of(injecting, vaults, telemetry)
         firewall = Firewall(regimes.regime, _entries(settings.ledger, ledger, telemetry, key, known))
+        servers.firewall = firewall
         firewall.runs.ended.append(injecting.run_ended)
         halting = _halting(settings, firewall, keeping, telemetry)
         telemetry.rules(first.rules.revision, first.rules.catalog.tools)
@@ -159,7 +162,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             "toolwall.rules.stale", "1 while the rules folder cannot be used.", lambda: float(bool(reloader.trouble))
         )
         undoing = Undoing(firewall, keepsakes, deeds, ledger, settings.state / "ledger")
-        places = Places(Fetching(remainders, scans), ByRequest(undoing))
+        places = Places(Fetching(remainders, scans), ByRequest(undoing), servers)
         stack.push_async_callback(keepsakes.settled)
         stack.push_async_callback(places.undo.close)
         callers, doors, listeners = Callers(settings), list[str](), Listeners(stack)

@@ -24,6 +24,7 @@ CODES: dict[str, Code] = {
     "unknown_tool": Code(403, "never", "There is no such tool."),
     "denied": Code(403, "never", "This call is not allowed."),
     "unknown_rest": Code(404, "never", "There is no such rest of a reply."),
+    "unknown_session": Code(404, "never", "There is no such session."),
     "duplicate_call": Code(409, "never", "The same was asked for before."),
     "too_large": Code(413, "after_fix", "The request is larger than allowed."),
     "schema_violation": Code(422, "after_fix", "The arguments do not fit the tool's contract."),

@@ -28,6 +28,9 @@ from proxy.guards.witness import Witness
 from proxy.health import Health, healths
 from proxy.keepsakes import Keepsakes
 from proxy.limits import Limits
+from proxy.mcp.reader import Reader
+from proxy.mcp.servers import Servers
+from proxy.mcp.upstream import McpUpstream
 from proxy.probing import Probes
 from proxy.protocols.masking import masked
 from proxy.protocols.restoring import restored
@@ -107,7 +110,9 @@ class Regimes:
         once: Once | None = None,
         keepsakes: Keepsakes | None = None,
         injecting: Injecting | None = None,
+        servers: Servers | None = None,
     ) -> None:
+        self._servers = servers or Servers()
         self._scans = scans
         self._keeper = keeper
         self._injecting = injecting
@@ -149,10 +154,12 @@ class Regimes:
         self.healths = healths(backends, self.healths)
         self._probes.follow(backends, self.healths)
         injections = self._injecting.follow(backends) if self._injecting else {}
+        clean = Clean(backends, new.scanners, self._scans, self._keeper)
+        secrets = KnownSecrets(self._known, self._scans, *((self._injecting.alarm,) if self._injecting else ()))
         guards = Guards(
-            Clean(backends, new.scanners, self._scans, self._keeper),
+            clean,
             Warn(self._scans),
-            KnownSecrets(self._known, self._scans, *((self._injecting.alarm,) if self._injecting else ())),
+            secrets,
             ReplyContract(self._scans),
             Outgoing(new.scanners, self._known, masked, self._scans),
             Shape(self._remainders, self._scans),
@@ -169,7 +176,10 @@ class Regimes:
         )
         restore = (Restore(self._keeper, new.rules.catalog, restored, self._scans),) if self._keeper else ()
         self._relating = Relating(new.rules.relations.services, self._bounds)
-        self.regime = Regime(new.rules, guards, self._upstream.send, self._relating, *restore)
+        send = self._upstream.send
+        if any(backend.mcp for backend in backends.values()):
+            send = McpUpstream(send, new.rules, Reader((clean, secrets)), self._servers).send
+        self.regime = Regime(new.rules, guards, send, self._relating, *restore)
 
     async def tend(self) -> None:
         """Let go of regimes before this one that no call uses any more."""

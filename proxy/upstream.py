@@ -122,7 +122,8 @@ class _Lane:
     def _shape(self, call: Call) -> Shape:
         tool, idle = call.tool, call.tool.waits.idle_s or self._bounds.idle_s
         # A reply that is read whole within a shorter limit needs no timer of its own for each of its pieces.
-        bounded = tool.reply.redact and tool.timeout_s <= idle
+        # A server of MCP may be silent for as long as the call may take.
+        bounded = tool.mcp or (tool.reply.redact and tool.timeout_s <= idle)
         return Shape(call.outgoing.method == "HEAD", tool.waits.first_byte_s, None if bounded else idle)
 
 

@@ -5,7 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from proxy.guards import approval, budget, cache, intent, keep, limit, once, price, replycontract, retry, shape, warn
+from proxy.guards import (
+    approval,
+    budget,
+    bulkhead,
+    cache,
+    intent,
+    keep,
+    limit,
+    once,
+    price,
+    replycontract,
+    retry,
+    shape,
+    warn,
+)
 from proxy.guards import witness as witnessing
 from proxy.guards.approval import approval as approval_guard
 from proxy.guards.breaker import Breaker
@@ -95,7 +109,7 @@ class Guards:
             (Retry(healths, stopping), retry.applies),
             # Outside of the breaker: to wait for a place is no fault of the backend. Inside of retry: who waits to try
             # again holds no place.
-            (Bulkhead(healths), always),
+            (Bulkhead(healths), bulkhead.applies),
             (breaker, breaker.applies),
             # Nothing is written down as about to happen that anybody above still keeps from happening.
             (intent_guard, intent.applies),

@@ -9,6 +9,14 @@ from proxy.errors import Refusal
 from proxy.health import Health
 from proxy.model import Call, Result, Send
 from proxy.places import Full
+from rules.decide import Decision
+from rules.mcp.plumbing import LASTING
+from rules.tools import Tool
+
+
+def applies(tool: Tool, decision: Decision) -> bool:
+    """Whether a call is over some time: what is open as long as both sides want would leave no place for others."""
+    return tool.mcp is None or tool.mcp.method not in LASTING
 
 
 class Bulkhead:

@@ -76,6 +76,13 @@ class McpAsk(RestAsk):
     also: tuple[Tool | None, ...] = ()
     """What the caller has to see besides the tool, for the message is about it; None for what is not there."""
 
+    @property
+    def takes_events(self) -> bool:
+        """Whether the client takes a stream of events for an answer. One that says nothing of it may be no client of
+        MCP at all."""
+        accepted = self._head.get("accept", "")
+        return "text/event-stream" in accepted or "*/*" in accepted
+
     def hail(self) -> Hail:
         """What the head says, and once the message is read what it says of its trace, which counts first."""
         hail = super().hail()

@@ -19,7 +19,7 @@ MEDIA_TYPE: Final = "application/json"
 EVENTS: Final = "text/event-stream"
 
 _MOST_NAME: Final = 128
-_OF_THE_MESSAGE: Final = frozenset({"bad_request", "too_large"})
+_OF_THE_MESSAGE: Final = frozenset({"bad_request", "too_large", "unknown_session"})
 _OF_PARAMS: Final = frozenset({"denied", "schema_violation", "unsafe_argument", "duplicate_call"})
 _HINTS: Final = ("code", "executed", "retry", "call_id", "approval_id")
 _WITHOUT_BODY: Final = frozenset({"stream", "close"})

@@ -22,6 +22,7 @@ from proxy.model import Hail, Peer, Result
 from proxy.protocols import problem
 from proxy.protocols.batch import BatchAsk
 from proxy.protocols.listing import ListingAsk
+from proxy.protocols.mcp import McpAsk
 from proxy.protocols.remainder import RemainderAsk
 from proxy.protocols.rest import Greetings, RestAsk
 from proxy.protocols.undo import UndoAsk
@@ -170,7 +171,7 @@ class Connection(RequestHandler):
         elif self._server.admission.take() or await self._server.admission.wait():
             method, keep, version = message.method, not message.should_close, message.version
             # The parser leaves None where CONNECT names nothing.
-            ask = _kind_of(message.path or "")(
+            ask = self._kind_of(message)(
                 greetings=self._greetings,
                 method=method,
                 raw_target=message.path or "",
@@ -183,7 +184,7 @@ class Connection(RequestHandler):
         try:
             result = await self._server.answer(ask)
         except Refusal as refusal:
-            status, headers, body = self._server.said(refusal)
+            status, headers, body = self._server.said(refusal, ask)
             keep = keep and refusal.code not in _ENDING and not self._close
             await self._send(method, status, headers, body, _connection(version, keep))
         else:
@@ -195,6 +196,13 @@ class Connection(RequestHandler):
                 keep = await self._stream(message, result, version, keep)
         # The parser stops at the head of an upgrade, and every upgrade was refused.
         return keep and not self._upgraded and (payload.is_eof() or await self._drained(payload))
+
+    def _kind_of(self, message: RawRequestMessage) -> type[RestAsk]:
+        """What a request is by its target: a call, unless it is for a place of our own or for an MCP server."""
+        target = message.path or ""
+        if target.startswith(OURS):
+            return next((kind for route, kind in _KINDS.items() if route.means(target)), RestAsk)
+        return McpAsk if self._server.is_mcp(target, message.headers.get("Host", "")) else RestAsk
 
     async def _shed(self, message: RawRequestMessage) -> bool:
         """Refuse a message unread. Nobody looked at its head, so what follows may be the rest of it."""
@@ -301,15 +309,6 @@ class Connection(RequestHandler):
             raise Refusal("bad_request", "The body did not arrive in time.", suggestion="Send it at once.") from None
         except (HttpProcessingError, web.RequestPayloadError):
             raise Refusal("bad_request", "The body is not framed as its head says.") from None
-
-
-def _kind_of(raw_target: str) -> type[RestAsk]:
-    """What a request to this target is: a call, unless it is for a place of our own."""
-    if raw_target.startswith(OURS):
-        for route, kind in _KINDS.items():
-            if route.means(raw_target):
-                return kind
-    return RestAsk
 
 
 def _over() -> Refusal:

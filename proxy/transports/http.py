@@ -13,15 +13,17 @@ from proxy.fetching import Fetching
 from proxy.firewall import Firewall
 from proxy.identity import Identify
 from proxy.listing import Listings
+from proxy.mcp.servers import Servers
 from proxy.model import Result
-from proxy.protocols import problem
+from proxy.protocols import mcpsaid, problem
 from proxy.protocols.batch import BatchAsk
 from proxy.protocols.head import Door
 from proxy.protocols.listing import ListingAsk
+from proxy.protocols.mcp import McpAsk
 from proxy.protocols.remainder import RemainderAsk
 from proxy.protocols.undo import UndoAsk
 from proxy.shedding import Shedding
-from proxy.transports import batching
+from proxy.transports import batching, mcp
 from proxy.transports.admission import Admission
 from proxy.transports.connection import Connection
 from proxy.transports.waiting import Waiting
@@ -56,6 +58,7 @@ class Places(NamedTuple):
 
     rest: Fetching
     undo: ByRequest
+    servers: Servers
 
 
 class HttpDoor(web.Server):
@@ -74,7 +77,7 @@ class HttpDoor(web.Server):
         )
         self.door = door
         self.bounds = bounds
-        self._firewall = firewall
+        self.firewall = firewall
         self._identify = identify
         self._listings = Listings()
         self._places = places
@@ -82,16 +85,27 @@ class HttpDoor(web.Server):
         self.shedding = Shedding(firewall.entries, door.name)
         self.waiting = Waiting()
 
-    def said(self, refusal: Refusal) -> tuple[int, list[tuple[str, str]], bytes]:
-        """The answer that says no. A contract's example may hold a known secret; the answer does not."""
+    def said(self, refusal: Refusal, ask: Any = None) -> tuple[int, list[tuple[str, str]], bytes]:
+        """The answer that says no, in the words of what was asked. A contract's example may hold a known secret; the
+        answer does not."""
+        if isinstance(ask, McpAsk):
+            return mcpsaid.reply(refusal, ask.message, ask.id, ask.revision, ask.modern, self.clean)
         status, headers, body = problem.reply(refusal, refusal.call_id, refusal.tool)
-        if known := self._firewall.entries.known:
+        if known := self.firewall.entries.known:
             headers = [(name, known.text(value)) for name, value in headers]
-            body = known.clean(body, problem.MEDIA_TYPE, None).value
-        return status, headers, body
+        return status, headers, self.clean(body)
+
+    def clean(self, said: bytes) -> bytes:
+        """What is said of a refusal, without known secrets."""
+        known = self.firewall.entries.known
+        return known.clean(said, problem.MEDIA_TYPE, None).value if known else said
 
     def __call__(self) -> RequestHandler:
         return Connection(self, loop=self._loop, **self._kwargs)
+
+    def is_mcp(self, raw_target: str, host: str) -> bool:
+        """Whether a request is for an MCP server."""
+        return "/mcp" in raw_target and mcp.is_meant(self.door, self.firewall.regime.rules.catalog, raw_target, host)
 
     def make_room(self) -> bool:
         """Whether there is room for one more connection. One that only waits is closed for it if there has to be."""
@@ -99,17 +113,19 @@ class HttpDoor(web.Server):
 
     async def answer(self, ask: Any) -> Result:
         """The answer to one request. Raises Refusal."""
+        if isinstance(ask, McpAsk):
+            return await mcp.Exchange(self, self._places.servers, ask, self._identify).answer()
         self.admission.calls += 1
         try:
             if isinstance(ask, ListingAsk):
-                return await self._listings.answer(self._firewall, ask, self._identify)
+                return await self._listings.answer(self.firewall, ask, self._identify)
             if isinstance(ask, RemainderAsk):
-                return await self._places.rest.answer(self._firewall, ask, self._identify)
+                return await self._places.rest.answer(self.firewall, ask, self._identify)
             if isinstance(ask, UndoAsk):
-                return await self._places.undo.answer(self._firewall, ask, self._identify)
+                return await self._places.undo.answer(self.firewall, ask, self._identify)
             if isinstance(ask, BatchAsk):
-                return await batching.answer(self, self._firewall, ask, self._identify)
-            return await self._firewall.handle(ask, self._identify)
+                return await batching.answer(self, self.firewall, ask, self._identify)
+            return await self.firewall.handle(ask, self._identify)
         finally:
             self.admission.calls -= 1
 

@@ -22,6 +22,7 @@ TABLE = {
     "unknown_tool": (403, "never"),
     "denied": (403, "never"),
     "unknown_rest": (404, "never"),
+    "unknown_session": (404, "never"),
     "duplicate_call": (409, "never"),
     "too_large": (413, "after_fix"),
     "schema_violation": (422, "after_fix"),

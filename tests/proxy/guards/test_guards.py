@@ -121,7 +121,9 @@ def _call(
         **keys,
     }
     reply = SimpleNamespace(contract=contract, shaping=shaping, warn=warn)
-    return SimpleNamespace(tool=SimpleNamespace(name="t", effect=effect, reply=reply, outgoing=Terms(), **tool))
+    return SimpleNamespace(
+        tool=SimpleNamespace(name="t", mcp=None, effect=effect, reply=reply, outgoing=Terms(), **tool)
+    )
 
 
 def no_table() -> Store:

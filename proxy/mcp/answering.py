@@ -1,0 +1,51 @@
+"""Answers of a server as Results: whole, without what belongs to one exchange, with the status that each counts as."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from proxy import replyheaders
+from proxy.body import Body
+from proxy.entry import Entry
+from proxy.mcp.exchange import JSON, Answered
+from proxy.mcp.heard import body_of, status_of
+from proxy.model import Result
+from proxy.outcomes import withheld
+from proxy.protocols import jsonrpc
+from redaction.streams import EVENTS
+
+_KEPT: Final = frozenset({"www-authenticate", "retry-after", "allow"})
+
+
+def is_stream(result: Result) -> bool:
+    """Whether a reply is a stream of events."""
+    return result.status == 200 and replyheaders.content_type(result.headers)[0] == EVENTS
+
+
+def kept(answered: Answered) -> list[tuple[str, str]]:
+    """The headers of a reply that say something to a client of MCP."""
+    return [(name.lower(), value) for name, value in answered.headers if name.lower() in _KEPT]
+
+
+def as_result(answered: Answered) -> Result:
+    """An answer as it is."""
+    message = answered.message
+    assert message is not None
+    return Result(status_of(message), [("content-type", JSON), *kept(answered)], Body.of(body_of(message)))
+
+
+def taken(entry: Entry, answered: Answered) -> Result:
+    """The server has a notification or an answer; it says nothing to it."""
+    if 200 <= answered.status < 300:
+        return Result(202, [], Body.of(b""))
+    if answered.message is not None and answered.message.kind == "error":
+        return as_result(answered)
+    return failed(entry, answered)
+
+
+def failed(entry: Entry, answered: Answered) -> Result:
+    """A reply that is no JSON-RPC: its status says what there is to say. Raises Refusal where it says nothing."""
+    if answered.status < 400:
+        raise withheld(entry.record, "It is neither JSON nor a stream of events.", note=f"status {answered.status}")
+    said = jsonrpc.error(jsonrpc.INTERNAL, f"The server answered with the HTTP status {answered.status}.")
+    return Result(answered.status, [("content-type", JSON), *kept(answered)], Body.of(said))

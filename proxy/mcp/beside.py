@@ -1,0 +1,123 @@
+"""Beside the answer: what a server tells and asks while a request is under way, each message judged and read alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from proxy.entry import Entry
+from proxy.errors import Refusal
+from proxy.mcp.entry import McpEntry
+from proxy.mcp.exchange import Exchange, listening
+from proxy.mcp.heard import Heard
+from proxy.mcp.pins import CHANGES
+from proxy.mcp.reader import Reader
+from proxy.mcp.servers import Servers
+from proxy.model import Call
+from proxy.outcomes import withheld
+from proxy.protocols import jsonrpc, methods
+from rules.decide import Ruleset
+
+PROGRESS: Final = "notifications/progress"
+UPDATED: Final = "notifications/resources/updated"
+_ASKED: Final = frozenset({"sampling/createMessage", "elicitation/create", "roots/list", "ping"})
+_DROPPED: Final = "a message of the server was dropped: "
+_REFUSED: Final = jsonrpc.error(jsonrpc.NO_METHOD, "The client does not do this.")
+
+
+class Beside:
+    """`reader` cleans. All that cannot be judged or cleaned is not told, and the Record says so."""
+
+    def __init__(self, rules: Ruleset, reader: Reader, servers: Servers) -> None:
+        self._rules = rules
+        self._reader = reader
+        self._servers = servers
+
+    async def hear(self, exchange: Exchange, call: Call, entry: Entry, message: Heard) -> None:
+        """One message that came while an answer was waited for; what may be told goes to the client at once."""
+        told = await self.told(exchange, call, entry, message)
+        if told is None or not isinstance(entry, McpEntry):
+            return
+        try:
+            params = await self._reader(call, entry, told.body)
+        except Refusal as no:
+            _note(entry, f"{_DROPPED}{no.note or no.code}")
+            return
+        await entry.channel.tell(jsonrpc.request(told.id, told.method, _as_before(told, params)))
+
+    async def told(self, exchange: Exchange, call: Call, entry: Entry, message: Heard) -> Heard | None:
+        """The message as it may be told once it is cleaned, or None. The server hears of a request that is not."""
+        if message.kind == "notification":
+            why = self._unfit(call, entry, message)
+            if why:
+                _note(entry, _DROPPED + why)
+            return None if why else message
+        try:
+            read = await self._request(call, entry, message)
+        except Refusal as no:
+            _note(entry, f"what the server asked of the client was refused: {no.code}")
+            await self._refuse(exchange, call, entry, message.id)
+            return None
+        return message._replace(body=read)
+
+    def _unfit(self, call: Call, entry: Entry, message: Heard) -> str:
+        """Why a notification is not told; empty where it is."""
+        told = methods.SERVER.get(message.method)
+        if told is None or told.kind != "notification":
+            return "its method is not on the list"
+        if kinds := CHANGES.get(message.method):
+            self._servers.pins.of(self._rules.catalog.backends[call.tool.backend]).changed(kinds)
+        if message.method == PROGRESS and isinstance(entry, McpEntry):
+            token = _token(entry.ask.message.params)
+            if token is None or message.value.get("progressToken") != token:
+                return "it is the progress of another request"
+        return ""
+
+    async def asked(self, call: Call, entry: Entry, message: Heard) -> bytes:
+        """The params of what a server asks, judged by the rules about that and cleaned. Raises Refusal."""
+        tool = self._rules.catalog.remote(call.tool.backend, message.method)
+        if message.method not in _ASKED or tool is None:
+            raise withheld(entry.record, "The server asks for what no client does.", note="its method is not served")
+        try:
+            return await self._servers.ask(call, entry, message, tool)
+        except Refusal as no:
+            note = f"what the server asked of the client was refused: {no.code}"
+            raise withheld(entry.record, "The server asks for what it may not ask.", note=note) from None
+
+    async def _request(self, call: Call, entry: Entry, message: Heard) -> bytes:
+        if not isinstance(entry, McpEntry) or entry.session is None or not entry.channel.is_open:
+            raise withheld(entry.record, "There is no session in which it could be answered.")
+        if entry.ask.modern or not entry.session.has_room(message.id):
+            raise withheld(entry.record, "The server may not ask this here, or asks too much at once.")
+        read = await self.asked(call, entry, message)
+        entry.session.ask(message.id, message.method)
+        return read
+
+    async def _refuse(self, exchange: Exchange, call: Call, entry: Entry, id: bytes) -> None:
+        """Tell the server that nobody will answer. Whether it hears that changes nothing for the call."""
+        headers = (("content-type", "application/json"), *listening(call.outgoing.headers)[1:])
+        accept = (("accept", "application/json, text/event-stream"), *headers)
+        with exchange.aside():
+            try:
+                result = await exchange.send("POST", accept, jsonrpc.reply(id, _REFUSED))
+                await result.body.close()
+            except Refusal as no:
+                _note(entry, f"the server could not be told so: {no.code}")
+
+
+def _token(params: Any) -> Any:
+    meta = params.get("_meta")
+    return meta.get("progressToken") if isinstance(meta, dict) else None
+
+
+def _as_before(told: Heard, params: bytes) -> bytes:
+    """What the client knows a request by is its own, and stays as it was whatever it looks like."""
+    if told.method != PROGRESS or params == told.body:
+        return params
+    return jsonrpc.written({**json.loads(params), "progressToken": told.value["progressToken"]})
+
+
+def _note(entry: Entry, text: str) -> None:
+    """Once, however often it happens."""
+    if text not in entry.record.notes:
+        entry.record.notes.append(text)

@@ -1,0 +1,92 @@
+"""Streams that last: what a server says by itself, each message judged, for the guards to read while it goes by."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Final
+
+from proxy.body import Body
+from proxy.entry import Entry
+from proxy.mcp import events
+from proxy.mcp.beside import Beside
+from proxy.mcp.events import Event
+from proxy.mcp.exchange import Broken, Exchange
+from proxy.mcp.heard import Untrue, body_of, heard, same_id
+from proxy.model import Call, Result
+from proxy.outcomes import withheld
+from proxy.protocols import jsonrpc
+from redaction.streams import EVENTS
+
+BEAT_S: Final = 10.0
+"""A stream that is silent is not dead: a comment says so to all who wait for a sign of life."""
+
+COMMENT: Final = b": nothing new\n\n"
+SPARE: Final = 64 * 1024
+"""A stream ends in good order before it is as large as an answer may be: whoever listens comes back."""
+
+
+class Streaming:
+    """Makes Results of streams. `beside` judges what is in them."""
+
+    def __init__(self, beside: Beside) -> None:
+        self._beside = beside
+
+    def result(self, exchange: Exchange, call: Call, entry: Entry, came: Result, id: bytes) -> Result:
+        """The stream that came, for the request of this id, if it was one."""
+
+        async def pieces() -> AsyncGenerator[bytes, None]:
+            size, most = 0, call.tool.reply.most_bytes - SPARE
+            async with aclosing(_beaten(exchange.events(came))) as ready:
+                async for event in ready:
+                    piece = COMMENT if event is None else await self._written(exchange, call, entry, event, id)
+                    size += len(piece)
+                    if size > most:
+                        return
+                    if piece:
+                        yield piece
+
+        return Result(200, [("content-type", EVENTS)], Body(pieces(), came.body.close))
+
+    async def _written(self, exchange: Exchange, call: Call, entry: Entry, event: Event, id: bytes) -> bytes:
+        """One event as it may go on; empty where it may not."""
+        if not event.data:  # it primes the client with an id
+            return events.primed(event)
+        try:
+            message = heard(event.data)
+        except Untrue as why:
+            raise withheld(entry.record, f"The server's stream cannot be trusted. {why}", note=str(why)) from None
+        if message.kind in ("result", "error"):
+            if id and same_id(message.id, id):
+                return events.written(jsonrpc.reply(id, body_of(message)), event)
+            return b""
+        told = await self._beside.told(exchange, call, entry, message)
+        return b"" if told is None else events.written(jsonrpc.request(told.id, told.method, told.body), event)
+
+
+async def _beaten(ready: AsyncIterator[Event]) -> AsyncGenerator[Event | None, None]:
+    """The events, and None for each while in which there was none. A stream that breaks off is over."""
+    waiting: asyncio.Future[Event | None] | None = None
+    try:
+        while True:
+            waiting = waiting or asyncio.ensure_future(_next(ready))
+            await asyncio.wait({waiting}, timeout=BEAT_S)
+            if not waiting.done():
+                yield None
+                continue
+            event, waiting = waiting.result(), None
+            if event is None:
+                return
+            yield event
+    finally:
+        if waiting is not None:
+            waiting.cancel()
+            await asyncio.wait({waiting})
+
+
+async def _next(ready: AsyncIterator[Event]) -> Event | None:
+    try:
+        return await anext(ready, None)
+    except Broken:
+        return None

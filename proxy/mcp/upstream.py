@@ -1,0 +1,200 @@
+"""The way to MCP servers: a call becomes a message, and what comes back becomes one whole Result again.
+
+All guards stand around this, so they need not know what an MCP server is.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any, Final
+
+from proxy import replyheaders
+from proxy.body import Body
+from proxy.entry import Entry
+from proxy.errors import Refusal
+from proxy.mcp.answering import as_result, failed, is_stream, kept, taken
+from proxy.mcp.beside import Beside
+from proxy.mcp.entry import AskedEntry, McpEntry
+from proxy.mcp.exchange import JSON, Answered, Exchange
+from proxy.mcp.heard import Heard, Untrue, body_of, status_of
+from proxy.mcp.looking import Looking
+from proxy.mcp.pins import BY_METHOD
+from proxy.mcp.reader import Reader
+from proxy.mcp.servers import Servers, given
+from proxy.mcp.sessions import BadSession, gone
+from proxy.mcp.streaming import Streaming
+from proxy.mcp.trimming import GREETINGS, greeted, trimmed
+from proxy.model import Call, Result, Send
+from proxy.outcomes import withheld
+from proxy.protocols import jsonrpc
+from redaction.streams import EVENTS
+from rules.decide import Ruleset
+from rules.mcp.plumbing import CLOSE, LISTEN, STREAM
+from rules.tools import Remote
+
+ACCEPT: Final = ("accept", f"{JSON}, {EVENTS}")
+_MAY_ASK: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
+"""Whose answer may be that the server wants to know more first (2026-07-28)."""
+
+
+class McpUpstream:
+    """`send` is the way to all backends, `rules` judge, `reader` cleans, `servers` stay while rules change."""
+
+    def __init__(self, send: Send, rules: Ruleset, reader: Reader, servers: Servers) -> None:
+        self._way = send
+        self._rules = rules
+        self._servers = servers
+        self._beside = Beside(rules, reader, servers)
+        self._streaming = Streaming(self._beside)
+        self._looking = Looking(rules, servers.pins)
+
+    async def send(self, call: Call, entry: Entry) -> Result:
+        """Send one call. Raises Refusal when no whole answer comes back that can be trusted."""
+        remote = call.tool.mcp
+        if remote is None:
+            return await self._way(call, entry)
+        if isinstance(entry, AskedEntry):
+            return given(call)
+        exchange = Exchange(self._way, call, entry, self._rules.catalog.backends[call.tool.backend].url)
+        if remote.method == STREAM:
+            return await self._stream(exchange, call, entry)
+        if remote.method == CLOSE:
+            return await self._close(exchange, call, entry)
+        if isinstance(entry, McpEntry) and entry.ask.message.kind == "response":
+            return await self._respond(exchange, call, entry)
+        return await self._message(exchange, call, entry, remote)
+
+    async def _message(self, exchange: Exchange, call: Call, entry: Entry, remote: Remote) -> Result:
+        """A request or a notification."""
+        if no := await self._looking.first(exchange, call, entry, remote):
+            return no
+        id = b"" if remote.method.startswith("notifications/") else _id_of(call, entry)
+        body = jsonrpc.request(id, remote.method, call.outgoing.body)
+        if remote.method == LISTEN:
+            return await self._listen(exchange, call, entry, id, body)
+        hear = partial(self._beside.hear, exchange, call, entry)
+        answered = await exchange.post(_headers(call), body, id, hear)
+        if self._is_over(call, entry, answered.status):
+            raise gone()
+        if not id:
+            return taken(entry, answered)
+        if answered.message is None:
+            return failed(entry, answered)
+        return await self._told(call, entry, remote, answered)
+
+    def _is_over(self, call: Call, entry: Entry, status: int) -> bool:
+        """Whether the server says that the session is over: it is forgotten then."""
+        session = entry.ask.session if isinstance(entry, McpEntry) else ""
+        if status == 404 and session:
+            self._servers.sessions.forget(call.tool.backend, session)
+        return status == 404 and bool(session)
+
+    async def _told(self, call: Call, entry: Entry, remote: Remote, answered: Answered) -> Result:
+        message = answered.message
+        assert message is not None
+        body = body_of(message)
+        if message.kind == "result":
+            value = await self._made(call, entry, remote, answered, message)
+            body = body if value is None else jsonrpc.written({"result": value})
+        return Result(status_of(message), [("content-type", JSON), *kept(answered)], Body.of(body))
+
+    async def _made(
+        self, call: Call, entry: Entry, remote: Remote, answered: Answered, message: Heard
+    ) -> dict[str, Any] | None:
+        """A result that the caller gets otherwise than the server gave it; None where it stays as it is."""
+        said, backend = message.value, self._rules.catalog.backends[call.tool.backend]
+        if remote.method in GREETINGS:
+            if remote.method == "initialize":
+                self._begun(call, entry, answered)
+            return greeted(said, self._servers.pins.of(backend))
+        if listing := BY_METHOD.get(remote.method):
+            try:
+                pinned = self._servers.pins.of(backend)
+                return trimmed(listing, said, pinned, self._rules, call.principal, backend.name)
+            except Untrue as why:
+                raise withheld(entry.record, str(why), note=str(why)) from None
+        if said.get("resultType") == "input_required":
+            return await self._wanted(call, entry, remote, said)
+        return None
+
+    def _begun(self, call: Call, entry: Entry, answered: Answered) -> None:
+        """A session begins, where the server keeps such. It belongs to who began it."""
+        id = replyheaders.value(answered.headers, "mcp-session-id")
+        if not id or not isinstance(entry, McpEntry):
+            return
+        try:
+            self._servers.sessions.bind(call.tool.backend, id, call.principal.id)
+        except BadSession:
+            raise withheld(entry.record, "It names a session that cannot be.", note="a bad session id") from None
+        entry.began = id
+
+    async def _wanted(self, call: Call, entry: Entry, remote: Remote, said: dict[str, Any]) -> dict[str, Any]:
+        """What the server wants to know before it answers: each is judged by itself. Raises Refusal."""
+        wanted = said.get("inputRequests", {})
+        if remote.method not in _MAY_ASK or not isinstance(wanted, dict):
+            raise withheld(entry.record, "It asks for what may not be asked there.", note="input_required")
+        cleaned = {}
+        for key, one in wanted.items():
+            if not isinstance(one, dict) or not isinstance(params := one.get("params", {}), dict):
+                raise withheld(entry.record, "It asks for something in no known form.", note="input_required")
+            asked = Heard("request", b"", str(one.get("method")), json.dumps(params).encode(), params)
+            read = await self._beside.asked(call, entry, asked)
+            cleaned[key] = {"method": asked.method, "params": json.loads(read)}
+        return {**said, "inputRequests": cleaned} if "inputRequests" in said else said
+
+    async def _respond(self, exchange: Exchange, call: Call, entry: McpEntry) -> Result:
+        """The client's answer to what the server asked, once, and only in the session where it was asked."""
+        message = entry.ask.message
+        if entry.session is None or entry.session.answered(message.id) is None:
+            raise Refusal("bad_request", "The server did not ask for this answer, or it has it already.")
+        answered = await exchange.post(_headers(call), jsonrpc.reply(message.id, call.outgoing.body), b"", _nobody)
+        if self._is_over(call, entry, answered.status):
+            raise gone()
+        return taken(entry, answered)
+
+    async def _listen(self, exchange: Exchange, call: Call, entry: Entry, id: bytes, body: bytes) -> Result:
+        result = await exchange.send("POST", _headers(call), body)
+        if is_stream(result):
+            return self._streaming.result(exchange, call, entry, result, id)
+        answered = await exchange.plain(result, id)
+        return failed(entry, answered) if answered.message is None else as_result(answered)
+
+    async def _stream(self, exchange: Exchange, call: Call, entry: Entry) -> Result:
+        """GET: what the server says by itself, one message after the other, as long as both want."""
+        result = await exchange.send("GET", call.outgoing.headers, b"")
+        if is_stream(result):
+            return self._streaming.result(exchange, call, entry, result, b"")
+        return await self._other(exchange, call, entry, result)
+
+    async def _close(self, exchange: Exchange, call: Call, entry: Entry) -> Result:
+        """DELETE: the client ends the session."""
+        result = await exchange.send("DELETE", call.outgoing.headers, b"")
+        if 200 <= result.status < 300 and isinstance(entry, McpEntry):
+            self._servers.sessions.forget(call.tool.backend, entry.ask.session)
+            await result.body.close()
+            return Result(204, [], Body.of(b""))
+        return await self._other(exchange, call, entry, result)
+
+    async def _other(self, exchange: Exchange, call: Call, entry: Entry, result: Result) -> Result:
+        answered = await exchange.plain(result, b"")
+        if self._is_over(call, entry, answered.status):
+            raise gone()
+        return failed(entry, answered)
+
+
+async def _nobody(_: Heard) -> None:
+    return None
+
+
+def _headers(call: Call) -> tuple[tuple[str, str], ...]:
+    """The head of a message. A call that no client of MCP made brings nothing of it along."""
+    headers = call.outgoing.headers
+    names = {name for name, _ in headers}
+    more = [pair for pair in (ACCEPT, ("content-type", JSON)) if pair[0] not in names]
+    return (*more, *headers)
+
+
+def _id_of(call: Call, entry: Entry) -> bytes:
+    """The client's own id, which other messages may name; of a call that no client made, one of ours."""
+    return entry.ask.message.id if isinstance(entry, McpEntry) else b'"%b"' % call.id.encode()

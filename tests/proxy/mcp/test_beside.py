@@ -1,0 +1,175 @@
+"""What a server asks of a client while a request is under way: judged, cleaned, and answered in its session alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.mcpwire import (
+    ACCEPTED,
+    EVENTS,
+    FOUND,
+    Client,
+    Server,
+    answered,
+    event,
+    events,
+    mcp_wall,
+    notification,
+    played,
+    stream,
+)
+
+MAIL = "ann@example.com"
+POLICY = """
+rules:
+  - {id: tools, allow: "crm.*"}
+  - {id: asks, allow: crm.elicitation/create, when: 'args.message != "no"'}
+"""
+
+
+def asking(method: str, id: Any = "q-1", **params: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
+
+
+class Elicitor(Server):
+    """A server that asks, and answers the call once it has an answer."""
+
+    def asks(self, *questions: dict[str, Any]) -> None:
+        self.replies: asyncio.Queue[Any] = asyncio.Queue()
+
+        async def said(heard: Any) -> Any:
+            yield EVENTS
+            for question in questions:
+                yield event(question)
+            got = await self.replies.get()
+            yield event(answered(heard, {"content": [{"type": "text", "text": json.dumps(got)}]}))
+
+        def replied(heard: Any) -> Any:
+            self.replies.put_nowait(heard.message)
+            return ACCEPTED
+
+        self.says["tools/call"] = said
+        self.says["response"] = replied
+
+
+async def asked_then(client: Client, replies: Any) -> list[Any]:
+    """A call, in whose middle the client answers what it is asked."""
+    w = client.wall
+    message = client.message("tools/call", {"name": "find", "arguments": {"text": "x"}})
+    reader, writer = await w.connect()
+    writer.write(w.raw("POST", client.path, json.dumps(message).encode(), client.head(message)))
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+        came = await reader.readuntil(b"}\n\n")
+        said = await replies(json.loads(came[came.index(b"data: ") + 6 :]))
+        rest = await reader.read()
+        return [head, came, said, rest]
+    finally:
+        writer.close()
+
+
+@played
+async def test_what_a_server_asks_reaches_the_client_clean_and_the_answer_goes_back(tmp_path: Path) -> None:
+    server = Elicitor()
+    async with mcp_wall(tmp_path, server, POLICY) as w:
+        client = await Client(w).begin()
+        server.asks(asking("elicitation/create", message=f"may {MAIL}?", requestedSchema={"type": "object"}))
+
+        async def replies(question: Any) -> Any:
+            assert question["id"] == "q-1"
+            assert question["params"] == {"message": "may <EMAIL_ADDRESS>?", "requestedSchema": {"type": "object"}}
+            said = {"jsonrpc": "2.0", "id": "q-1", "result": {"action": "accept", "content": {}}}
+            once = await client.send(said)
+            assert (once.status, once.body) == (202, b"")
+            twice = await client.send(said)
+            assert twice.status == 400
+            return once
+
+        _, _, _, rest = await asked_then(client, replies)
+        assert b"accept" in rest
+        assert len(server.calls("response")) == 1
+        records = {record["tool"]: record for record in w.records()}
+        assert records["crm.elicitation/create"]["decision"] == "allow"
+        assert records["crm.elicitation/create"]["redactions"] == {"EMAIL_ADDRESS": 1}
+        assert MAIL.encode() not in w.ledger()
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        asking("sampling/createMessage", messages=[], maxTokens=1),
+        asking("elicitation/create", message="no", requestedSchema={"type": "object"}),
+        asking("roots/list"),
+        asking("tasks/list"),
+        asking("tools/call", name="drop"),
+        asking("completely/unknown"),
+    ],
+    ids=lambda question: question["method"],
+)
+@played
+async def test_what_no_rule_allows_a_server_to_ask_never_reaches_the_client(tmp_path: Path, question: Any) -> None:
+    server = Elicitor()
+    async with mcp_wall(tmp_path, server, POLICY) as w:
+        client = await Client(w).begin()
+        server.asks(question)
+        said = await client.call("find", text="x")
+        assert said.headers["content-type"] == "application/json"
+        (told,) = server.calls("response")
+        assert told.message["id"] == "q-1"
+        assert told.message["error"]["code"] == -32601
+        assert told.headers["mcp-session-id"] == client.session
+        record = next(record for record in w.records() if record["tool"] == "crm.find")
+        assert any("refused" in note for note in record["notes"])
+        assert record["attempts"] == 1
+
+
+@played
+async def test_nobody_else_answers_for_a_client(tmp_path: Path) -> None:
+    server = Elicitor()
+    async with mcp_wall(tmp_path, server, POLICY) as w:
+        client, other = await Client(w).begin(), await Client(w).begin()
+        server.asks(asking("elicitation/create", message="a", requestedSchema={}))
+
+        async def replies(_: Any) -> Any:
+            said = {"jsonrpc": "2.0", "id": "q-1", "result": {"action": "accept"}}
+            without = Client(w)
+            assert [(await each.send(said)).status for each in (other, without)] == [400, 400]
+            wrong = await client.send({**said, "id": "q-2"})
+            assert wrong.status == 400
+            assert server.calls("response") == []
+            return await client.send({**said, "result": {"action": "decline"}})
+
+        await asked_then(client, replies)
+        (sent,) = server.calls("response")
+        assert sent.message["result"] == {"action": "decline"}
+
+
+@played
+async def test_a_server_may_ask_nothing_in_the_era_without_sessions(tmp_path: Path) -> None:
+    server = Server()
+    async with mcp_wall(tmp_path, server, POLICY) as w:
+        client = Client(w, modern=True)
+        question = event(asking("elicitation/create", message="a", requestedSchema={}))
+        server.says["tools/call"] = lambda heard: stream(question, event(answered(heard, FOUND)))
+        said = await client.call("find", text="x")
+        assert said.json["result"] == FOUND
+
+
+@played
+async def test_what_cannot_be_cleaned_is_not_told(tmp_path: Path) -> None:
+    server = Server()
+    async with mcp_wall(tmp_path, server, POLICY, keys="reply: {most_bytes: 65536}") as w:
+        client = await Client(w).begin()
+        told = notification("message", level="info", data={"a": "x"})
+        deep = b'{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":%b}}' % (
+            b'{"a":' * 110 + b"1" + b"}" * 110
+        )
+        server.says["tools/call"] = lambda heard: stream(event(told), event(deep), event(answered(heard, FOUND)))
+        heard = events(await client.call("find", text="x"))
+        assert heard[-1]["result"] == FOUND
+        assert 2 <= len(heard) <= 3

@@ -1,0 +1,73 @@
+"""Pins: what differs from what was accepted is known, and for how long that is known."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+
+from proxy.mcp.pins import Pinned, Pins
+from rules.definitions import Definitions, defined
+from rules.tools import Backend, Remote
+from rules.urls import parse_url
+from tests.mcpwire import DROP, FIND
+
+ACCEPTED = Definitions(
+    tools=defined("tools", [FIND, DROP]),
+    resources=defined("resources", [{"uri": "a://b", "name": "b"}]),
+    templates=defined("templates", [{"uriTemplate": "a://{c}", "name": "c"}]),
+)
+
+
+def test_the_same_definition_is_the_same_in_any_order() -> None:
+    pinned = Pinned(ACCEPTED)
+    pinned.look("tools", [dict(reversed(FIND.items())), deepcopy(DROP)])
+    assert not pinned.differs("tools", "find")
+
+
+@pytest.mark.parametrize("change", [{"title": "x"}, {"description": "Finds customers. "}, {"_meta": {}}])
+def test_a_change_counts_until_it_is_taken_back(change: dict[str, object]) -> None:
+    pinned = Pinned(ACCEPTED)
+    pinned.look("tools", [{**FIND, **change}])
+    assert pinned.differs("tools", "find")
+    pinned.look("tools", [DROP])
+    assert pinned.differs("tools", "find")
+    pinned.look("tools", [FIND])
+    assert not pinned.differs("tools", "find")
+
+
+def test_strangers_are_no_change() -> None:
+    pinned = Pinned(ACCEPTED)
+    pinned.look("tools", [{"name": "new"}, {"name": 7}, {}])
+    assert not any(pinned.differs("tools", name) for name in ("new", "find"))
+
+
+def test_a_look_counts_until_the_list_changes() -> None:
+    pinned = Pinned(ACCEPTED)
+    assert pinned.is_due("tools")
+    pinned.looked("tools")
+    assert not pinned.is_due("tools")
+    assert pinned.is_due("prompts")
+    pinned.changed(("tools",))
+    assert pinned.is_due("tools")
+
+
+@pytest.mark.parametrize(
+    ("remote", "kind"),
+    [
+        (Remote("tools/call", "find"), "tools"),
+        (Remote("resources/read", "a://b"), "resources"),
+        (Remote("resources/read", "a://{c}"), "templates"),
+        (Remote("prompts/get", "find"), ""),
+        (Remote("ping"), ""),
+    ],
+)
+def test_a_call_goes_by_one_kind_of_definition(remote: Remote, kind: str) -> None:
+    assert Pinned(ACCEPTED).kind_of(remote) == kind
+
+
+def test_what_was_accepted_anew_is_looked_at_anew() -> None:
+    pins, url = Pins(), parse_url("http://127.0.0.1:1/mcp")
+    first = pins.of(Backend("crm", url, mcp=ACCEPTED))
+    assert pins.of(Backend("crm", url, mcp=ACCEPTED)) is first
+    assert pins.of(Backend("crm", url, mcp=Definitions())) is not first

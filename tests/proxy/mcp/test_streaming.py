@@ -1,0 +1,162 @@
+"""Streams that last: GET of the sessions' era and `subscriptions/listen`, each message judged and cleaned."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.mcp import streaming
+from tests.mcpwire import EVENTS, Client, Server, event, events, mcp_wall, notification, played, stream
+from tests.wire import reply
+
+MAIL = "ann@example.com"
+ASKED = {"jsonrpc": "2.0", "id": 9, "method": "elicitation/create", "params": {"message": MAIL}}
+POLICY = """
+rules:
+  - {id: tools, allow: [crm.*, crm.elicitation/create]}
+"""
+
+
+def of(said: Any) -> list[Any]:
+    return [(each.get("method", each.get("id")), each.get("params", each.get("result"))) for each in events(said)]
+
+
+@played
+async def test_a_stream_of_a_session_is_judged_message_by_message(tmp_path: Path) -> None:
+    server = Server()
+    async with mcp_wall(tmp_path, server, POLICY) as w:
+        client = await Client(w).begin()
+        server.says["GET"] = lambda _: stream(
+            event(b"", "e-1"),
+            event(notification("message", level="info", data=f"to {MAIL}"), "e-2"),
+            event(notification("unheard_of", data=MAIL), "e-3"),
+            event({"jsonrpc": "2.0", "id": 1, "result": {"content": [MAIL]}}, "e-4"),
+            event(ASKED, "e-5"),
+            event({**ASKED, "id": 10, "method": "roots/list"}, "e-6"),
+        )
+        said = await client.get(more=[("Last-Event-ID", "e-0")])
+        assert (said.status, said.headers["content-type"]) == (200, "text/event-stream")
+        assert of(said) == [
+            ("notifications/message", {"level": "info", "data": "to <EMAIL_ADDRESS>"}),
+            ("elicitation/create", {"message": "<EMAIL_ADDRESS>"}),
+        ]
+        assert [line for line in said.body.split(b"\n") if line.startswith(b"id:")] == [
+            b"id: e-1", b"id: e-2", b"id: e-5",
+        ]  # fmt: skip
+        assert server.calls("GET")[0].headers["last-event-id"] == "e-0"
+        assert [sent.message["id"] for sent in server.calls("response")] == [10]
+        records = [record for record in w.records() if record["tool"] == "crm.mcp/stream"]
+        assert len(records) == 1
+        assert MAIL.encode() not in w.ledger()
+        answer = await client.send({"jsonrpc": "2.0", "id": 9, "result": {"action": "cancel"}})
+        assert answer.status == 202
+
+
+@played
+async def test_a_stream_goes_on_while_it_comes_and_ends_with_the_client(tmp_path: Path) -> None:
+    server = Server()
+
+    async def slow() -> Any:
+        yield EVENTS
+        for number in range(1000):
+            yield event(notification("message", level="info", data=number))
+            await asyncio.sleep(0.05)
+
+    async with mcp_wall(tmp_path, server) as w:
+        client = await Client(w).begin()
+        server.says["GET"] = lambda _: slow()
+        reader, writer = await w.connect()
+        writer.write(
+            w.raw("GET", client.path, b"", [("Accept", "text/event-stream"), ("Mcp-Session-Id", client.session)])
+        )
+        await asyncio.wait_for(reader.readuntil(b'"data": 1'), 2)
+        writer.close()
+        await w.backend.hung_up_on()
+        await asyncio.sleep(0.02)
+        record = w.records()[-1]
+        assert (record["tool"], record["outcome"]) == ("crm.mcp/stream", "client_gone")
+
+
+@played
+async def test_a_server_without_a_stream_says_so(tmp_path: Path) -> None:
+    server = Server()
+    async with mcp_wall(tmp_path, server) as w:
+        client = await Client(w).begin()
+        server.says["GET"] = lambda _: reply(b"", "Allow: POST, DELETE", status="405 Method Not Allowed", kind="")
+        said = await client.get()
+        assert (said.status, said.headers["allow"]) == (405, "POST, DELETE")
+
+
+@pytest.mark.parametrize("bad", [b"{", b"[]", b'{"jsonrpc":"2.0","id":1,"id":1,"method":"ping"}'])
+@played
+async def test_a_stream_that_cannot_be_trusted_ends(tmp_path: Path, bad: bytes) -> None:
+    server = Server()
+    async with mcp_wall(tmp_path, server) as w:
+        client = await Client(w).begin()
+        server.says["GET"] = lambda _: stream(event(bad), event(notification("message", level="info", data="after")))
+        said = await client.get()
+        assert b"after" not in said.raw
+        assert w.records()[-1]["code"] == "reply_refused"
+
+
+@played
+async def test_many_streams_leave_room_for_calls(tmp_path: Path) -> None:
+    server = Server()
+
+    async def lasting() -> Any:
+        yield EVENTS + event(notification("message", level="info", data="begun"))
+        await asyncio.sleep(30)
+
+    async with mcp_wall(tmp_path, server, keys="bulkhead: {at_once: 1, queue: 0}") as w:
+        client = await Client(w).begin()
+        server.says["GET"] = lambda _: lasting()
+        opened = []
+        for _ in range(3):
+            reader, writer = await w.connect()
+            head = [("Accept", "text/event-stream"), ("Mcp-Session-Id", client.session)]
+            writer.write(w.raw("GET", client.path, b"", head))
+            await reader.readuntil(b"begun")
+            opened.append(writer)
+        assert (await client.call("find", text="x")).json["result"]["content"]
+        for writer in opened:
+            writer.close()
+
+
+@played
+async def test_a_silent_stream_shows_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "BEAT_S", 0.05)
+    server = Server()
+
+    async def silent() -> Any:
+        yield EVENTS
+        await asyncio.sleep(0.3)
+        yield event(notification("message", level="info", data="at last"))
+
+    async with mcp_wall(tmp_path, server) as w:
+        client = await Client(w).begin()
+        server.says["GET"] = lambda _: silent()
+        said = await client.get()
+        assert said.body.count(streaming.COMMENT.strip()) >= 2
+        assert len(events(said)) == 1
+
+
+@played
+async def test_a_subscription_lasts_until_the_server_ends_it(tmp_path: Path) -> None:
+    server = Server()
+    async with mcp_wall(tmp_path, server) as w:
+        client = Client(w, modern=True)
+        server.says["subscriptions/listen"] = lambda heard: stream(
+            event(notification("subscriptions/acknowledged", notifications={"toolsListChanged": True})),
+            event(notification("tools/list_changed")),
+            event({"jsonrpc": "2.0", "id": heard.message["id"], "result": {"resultType": "complete", "by": MAIL}}),
+        )
+        said = await client.ask("subscriptions/listen", notifications={"toolsListChanged": True})
+        assert [what for what, _ in of(said)] == [
+            "notifications/subscriptions/acknowledged", "notifications/tools/list_changed", 1,
+        ]  # fmt: skip
+        assert MAIL.encode() not in said.raw
+        assert json.loads(json.dumps(events(said)[-1]["result"]["by"])) == "<EMAIL_ADDRESS>"
