@@ -19,7 +19,7 @@ def applies(tool: Tool, decision: Decision) -> bool:
 
 async def approval(call: Call, entry: Entry, send: Send) -> Result:
     """Refuse with an id that is the same for the same call of the same principal, so that a repeat attaches to it."""
-    asked = entry.keyed_hash(["approval", call.principal.id, call.tool.name, call.tool.hash, dict(call.arguments)])[:24]
+    asked = entry.keyed_hash(["approval", call.principal.id, call.tool.name, call.tool.hash, call.same])[:24]
     entry.record.approval, entry.record.approval_state = asked, "pending"
     entry.check("approval")
     raise Refusal(

@@ -73,6 +73,8 @@ class McpAsk(RestAsk):
     session = ""
     """Mcp-Session-Id; empty in the era without sessions."""
 
+    _tasks: Tool | None = None
+
     also: tuple[Tool | None, ...] = ()
     """What the caller has to see besides the tool, for the message is about it; None for what is not there."""
 
@@ -123,6 +125,7 @@ class McpAsk(RestAsk):
         if not is_served(CLIENT, message.method, message.kind, self.revision):
             return None
         mcpparams.check(message.method, message.params, self.modern)
+        self._tasks = catalog.remote(backend, "tasks/result")
         self.also = mcpparams.also(catalog, backend, message.method, message.params)
         return mcpparams.meant(catalog, backend, message.method, message.params)
 
@@ -194,6 +197,7 @@ class McpAsk(RestAsk):
             arguments: dict[str, Any] = dict(message.said)
         else:
             arguments = mcpparams.arguments_of(remote.method, message.params)
+        mcpparams.refuse_task(tool, message.params, self._tasks)
         if remote.mirrors:
             mcphead.check_mirrors(self._mcp, remote, arguments, required=self.modern)
         return Call(

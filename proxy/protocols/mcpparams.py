@@ -13,7 +13,7 @@ from proxy.protocols import jsonrpc, mcphead, strictjson
 from proxy.protocols.baggage import KEY
 from proxy.protocols.jsonrpc import BAD_PARAMS, Malformed
 from proxy.protocols.placing import Placed
-from rules.mcp.plumbing import CLOSE, RESPONSE, STREAM
+from rules.mcp.plumbing import CLOSE, LISTEN, RESPONSE, STREAM
 from rules.problems import Problem
 from rules.tools import CALL, GET, READ, Catalog, Remote, Tool
 
@@ -75,6 +75,9 @@ _ODD: Final = re.compile(r"[\x00-\x20\x7f\\{}]")  # no URI has them
 _HIDDEN: Final = re.compile(r"[\x00-\x1f\x7f\\]")  # nor may an escape stand for one of these
 _CLIMBING: Final = frozenset({".", ".."})
 _MOST_DECODINGS: Final = 3
+MOST_LISTENED: Final = 256
+"""Resources of one subscription; each is looked for in the catalog."""
+
 _MOST_DEPTH: Final = 210  # what is read again was read before, within the door's own bound
 
 
@@ -223,8 +226,26 @@ def also(catalog: Catalog, backend: str, method: str, params: Mapping[str, Any])
         return (resource(catalog, backend, params["uri"]),)
     if method == "completion/complete":
         return (_referred(catalog, backend, params.get("ref", {})),)
+    if method == LISTEN:
+        return tuple(resource(catalog, backend, uri) for uri in _listened(params.get("notifications")))
     answers = params.get("inputResponses") if method in ASIDE else None
     return tuple(catalog.remote(backend, answered(each)) for each in answers.values()) if answers else ()
+
+
+def _listened(wanted: Any) -> list[str]:
+    """The URIs of the resources of whose changes a client wants to hear."""
+    uris = wanted.get("resourceSubscriptions", []) if isinstance(wanted, dict) else None
+    if not isinstance(uris, list) or len(uris) > MOST_LISTENED or not all(isinstance(uri, str) for uri in uris):
+        raise Malformed(f"`resourceSubscriptions` holds at most {MOST_LISTENED} URIs.", BAD_PARAMS)
+    return uris
+
+
+def refuse_task(tool: Tool, params: Mapping[str, Any], result: Tool | None) -> None:
+    """Raise Malformed for a call that is to go on as a task, where what `result` tells of it later would be treated
+    otherwise than an answer of the tool."""
+    own = tool.replies or tool.caching or tool.undo or tool.costs
+    if "task" in params and (own or result is None or result.reply != tool.reply):
+        raise Malformed("This tool cannot be called as a task: its answers are looked at as such.", BAD_PARAMS)
 
 
 def _referred(catalog: Catalog, backend: str, ref: Mapping[str, Any]) -> Tool | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-
-import orjson
 
 from proxy.errors import Refusal
 from proxy.protocols import jsonrpc, problem
@@ -39,7 +38,7 @@ def reply(no: Refusal, message: Message, id: bytes, revision: str, modern: bool,
     if no.code == "unauthenticated":
         return problem.reply(no, no.call_id, no.tool)
     _, headers, body = problem.reply(no, no.call_id, no.tool)
-    said = orjson.loads(clean(body))
+    said = json.loads(clean(body))
     headers[0] = ("Content-Type", MEDIA_TYPE)
     served = is_served(CLIENT, message.method, message.kind, revision)
     if message.method in _WITHOUT_BODY and no.code == "unknown_tool":
@@ -50,7 +49,7 @@ def reply(no: Refusal, message: Message, id: bytes, revision: str, modern: bool,
 
 def response(no: Refusal, message: Message, modern: bool, clean: Clean = _as_it_is) -> bytes:
     """The response that refuses a request whose reply has begun: it is the last message of its stream."""
-    said = orjson.loads(clean(problem.reply(no, no.call_id, no.tool)[2]))
+    said = json.loads(clean(problem.reply(no, no.call_id, no.tool)[2]))
     return jsonrpc.reply(message.id, _body(no, message, said, True, modern))
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from proxy.protocols.jsonrpc import BAD_PARAMS, HEADERS, INVALID, VERSION, Malformed
 from proxy.protocols.methods import CLIENT
 from rules.facts import Principal, Run
-from rules.tools import Remote
+from rules.tools import Remote, Reply
 from tests.counts import examples
 from tests.proxy.protocols.mcptools import (
     CATALOG,
@@ -362,6 +362,28 @@ def test_what_a_message_is_about_besides() -> None:
         assert also(ask(message("completion/complete", {"ref": ref, **argument}))) == [name]
     assert also(ask(message("resources/subscribe", {"uri": "repo://secret/x"}))) == ["resources/secret"]
     assert also(ask(message("tools/call", {"name": "search"}))) == []
+
+
+def test_what_a_client_listens_to_it_has_to_see() -> None:
+    asked = modern("subscriptions/listen", {"notifications": {"resourceSubscriptions": ["repo://a", "other://b"]}})
+    assert found(asked) is not None
+    assert [each and each.short for each in asked.also] == ["resources/file", None]
+    for wrong in (["repo://a"] * 257, "repo://a", [7], None):
+        refused(modern("subscriptions/listen", {"notifications": {"resourceSubscriptions": wrong}}), BAD_PARAMS)
+    refused(modern("subscriptions/listen", {"notifications": ["repo://a"]}), BAD_PARAMS)
+
+
+def test_a_task_whose_answer_would_be_treated_otherwise_is_refused() -> None:
+    results = plumbing("tasks/result")
+    shaped = Reply(redact=frozenset({"PERSON"}))
+    tools = catalog(*results, tool("own", Remote("tools/call", "own"), reply=shaped))
+    params: dict[str, Any] = {"name": "search", "task": {"ttl": 60}}
+    call = called(ask(message("tools/call", params)), tools)
+    assert (sent(call)["task"], call.aside) == ({"ttl": 60}, {"task": {"ttl": 60}})
+    refused(ask(message("tools/call", params)), BAD_PARAMS)  # no tasks/result at all
+    with pytest.raises(Malformed):
+        called(ask(message("tools/call", {**params, "name": "own"})), tools)
+    refused(modern("tools/call", params), BAD_PARAMS)
 
 
 def test_answers_to_what_a_server_asked() -> None:
