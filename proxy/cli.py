@@ -15,6 +15,7 @@ from proxy import (
     cli_examples,
     cli_explain,
     cli_import_diff,
+    cli_import_mcp,
     cli_import_pydantic,
     cli_pending,  # noqa: F401 - its commands are of the group ledger
     cli_rules,
@@ -25,6 +26,7 @@ from proxy.cli_common import USAGE, Config, OfSidecar, fail, presidio_of, settin
 from proxy.cli_import import importing
 from proxy.cli_keys import keys
 from proxy.cli_ledger import ledger
+from proxy.cli_mcp import mcp
 from proxy.cli_runs import resume, runs, stop
 from proxy.cli_undo import undo
 
@@ -50,11 +52,13 @@ app.command("stop")(stop)
 app.command("resume")(resume)
 app.command("schema")(cli_rules.schema)
 importing.command("diff")(cli_import_diff.diff)
+importing.command("mcp")(cli_import_mcp.mcp)
 importing.command("pydantic")(cli_import_pydantic.pydantic)
 app.add_typer(importing, name="import")
 app.add_typer(ledger, name="ledger")
 app.add_typer(cache, name="cache")
 app.add_typer(keys, name="keys")
+app.add_typer(mcp, name="mcp")
 app.add_typer(runs, name="runs")
 
 

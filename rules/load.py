@@ -76,6 +76,14 @@ def load(folder: Path, more: frozenset[str] = NO_MORE) -> Ruleset:
     return Ruleset(digest(hashes)[:REVISION_DIGITS], catalog, rules, examples, own.patterns, relations)
 
 
+def servers(folder: Path) -> dict[str, Node]:
+    """The files of MCP servers in a folder by backend, as far as their shape is right; nothing else is loaded."""
+    problems: list[LoadProblem] = []
+    roots = [_root(folder, file, {}, problems) for file in _files(folder, problems)]
+    good = [prune(root, problems) for root in roots if root]
+    return {root.text("backend"): root for root in good if all(map(root.get, ("backend", "url", "mcp")))}
+
+
 def _load_backend(root: Node, library: Library, kinds: frozenset[str]) -> Loaded:
     return load_backend(root, library, kinds, load_mcp if root.get("mcp") else load_tools)
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from rules import backends
 from rules.backends import Loaded, digest
 from rules.budgets import read_costs
-from rules.definitions import MOST_FILE, BadDefinitions, Definition, Definitions, hash_of, read_definitions
+from rules.definitions import MOST_FILE, BadDefinitions, Definitions, hash_of, read_definitions
 from rules.dialects import Flaw
 from rules.documents import ROOT, BadSchema, Library, inside
 from rules.mcp import schemas, templates
-from rules.mcp.mirrors import Mirrors, mirrors
+from rules.mcp.meaning import MEANINGS, Meant
 from rules.mcp.plumbing import ASKED, LASTING, MCP, PLUMBING
 from rules.problems import closest
-from rules.replies import Replies
 from rules.restoring import read_restore
 from rules.schema import Contract
 from rules.source import LoadProblem, Node
@@ -44,16 +43,6 @@ RESOURCES: Final = _Kind("resources", READ, "resources/")
 KINDS: Final = (TOOLS, PROMPTS, RESOURCES)
 
 
-class _Meant(NamedTuple):
-    """What one entry of the file means: the server's name for it, its definition, and its contracts."""
-
-    name: str
-    definition: Definition
-    contract: Contract
-    replies: Replies | None = None
-    mirrors: Mirrors = ()
-
-
 def names_in(root: Node) -> Iterator[str]:
     """The full names of all that a backend's file speaks of, and of what each MCP server has besides."""
     name = root.text("backend")
@@ -70,8 +59,8 @@ def load_mcp(loaded: Loaded, folder: Library) -> Definitions | None:
     accepted = _accepted(loaded, root.value["mcp"], folder)
     if accepted is None:
         return None
-    for kind, read in ((TOOLS, _a_tool), (PROMPTS, _a_prompt), (RESOURCES, _a_resource)):
-        found = _entries(loaded, root.get(kind.key), kind, accepted, read)
+    for kind in KINDS:
+        found = _entries(loaded, root.get(kind.key), kind, accepted)
         loaded.tools += found
         loaded.problems += _doubles(root, kind, found)
     loaded.problems += _collisions(root, loaded.tools)
@@ -98,14 +87,11 @@ def _accepted(loaded: Loaded, node: Node, folder: Library) -> Definitions | None
     return None
 
 
-Reader = Callable[[Definitions, Node, str], _Meant]
-
-
-def _entries(loaded: Loaded, below: Node | None, kind: _Kind, accepted: Definitions, read: Reader) -> list[Tool]:
+def _entries(loaded: Loaded, below: Node | None, kind: _Kind, accepted: Definitions) -> list[Tool]:
     found = []
     for short, node in below.items() if below else ():
         try:
-            meant = read(accepted, node, short)
+            meant = _find(accepted, kind, node, short)
         except _Unknown as unknown:
             loaded.problems.append(node.problem(str(unknown), unknown.hint))
         except BadSchema as bad:
@@ -131,43 +117,18 @@ class _Unknown(ValueError):
         self.hint = f"did you mean {near}?" if near else _GONE
 
 
-def _named(what: str, node: Node, short: str, known: Mapping[str, Definition]) -> tuple[str, Definition]:
-    name = node.text("name") or short
-    if name not in known:
-        raise _Unknown(what, name, known)
-    return name, known[name]
-
-
-def _a_tool(accepted: Definitions, node: Node, short: str) -> _Meant:
-    name, one = _named("tool", node, short, accepted.tools)
-    contract = schemas.contract(one.get("inputSchema", {"type": "object"}))
-    repeated, flaws = mirrors(contract.schema, contract.dialect)
-    if flaws:
-        raise BadSchema(flaws)
-    output = one.get("outputSchema")
-    return _Meant(name, one, contract, None if output is None else schemas.replies(output), repeated)
-
-
-def _a_prompt(accepted: Definitions, node: Node, short: str) -> _Meant:
-    name, one = _named("prompt", node, short, accepted.prompts)
-    return _Meant(name, one, schemas.prompt(one.get("arguments")))
-
-
-def _a_resource(accepted: Definitions, node: Node, short: str) -> _Meant:
+def _find(accepted: Definitions, kind: _Kind, node: Node, short: str) -> Meant:
+    """What the server has for an entry. Raises _Unknown or BadSchema."""
     uri, template = node.text("uri"), node.text("template")
-    known = accepted.templates if template else accepted.resources
-    if "{" in uri or "}" in uri:
-        raise BadSchema([Flaw(("uri",), "holds a brace, which no URI does", "a template stands under `template`")])
-    if (uri or template) not in known:
-        raise _Unknown("template" if template else "resource", uri or template, known)
-    try:
-        schema = templates.fitting(template) if template else templates.exactly(uri)
-    except ValueError as error:
-        raise BadSchema([Flaw(("uriTemplate",), str(error))]) from None
-    return _Meant(uri or template, known[uri or template], Contract(schema))
+    what = kind.key if kind is not RESOURCES else "templates" if template else "resources"
+    name = template or uri or node.text("name") or short
+    known = accepted.of(what)
+    if name not in known and not ({"{", "}"} & set(uri)):
+        raise _Unknown(what.removesuffix("s"), name, known)
+    return MEANINGS[what](name, known.get(name, {}))
 
 
-def _tool(loaded: Loaded, node: Node, kind: _Kind, short: str, meant: _Meant) -> Tool | None:
+def _tool(loaded: Loaded, node: Node, kind: _Kind, short: str, meant: Meant) -> Tool | None:
     """The tool of one entry, or None where something is wrong with it."""
     root, before = loaded.root, len(loaded.problems)
     reply = backends.read_reply(loaded, root.get("reply"), node.get("reply"), meant.replies is not None)

@@ -13,9 +13,9 @@ import jsonschema_rs
 
 from rules.dialects import DIALECTS, Dialect, Flaw, dialect_of, subschemas
 from rules.documents import BadSchema
-from rules.openapi.dialect import usable_pattern
 from rules.replies import Replies, Shape
 from rules.schema import Contract
+from rules.usable import usable_pattern
 
 MOST_MENDED: Final = 32
 """Keywords of one schema that are left out because they are no JSON Schema."""

@@ -9,15 +9,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any, Final
-
-import jsonschema_rs
 
 from rules.dialects import DRAFT202012
 from rules.openapi.names import word_set
 from rules.openapi.texts import MOST_DESCRIPTION, plain
-from rules.schema import PATTERNS
+from rules.usable import usable_pattern
 
 Said = Callable[[str], None]
 """Takes one sentence about something that was left out or changed."""
@@ -216,23 +213,6 @@ def _pattern(schema: Mapping[str, Any], said: Said) -> Iterator[tuple[str, Any]]
         yield "pattern", pattern
     else:
         said(f"the pattern {_quote(given)} is left out: patterns here run in linear time, without look-around")
-
-
-@lru_cache(maxsize=4096)
-def _compiles(pattern: str) -> bool:
-    try:
-        jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=PATTERNS)
-    except ValueError:
-        return False
-    return True
-
-
-def usable_pattern(given: Any) -> str:
-    """A pattern as contracts can use it, or nothing. `/^a$/` is how JavaScript writes `^a$`."""
-    if not isinstance(given, str):
-        return ""
-    bare = given[1:-1] if len(given) > 3 and given.startswith("/^") and given.endswith("$/") else given
-    return bare if _compiles(bare) else ""
 
 
 def _shown(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -8,11 +8,12 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from rules.openapi.dialect import is_nullable, plain_part, usable_pattern, with_null
+from rules.openapi.dialect import is_nullable, plain_part, with_null
 from rules.openapi.marks import Marks, Side, mapping, sequence
 from rules.openapi.names import Unique, file_name
 from rules.openapi.references import BadReference, Document, Spot
 from rules.openapi.texts import MOST_DESCRIPTION, plain
+from rules.usable import usable_pattern
 
 Translated = dict[str, Any] | bool
 

@@ -41,14 +41,14 @@ def server(document: Document, name: str, given: str = "") -> Server:
     if given:
         url = parse_url(given)
         others = [one for one in offered if one != given][:MOST_OTHERS]
-        return Server(str(url), others, addresses=_inside(url.host))
+        return Server(str(url), others, addresses=inside(url.host))
     usable = [one for one in offered if _is_url(one) and not _is_nobodys(parse_url(one).host)]
     usable.sort(key=lambda one: not one.startswith("https://"))
     if usable:
         url = parse_url(usable[0])
         others = [one for one in offered if one != usable[0]][:MOST_OTHERS]
         told = f"{url.host} is not on the public internet, and calls will go there: look whether that is meant"
-        return Server(str(url), others, warnings=[told] if _inside(url.host) else [])
+        return Server(str(url), others, warnings=[told] if inside(url.host) else [])
     path = next((one for one in offered if one.startswith("/") and _is_url(f"https://a{one}")), "")
     told = "it names no server" if not offered else "its server is no address that can be called"
     host = name.replace("_", "-").strip("-")
@@ -56,7 +56,7 @@ def server(document: Document, name: str, given: str = "") -> Server:
     return Server(f"https://{host}.invalid{path.rstrip('/')}", offered[:MOST_OTHERS], True, [warning])
 
 
-def _inside(host: str) -> list[str]:
+def inside(host: str) -> list[str]:
     """The addresses of a host that is not on the public internet, as far as its name says so."""
     if host == "localhost" or host.endswith(".localhost"):
         return ["127.0.0.1", "::1"]

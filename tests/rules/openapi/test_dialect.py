@@ -1,7 +1,7 @@
 import pytest
 
 from rules.dialects import DRAFT202012, flaws
-from rules.openapi.dialect import is_nullable, plain_part, usable_pattern, with_null
+from rules.openapi.dialect import is_nullable, plain_part, with_null
 from rules.schema import compiled
 
 
@@ -100,10 +100,3 @@ def test_null_is_allowed_besides(made, expected):
 )
 def test_nullable_is_a_boolean(schema, expected):
     assert is_nullable(schema) is expected
-
-
-@pytest.mark.parametrize(
-    ("given", "usable"), [("^a$", "^a$"), ("/a/", "/a/"), ("[", ""), ("(a{1,9999}){1,9999}", ""), (None, "")]
-)
-def test_patterns_are_those_that_run_in_linear_time(given, usable):
-    assert usable_pattern(given) == usable

@@ -1,0 +1,142 @@
+"""`toolwall mcp ...`: MCP servers behind Toolwall."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from proxy.cli_common import FINDINGS, USAGE, fail, say
+from proxy.cli_import import replace_file
+from proxy.cli_import_mcp import Ca, Token, asked
+
+if TYPE_CHECKING:
+    from rules.definitions import Change, Definitions
+
+MOST_LINES = 60
+"""Of one difference on the terminal. A definition that changed more than that is read in the file."""
+
+mcp = typer.Typer(help="MCP servers behind Toolwall.", no_args_is_help=True)
+
+
+@mcp.callback()
+def _group() -> None:
+    """A group, also while it has one command only."""
+
+
+@mcp.command()
+def accept(
+    backend: Annotated[str, typer.Argument(help="The backend's name.")],
+    folder: Annotated[Path, typer.Option("--rules", help="The rules folder.")] = Path("rules"),
+    yes: Annotated[bool, typer.Option("--yes", help="Take over what the server says now.")] = False,
+    token: Token = "",
+    ca: Ca = None,
+) -> None:
+    """Show what an MCP server says now and was not accepted, field by field; with --yes, accept it.
+
+    Exit code 1 while something differs and was not accepted.
+    """
+    from rules.definitions import Definitions, compare, written
+
+    place = _place(folder, backend)
+    accepted, damage = _accepted(place.file)
+    said = asked(place.url, token, ca)
+    present = said.definitions
+    for one in said.left:
+        say(f"left out: {one}")
+    changes = compare(accepted or Definitions(), present)
+    if damage:
+        say(f"{place.file} {damage}: all is new.")
+    for change in changes:
+        for line in _shown(change, accepted or Definitions(), present):
+            say(line)
+    if not changes and not damage:
+        say(f"{backend} is what was accepted.")
+        return
+    if not yes:
+        fail("Nothing was written: look at each difference, then repeat with --yes.", FINDINGS)
+    try:
+        replace_file(place.file, written(present))
+    except OSError as error:
+        fail(f"Cannot write {place.file}: {error.strerror}.")
+    say(f"Accepted, in {place.file}. What is new exists for agents once {place.named} names it; see `toolwall check`.")
+
+
+class _Place(NamedTuple):
+    """A backend's endpoint, its file, and where its definitions are."""
+
+    url: str
+    named: Path
+    file: Path
+
+
+def _place(folder: Path, backend: str) -> _Place:
+    """Found without loading the rules, which a damaged file of definitions stops."""
+    from rules.load import servers
+    from rules.urls import parse_url
+
+    if not folder.is_dir():
+        fail(f"There is no rules folder {folder}. Name another one with --rules.")
+    known = servers(folder)
+    if backend not in known:
+        there = f"it has {', '.join(sorted(known))}" if known else "it has none; `toolwall import mcp` adds one"
+        fail(f"There is no MCP server {backend} in {folder}: {there}.", USAGE)
+    root = known[backend]
+    file = folder / root.text("mcp")
+    if not file.resolve().is_relative_to(folder.resolve()):
+        fail(f"{root.file}: mcp leads out of the rules folder.")
+    try:
+        return _Place(str(parse_url(root.text("url"))), folder / root.file, file)
+    except ValueError as error:
+        fail(f"{root.file}: url {error}.")
+
+
+def _accepted(file: Path) -> tuple[Definitions | None, str]:
+    """What was accepted, or None and why that is not known."""
+    from rules.definitions import MOST_FILE, BadDefinitions, read_definitions
+
+    try:
+        with file.open("rb") as stream:
+            return read_definitions(stream.read(MOST_FILE + 1)), ""
+    except OSError:
+        return None, "is not there"
+    except BadDefinitions as bad:
+        return None, str(bad)
+
+
+def _shown(change: Change, accepted: Definitions, present: Definitions) -> Iterator[str]:
+    """One difference: what it is about, then each field that differs, before and after."""
+    if change.kind == "instructions":
+        yield f"instructions are {change.what}"
+        yield from _difference(accepted.instructions, present.instructions)
+        return
+    what = f"renamed; it was {change.was}" if change.was else change.what
+    yield f"{change.kind}: {change.name} is {what}"
+    old = accepted.of(change.kind).get(change.was or change.name, {})
+    new = present.of(change.kind).get(change.name, {})
+    if change.what == "changed":
+        for field in change.fields:
+            yield f"  {field}"
+            yield from _difference(old.get(field, _NOTHING), new.get(field, _NOTHING))
+    elif change.what != "renamed":
+        yield from _difference(old or _NOTHING, new or _NOTHING)
+
+
+_NOTHING: Any = object()
+
+
+def _difference(old: Any, new: Any) -> Iterator[str]:
+    """Lines that are gone and lines that are there instead, as JSON: nothing hides in it."""
+    found = list(difflib.ndiff(_lines(old), _lines(new)))
+    told = [line for line in found if line[:2] in ("- ", "+ ")]
+    yield from (f"    {line}" for line in told[:MOST_LINES])
+    if len(told) > MOST_LINES:
+        yield f"    and {len(told) - MOST_LINES} more lines"
+
+
+def _lines(value: Any) -> list[str]:
+    return [] if value is _NOTHING else json.dumps(value, indent=1, sort_keys=True).splitlines()
