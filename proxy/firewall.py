@@ -85,11 +85,14 @@ class Firewall:
         with self.regime as regime:
             async with (opened or self.entries.open)(ask.listener) as entry:
                 entry.hailed(hail := ask.hail())
-                principal = await identify(hail)
-                run = self.runs.step(principal.id, hail.run, monotonic())
-                entry.identified(principal, run)
-                with self.halts.watch(entry):
-                    return await self._judged(ask, entry, regime, principal, run)
+                return await self.call(ask, entry, regime, await identify(hail))
+
+    async def call(self, ask: Ask, entry: Entry, regime: Regime, principal: Principal) -> Result:
+        """The answer to a request of a known caller, whose Record is open. Raises Refusal."""
+        run = self.runs.step(principal.id, entry.hail.run, monotonic())
+        entry.identified(principal, run)
+        with self.halts.watch(entry):
+            return await self._judged(ask, entry, regime, principal, run)
 
     async def _judged(self, ask: Ask, entry: Entry, regime: Regime, principal: Principal, run: Run) -> Result:
         rules = regime.rules

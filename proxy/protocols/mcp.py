@@ -111,15 +111,8 @@ class McpAsk(RestAsk):
             if self._method not in METHODS:
                 raise _not_allowed("Messages of MCP are sent with POST.", _ALLOW)
             return self._without_message(catalog, backend)
-        if not _JSON.fullmatch(self._head.get("content-type", "")):
-            raise Malformed("A message is JSON.", suggestion="Send it with `Content-Type: application/json`.")
-        try:
-            self.message = message = jsonrpc.read(await self._read_body(), self._door.most_depth)
-        except Malformed as no:
-            self.id = no.id
-            raise
-        self.id = message.id
-        self._agree(mcpparams.meta_of(message.params))
+        await self.read_message()
+        message = self.message
         if message.kind == "response":
             return None if self.modern else catalog.remote(backend, RESPONSE)
         if not is_served(CLIENT, message.method, message.kind, self.revision):
@@ -128,6 +121,18 @@ class McpAsk(RestAsk):
         self._tasks = catalog.remote(backend, "tasks/result")
         self.also = mcpparams.also(catalog, backend, message.method, message.params)
         return mcpparams.meant(catalog, backend, message.method, message.params)
+
+    async def read_message(self) -> None:
+        """Read what was sent, and compare it with the head. Raises Refusal."""
+        if not _JSON.fullmatch(self._head.get("content-type", "")):
+            raise Malformed("A message is JSON.", suggestion="Send it with `Content-Type: application/json`.")
+        try:
+            self.message = jsonrpc.read(await self._read_body(), self._door.most_depth)
+        except Malformed as no:
+            self.id = no.id
+            raise
+        self.id = self.message.id
+        self._agree(mcpparams.meta_of(self.message.params))
 
     def _backend(self) -> str:
         if self._said.place is None:

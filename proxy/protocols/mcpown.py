@@ -1,0 +1,191 @@
+"""The sidecar as an MCP server of its own: a message to it, and its answers. Its tools are those of HTTP APIs. No I/O."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from proxy import replyheaders
+from proxy.errors import Refusal
+from proxy.model import Call, Carried, Outgoing
+from proxy.protocols import bodies, head, jsonrpc, mcpparams, strictjson, target
+from proxy.protocols.jsonrpc import BAD_PARAMS, NO_METHOD, Malformed
+from proxy.protocols.mcp import McpAsk
+from proxy.protocols.methods import CLIENT, LEGACY, MODERN, REVISIONS, is_served
+from proxy.protocols.writing import CannotWrite, written
+from rules.facts import Principal, Run
+from rules.tools import Catalog, Tool
+
+CALL: Final = "tools/call"
+LIST: Final = "tools/list"
+_BEGIN: Final = "initialize"
+_ALLOW: Final = (("Allow", "POST"),)
+_ALONG: Final = frozenset({"authorization", "via", "forwarded"})
+_TEXT: Final = re.compile(
+    r"text/.+|application/(?:.+\+)?(?:json|xml|yaml|x-www-form-urlencoded|x-ndjson|jsonl|javascript)"
+)
+_UNICODE: Final = frozenset({None, "utf-8", "utf8", "us-ascii", "ascii"})
+_MOST_DEPTH: Final = 200
+_SPACE: Final = re.compile(rb'("(?:[^"\\]|\\.)*+")|[ \t\r\n]++')
+"""A string, which stays, or space between the tokens of JSON."""
+
+Headers = Iterable[tuple[str, str]]
+
+
+class OwnAsk(McpAsk):
+    """One message to the sidecar's own server. `read` comes first; a call's tool is looked for among `tools`, by the
+    names that models call them by."""
+
+    tools: Mapping[str, Tool] = {}
+
+    async def read(self) -> None:
+        """Read the message. Raises Refusal for one that is not for a server as this one is."""
+        if self._method != "POST":
+            raise _only_post()
+        _, self._query = target.split(self._target)
+        if self._query:
+            raise Malformed("The endpoint of MCP takes no query.")
+        self._base = ""
+        await self.read_message()
+        message = self.message
+        if message.kind == "response":
+            raise Malformed("Nothing was asked, so there is nothing to answer.")
+        if is_served(CLIENT, message.method, message.kind, self.revision):
+            mcpparams.check(message.method, message.params, self.modern)
+
+    @property
+    def is_call(self) -> bool:
+        """Whether it calls a tool."""
+        return self.message.kind == "request" and self.message.method == CALL
+
+    async def find(self, catalog: Catalog) -> Tool | None:
+        self._catalog = catalog
+        return self.tools.get(self.message.params["name"])
+
+    async def call(self, call_id: str, tool: Tool, principal: Principal, run: Run) -> Call:
+        arguments = self.message.params.get("arguments", {})
+        outgoing = Outgoing(tool.method, tool.path, (), b"")
+        if not tool.contract.check(arguments):  # else nothing is sent: the contract says why
+            try:
+                placed, outgoing = written(tool, arguments, self._along(tool), self._catalog)
+            except CannotWrite as why:
+                raise Refusal(
+                    "schema_violation", f"The call cannot be sent: {why}.", suggestion="Write the value in another way."
+                ) from None
+            arguments = placed.arguments
+        return Call(
+            id=call_id,
+            run=run,
+            principal=principal,
+            tool=tool,
+            arguments=arguments,
+            problems=(),
+            outgoing=outgoing,
+            base=f"/{tool.backend}",
+            peer=self._peer.address,
+            origin=f"{self._door.scheme}://{self._head['host']}",
+        )
+
+    def _along(self, tool: Tool) -> Carried:
+        """The caller's own credential, where the backend takes it from the caller."""
+        slots = tool.slots
+        passed = tuple(pair for pair in self._greeting.passed if pair[0] in _ALONG)
+        jar = head.cookies(self._head["cookie"]) if slots.cookies and "cookie" in self._head else {}
+        cookies = tuple((name, value) for name, value in jar.items() if name in slots.cookies)
+        return Carried(self._with_credentials(slots, passed) if tool.credentials else passed, (), cookies)
+
+
+def answer(ask: OwnAsk, version: str) -> dict[str, Any] | None:
+    """The result of a request that is no call and lists nothing; None for a notification. Raises Malformed."""
+    message = ask.message
+    if message.kind == "notification":
+        return None
+    if not is_served(CLIENT, message.method, message.kind, ask.revision):
+        raise _no_method(ask)
+    me = {"name": "toolwall", "title": "Toolwall", "version": version}
+    if message.method == _BEGIN:
+        asked = message.params.get("protocolVersion")
+        revision = asked if asked in LEGACY else LEGACY[0]
+        return {"protocolVersion": revision, "capabilities": {"tools": {}}, "serverInfo": me}
+    if message.method == "server/discover":
+        about = {"supportedVersions": list(REVISIONS), "capabilities": {"tools": {}}, "serverInfo": me}
+        return {**complete(ask), **about, **cacheable()}
+    if message.method == "ping":
+        return {}
+    raise _no_method(ask)
+
+
+def complete(ask: OwnAsk) -> dict[str, Any]:
+    """What every result says in the era without sessions."""
+    return {"resultType": "complete"} if ask.modern else {}
+
+
+def cacheable() -> dict[str, Any]:
+    """What holds for one caller, and only until the rules change."""
+    return {"ttlMs": 0, "cacheScope": "private"}
+
+
+def listing(ask: OwnAsk, tools: bytes) -> bytes:
+    """The body of an answer with the tools, `{"tools": [...]}` as JSON."""
+    if "cursor" in ask.message.params:
+        raise Malformed("There is no such page: all tools are on the first.", BAD_PARAMS)
+    more = orjson.dumps({**complete(ask), **cacheable()}) if ask.modern else b"{}"
+    joined = b"," + more[1:] if len(more) > 2 else b"}"
+    return b'{"result":%b%b}' % (tools.strip()[:-1], joined)
+
+
+def result(ask: OwnAsk, status: int, headers: Headers, body: bytes) -> bytes:
+    """The body of an answer to a call: what the API said, as content that a model reads with few tokens."""
+    pairs = list(headers)
+    said = {**complete(ask), "content": _content(pairs, body), "isError": status >= 400}
+    said["_meta"] = {"toolwall/status": status, **_told(pairs)}
+    return jsonrpc.written({"result": said})
+
+
+def _told(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """What was done to the answer."""
+    return {f"toolwall/{name[9:].lower()}": value for name, value in pairs if name.lower().startswith("toolwall-")}
+
+
+def _content(pairs: list[tuple[str, str]], body: bytes) -> list[dict[str, Any]]:
+    if not body:
+        return []
+    media_type, charset = replyheaders.content_type(pairs)
+    plain = charset in _UNICODE and not replyheaders.value(pairs, "content-encoding")
+    if plain and _TEXT.fullmatch(media_type):
+        try:
+            return [{"type": "text", "text": (_compact(body) if bodies.is_json(media_type) else body).decode()}]
+        except UnicodeDecodeError:
+            pass
+    data = b64encode(body).decode()
+    kind = media_type.partition("/")[0]
+    if kind in ("image", "audio"):
+        return [{"type": kind, "data": data, "mimeType": media_type}]
+    resource = {"uri": "toolwall:answer", "mimeType": media_type or "application/octet-stream", "blob": data}
+    return [{"type": "resource", "resource": resource}]
+
+
+def _compact(body: bytes) -> bytes:
+    """JSON without the space between its tokens; what is none stays."""
+    try:
+        strictjson.parse(body, _MOST_DEPTH)
+    except Refusal:
+        return body
+    return _SPACE.sub(lambda found: found[1] or b"", body)
+
+
+def _no_method(ask: OwnAsk) -> Malformed:
+    return Malformed("Method not found", NO_METHOD, http=404 if ask.modern else 200)
+
+
+def _only_post() -> Malformed:
+    no = Malformed("Messages of MCP are sent with POST; nothing is told without being asked for.", http=405)
+    no.headers = _ALLOW
+    return no
+
+
+__all__ = ["CALL", "LIST", "MODERN", "OwnAsk", "answer", "listing", "result"]
