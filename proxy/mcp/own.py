@@ -44,7 +44,7 @@ class Own:
         """The answer to one message. Raises Refusal; either way its Record is written."""
         with firewall.regime as regime:
             record = Record(call=new_id(), started_ns=time_ns(), door=ask.listener)
-            async with OwnEntry(firewall, record, ask) as entry:
+            async with OwnEntry(firewall, record, ask, self._version) as entry:
                 entry.hailed(hail := ask.hail())
                 principal = await identify(hail)
                 await ask.read()
@@ -61,12 +61,9 @@ class Own:
         if ask.message.kind == "request" and ask.message.method == mcpown.LIST:
             tools = await asyncio.to_thread(_listed, rules, principal)
             tools = firewall.entries.known.clean(tools, "application/json", None).value
-            body = mcpown.listing(ask, tools)
-        else:
-            said = mcpown.answer(ask, self._version)
-            if said is None:
-                return Result(202, [], Body.of(b""))
-            body = jsonrpc.written({"result": said})
+            body = mcpown.listing(ask, tools, self._version)
+        elif not (body := mcpown.answer(ask, self._version)):
+            return Result(202, [], Body.of(b""))
         return Result(200, [_JSON], Body.of(jsonrpc.reply(ask.message.id, body)))
 
     def _tools(self, rules: Ruleset) -> Mapping[str, Tool]:
@@ -82,17 +79,18 @@ class Own:
 class OwnEntry(Entry):
     """The Record of one message. The answer to a call is read whole, and becomes the result of its message."""
 
-    def __init__(self, firewall: Firewall, record: Record, ask: OwnAsk) -> None:
+    def __init__(self, firewall: Firewall, record: Record, ask: OwnAsk, version: str) -> None:
         super().__init__(firewall.entries, record)
         self._ask = ask
+        self._version = version
 
     async def follow(self, result: Result) -> Result:
         if self._ask.is_call:
             body = await self._whole(result.body)
             flow = result.body.flow
             headers = [*result.headers, *(flow.trailers() if flow else [])]
-            made = jsonrpc.reply(self._ask.message.id, mcpown.result(self._ask, result.status, headers, body))
-            result = Result(200, [_JSON], Body.of(made))
+            made = mcpown.result(self._ask, result.status, headers, body, self._version)
+            result = Result(200, [_JSON], Body.of(jsonrpc.reply(self._ask.message.id, made)))
         return await super().follow(result)
 
     async def _whole(self, body: Body) -> bytes:

@@ -1,4 +1,4 @@
-"""The sidecar as an MCP server of its own: a message to it, and its answers. Its tools are those of HTTP APIs. No I/O."""
+"""The sidecar as an MCP server of its own: messages to it, and its answers. Its tools are those of HTTP APIs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from proxy.model import Call, Carried, Outgoing
 from proxy.protocols import bodies, head, jsonrpc, mcpparams, strictjson, target
 from proxy.protocols.jsonrpc import BAD_PARAMS, NO_METHOD, Malformed
 from proxy.protocols.mcp import McpAsk
-from proxy.protocols.methods import CLIENT, LEGACY, MODERN, REVISIONS, is_served
+from proxy.protocols.methods import CLIENT, LEGACY, REVISIONS, is_served
 from proxy.protocols.writing import CannotWrite, written
 from rules.facts import Principal, Run
 from rules.tools import Catalog, Tool
@@ -23,6 +23,14 @@ from rules.tools import Catalog, Tool
 CALL: Final = "tools/call"
 LIST: Final = "tools/list"
 _BEGIN: Final = "initialize"
+_DISCOVER: Final = "server/discover"
+_PING: Final = "ping"
+_SERVED: Final = frozenset({CALL, LIST, _BEGIN, _DISCOVER, _PING})
+_SERVER: Final = "io.modelcontextprotocol/serverInfo"
+_HAS: Final[Mapping[str, Any]] = {"tools": {}}
+_UNKEPT: Final = {"ttlMs": 0, "cacheScope": "private"}
+"""What is listed holds for one caller, and only until the rules change."""
+
 _ALLOW: Final = (("Allow", "POST"),)
 _ALONG: Final = frozenset({"authorization", "via", "forwarded"})
 _TEXT: Final = re.compile(
@@ -54,13 +62,19 @@ class OwnAsk(McpAsk):
         message = self.message
         if message.kind == "response":
             raise Malformed("Nothing was asked, so there is nothing to answer.")
-        if is_served(CLIENT, message.method, message.kind, self.revision):
+        if self.is_served:
             mcpparams.check(message.method, message.params, self.modern)
+
+    @property
+    def is_served(self) -> bool:
+        """Whether this server has the method, in the revision that is spoken."""
+        message = self.message
+        return message.method in _SERVED and is_served(CLIENT, message.method, message.kind, self.revision)
 
     @property
     def is_call(self) -> bool:
         """Whether it calls a tool."""
-        return self.message.kind == "request" and self.message.method == CALL
+        return self.is_served and self.message.method == CALL
 
     async def find(self, catalog: Catalog) -> Tool | None:
         self._catalog = catalog
@@ -99,51 +113,50 @@ class OwnAsk(McpAsk):
         return Carried(self._with_credentials(slots, passed) if tool.credentials else passed, (), cookies)
 
 
-def answer(ask: OwnAsk, version: str) -> dict[str, Any] | None:
-    """The result of a request that is no call and lists nothing; None for a notification. Raises Malformed."""
+def answer(ask: OwnAsk, version: str) -> bytes:
+    """The body of the answer to a request that is no call and lists nothing; empty for a notification. Raises
+    Malformed."""
     message = ask.message
     if message.kind == "notification":
-        return None
-    if not is_served(CLIENT, message.method, message.kind, ask.revision):
-        raise _no_method(ask)
-    me = {"name": "toolwall", "title": "Toolwall", "version": version}
+        return b""
+    if not ask.is_served:
+        raise Malformed("Method not found", NO_METHOD, http=404 if ask.modern else 200)
     if message.method == _BEGIN:
         asked = message.params.get("protocolVersion")
         revision = asked if asked in LEGACY else LEGACY[0]
-        return {"protocolVersion": revision, "capabilities": {"tools": {}}, "serverInfo": me}
-    if message.method == "server/discover":
-        about = {"supportedVersions": list(REVISIONS), "capabilities": {"tools": {}}, "serverInfo": me}
-        return {**complete(ask), **about, **cacheable()}
-    if message.method == "ping":
-        return {}
-    raise _no_method(ask)
+        return _result({"protocolVersion": revision, "capabilities": _HAS, "serverInfo": _me(version)})
+    if message.method == _DISCOVER:
+        about = {"supportedVersions": list(REVISIONS), "capabilities": _HAS}
+        return _result({**_stamp(ask, version), **about, **_UNKEPT})
+    return _result({})
 
 
-def complete(ask: OwnAsk) -> dict[str, Any]:
-    """What every result says in the era without sessions."""
-    return {"resultType": "complete"} if ask.modern else {}
-
-
-def cacheable() -> dict[str, Any]:
-    """What holds for one caller, and only until the rules change."""
-    return {"ttlMs": 0, "cacheScope": "private"}
-
-
-def listing(ask: OwnAsk, tools: bytes) -> bytes:
+def listing(ask: OwnAsk, tools: bytes, version: str) -> bytes:
     """The body of an answer with the tools, `{"tools": [...]}` as JSON."""
     if "cursor" in ask.message.params:
         raise Malformed("There is no such page: all tools are on the first.", BAD_PARAMS)
-    more = orjson.dumps({**complete(ask), **cacheable()}) if ask.modern else b"{}"
-    joined = b"," + more[1:] if len(more) > 2 else b"}"
-    return b'{"result":%b%b}' % (tools.strip()[:-1], joined)
+    more = orjson.dumps({**_stamp(ask, version), **_UNKEPT})[1:] if ask.modern else b""
+    return b'{"result":%b%b}' % (tools.strip()[:-1], b"," + more if more else b"}")
 
 
-def result(ask: OwnAsk, status: int, headers: Headers, body: bytes) -> bytes:
+def result(ask: OwnAsk, status: int, headers: Headers, body: bytes, version: str) -> bytes:
     """The body of an answer to a call: what the API said, as content that a model reads with few tokens."""
-    pairs = list(headers)
-    said = {**complete(ask), "content": _content(pairs, body), "isError": status >= 400}
-    said["_meta"] = {"toolwall/status": status, **_told(pairs)}
+    pairs, stamp = list(headers), _stamp(ask, version)
+    meta = {**stamp.get("_meta", {}), "toolwall/status": status, **_told(pairs)}
+    return _result({**stamp, "content": _content(pairs, body), "isError": status >= 400, "_meta": meta})
+
+
+def _result(said: Mapping[str, Any]) -> bytes:
     return jsonrpc.written({"result": said})
+
+
+def _me(version: str) -> dict[str, str]:
+    return {"name": "toolwall", "title": "Toolwall", "version": version}
+
+
+def _stamp(ask: OwnAsk, version: str) -> dict[str, Any]:
+    """What every result says in the era without sessions."""
+    return {"resultType": "complete", "_meta": {_SERVER: _me(version)}} if ask.modern else {}
 
 
 def _told(pairs: list[tuple[str, str]]) -> dict[str, str]:
@@ -178,14 +191,7 @@ def _compact(body: bytes) -> bytes:
     return _SPACE.sub(lambda found: found[1] or b"", body)
 
 
-def _no_method(ask: OwnAsk) -> Malformed:
-    return Malformed("Method not found", NO_METHOD, http=404 if ask.modern else 200)
-
-
 def _only_post() -> Malformed:
     no = Malformed("Messages of MCP are sent with POST; nothing is told without being asked for.", http=405)
     no.headers = _ALLOW
     return no
-
-
-__all__ = ["CALL", "LIST", "MODERN", "OwnAsk", "answer", "listing", "result"]
