@@ -41,6 +41,7 @@ from proxy.ledger import Ledger, LedgerError
 from proxy.ledger_settings import LedgerSettings
 from proxy.listeners import CannotListen, Listeners
 from proxy.listening_settings import AdminSettings
+from proxy.mcp.own import Own
 from proxy.mcp.servers import Servers
 from proxy.metrics import Family
 from proxy.orders import Does, Order, Orders, Works
@@ -162,7 +163,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             "toolwall.rules.stale", "1 while the rules folder cannot be used.", lambda: float(bool(reloader.trouble))
         )
         undoing = Undoing(firewall, keepsakes, deeds, ledger, settings.state / "ledger")
-        places = Places(Fetching(remainders, scans), ByRequest(undoing), servers)
+        places = Places(Fetching(remainders, scans), ByRequest(undoing), servers, Own())
         stack.push_async_callback(keepsakes.settled)
         stack.push_async_callback(places.undo.close)
         callers, doors, listeners = Callers(settings), list[str](), Listeners(stack)

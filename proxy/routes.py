@@ -47,5 +47,6 @@ TOOLS: Final = Route(f"{OURS}/tools", ("GET",), Who.CALLER)
 BATCH: Final = Route(f"{OURS}/batch", ("POST",), Who.CALLER)
 UNDO: Final = Route(f"{OURS}/undo", ("POST",), Who.CALLER)
 REST: Final = Route(f"{OURS}/rest/", ("GET",), Who.CALLER)
-DOOR: Final = (TOOLS, BATCH, UNDO, REST)
+MCP: Final = Route(f"{OURS}/mcp", ("POST",), Who.CALLER)
+DOOR: Final = (TOOLS, BATCH, UNDO, REST, MCP)
 """Of every door."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 from time import time_ns
 from typing import Final
@@ -36,8 +37,11 @@ _JSON: Final = ("Content-Type", "application/json")
 class Own:
     """The server. It keeps nothing of its clients: each message says all that is needed."""
 
-    def __init__(self, version: str) -> None:
-        self._version = version
+    def __init__(self) -> None:
+        try:
+            self._version = version("toolwall")
+        except PackageNotFoundError:  # run from its source
+            self._version = "0"
         self._known: tuple[str, Mapping[str, Tool]] = ("", {})
 
     async def answer(self, firewall: Firewall, ask: OwnAsk, identify: Identify) -> Result:
@@ -79,10 +83,10 @@ class Own:
 class OwnEntry(Entry):
     """The Record of one message. The answer to a call is read whole, and becomes the result of its message."""
 
-    def __init__(self, firewall: Firewall, record: Record, ask: OwnAsk, version: str) -> None:
+    def __init__(self, firewall: Firewall, record: Record, ask: OwnAsk, sidecar: str) -> None:
         super().__init__(firewall.entries, record)
         self._ask = ask
-        self._version = version
+        self._version = sidecar
 
     async def follow(self, result: Result) -> Result:
         if self._ask.is_call:

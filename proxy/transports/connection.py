@@ -23,11 +23,12 @@ from proxy.protocols import problem
 from proxy.protocols.batch import BatchAsk
 from proxy.protocols.listing import ListingAsk
 from proxy.protocols.mcp import McpAsk
+from proxy.protocols.mcpown import OwnAsk
 from proxy.protocols.remainder import RemainderAsk
 from proxy.protocols.rest import Greetings, RestAsk
 from proxy.protocols.undo import UndoAsk
 from proxy.replyheaders import content_type
-from proxy.routes import BATCH, OURS, REST, TOOLS, UNDO, Route
+from proxy.routes import BATCH, MCP, OURS, REST, TOOLS, UNDO, Route
 from proxy.transports.heartbeat import Heartbeat
 from proxy.transports.peer import peer_of
 from proxy.transports.reply import bodiless, head, length
@@ -46,7 +47,13 @@ _LINGER_S = 1.0
 _ENDING = frozenset({"bad_request", "too_large"})
 """After these, what follows may be the rest of what was refused, perhaps before its head was checked."""
 
-_KINDS: dict[Route, type[RestAsk]] = {TOOLS: ListingAsk, BATCH: BatchAsk, UNDO: UndoAsk, REST: RemainderAsk}
+_KINDS: dict[Route, type[RestAsk]] = {
+    TOOLS: ListingAsk,
+    BATCH: BatchAsk,
+    UNDO: UndoAsk,
+    REST: RemainderAsk,
+    MCP: OwnAsk,
+}
 
 _JOINED_BYTES = 64 * 1024
 """A body up to this size is copied behind its head, so that both leave in one packet."""

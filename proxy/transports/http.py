@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from aiohttp import web
@@ -13,6 +14,7 @@ from proxy.fetching import Fetching
 from proxy.firewall import Firewall
 from proxy.identity import Identify
 from proxy.listing import Listings
+from proxy.mcp.own import Own
 from proxy.mcp.servers import Servers
 from proxy.model import Result
 from proxy.protocols import mcpsaid, problem
@@ -20,6 +22,7 @@ from proxy.protocols.batch import BatchAsk
 from proxy.protocols.head import Door
 from proxy.protocols.listing import ListingAsk
 from proxy.protocols.mcp import McpAsk
+from proxy.protocols.mcpown import OwnAsk
 from proxy.protocols.remainder import RemainderAsk
 from proxy.protocols.undo import UndoAsk
 from proxy.shedding import Shedding
@@ -59,6 +62,7 @@ class Places(NamedTuple):
     rest: Fetching
     undo: ByRequest
     servers: Servers
+    own: Own
 
 
 class HttpDoor(web.Server):
@@ -113,8 +117,12 @@ class HttpDoor(web.Server):
 
     async def answer(self, ask: Any) -> Result:
         """The answer to one request. Raises Refusal."""
+        if isinstance(ask, OwnAsk):
+            own = partial(self._places.own.answer, self.firewall, ask, self._identify)
+            return await mcp.Exchange(self, ask, lambda told: own()).answer()
         if isinstance(ask, McpAsk):
-            return await mcp.Exchange(self, self._places.servers, ask, self._identify).answer()
+            there = partial(mcp.forwarded, self, self._places.servers, ask, self._identify)
+            return await mcp.Exchange(self, ask, there).answer()
         self.admission.calls += 1
         try:
             if isinstance(ask, ListingAsk):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from functools import partial
 from time import time_ns
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from proxy.body import Body, Flow
 from proxy.entry import Entry
@@ -74,21 +74,23 @@ class Told:
         return taken
 
 
+Handled = Callable[[Told], Coroutine[Any, Any, Result]]
+"""Gives the whole answer to one message, and tells before what there is to tell."""
+
+
 class Exchange:
     """One message of a client, until its answer is sent. The call is a task of its own: it goes on while what it tells
     is sent, and ends when the client hangs up."""
 
-    def __init__(self, door: HttpDoor, servers: Servers, ask: McpAsk, identify: Identify) -> None:
+    def __init__(self, door: HttpDoor, ask: McpAsk, handled: Handled) -> None:
         self._door = door
-        self._servers = servers
         self._ask = ask
-        self._identify = identify
         self._told = Told(ask)
-        self._entry: McpEntry | None = None
+        self._handled = handled
 
     async def answer(self) -> Result:
         """The answer, which may begin before the call is over. Raises Refusal."""
-        call = asyncio.create_task(self._handled())
+        call = asyncio.create_task(self._handled(self._told))
         self._door.admission.calls += 1
         call.add_done_callback(lambda _: self._left())
         try:
@@ -113,21 +115,6 @@ class Exchange:
     def _is_patient(self) -> bool:
         """Whether the client can be told that its answer takes a while."""
         return self._ask.message.kind == "request" and self._told.is_open
-
-    async def _handled(self) -> Result:
-        result = await self._door.firewall.handle(self._ask, self._identify, self._opened)
-        entry = self._entry
-        if entry and entry.began:
-            result.headers.append(("Mcp-Session-Id", entry.began))
-        if result.body.whole is not None:
-            _put_around(self._ask, result)
-        return result
-
-    def _opened(self, listener: str) -> Entry:
-        firewall, record = self._door.firewall, Record(call=new_id(), started_ns=time_ns(), door=listener)
-        rules, sessions = firewall.regime.rules, self._servers.sessions
-        self._entry = McpEntry(firewall.entries, record, self._ask, self._told, sessions, rules)
-        return self._entry
 
     async def _events(self, call: asyncio.Task[Result]) -> AsyncGenerator[bytes, None]:
         """What is told, and behind it the answer, whose Record is written by then."""
@@ -156,6 +143,23 @@ class Exchange:
             await asyncio.wait({call, news}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             news.cancel()
+
+
+async def forwarded(door: HttpDoor, servers: Servers, ask: McpAsk, identify: Identify, told: Told) -> Result:
+    """The answer of an MCP server. Raises Refusal."""
+    made: list[McpEntry] = []
+
+    def opened(listener: str) -> Entry:
+        record = Record(call=new_id(), started_ns=time_ns(), door=listener)
+        made.append(McpEntry(door.firewall.entries, record, ask, told, servers.sessions, door.firewall.regime.rules))
+        return made[-1]
+
+    result = await door.firewall.handle(ask, identify, opened)
+    if made and made[-1].began:
+        result.headers.append(("Mcp-Session-Id", made[-1].began))
+    if result.body.whole is not None:
+        _put_around(ask, result)
+    return result
 
 
 def _put_around(ask: McpAsk, result: Result) -> None:

@@ -48,7 +48,7 @@ class Heard:
 def server(w: Wall, heard: Heard) -> web.ServerRunner:
     """Another door of a sidecar, which knows its callers in a way of its own."""
     door = Door("d", frozenset({"localhost"}), {})
-    return web.ServerRunner(HttpDoor(w.sidecar.firewall, door, heard, HttpBounds(), Places(None, None, None)))  # type: ignore[arg-type]
+    return web.ServerRunner(HttpDoor(w.sidecar.firewall, door, heard, HttpBounds(), Places(None, None, None, None)))  # type: ignore[arg-type]
 
 
 async def asked(connection: tuple[asyncio.StreamReader, asyncio.StreamWriter], raw: bytes) -> Reply:
