@@ -53,8 +53,19 @@ class McpEntry(Entry):
         if not all(other and self._rules.visible(self._principal, other) for other in self.ask.also):
             raise unknown_tool(self, None)
         super().found(tool)
+        self._placed()
         if self.ask.session:
             self.session = self._sessions.of(tool.backend, self.ask.session, self._principal.id)
+
+    def hidden(self, tool: Tool | None) -> None:
+        super().hidden(tool)
+        self._placed()
+
+    def _placed(self) -> None:
+        """The message was read. Where it names its place in a trace itself, that counts, and not what its head says."""
+        hail = self.ask.hail()
+        if (hail.traceparent, hail.tracestate) != (self.hail.traceparent, self.hail.tracestate):
+            self.hailed(hail)
 
 
 class AskedEntry(Entry):

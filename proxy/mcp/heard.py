@@ -15,6 +15,9 @@ MOST_ID: Final = 256
 _RESULT: Final = b'{"result":%b}'
 _ERROR: Final = b'{"error":%b}'
 NOT_FOUND: Final = -32601
+NOT_YET: Final = 425
+"""A result by which the server wants to know more first: nothing was done, and nothing of it is given again."""
+
 _CALLERS: Final = range(-32602, -32599)
 _MODERN: Final = frozenset({-32020, -32021, -32022})
 """Of the protocol itself: the message was not as it has to be."""
@@ -96,6 +99,8 @@ def body_of(message: Heard) -> bytes:
 def status_of(message: Heard) -> int:
     """The status that a response counts as."""
     if message.kind == "result":
+        if message.value.get("resultType") == "input_required":
+            return NOT_YET
         return 400 if message.value.get("isError") is True else 200
     code = message.value["code"]
     if code == NOT_FOUND:

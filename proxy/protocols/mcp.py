@@ -46,6 +46,7 @@ class _Head(NamedTuple):
 
     of: Greeting
     mcp: Mapping[str, str]
+    flaw: str
     claimed: str | None
     session: str
     hail: Hail
@@ -96,14 +97,14 @@ class McpAsk(RestAsk):
         return said.hail._replace(traceparent=trace[0], tracestate=trace[1]) if trace else said.hail
 
     def _told(self, hail: Hail) -> _Head:
-        mcp = mcphead.once(self._headers)
+        mcp, flaw = mcphead.told(self._headers)
         claimed = mcp.get("mcp-protocol-version")
         session = "" if claimed in MODERN else mcp.get("mcp-session-id", "")
         if session and not _SESSION.fullmatch(session):
             raise Malformed("`Mcp-Session-Id` is 1 to 512 visible ASCII characters.")
         hail = hail._replace(protocol="mcp", run=hail.run or (_run_of(session) if session else ""))
         passed: Headers = tuple(pair for pair in self._greeting.passed if pair[0] in _PASSED)
-        return _Head(self._greeting, mcp, claimed, session, hail, passed, self._target)
+        return _Head(self._greeting, mcp, flaw, claimed, session, hail, passed, self._target)
 
     async def find(self, catalog: Catalog) -> Tool | None:
         backend = self._backend()
@@ -157,6 +158,7 @@ class McpAsk(RestAsk):
             raise _not_allowed("This revision of the protocol has POST alone.", _ALLOW_MODERN)
         if self._head.get("content-length", "0") != "0" or "transfer-encoding" in self._head:
             raise Malformed("This request takes no body.")
+        self._check_head()
         self._legacy()
         if not _RESUMED.fullmatch(self._mcp.get("last-event-id", "")):
             raise Malformed("`Last-Event-ID` is at most 1,024 ASCII characters.")
@@ -166,6 +168,7 @@ class McpAsk(RestAsk):
 
     def _agree(self, meta: Mapping[str, Any]) -> None:
         """Find out the era, and refuse a head that says something else than the message."""
+        self._check_head()
         message, version = self.message, meta.get(PROTOCOL)
         required = False
         if version is None and not (message.kind != "request" and self._said.claimed in MODERN):
@@ -180,6 +183,10 @@ class McpAsk(RestAsk):
             mcphead.agree(self._mcp, "mcp-method", message.method, required)
         name = next((message.params[key] for key in ("name", "uri", "taskId") if key in message.params), None)
         mcphead.agree(self._mcp, "mcp-name", name, required and message.method in NAMED)
+
+    def _check_head(self) -> None:
+        if self._said.flaw:
+            raise mcphead.mismatch(self._said.flaw)
 
     def _legacy(self) -> None:
         if self._said.claimed in MODERN:

@@ -34,18 +34,19 @@ def mismatch(detail: str) -> Malformed:
     return Malformed(detail, HEADERS, suggestion=_HINT)
 
 
-def once(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The headers of MCP's own by name. Raises Malformed for one that comes twice or holds what no such header can."""
+def told(headers: Iterable[tuple[str, str]]) -> tuple[dict[str, str], str]:
+    """The headers of MCP's own by name, and what is wrong with one, which comes twice or holds what no such can."""
     found: dict[str, str] = {}
+    flaw = ""
     for name, value in headers:
         if name[:4] != "mcp-" and name != "last-event-id":
             continue
         if name in found:
-            raise mismatch(f"The header `{name}` is given more than once.")
+            flaw = f"The header `{name}` is given more than once."
         if not _VISIBLE.fullmatch(value):
-            raise mismatch(f"The header `{name}` holds a character that has to be encoded.")
-        found[name] = value
-    return found
+            flaw = f"The header `{name}` holds a character that has to be encoded."
+        found.setdefault(name, value)
+    return found, flaw
 
 
 def decoded(name: str, value: str) -> str:

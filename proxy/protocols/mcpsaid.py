@@ -15,7 +15,6 @@ META: Final = "toolwall/refusal"
 """The member of `_meta` that tells a client what a model reads in the text."""
 
 MEDIA_TYPE: Final = "application/json"
-EVENTS: Final = "text/event-stream"
 
 _MOST_NAME: Final = 128
 _OF_THE_MESSAGE: Final = frozenset({"bad_request", "too_large", "unknown_session"})
@@ -51,11 +50,6 @@ def response(no: Refusal, message: Message, modern: bool, clean: Clean = _as_it_
     """The response that refuses a request whose reply has begun: it is the last message of its stream."""
     said = json.loads(clean(problem.reply(no, no.call_id, no.tool)[2]))
     return jsonrpc.reply(message.id, _body(no, message, said, True, modern))
-
-
-def event(message: bytes) -> bytes:
-    """One message, as an event of a stream. JSON that is written here has no line ends."""
-    return b"event: message\ndata: %b\n\n" % message
 
 
 def _body(no: Refusal, message: Message, said: dict[str, Any], served: bool, modern: bool) -> bytes:

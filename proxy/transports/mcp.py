@@ -15,6 +15,7 @@ from proxy.errors import Refusal
 from proxy.identity import Identify
 from proxy.mcp.entry import McpEntry
 from proxy.mcp.events import written
+from proxy.mcp.heard import NOT_YET
 from proxy.mcp.servers import Servers
 from proxy.model import Result
 from proxy.protocols import jsonrpc, mcpsaid
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 MOST_TOLD: Final = 64
 """Messages that wait for a client to read them; then the server waits."""
 
-_OF_RPC: Final = frozenset({200, 400, 404, 500})
+_OF_RPC: Final = frozenset({200, 400, 404, NOT_YET, 500})
 """What an answer of JSON-RPC counts as; every other status is one of HTTP."""
 
 _OF_THE_HEAD: Final = range(-32029, -32019)

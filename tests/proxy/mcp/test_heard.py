@@ -32,6 +32,8 @@ def test_an_answer_keeps_every_byte_of_what_it_says() -> None:
         (GOOD, 200),
         (b'{"jsonrpc":"2.0","id":1,"result":{"isError":true}}', 400),
         (b'{"jsonrpc":"2.0","id":1,"result":{"isError":"true"}}', 200),
+        (b'{"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required"}}', 425),
+        (b'{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete"}}', 200),
         *((b'{"jsonrpc":"2.0","id":1,"error":{"code":%d,"message":""}}' % code, status) for code, status in CODES),
     ],
 )
