@@ -43,7 +43,7 @@ MOST_INSTRUCTIONS: Final = 64 * 1024
 MOST_FILE: Final = 16 * 1024 * 1024
 """Bytes of the file."""
 
-_FORMAT: Final = "toolwall/definitions-1"
+_FORMAT: Final = "toolwall definitions 1"
 _SCHEMAS: Final = ("inputSchema", "outputSchema")
 
 

@@ -65,7 +65,9 @@ def about_words(tools: Iterable[Tool], places: Places) -> Iterator[Finding]:
 def _says(tool: Tool, places: Places) -> Iterator[Finding]:
     place = places.tool(tool, "says")
     count = len(tool.says.split())
-    if not count:
+    if not tool.is_function:
+        pass  # no model chooses it by what it says
+    elif not count:
         yield finding("says-missing", place, tool.name, "does not say what it is for")
     elif count < SHORTEST_SAYS and tool.says.isascii():
         yield finding("says-short", place, tool.name, f"is described in {count} word{'s' * (count > 1)}")

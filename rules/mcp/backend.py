@@ -194,7 +194,7 @@ def _own(loaded: Loaded, short: str, method: str, plumbing: bool) -> Tool:
     """A method of the protocol's own. Nobody has to approve one, and none is taken for a repeat of another."""
     root = loaded.root
     reply = backends.read_reply(loaded, root.get("reply"), None, False)
-    tool = _made(loaded, short, Remote(method, plumbing=plumbing), _ANYTHING, reply, "read")
+    tool = _made(loaded, short, Remote(method, plumbing=plumbing), schemas.anything(), reply, "read")
     timeout_s, waits = read_timeout(None, root.get("timeout"), "read")
     outgoing = backends.read_outgoings(loaded, root.get("outgoing"))
     restore, _ = read_restore(root.get("restore"), Node({}, root.file, 1, 1), reply, loaded.own_kinds, outgoing)
@@ -208,9 +208,6 @@ def _own(loaded: Loaded, short: str, method: str, plumbing: bool) -> Tool:
         restore=restore,
         line=root.value["mcp"].line,
     )
-
-
-_ANYTHING: Final = schemas.anything()
 
 
 def _doubles(root: Node, kind: _Kind, tools: list[Tool]) -> Iterator[LoadProblem]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 import jsonschema_rs
@@ -70,6 +71,7 @@ def _argument(one: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "string", **({"description": said} if isinstance(said, str) else {})}
 
 
+@cache
 def anything() -> Contract:
     """The contract of a method whose parameters are the protocol's own."""
     return Contract({"type": "object", "additionalProperties": True})

@@ -47,12 +47,18 @@ def effect_of(name: str, definition: Definition) -> Harm:
     return max(named, least, key=_GRAVER.index)
 
 
+def _said(name: str, definition: Definition) -> dict[str, Any]:
+    """What stands in a tool's entry. What seems to ask a question is asked as often as somebody wants to know."""
+    effect = effect_of(name, definition)
+    asks = effect != "read" and guess("POST", "/", name) == "read"
+    return {"effect": effect, "guessed": True, **({"repeatable": True} if asks else {})}
+
+
 def started(found: Definitions) -> Started:
     """Entries for all that can be used of what a server has."""
     made = Started()
     for one, meant in _usable("tools", found, made):
-        effect = effect_of(one, meant.definition)
-        _put(made, "tools", _short(one), one, meant, {"effect": effect, "guessed": True})
+        _put(made, "tools", _short(one), one, meant, _said(one, meant.definition))
     for one, meant in _usable("prompts", found, made):
         _put(made, "prompts", _short(one), one, meant, {})
     for one, meant in _usable("resources", found, made):

@@ -91,7 +91,7 @@ def test_a_damaged_file_is_no_file(cut):
         "digest": data.replace(accepted().digest.encode(), b"0" * 64),
         "value": data.replace(b"Find issues.", b"Find issues, and more."),
         "key": json.dumps({**whole, "more": 1}).encode(),
-        "format": json.dumps({**whole, "format": "toolwall/definitions-9"}).encode(),
+        "format": json.dumps({**whole, "format": "toolwall definitions 9"}).encode(),
         "list": json.dumps({**whole, "tools": {}}).encode(),
         "twice": data.replace(b'"instructions"', b'"instructions": "", "instructions"', 1),
         "nan": data.replace(b'"test/x": 1', b'"test/x": NaN'),

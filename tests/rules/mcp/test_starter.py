@@ -58,6 +58,15 @@ def test_the_files_load_and_their_examples_hold(tmp_path):
     assert not [one for one in lint(rules, tmp_path) if one.level == "error"]
 
 
+def test_what_seems_to_ask_may_be_asked_again(tmp_path):
+    tools = [{"name": name} for name in ("get_weather", "create_issue", "delete_issue")]
+    folder(tmp_path, definitions([*tools, {**tools[0], "name": "get_time", "annotations": {"readOnlyHint": True}}]))
+    tools = load(tmp_path).catalog.tools
+    once = {short: tools[f"hub.{short}"].once is not None for short in ("get_weather", "create_issue", "delete_issue")}
+    assert once == {"get_weather": False, "create_issue": True, "delete_issue": True}
+    assert (tools["hub.get_weather"].effect, tools["hub.get_time"].effect) == ("write", "read")
+
+
 def test_names_that_rules_cannot_have_are_made_and_do_not_meet(tmp_path):
     tools = [{"name": name} for name in ("a.b", "a_b", "a-b", "a/b", "9", "世界", "x" * 90, "x" * 91)]
     same = [{"uri": f"a://{number}", "name": "page"} for number in range(3)]
