@@ -38,12 +38,12 @@ def mcp(
     from rules.openapi.names import backend_name
     from rules.openapi.policy import Roles
     from rules.openapi.servers import inside
-    from rules.urls import parse_url
+    from rules.urls import parse_endpoint
 
     if not all((reader, writer, approver)):
         fail("A role needs a name.", USAGE)
     try:
-        place = parse_url(url)
+        place = parse_endpoint(url)
     except ValueError as error:
         fail(f"The URL {error}.", USAGE)
     said = asked(str(place), token, ca)

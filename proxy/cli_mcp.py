@@ -77,7 +77,7 @@ class _Place(NamedTuple):
 def _place(folder: Path, backend: str) -> _Place:
     """Found without loading the rules, which a damaged file of definitions stops."""
     from rules.load import servers
-    from rules.urls import parse_url
+    from rules.urls import parse_endpoint
 
     if not folder.is_dir():
         fail(f"There is no rules folder {folder}. Name another one with --rules.")
@@ -90,7 +90,7 @@ def _place(folder: Path, backend: str) -> _Place:
     if not file.resolve().is_relative_to(folder.resolve()):
         fail(f"{root.file}: mcp leads out of the rules folder.")
     try:
-        return _Place(str(parse_url(root.text("url"))), folder / root.file, file)
+        return _Place(str(parse_endpoint(root.text("url"))), folder / root.file, file)
     except ValueError as error:
         fail(f"{root.file}: url {error}.")
 

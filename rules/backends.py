@@ -37,7 +37,7 @@ from rules.template import parse
 from rules.terms import beyond, read_breaker, read_bulkhead, read_probe, read_retry, read_timeout
 from rules.tools import CHOICE, DEFAULT_REPLY_BYTES, Backend, Pick, Reply, Tool
 from rules.undo import read_undos
-from rules.urls import parse_network, parse_url
+from rules.urls import parse_endpoint, parse_network, parse_url
 from rules.wire import Slot
 
 DEFAULT_PROFILE: Final = "standard"
@@ -80,7 +80,7 @@ def load_backend(root: Node, folder: Library, own: frozenset[str] = NO_MORE, rea
     `read` makes the tools."""
     loaded = Loaded(root, own_kinds=own)
     name = root.value["backend"].value
-    urls = [_try(loaded, item, parse_url) for item in root.under("url")]
+    urls = [_try(loaded, item, parse_endpoint if root.get("mcp") else parse_url) for item in root.under("url")]
     networks = [_try(loaded, item, parse_network) for item in root.under("addresses")]
     said, wrong = read_credentials(root)
     loaded.credentials, loaded.exchanges, loaded.problems = said.slots, said.exchanges, [*loaded.problems, *wrong]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -19,7 +19,7 @@ Network = IPv4Network | IPv6Network
 @dataclass(frozen=True, slots=True)
 class Url:
     """Where a backend is. `host` is lower-case, an IPv6 address stands without brackets; `path` is empty or
-    begins with `/` and never ends with one. There is no user, query or fragment.
+    begins with `/` and never ends with one, unless it is an endpoint. There is no user, query or fragment.
     """
 
     scheme: Literal["http", "https"]
@@ -53,6 +53,14 @@ def parse_url(text: str) -> Url:
         _check_base(path)
     default = 443 if parts.scheme == "https" else 80
     return Url(parts.scheme, _host(parts), default if port is None else port, path)  # type: ignore[arg-type]
+
+
+def parse_endpoint(text: str) -> Url:
+    """The address of an MCP server, below which there is nothing: a slash at its end counts. Raises ValueError."""
+    url, path = parse_url(text), urlsplit(text).path
+    if path.endswith("//"):
+        raise ValueError("must not end with several slashes")
+    return replace(url, path=path) if url.path else url
 
 
 def _check_base(path: str) -> None:

@@ -57,7 +57,7 @@ MCP_RESOURCE: Final = Form(
 )
 MCP_BACKEND: Final = Form(
     {
-        **{name: key for name, key in BACKEND.keys.items() if name != "tools"},
+        **{name: key for name, key in BACKEND.keys.items() if name not in ("tools", "probe")},
         "mcp": Key(
             Text(r"^[^\x00-\x1f]{1,250}\.json$", "a file in the rules folder whose name ends in .json"),
             "The backend is an MCP server; this file holds what was accepted of what it says that it is and has.",
@@ -71,5 +71,6 @@ MCP_BACKEND: Final = Form(
             Table(MCP_RESOURCE, NAME, NAME_LIKE), "The server's resources, by name; BACKEND.resources/NAME in rules."
         ),
     },
+    elsewhere={"probe": "its url is an endpoint, below which there is nothing to ask for"},
     later=BACKEND.later,
 )

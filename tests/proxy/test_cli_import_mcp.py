@@ -82,6 +82,13 @@ def test_what_cannot_be_is_said_and_nothing_is_written(tmp_path, words, code):
     assert not (tmp_path / "rules").exists()
 
 
+def test_the_slash_at_the_end_of_an_endpoint_stays(server, tmp_path):
+    done = toolwall("import", "mcp", f"{server.url}/", "-o", tmp_path / "rules", "--name", "hub")
+    assert done.exit_code == 0
+    assert server.heads[-1].startswith("DELETE /mcp/ ")
+    assert str(load(tmp_path / "rules").catalog.backends["hub"].url) == f"{server.url}/"
+
+
 def test_a_name_that_is_none_is_refused(server, tmp_path):
     done = toolwall("import", "mcp", server.url, "-o", tmp_path / "rules", "--name", "a.b")
     assert done.exit_code == 2

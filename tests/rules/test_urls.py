@@ -2,7 +2,7 @@
 
 import pytest
 
-from rules.urls import Url, parse_network, parse_url
+from rules.urls import Url, parse_endpoint, parse_network, parse_url
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,25 @@ def test_what_is_no_address_of_a_backend(text):
 def test_what_is_no_network(text, said):
     with pytest.raises(ValueError, match=said):
         parse_network(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("https://h.test", ""),
+        ("https://h.test/", ""),
+        ("https://h.test/mcp", "/mcp"),
+        ("https://h.test/a/mcp/", "/a/mcp/"),
+    ],
+)
+def test_a_slash_at_the_end_of_an_endpoint_counts(text, path):
+    url = parse_endpoint(text)
+    assert url.path == path
+    assert parse_endpoint(str(url)) == url
+    assert not parse_url(text).path.endswith("/")
+
+
+@pytest.mark.parametrize("text", ["https://h.test/mcp//", "https://h.test//", "https://h.test/mcp?key=x", "h.test/mcp"])
+def test_what_is_no_endpoint(text):
+    with pytest.raises(ValueError, match="must"):
+        parse_endpoint(text)

@@ -35,6 +35,11 @@ def test_a_key_that_makes_no_sense_for_mcp_says_what_to_do(tmp_path, kind, entry
     assert hint in found.hint
 
 
+def test_there_is_nothing_to_probe_below_an_endpoint(tmp_path):
+    (found,) = wrong(tmp_path, HUB + "    probe: /healthz\n")
+    assert (found.path, found.message) == ("probe", "has no place here")
+
+
 def test_a_tool_needs_its_effect(tmp_path):
     text = "backend: hub\nurl: https://hub.test\nmcp: hub.definitions.json\ntools: {search_issues: {says: x}}\n"
     assert "lacks the key effect" in wrong(tmp_path, text)[0].message
