@@ -152,6 +152,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         tell_of(injecting, vaults, telemetry)
         firewall = Firewall(regimes.regime, _entries(settings.ledger, ledger, telemetry, key, known))
         servers.firewall = firewall
+        stack.push_async_callback(servers.close)
         firewall.runs.ended.append(injecting.run_ended)
         halting = _halting(settings, firewall, keeping, telemetry)
         telemetry.rules(first.rules.revision, first.rules.catalog.tools)

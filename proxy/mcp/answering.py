@@ -14,6 +14,7 @@ from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc
 from redaction.streams import EVENTS
 
+_OF_HTTP: Final = frozenset({401, 403, 405, 429, 502, 503, 504})
 _KEPT: Final = frozenset({"www-authenticate", "retry-after", "allow"})
 
 
@@ -31,7 +32,13 @@ def as_result(answered: Answered) -> Result:
     """An answer as it is."""
     message = answered.message
     assert message is not None
-    return Result(status_of(message), [("content-type", JSON), *kept(answered)], Body.of(body_of(message)))
+    return Result(status_as(answered), [("content-type", JSON), *kept(answered)], Body.of(body_of(message)))
+
+
+def status_as(answered: Answered) -> int:
+    """The status that an answer counts as: where HTTP says who may not, or not now, that."""
+    assert answered.message is not None
+    return answered.status if answered.status in _OF_HTTP else status_of(answered.message)
 
 
 def taken(entry: Entry, answered: Answered) -> Result:

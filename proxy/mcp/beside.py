@@ -15,10 +15,11 @@ from proxy.mcp.reader import Reader
 from proxy.mcp.servers import Servers
 from proxy.model import Call
 from proxy.outcomes import withheld
-from proxy.protocols import jsonrpc, methods
+from proxy.protocols import jsonrpc, mcpparams, methods
 from rules.decide import Ruleset
 
 PROGRESS: Final = "notifications/progress"
+CANCELLED: Final = "notifications/cancelled"
 UPDATED: Final = "notifications/resources/updated"
 _ASKED: Final = frozenset({"sampling/createMessage", "elicitation/create", "roots/list", "ping"})
 _DROPPED: Final = "a message of the server was dropped: "
@@ -67,11 +68,18 @@ class Beside:
             return "its method is not on the list"
         if kinds := CHANGES.get(message.method):
             self._servers.pins.of(self._rules.catalog.backends[call.tool.backend]).changed(kinds)
-        if message.method == PROGRESS and isinstance(entry, McpEntry):
-            token = _token(entry.ask.message.params)
-            if token is None or message.value.get("progressToken") != token:
-                return "it is the progress of another request"
+        if message.method == CANCELLED and isinstance(entry, McpEntry) and entry.session:
+            entry.session.cancelled(message.value.get("requestId"))
+        if message.method == PROGRESS and isinstance(entry, McpEntry) and not _is_progress_of(entry, message):
+            return "it is the progress of another request"
+        if message.method == UPDATED and not self._may_read(call, message.value.get("uri")):
+            return "it is about a resource that the caller may not read"
         return ""
+
+    def _may_read(self, call: Call, uri: Any) -> bool:
+        catalog = self._rules.catalog
+        tool = mcpparams.resource(catalog, call.tool.backend, uri) if isinstance(uri, str) else None
+        return tool is not None and self._rules.visible(call.principal, tool)
 
     async def asked(self, call: Call, entry: Entry, message: Heard) -> bytes:
         """The params of what a server asks, judged by the rules about that and cleaned. Raises Refusal."""
@@ -87,8 +95,8 @@ class Beside:
     async def _request(self, call: Call, entry: Entry, message: Heard) -> bytes:
         if not isinstance(entry, McpEntry) or entry.session is None or not entry.channel.is_open:
             raise withheld(entry.record, "There is no session in which it could be answered.")
-        if entry.ask.modern or not entry.session.has_room(message.id):
-            raise withheld(entry.record, "The server may not ask this here, or asks too much at once.")
+        if entry.ask.modern or not entry.session.is_free(message.id):
+            raise withheld(entry.record, "The server may not ask this here, or asks it twice.")
         read = await self.asked(call, entry, message)
         entry.session.ask(message.id, message.method)
         return read
@@ -105,9 +113,12 @@ class Beside:
                 _note(entry, f"the server could not be told so: {no.code}")
 
 
-def _token(params: Any) -> Any:
-    meta = params.get("_meta")
-    return meta.get("progressToken") if isinstance(meta, dict) else None
+def _is_progress_of(entry: McpEntry, message: Heard) -> bool:
+    """Whether it bears the token that the client gave its request. A stream that lasts has no progress."""
+    meta = entry.ask.message.params.get("_meta")
+    token = meta.get("progressToken") if isinstance(meta, dict) else None
+    told = message.value.get("progressToken")
+    return token is not None and type(told) is type(token) and told == token
 
 
 def _as_before(told: Heard, params: bytes) -> bytes:

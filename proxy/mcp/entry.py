@@ -33,6 +33,8 @@ class McpEntry(Entry):
 
     session: Session | None = None
     began = ""
+    http = 0
+    """The status of HTTP with which the server gave an error."""
 
     def __init__(
         self, entries: Entries, record: Record, ask: McpAsk, channel: Channel, sessions: Sessions, rules: Ruleset

@@ -130,7 +130,7 @@ class Exchange:
             try:
                 async for event in self.events(result):
                     last = event if event.retry_ms is not None else event._replace(retry_ms=last.retry_ms)
-                    if event.data and (message := await self._told(event, id, hear)):
+                    if is_message(event) and (message := await self._told(event, id, hear)):
                         return message
             except Broken:
                 pass
@@ -149,14 +149,15 @@ class Exchange:
         self._check(message, id, strict=True)
         return message
 
-    async def events(self, result: Result) -> AsyncIterator[Event]:
-        """The events of a reply. Raises Broken where it ended before its end, Refusal where it is too large."""
+    async def events(self, result: Result, lasting: bool = False) -> AsyncIterator[Event]:
+        """The events of a reply. Raises Broken where it ended before its end, Refusal where it, or one event of a
+        stream that lasts, is too large."""
         if replyheaders.value(result.headers, "content-encoding"):
             raise self._untrue("It is compressed.")
         events, pieces = Events(self._most), aiter(result.body)
         while piece := await _next(pieces):
             self._size += len(piece)
-            if self._size > self._most:
+            if self._size > self._most and not lasting:
                 raise oversized(self._entry.record, self._most)
             try:
                 ready = events.feed(piece)
@@ -188,6 +189,11 @@ class Exchange:
 
 async def _unheard(_: Heard) -> None:
     return None
+
+
+def is_message(event: Event) -> bool:
+    """Whether it is one that clients of MCP read."""
+    return bool(event.data) and event.type in (b"", b"message")
 
 
 class Broken(Exception):

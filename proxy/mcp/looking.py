@@ -69,9 +69,7 @@ class Looking:
         return None
 
     async def _page(self, exchange: Exchange, call: Call, method: str, cursor: str) -> Answered:
-        params: dict[str, Any] = {"cursor": cursor} if cursor else {}
-        if meta := _meta_of(call):
-            params["_meta"] = meta
+        params: dict[str, Any] = {"_meta": _meta_of(call), **({"cursor": cursor} if cursor else {})}
         body = jsonrpc.request(_ID, method, jsonrpc.written(params))
         try:
             return await exchange.post(_headers(call, method), body, _ID, _unheard)

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from contextlib import suppress
 from time import time_ns
+from typing import Final
 
 from proxy.body import Body
 from proxy.entry import Entry
+from proxy.errors import Refusal
 from proxy.firewall import Firewall
 from proxy.identity import static
-from proxy.mcp.entry import AskedEntry
-from proxy.mcp.exchange import JSON
+from proxy.mcp.entry import AskedEntry, McpEntry
+from proxy.mcp.exchange import JSON, listening
 from proxy.mcp.heard import Heard
 from proxy.mcp.pins import Pins
 from proxy.mcp.sessions import Sessions
 from proxy.model import Call, Outgoing, Result
 from proxy.outcomes import whole
-from proxy.protocols.ordered import Ordered
+from proxy.protocols import jsonrpc
+from proxy.protocols.ordered import Make, Ordered
 from proxy.protocols.placing import Placed
 from proxy.record import Record, new_id
 from rules.tools import Catalog, Tool
 
-_ENVELOPE = (("content-type", JSON),)
+MOST_GIVEN_UP: Final = 100
+"""Cancellations that are being sent at once."""
+
+CANCELLED: Final = "notifications/cancelled"
+_ENVELOPE: Final = (("content-type", JSON),)
+_HEAD: Final = (("accept", "application/json, text/event-stream"), *_ENVELOPE)
 
 
 class Servers:
@@ -30,6 +41,7 @@ class Servers:
         self.sessions = Sessions()
         self.pins = Pins()
         self.firewall: Firewall | None = None
+        self._giving_up: set[asyncio.Task[None]] = set()
 
     async def ask(self, call: Call, entry: Entry, asked: Heard, tool: Tool) -> bytes:
         """What a server asks of a client while a call is under way, as the client may read it: params, cleaned. It is
@@ -43,12 +55,50 @@ class Servers:
             return placed, Outgoing("POST", "", _ENVELOPE, asked.body)
 
         def opened(listener: str) -> Entry:
-            return AskedEntry(firewall.entries, Record(call=new_id(), started_ns=time_ns(), door=listener))
+            asking = AskedEntry(firewall.entries, Record(call=new_id(), started_ns=time_ns(), door=listener))
+            asking.record.notes.append(f"asked by the server during call {call.id}")
+            return asking
 
-        hail = entry.hail._replace(once="", reason="", behalf=None)
-        ask = Ordered(entry.record.door, hail, tool.name, make, call.base, call.origin)
-        result = await firewall.handle(ask, static(call.principal), opened)
+        result = await firewall.handle(_ordered(entry, call, tool.name, make), static(call.principal), opened)
         return await whole(entry.record, result.body, tool.reply.most_bytes)
+
+    def give_up(self, entry: Entry, id: bytes) -> None:
+        """Nobody waits for the answer to a request of a session any more: the server is told so, by a call of its own.
+        Without sessions the end of the connection says it."""
+        if not (isinstance(entry, McpEntry) and entry.session and entry.sent and id and entry.came):
+            return
+        if entry.ask.message.method == "initialize" or len(self._giving_up) >= MOST_GIVEN_UP:
+            return
+        task = asyncio.create_task(self._cancel(entry, entry.came, id))
+        self._giving_up.add(task)
+        task.add_done_callback(self._giving_up.discard)
+
+    async def _cancel(self, entry: Entry, call: Call, id: bytes) -> None:
+        firewall = self.firewall
+        assert firewall is not None
+
+        def make(_: Tool, __: Catalog) -> tuple[Placed, Outgoing]:
+            placed = Placed(0)
+            placed.arguments.update(requestId=json.loads(id), reason=f"nobody waits for it (call {call.id})")
+            headers = (*_HEAD, *listening(call.outgoing.headers)[1:])
+            return placed, Outgoing("POST", call.outgoing.target, headers, jsonrpc.written(placed.arguments))
+
+        tool = f"{call.tool.backend}.mcp/{CANCELLED}"
+        with suppress(Refusal):  # which its Record tells
+            await firewall.handle(_ordered(entry, call, tool, make), static(call.principal))
+
+    async def close(self) -> None:
+        """End what is still under way."""
+        for task in self._giving_up:
+            task.cancel()
+        if self._giving_up:
+            await asyncio.wait(self._giving_up)
+
+
+def _ordered(entry: Entry, call: Call, tool: str, make: Make) -> Ordered:
+    """A call in the name of the one who made another, and in its run."""
+    hail = entry.hail._replace(once="", reason="", behalf=None)
+    return Ordered(entry.record.door, hail, tool, make, call.base, call.origin)
 
 
 def given(call: Call) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import OrderedDict
-from typing import Final
+from typing import Any, Final
 
 from proxy.errors import Refusal
 
@@ -35,13 +35,19 @@ class Session:
         self.principal = principal
         self.waiting: dict[str, str] = {}
 
-    def has_room(self, id: bytes) -> bool:
-        """Whether the server may ask one thing more, by this id."""
-        return len(self.waiting) < MOST_WAITING and _plain(id) not in self.waiting
+    def is_free(self, id: bytes) -> bool:
+        """Whether nothing else that the server asked has this id."""
+        return _plain(id) not in self.waiting
 
     def ask(self, id: bytes, method: str) -> None:
-        """The server asked something, and waits."""
+        """The server asked something, and waits; what it asked longest ago is not waited for any more."""
+        if len(self.waiting) >= MOST_WAITING:
+            del self.waiting[next(iter(self.waiting))]
         self.waiting[_plain(id)] = method
+
+    def cancelled(self, id: Any) -> None:
+        """The server does not wait for it any more."""
+        self.waiting.pop(json.dumps(id), None)
 
     def answered(self, id: bytes) -> str | None:
         """The method of what the server asked by this id, once; None where it asked nothing."""
@@ -82,12 +88,6 @@ class Sessions:
         self._all.move_to_end((backend, id))
         self._of[principal].move_to_end((backend, id))
         return session
-
-    def asked(self, backend: str, id: str, request: bytes) -> str:
-        """The method of what a server asked in a session, and waits for; empty where it did not. Whose the session is
-        comes later."""
-        session = self._all.get((backend, id))
-        return session.waiting.get(_plain(request), "") if session else ""
 
     def forget(self, backend: str, id: str) -> None:
         """It is over."""

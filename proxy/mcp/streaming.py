@@ -12,7 +12,7 @@ from proxy.entry import Entry
 from proxy.mcp import events
 from proxy.mcp.beside import Beside
 from proxy.mcp.events import Event
-from proxy.mcp.exchange import Broken, Exchange
+from proxy.mcp.exchange import Broken, Exchange, is_message
 from proxy.mcp.heard import Untrue, body_of, heard, same_id
 from proxy.model import Call, Result
 from proxy.outcomes import withheld
@@ -38,7 +38,7 @@ class Streaming:
 
         async def pieces() -> AsyncGenerator[bytes, None]:
             size, most = 0, call.tool.reply.most_bytes - SPARE
-            async with aclosing(_beaten(exchange.events(came))) as ready:
+            async with aclosing(_beaten(exchange.events(came, lasting=True))) as ready:
                 async for event in ready:
                     piece = COMMENT if event is None else await self._written(exchange, call, entry, event, id)
                     size += len(piece)
@@ -51,8 +51,8 @@ class Streaming:
 
     async def _written(self, exchange: Exchange, call: Call, entry: Entry, event: Event, id: bytes) -> bytes:
         """One event as it may go on; empty where it may not."""
-        if not event.data:  # it primes the client with an id
-            return events.primed(event)
+        if not is_message(event):  # it may prime the client with an id
+            return b"" if event.data else events.primed(event)
         try:
             message = heard(event.data)
         except Untrue as why:

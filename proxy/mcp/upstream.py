@@ -6,6 +6,7 @@ All guards stand around this, so they need not know what an MCP server is.
 from __future__ import annotations
 
 import json
+from asyncio import CancelledError
 from functools import partial
 from typing import Any, Final
 
@@ -13,11 +14,11 @@ from proxy import replyheaders
 from proxy.body import Body
 from proxy.entry import Entry
 from proxy.errors import Refusal
-from proxy.mcp.answering import as_result, failed, is_stream, kept, taken
+from proxy.mcp.answering import as_result, failed, is_stream, kept, status_as, taken
 from proxy.mcp.beside import Beside
 from proxy.mcp.entry import AskedEntry, McpEntry
 from proxy.mcp.exchange import JSON, Answered, Exchange
-from proxy.mcp.heard import Heard, Untrue, body_of, status_of
+from proxy.mcp.heard import Heard, Untrue, body_of
 from proxy.mcp.looking import Looking
 from proxy.mcp.pins import BY_METHOD
 from proxy.mcp.reader import Reader
@@ -74,7 +75,11 @@ class McpUpstream:
         if remote.method == LISTEN:
             return await self._listen(exchange, call, entry, id, body)
         hear = partial(self._beside.hear, exchange, call, entry)
-        answered = await exchange.post(_headers(call), body, id, hear)
+        try:
+            answered = await exchange.post(_headers(call), body, id, hear)
+        except CancelledError:  # the client left, or the time is over: what the server still does is for nobody
+            self._servers.give_up(entry, id)
+            raise
         if self._is_over(call, entry, answered.status):
             raise gone()
         if not id:
@@ -97,13 +102,17 @@ class McpUpstream:
         if message.kind == "result":
             value = await self._made(call, entry, remote, answered, message)
             body = body if value is None else jsonrpc.written({"result": value})
-        return Result(status_of(message), [("content-type", JSON), *kept(answered)], Body.of(body))
+        elif isinstance(entry, McpEntry):
+            entry.http = answered.status
+        return Result(status_as(answered), [("content-type", JSON), *kept(answered)], Body.of(body))
 
     async def _made(
         self, call: Call, entry: Entry, remote: Remote, answered: Answered, message: Heard
     ) -> dict[str, Any] | None:
         """A result that the caller gets otherwise than the server gave it; None where it stays as it is."""
         said, backend = message.value, self._rules.catalog.backends[call.tool.backend]
+        if said.get("resultType") == "input_required" or "inputRequests" in said:
+            return await self._wanted(call, entry, remote, said)
         if remote.method in GREETINGS:
             if remote.method == "initialize":
                 self._begun(call, entry, answered)
@@ -114,8 +123,6 @@ class McpUpstream:
                 return trimmed(listing, said, pinned, self._rules, call.principal, backend.name)
             except Untrue as why:
                 raise withheld(entry.record, str(why), note=str(why)) from None
-        if said.get("resultType") == "input_required":
-            return await self._wanted(call, entry, remote, said)
         return None
 
     def _begun(self, call: Call, entry: Entry, answered: Answered) -> None:
@@ -162,7 +169,10 @@ class McpUpstream:
 
     async def _stream(self, exchange: Exchange, call: Call, entry: Entry) -> Result:
         """GET: what the server says by itself, one message after the other, as long as both want."""
-        result = await exchange.send("GET", call.outgoing.headers, b"")
+        headers = call.outgoing.headers
+        if not (isinstance(entry, McpEntry) and entry.session):  # what was missed may have been somebody else's
+            headers = tuple(pair for pair in headers if pair[0] != "last-event-id")
+        result = await exchange.send("GET", headers, b"")
         if is_stream(result):
             return self._streaming.result(exchange, call, entry, result, b"")
         return await self._other(exchange, call, entry, result)

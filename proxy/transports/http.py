@@ -93,11 +93,13 @@ class HttpDoor(web.Server):
         """The answer that says no, in the words of what was asked. A contract's example may hold a known secret; the
         answer does not."""
         if isinstance(ask, McpAsk):
-            return mcpsaid.reply(refusal, ask.message, ask.id, ask.revision, ask.modern, self.clean)
-        status, headers, body = problem.reply(refusal, refusal.call_id, refusal.tool)
+            said = mcpsaid.reply(refusal, ask.message, ask.id, ask.revision, ask.modern, self.clean)
+        else:
+            said = problem.reply(refusal, refusal.call_id, refusal.tool)
+        status, headers, body = said
         if known := self.firewall.entries.known:
             headers = [(name, known.text(value)) for name, value in headers]
-        return status, headers, self.clean(body)
+        return status, headers, body if isinstance(ask, McpAsk) else self.clean(body)
 
     def clean(self, said: bytes) -> bytes:
         """What is said of a refusal, without known secrets."""

@@ -36,6 +36,9 @@ _OF_RPC: Final = frozenset({200, 400, 404, NOT_YET, 500})
 
 _OF_THE_HEAD: Final = range(-32029, -32019)
 _PATHS: Final = ("/mcp", "/mcp/")
+_BEGINS: Final = "initialize"
+"""Its answer is a head as well, so nothing may go before it."""
+
 _HEAD: Final = (("Content-Type", EVENTS), ("X-Accel-Buffering", "no"))
 
 
@@ -45,6 +48,8 @@ class Told:
     def __init__(self, ask: McpAsk) -> None:
         self.begun = asyncio.get_running_loop().create_future()
         """Done with the first message."""
+        self.record: Record | None = None
+        """Of the call, where it has one already."""
         self.news = asyncio.Event()
         self._ask = ask
         self._waiting: list[bytes] = []
@@ -53,7 +58,7 @@ class Told:
     @property
     def is_open(self) -> bool:
         """Whether the client takes anything but its answer."""
-        return self._ask.takes_events
+        return self._ask.takes_events and self._ask.message.method != _BEGINS
 
     async def tell(self, message: bytes) -> None:
         """Have one message sent."""
@@ -106,8 +111,13 @@ class Exchange:
         if call.done() and not self._told.begun.done():
             return call.result()
         body = Body(self._events(call), partial(_ended, call))
-        body.flow = Flow("event", list)
-        return Result(200, list(_HEAD), body)
+        body.flow = Flow("event", self._trailers)
+        record = self._told.record
+        return Result(200, [*_HEAD, *([("Toolwall-Call", record.call)] if record else [])], body)
+
+    def _trailers(self) -> list[tuple[str, str]]:
+        found = self._told.record.redactions if self._told.record else {}
+        return [("Toolwall-Redacted", ", ".join(f"{kind}={count}" for kind, count in found.items()))] if found else []
 
     def _left(self) -> None:
         self._door.admission.calls -= 1
@@ -151,7 +161,7 @@ async def forwarded(door: HttpDoor, servers: Servers, ask: McpAsk, identify: Ide
     made: list[McpEntry] = []
 
     def opened(listener: str) -> Entry:
-        record = Record(call=new_id(), started_ns=time_ns(), door=listener)
+        told.record = record = Record(call=new_id(), started_ns=time_ns(), door=listener)
         made.append(McpEntry(door.firewall.entries, record, ask, told, servers.sessions, door.firewall.regime.rules))
         return made[-1]
 
@@ -159,17 +169,17 @@ async def forwarded(door: HttpDoor, servers: Servers, ask: McpAsk, identify: Ide
     if made and made[-1].began:
         result.headers.append(("Mcp-Session-Id", made[-1].began))
     if result.body.whole is not None:
-        _put_around(ask, result)
+        _put_around(ask, result, made[-1].http if made else 0)
     return result
 
 
-def _put_around(ask: McpAsk, result: Result) -> None:
-    """Make the message of an answer, and its status that of HTTP."""
+def _put_around(ask: McpAsk, result: Result, http: int) -> None:
+    """Make the message of an answer, and its status that of HTTP: the server's own, where it refused so."""
     body = result.body.whole or b""
     if not body:
         return
     if result.status in _OF_RPC:
-        result.status = _status(ask, body)
+        result.status = http if http >= 400 else _status(ask, body)
     result.body = Body.of(jsonrpc.reply(ask.message.id, body))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from proxy.errors import Refusal
-from proxy.mcp.sessions import MOST_OF_ONE, BadSession, Sessions
+from proxy.mcp.sessions import MOST_OF_ONE, MOST_WAITING, BadSession, Sessions
 from tests.mcpwire import Client, Server, mcp_wall, played
 from tests.wire import reply
 
@@ -63,13 +63,24 @@ def test_what_a_server_asks_is_answered_once_however_its_id_is_spelt() -> None:
     sessions.bind("crm", "s1", "ann")
     session = sessions.of("crm", "s1", "ann")
     session.ask(b'"a\\u0062"', "roots/list")
-    assert not session.has_room(b'"ab"')
+    assert not session.is_free(b'"ab"')
     assert session.answered(b'"a"') is None
     assert session.answered(b'"ab"') == "roots/list"
     assert session.answered(b'"ab"') is None
-    for number in range(100):
+    session.ask(b"7", "ping")
+    session.cancelled("7")
+    session.cancelled(7)
+    assert session.answered(b"7") is None
+
+
+def test_a_client_that_answers_nothing_fills_nothing() -> None:
+    sessions = Sessions()
+    sessions.bind("crm", "s1", "ann")
+    session = sessions.of("crm", "s1", "ann")
+    for number in range(MOST_WAITING + 1):
         session.ask(b"%d" % number, "ping")
-    assert not session.has_room(b"100")
+    assert len(session.waiting) == MOST_WAITING
+    assert (session.answered(b"0"), session.answered(b"1")) == (None, "ping")
 
 
 @played

@@ -35,7 +35,7 @@ async def refused(wall: Wall, client: Client, tool: str = "find") -> Any:
     result = last(said)["result"]
     assert result["isError"] is True
     no = json.loads(result["content"][0]["text"])
-    assert no["code"] == wall.records()[-1]["code"]
+    assert no["code"] == next(each for each in reversed(wall.records()) if each["tool"] == f"crm.{tool}")["code"]
     return no
 
 
@@ -268,8 +268,14 @@ async def test_a_client_that_hangs_up_ends_the_call(tmp_path: Path) -> None:
         reader, writer = await w.connect()
         writer.write(w.raw("POST", "/crm/mcp", json.dumps(message).encode(), client.head(message)))
         await reader.readuntil(b"begun")
+        upstream = w.backend.readers[-1]
         writer.close()
-        await w.backend.hung_up_on()
-        await asyncio.sleep(0.02)
-        assert w.records()[-1]["outcome"] == "client_gone"
+        await asyncio.wait_for(upstream.read(), 1)
+        await asyncio.sleep(0.1)
+        left, told = w.records()[-2:]
+        assert (left["tool"], left["outcome"]) == ("crm.find", "client_gone")
+        assert (told["tool"], told["outcome"]) == ("crm.mcp/notifications/cancelled", "ok")
+        (sent,) = server.calls("notifications/cancelled")
+        assert sent.message["params"]["requestId"] == message["id"]
+        assert sent.headers["mcp-session-id"] == client.session
         assert w.sidecar.firewall.regime.calls == 0
