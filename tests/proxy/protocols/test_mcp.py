@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.errors import Refusal
 from proxy.protocols.jsonrpc import BAD_PARAMS, HEADERS, INVALID, VERSION, Malformed
+from proxy.protocols.mcpparams import arguments_of
 from proxy.protocols.methods import CLIENT
 from rules.facts import Principal, Run
 from rules.tools import Remote, Reply
@@ -564,7 +566,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=6), JSON, max_size=4), st.integers() | st.text(max_size=20))
-@settings(max_examples=examples(300), deadline=None, database=None)
+@settings(max_examples=examples(200), deadline=None, database=None)
 def test_what_was_judged_is_what_is_sent(arguments: dict[str, Any], id: Any) -> None:
     body = message("tools/call", {"name": "search", "arguments": arguments}, id)
     asked = ask(body)
@@ -577,3 +579,59 @@ def test_what_was_judged_is_what_is_sent(arguments: dict[str, Any], id: Any) -> 
 def test_a_catalog_finds_the_template_that_says_most() -> None:
     assert [each.short for each in CATALOG.templates("gh")] == ["resources/secret", "resources/file"]
     assert not CATALOG.templates("other")
+
+
+ODD = st.one_of(
+    st.sampled_from([None, 7, 1.5, True, "", "x", [], {}, [7], {"a": {"b": 1}}, 2**70, "a" * 9]),
+    st.sampled_from([NEW, "2025-11-25", "search", "repo://a", "ref/prompt", "review", TRACE, META]),
+    st.sampled_from([{"type": "ref/prompt", "name": 7}, {"type": "ref/resource", "uri": "repo://a"}, {"type": []}]),
+    st.sampled_from([{"resourceSubscriptions": 7}, {"resourceSubscriptions": ["repo://a", 7]}]),
+    st.sampled_from([{"a": {"action": "accept"}}, {"a": {"roots": []}}, {"a": 7}, {"a": {"role": 1, "action": 2}}]),
+)
+MEMBERS = [
+    "name", "arguments", "uri", "_meta", "cursor", "task", "inputResponses", "requestState", "ref", "argument",
+    "context", "level", "requestId", "notifications", "Name", "more",
+]  # fmt: skip
+BASES: dict[str, dict[str, Any]] = {
+    "tools/call": {"name": "search"},
+    "prompts/get": {"name": "review"},
+    "resources/read": {"uri": "repo://a"},
+    "resources/subscribe": {"uri": "repo://readme"},
+    "completion/complete": {"ref": {"type": "ref/prompt", "name": "review"}, "argument": {}},
+    "subscriptions/listen": {"notifications": {}},
+    "initialize": {},
+    "tools/list": {},
+    "sampling/createMessage": {},
+}
+FRAMES = st.sampled_from([{}, {}, {"id": 1.5}, {"id": None}, {"params": [1]}, {"result": {}}, {"x": 1}])
+MORE_META = st.sampled_from(["traceparent", "baggage", "toolwall/x", "x/y", "progressToken"])
+
+
+@given(
+    st.sampled_from(sorted(BASES)),
+    st.dictionaries(st.sampled_from(MEMBERS), ODD, max_size=2),
+    st.dictionaries(MORE_META, ODD, max_size=2),
+    FRAMES,
+    st.booleans(),
+)
+@settings(max_examples=examples(400), deadline=None, database=None)
+def test_whatever_comes_is_a_call_or_refused(
+    method: str, more: dict[str, Any], meta: dict[str, Any], frame: dict[str, Any], is_modern: bool
+) -> None:
+    """Nothing falls through: what is sent is the arguments that were judged, and what goes along."""
+    params = {**BASES[method], **({"_meta": {**META, **meta}} if is_modern else {"_meta": meta}), **more}
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params, **frame})
+    head = [("MCP-Protocol-Version", NEW), ("Mcp-Method", method)] if is_modern else []
+    name = params.get("name", params.get("uri"))
+    asked = ask(body.encode(), *head, *([("Mcp-Name", name)] if is_modern and isinstance(name, str) else []))
+    try:
+        there = found(asked)
+        call = there and asyncio.run(asked.call("c", there, Principal("p"), Run("r", 1)))
+    except Refusal:
+        return
+    if call:
+        assert call.tool.mcp is not None
+        assert arguments_of(call.tool.mcp.method, sent(call)) == call.arguments
+        along = {name: value for name, value in call.aside.items() if name != "_meta"}
+        assert {name: sent(call)[name] for name in along} == along
+        assert sent(call).keys() <= {"_meta", "arguments", "name", *call.arguments, *along}
