@@ -1,4 +1,4 @@
-"""A client on the official SDK 1.x that does everything with server1.py: `client1.py URL`.
+"""A client on the official SDK 1.x that does everything with server1.py: `client1.py URL [PLAY...]`.
 
 It prints one JSON object: what came of each play. Where a play fails its outcome is `{"failed": ...}`.
 """
@@ -168,6 +168,11 @@ async def side_by_side(session: ClientSession) -> Any:
     return [each.structuredContent for each in await asyncio.gather(*many)]
 
 
+@play
+async def leak(session: ClientSession) -> Any:
+    return plain(await session.call_tool("leak", {}))
+
+
 async def sample(_: Any, params: t.CreateMessageRequestParams) -> t.CreateMessageResult:
     asked.append(plain(params))
     said = t.TextContent(type="text", text="Very well.")
@@ -217,7 +222,7 @@ async def outcome(do: Play, session: ClientSession) -> Any:
         return {"failed": f"{type(error).__name__}: {error}"}
 
 
-async def main(url: str) -> None:
+async def main(url: str, *only: str) -> None:
     answering: Any = {"sampling_callback": sample, "elicitation_callback": elicit, "list_roots_callback": roots}
     hearing: Any = {"logging_callback": log, "message_handler": hear}
     async with (
@@ -225,10 +230,10 @@ async def main(url: str) -> None:
         ClientSession(read, write, timedelta(seconds=PATIENCE_S), **answering, **hearing) as session,
     ):
         found = {"initialize": plain(await session.initialize())}
-        for name, do in PLAYS.items():
-            found[name] = await outcome(do, session)
+        for name in only or [each for each in PLAYS if each != "leak"]:
+            found[name] = await outcome(PLAYS[name], session)
     print(json.dumps(found))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(*sys.argv[1:]))

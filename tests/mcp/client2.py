@@ -1,4 +1,4 @@
-"""A client on the official SDK 2.x that does everything with server2.py, without sessions: `client2.py URL [MODE]`.
+"""A client on the official SDK 2.x that does everything with server2.py, without sessions: `client2.py URL [PLAY...]`.
 
 It prints one JSON object: what came of each play. Where a play fails its outcome is `{"failed": ...}`.
 """
@@ -163,6 +163,11 @@ async def what_is_not_there(client: Client) -> Any:
     return codes
 
 
+@play
+async def leak(client: Client) -> Any:
+    return plain(await client.call_tool("leak", {}))
+
+
 async def sample(_: Any, params: t.CreateMessageRequestParams) -> t.CreateMessageResult:
     asked.append(plain(params))
     said = t.TextContent(type="text", text="A ship.")
@@ -190,12 +195,13 @@ async def outcome(do: Play, client: Client) -> Any:
         return {"failed": f"{type(error).__name__}: {error}"}
 
 
-async def main(url: str, mode: Any = "auto", *only: str) -> None:
+async def main(url: str, *only: str) -> None:
     answering: Any = {"sampling_callback": sample, "elicitation_callback": elicit, "list_roots_callback": roots}
     hearing: Any = {"logging_callback": log, "log_level": "debug", "read_timeout_seconds": PATIENCE_S}
     # Without a cache of its own, so that each call is on the wire.
-    async with Client(url, mode=mode, cache=None, **answering, **hearing) as client:
-        found = {name: await outcome(do, client) for name, do in PLAYS.items() if not only or name in only}
+    async with Client(url, cache=None, **answering, **hearing) as client:
+        wanted = only or [each for each in PLAYS if each != "leak"]
+        found = {name: await outcome(PLAYS[name], client) for name in wanted}
     print(json.dumps(found))
 
 

@@ -37,9 +37,10 @@ async def sample(messages: Any, _: Any, __: Any) -> str:
     return "Very well."
 
 
-async def elicit(message: str, _: Any, __: Any, ___: Any) -> Any:
+async def elicit(message: str, _: Any, params: Any, __: Any) -> Any:
     told.append(message)
-    return {"name": "Ada", "age": 36, "username": "ada", "email": "ada" + "@" + "example.net"}
+    answers = {"name": "Ada", "age": 36, "username": "ada", "email": "ada" + "@" + "example.net"}
+    return {each: answers[each] for each in params.requested_schema["properties"]}
 
 
 async def lists(client: Client[Any]) -> Any:

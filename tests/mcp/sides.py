@@ -129,5 +129,5 @@ def conformance(url: str, suite: str = "active") -> Score:
     return Score(
         {name: int(passed) for name, passed, _ in lines if int(passed)},
         {name: int(failed) for name, _, failed in lines if int(failed)},
-        done.stdout[-6000:] + done.stderr[-2000:],
+        done.stdout[-2500:] + done.stderr[-2000:],
     )

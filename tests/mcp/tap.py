@@ -72,6 +72,14 @@ class Tap:
                 if side is not None:
                     side.close()
 
+    def forget(self) -> None:
+        """Keep only what comes from now on."""
+        self.wires.clear()
+
+    def count(self, found: bytes) -> int:
+        """How often something is in the bodies of all replies."""
+        return sum(each.reply.body.count(found) for each in self.exchanges() if each.reply)
+
     def exchanges(self) -> list[Exchange]:
         """All requests with their replies, connection by connection."""
         return [each for wire in self.wires for each in exchanges(bytes(wire.sent), bytes(wire.came))]

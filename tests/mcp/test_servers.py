@@ -10,9 +10,17 @@ import pytest
 
 from tests.mcp import sides
 from tests.mcp.environments import HERE, sdk1
-from tests.mcp.published import LEGACY, wrong
+from tests.mcp.published import LEGACY, MODERN, schema, wrong
+from tests.mcp.walls import walled
 
 pytestmark = pytest.mark.full
+
+
+@pytest.fixture(autouse=True)
+def _published() -> None:
+    """Skip at once, and not at the end, where the schemas are not there."""
+    schema(MODERN)
+
 
 EVERYTHING: list[Any] = [
     ["echo", {"message": "hello"}],
@@ -75,4 +83,13 @@ def check(name: str, visited: dict[str, Any], folder: Path) -> None:
 def test_without_the_sidecar(name: str, tmp_path: Path) -> None:
     with getattr(sides, name)(tmp_path) as server:
         check(name, visit(name, server.url, tmp_path), tmp_path)
+        assert wrong(LEGACY, server.tap.said()) == []
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_through_the_sidecar(name: str, tmp_path: Path) -> None:
+    with getattr(sides, name)(tmp_path) as server, walled(tmp_path, them=server.url) as wall:
+        server.tap.forget()
+        check(name, visit(name, wall.url("them"), tmp_path), tmp_path)
+        assert wrong(LEGACY, wall.tap.said()) == []
         assert wrong(LEGACY, server.tap.said()) == []
