@@ -36,6 +36,9 @@ _LISTS: Final = (
 )
 """Of each kind: the capability, the method that lists it, and the member of its result."""
 
+_OFFERED: Final = {"roots": {"listChanged": True}, "sampling": {}, "elicitation": {"form": {}, "url": {}}}
+"""What clients may be able to do. Servers show a tool that asks for it only to such clients."""
+
 
 class NoServer(Exception):
     """The server cannot be asked. The text says why and what to do."""
@@ -121,7 +124,7 @@ class _Asking:
             return answer.result
         self._revision = LEGACY[0]
         client = {"name": "toolwall", "version": "1"}
-        params = {"protocolVersion": LEGACY[0], "capabilities": {}, "clientInfo": client}
+        params = {"protocolVersion": LEGACY[0], "capabilities": _OFFERED, "clientInfo": client}
         answer = await self._ask("initialize", params)
         if not isinstance(answer.result, dict):
             raise NoServer(f"{self._url} is no MCP server that Toolwall knows: {_why(answer)}")
@@ -164,7 +167,7 @@ class _Asking:
         headers = {}
         if self._revision == MODERN:
             client = {"name": "toolwall", "version": "1"}
-            meta = {"protocolVersion": MODERN, "clientInfo": client, "clientCapabilities": {}}
+            meta = {"protocolVersion": MODERN, "clientInfo": client, "clientCapabilities": _OFFERED}
             said["_meta"] = {f"{_META}{name}": value for name, value in meta.items()}
             headers = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method}
         message = {"jsonrpc": "2.0", "id": self._number, "method": method, "params": said}

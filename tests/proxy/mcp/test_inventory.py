@@ -48,6 +48,20 @@ def test_all_that_a_server_has_is_asked_for_page_by_page(modern, as_events):
     assert sent == [*hello, "tools/list", "tools/list", "prompts/list", "resources/list", "resources/templates/list"]
 
 
+@pytest.mark.parametrize("modern", [False, True])
+def test_what_a_server_shows_only_to_clients_that_can_be_asked_is_shown(modern):
+    server = hub(modern=modern)
+    asked(server)
+    offered = [
+        message["params"].get("capabilities")
+        or message["params"].get("_meta", {}).get("io.modelcontextprotocol/clientCapabilities")
+        for message in server.messages
+        if message["method"] in (("tools/list",) if modern else ("initialize",))
+    ]
+    assert offered != []
+    assert all({"roots", "sampling", "elicitation"} <= set(each) for each in offered)
+
+
 def test_each_message_is_one_of_its_era():
     server = hub()
     asked(server)
