@@ -310,12 +310,3 @@ def again(tool: Tool, outgoing: Outgoing, catalog: Catalog) -> Placed:
     placed.problems += problems_of(tool, placed.arguments)
     refuse_another(tool, placed.arguments, catalog)
     return placed
-
-
-def outgoing_of(tool: Tool, arguments: Mapping[str, Any], along: Headers) -> Outgoing:
-    """A message with these arguments, for calls that the sidecar makes itself."""
-    remote = tool.mcp
-    assert remote is not None
-    params = {"name": remote.name} if NAMED.get(remote.method) == "name" else {}
-    headers = (*HEADERS, *along, *headers_of(remote, arguments, name_of(remote, params, arguments)))
-    return Outgoing(tool.method, "", headers, written(remote, params, arguments))

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from proxy.errors import Refusal
 from proxy.model import Call, Carried, Outgoing
-from proxy.protocols import head, mcpparams, target
+from proxy.protocols import head, target
 from proxy.protocols.again import again
 from proxy.protocols.placing import Placed
 from rules.template import parse
@@ -70,8 +70,6 @@ def written(tool: Tool, arguments: Mapping[str, Any], along: Carried, catalog: C
 
 
 def _outgoing(tool: Tool, arguments: Mapping[str, Any], along: Carried) -> Outgoing:
-    if tool.mcp:
-        return mcpparams.outgoing_of(tool, arguments, along.headers)
     known = {param.name: param for param in tool.params}
     there = {name: known[name] for name in arguments if name in known}
 

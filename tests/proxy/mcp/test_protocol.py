@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from proxy import orders
 from tests.mcpwire import DROP, FIND, FOUND, MODERN, Client, Heard, Server, mcp_wall, played
+from tests.proxy.ledgercli import ledger
 
 TRACE, OTHER = "00-" + "a" * 32 + "-" + "b" * 16 + "-01", "00-" + "c" * 32 + "-" + "d" * 16 + "-01"
 MAIL = "ann@corp.test"
@@ -192,3 +195,70 @@ async def test_revisions(tmp_path: Path) -> None:
         assert (said.status, said.json["error"]["code"]) == (400, -32022)
         assert said.json["error"]["data"]["requested"] == "2031-01-01"
         assert MODERN in said.json["error"]["data"]["supported"]
+
+
+@played
+async def test_a_value_stands_again_in_a_message_and_its_headers(tmp_path: Path) -> None:
+    """The model sees what stands for it, and the server gets it: in arguments, headers, and answers."""
+    server = Server(tools=[LOOK])
+    server.says["tools/call"] = lambda _: {"content": [{"type": "text", "text": f"write to {MAIL}"}]}
+    policy = 'rules: [{id: all, allow: ["crm.*", "crm.elicitation/create"]}]'
+    keys = "reply: {operators: {EMAIL_ADDRESS: pseudonym}}\nrestore: true"
+    async with mcp_wall(tmp_path, server, policy, "\n  look: {effect: read}\n", keys=keys) as w:
+        client = Client(w, modern=True)
+        said = await looked(client, {})
+        token = said.json["result"]["content"][0]["text"].removeprefix("write to ")
+        assert MAIL not in said.raw.decode()
+        answers = {"one": {"action": "accept", "content": {"to": token}}}
+        params = {"name": "look", "arguments": {"who": token}, "inputResponses": answers}
+        said = await client.send(client.message("tools/call", params), [("Mcp-Param-Who", token)])
+        call = server.calls("tools/call")[1]
+        assert call.message["params"]["arguments"] == {"who": MAIL}
+        assert call.headers["mcp-param-who"] == MAIL
+        assert call.message["params"]["inputResponses"]["one"]["content"] == {"to": MAIL}
+        assert MAIL not in said.raw.decode() + json.dumps(w.records())
+
+
+@pytest.mark.parametrize("session", [False, True])
+@played
+async def test_a_session_is_a_run_of_its_own_and_its_id_is_in_no_record(tmp_path: Path, session: bool) -> None:
+    async with mcp_wall(tmp_path, Server()) as w:
+        runs = []
+        for _ in range(2):
+            client = Client(w)
+            if session:
+                await client.begin()
+            await client.call("find", text="x")
+            await client.call("find", text="y")
+            records = w.records()[-2:]
+            assert records[0]["run"] == records[1]["run"]
+            assert records[1]["step"] == records[0]["step"] + 1
+            runs.append(records[0]["run"])
+            assert not session or client.session not in json.dumps(records)
+        assert (runs[0] != runs[1]) == session
+
+
+@pytest.mark.parametrize("modern", [False, True])
+@played
+async def test_a_lost_call_is_sent_once_more_as_it_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, modern: bool
+) -> None:
+    monkeypatch.setattr(orders, "LOOK_S", 0.02)
+    server = Server(tools=[LOOK])
+    async with mcp_wall(tmp_path, server, tools="\n  look: {effect: write}\n", once=True) as w:
+        client = Client(w, modern=modern) if modern else await Client(w).begin()
+        server.says["tools/call"] = lambda _: None
+        said = await looked(client, {"who": "ann", "n": 2**70}, *([("Mcp-Param-Who", "ann")] if modern else []))
+        assert said.json["result"]["_meta"]["toolwall/refusal"]["code"] == "outcome_unknown"
+        server.says["tools/call"] = lambda _: FOUND
+        code, out = await asyncio.to_thread(ledger, w.folder, "retry", said.headers["toolwall-call"])
+        assert (code, "answered 200" in out) == (0, True), out
+        first, second = server.calls("tools/call")
+        for call in (first, second):
+            call.message["params"]["_meta"].pop("traceparent")
+            assert call.headers.pop("traceparent")
+            assert call.headers.pop("content-length")
+            call.message.pop("id")
+        assert (first.message, first.headers) == (second.message, second.headers)
+        again = await looked(client, {"who": "ann", "n": 2**70}, *([("Mcp-Param-Who", "ann")] if modern else []))
+        assert (again.json["result"], len(server.calls("tools/call"))) == (FOUND, 2)

@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.errors import Refusal
-from proxy.model import Call, Carried
+from proxy.model import Call
 from proxy.protocols import jsonrpc, mcpparams
 from proxy.protocols.again import again
 from proxy.protocols.masking import masked
 from proxy.protocols.restoring import restored
-from proxy.protocols.writing import CannotWrite, written
 from proxy.tracecontext import inside
 from redaction.pseudonyms import ANY, Pseudonyms, Restoring
 from tests.counts import examples
@@ -131,20 +130,6 @@ def test_a_message_that_was_kept_is_read_again() -> None:
     ):
         with pytest.raises(Refusal):
             again(tool, outgoing, CATALOG)
-
-
-def test_a_message_is_written_for_calls_of_the_sidecar_itself() -> None:
-    along = Carried((("authorization", "Bearer t"),))
-    placed, outgoing = written(CATALOG.tools["gh.mirror"], {"q": "ä", "n": 2**70}, along, CATALOG)
-    assert placed.arguments == {"q": "ä", "n": 2**70}
-    assert json.loads(outgoing.body) == {"name": "mirror", "arguments": placed.arguments, "_meta": {}}
-    head = dict(outgoing.headers)
-    assert (head["mcp-method"], head["mcp-name"], head["mcp-param-q"]) == ("tools/call", "mirror", "=?base64?w6Q=?=")
-    assert (head["authorization"], head["content-type"]) == ("Bearer t", "application/json")
-    _, outgoing = written(CATALOG.tools["gh.resources/readme"], {"uri": "repo://readme"}, Carried(), CATALOG)
-    assert json.loads(outgoing.body) == {"uri": "repo://readme", "_meta": {}}
-    with pytest.raises(CannotWrite):
-        written(CATALOG.tools["gh.resources/file"], {"uri": "repo://secret/a"}, Carried(), CATALOG)
 
 
 @pytest.mark.parametrize("meta", [{}, {"progressToken": 1}, {"com.example/a": {}}, {"a/b": {"_meta": {}}}])
