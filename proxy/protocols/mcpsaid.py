@@ -43,13 +43,14 @@ def reply(no: Refusal, message: Message, id: bytes, revision: str, modern: bool,
     if message.method in _WITHOUT_BODY and no.code == "unknown_tool":
         headers.append(("Allow", "POST"))  # so says a server that has no such stream
         return 405, headers, jsonrpc.reply(b"", _error(no, message, said, served))
-    return _status(no, message, served, modern), headers, jsonrpc.reply(id, _body(no, message, said, served, modern))
+    body = clean(_body(no, message, said, served, modern))  # it may name what the caller named
+    return _status(no, message, served, modern), headers, jsonrpc.reply(id, body)
 
 
 def response(no: Refusal, message: Message, modern: bool, clean: Clean = _as_it_is) -> bytes:
     """The response that refuses a request whose reply has begun: it is the last message of its stream."""
     said = json.loads(clean(problem.reply(no, no.call_id, no.tool)[2]))
-    return jsonrpc.reply(message.id, _body(no, message, said, True, modern))
+    return jsonrpc.reply(message.id, clean(_body(no, message, said, True, modern)))
 
 
 def _body(no: Refusal, message: Message, said: dict[str, Any], served: bool, modern: bool) -> bytes:

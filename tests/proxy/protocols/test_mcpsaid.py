@@ -140,3 +140,7 @@ def test_known_secrets_are_taken_out_before_it_is_said() -> None:
     _, _, body = mcpsaid.reply(no, CALL, CALL.id, "", False, lambda text: text.replace(b"hunter2", b"***"))
     assert b"hunter2" not in body
     assert b"***" in body
+    no, call = Refusal("unknown_tool"), request("tools/call", name="hunter2")
+    assert (
+        b"hunter2" not in mcpsaid.reply(no, call, call.id, "", False, lambda text: text.replace(b"hunter2", b"***"))[2]
+    )
