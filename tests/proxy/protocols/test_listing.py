@@ -69,7 +69,7 @@ def test_what_is_asked_for() -> None:
         "?Format=json",
         "?tools=",
         "?tools=a%0Ab",
-        "?tools=a%2Fb",
+        "?tools=a%5Cb",
         "?page=2",
         "?=json",
         "?format=json;tools=a",
