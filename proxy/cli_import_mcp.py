@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from proxy.cli_common import USAGE, fail, say
+from proxy.cli_common import USAGE, fail, say, visible
 from proxy.cli_import import MOST_SHOWN, write
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def asked(url: str, token: str, ca: Path | None) -> Said:
     try:
         return asyncio.run(inventory(url, secret(token), str(ca or "")))
     except NoServer as error:
-        fail(str(error))
+        fail(visible(str(error)))
 
 
 def secret(source: str) -> str:
@@ -99,14 +99,14 @@ def secret(source: str) -> str:
 def _told(said: Said, made: Started, name: str, out: Path, count: int) -> None:
     kinds = {key: len(entries) for key, entries in made.entries.items()}
     numbers = ", ".join(f"{number} {key}" for key, number in kinds.items()) or "nothing that can be used"
-    say(f"{said.title or name} {said.version} ({said.revision}): {numbers}")
+    say(f"{visible(said.title) or name} {visible(said.version)} ({said.revision}): {numbers}")
     effects = ", ".join(f"{made.count(effect)} {effect}" for effect in ("read", "write", "irreversible", "admin"))
     if kinds.get("tools"):
         say(f"Effects of the tools, as guessed: {effects}")
     if made.left:
         say(f"To look at, as comments in {name}.yaml too:")
     for one in made.left[:MOST_SHOWN]:
-        say(f"  {one}")
+        say(f"  {visible(one)}")
     if len(made.left) > MOST_SHOWN:
         say(f"  and {len(made.left) - MOST_SHOWN} more")
     folder = "" if out == Path("rules") else f" {out}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from proxy.cli_common import FINDINGS, USAGE, fail, say
+from proxy.cli_common import FINDINGS, USAGE, fail, say, visible
 from proxy.cli_import import replace_file
 from proxy.cli_import_mcp import Ca, Token, asked
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 MOST_LINES = 60
 """Of one difference on the terminal. A definition that changed more than that is read in the file."""
+
+MARK = 16
+"""Hex digits that name what was shown."""
 
 mcp = typer.Typer(help="MCP servers behind Toolwall.", no_args_is_help=True)
 
@@ -33,6 +36,7 @@ def accept(
     backend: Annotated[str, typer.Argument(help="The backend's name.")],
     folder: Annotated[Path, typer.Option("--rules", help="The rules folder.")] = Path("rules"),
     yes: Annotated[bool, typer.Option("--yes", help="Take over what the server says now.")] = False,
+    seen: Annotated[str, typer.Option(help="Only if it is what was shown before, under this mark.")] = "",
     token: Token = "",
     ca: Ca = None,
 ) -> None:
@@ -57,8 +61,12 @@ def accept(
     if not changes and not damage:
         say(f"{backend} is what was accepted.")
         return
+    mark = present.digest[:MARK]
     if not yes:
-        fail("Nothing was written: look at each difference, then repeat with --yes.", FINDINGS)
+        told = f"Nothing was written: look at each difference, then repeat with --yes --seen {mark}"
+        fail(f"{told}, which accepts this and nothing that the server says later.", FINDINGS)
+    if seen and seen != mark:
+        fail("Nothing was written: the server says something else now than what you have seen.", FINDINGS)
     try:
         replace_file(place.file, written(present))
     except OSError as error:
@@ -114,8 +122,8 @@ def _shown(change: Change, accepted: Definitions, present: Definitions) -> Itera
         yield f"instructions are {change.what}"
         yield from _difference(accepted.instructions, present.instructions)
         return
-    what = f"renamed; it was {change.was}" if change.was else change.what
-    yield f"{change.kind}: {change.name} is {what}"
+    what = f"renamed; it was {visible(change.was)}" if change.was else change.what
+    yield f"{change.kind}: {visible(change.name)} is {what}"
     old = accepted.of(change.kind).get(change.was or change.name, {})
     new = present.of(change.kind).get(change.name, {})
     if change.what == "changed":

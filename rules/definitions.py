@@ -112,11 +112,20 @@ def _checked(kind: str, one: Any) -> str:
         raise BadDefinitions(f"{kind}: a definition has no {key} of 1 to {MOST_NAME} characters")
     if elements(one, MOST_DEPTH) < 0:
         raise BadDefinitions(f"{kind}: {_short(name)} is nested deeper than {MOST_DEPTH} levels")
+    if not _is_text(one):
+        raise BadDefinitions(f"{kind}: {_short(name)} holds half a surrogate pair, which is no text")
     for word, most in ((None, MOST_BYTES), *((each, MOST_SCHEMA) for each in _SCHEMAS)):
         if len(_canonical(one if word is None else one.get(word))) > most:
             what = f"has an {word} of more" if word else "takes more"
             raise BadDefinitions(f"{kind}: {_short(name)} {what} than {most} bytes")
     return name
+
+
+def _is_text(value: Any) -> bool:
+    try:
+        return bool(json.dumps(value, ensure_ascii=False).encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _short(name: str) -> str:
@@ -131,7 +140,8 @@ def definitions(
     instructions: Any = "",
 ) -> Definitions:
     """What a server listed. Raises BadDefinitions."""
-    if not isinstance(instructions, str) or len(_canonical(instructions)) > MOST_INSTRUCTIONS:
+    good = isinstance(instructions, str) and _is_text(instructions)
+    if not good or len(_canonical(instructions)) > MOST_INSTRUCTIONS:
         raise BadDefinitions(f"instructions: must be a text of at most {MOST_INSTRUCTIONS} bytes")
     lists = {"tools": tools, "prompts": prompts, "resources": resources, "templates": templates}
     return Definitions(**{kind: defined(kind, listed) for kind, listed in lists.items()}, instructions=instructions)

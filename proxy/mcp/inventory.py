@@ -80,7 +80,9 @@ async def inventory(url: str, token: str = "", ca: str = "") -> Said:
     try:
         async with (
             asyncio.timeout(PATIENCE_IN_ALL_S),
-            aiohttp.ClientSession(connector=connector, cookie_jar=jar, timeout=timeout, trust_env=False) as client,
+            aiohttp.ClientSession(
+                connector=connector, cookie_jar=jar, timeout=timeout, trust_env=False, auto_decompress=False
+            ) as client,
         ):
             return await _Asking(client, url, token).all()
     except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
@@ -95,6 +97,7 @@ class _Asking:
     def __init__(self, client: aiohttp.ClientSession, url: str, token: str) -> None:
         self._client, self._url = client, url
         self._headers = {"Accept": "application/json, text/event-stream", "User-Agent": "toolwall"}
+        self._headers["Accept-Encoding"] = "identity"  # what is small on the wire may be large in memory
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         self._revision, self._number = MODERN, 0
@@ -119,7 +122,7 @@ class _Asking:
 
     async def _greet(self) -> Mapping[str, Any]:
         """What the server says of itself: in the era without sessions, else in the one before."""
-        answer = await self._ask("server/discover")
+        answer = await self._try("server/discover")
         if isinstance(answer.result, dict) and MODERN in (answer.result.get("supportedVersions") or ()):
             return answer.result
         self._revision = LEGACY[0]
@@ -136,6 +139,13 @@ class _Asking:
             self._headers["Mcp-Session-Id"] = answer.session
         await self._post({"jsonrpc": "2.0", "method": "notifications/initialized"}, None)
         return answer.result
+
+    async def _try(self, method: str) -> _Answer:
+        """An answer, also of a server that has none to a method that it does not know."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S / 3):
+                return await self._ask(method)
+        return _Answer(0, "")
 
     async def _list(self, method: str, member: str) -> list[Any]:
         found: list[Any] = []

@@ -342,6 +342,12 @@ KINDS: Final[dict[str, Kind]] = {
         "Whatever the profile says, nothing in it is looked at any more.",
         'name the fields, such as /items/*/id, or say redact: "off"',
     ),
+    "schema-looser": Kind(
+        "note",
+        "a contract is looser than the schema that it was made from",
+        "What an MCP server's schema says in a way that cannot be checked here is checked by the server alone.",
+        "deny in a rule, by a condition, what must not reach the server",
+    ),
     "reply-reported": Kind(
         "note",
         "answers off their contract are only reported",

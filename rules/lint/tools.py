@@ -13,6 +13,7 @@ from rules.lint.findings import Finding, finding
 from rules.lint.places import Places
 from rules.lint.values import Schemas
 from rules.lint.vocabulary import CHOOSERS, FINAL, KEYS, MONEY, READS, SLOW, VERBS, WRITES, words_of
+from rules.mcp.schemas import LEFT_OUT
 from rules.obligations import Approval, only
 from rules.rule import EVERYBODY
 from rules.tools import Backend, Tool
@@ -45,6 +46,8 @@ def about_tools(ruleset: Ruleset, places: Places) -> Iterator[Finding]:
         yield from _reply(tool, places)
         yield from _undo(tool, ruleset, places)
         yield from _settled(tool, ruleset, places)
+        if left := tool.contract.schema.get(LEFT_OUT):
+            yield finding("schema-looser", places.tool(tool), tool.name, f"has a contract that lacks {left}")
     for backend in ruleset.catalog.backends.values():
         yield from _backend(backend, ruleset.catalog.tools, places)
 

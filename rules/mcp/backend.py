@@ -197,7 +197,8 @@ def _own(loaded: Loaded, short: str, method: str, plumbing: bool) -> Tool:
     tool = _made(loaded, short, Remote(method, plumbing=plumbing), schemas.anything(), reply, "read")
     timeout_s, waits = read_timeout(None, root.get("timeout"), "read")
     outgoing = backends.read_outgoings(loaded, root.get("outgoing"))
-    restore, _ = read_restore(root.get("restore"), Node({}, root.file, 1, 1), reply, loaded.own_kinds, outgoing)
+    restore, wrong = read_restore(root.get("restore"), root, reply, loaded.own_kinds, outgoing)
+    loaded.problems += [each for each in wrong if each not in loaded.problems]
     return replace(
         tool,
         says=f"{method}, of the protocol itself." if plumbing else f"{method}, which the server asks of its client.",
@@ -228,6 +229,9 @@ def _collisions(root: Node, tools: list[Tool]) -> Iterator[LoadProblem]:
     found = [(short, node) for short, node in (below.items() if below else ()) if node.get("template")]
     good = {tool.mcp.name for tool in tools if tool.mcp and tool.mcp.method == RESOURCES.method}
     found = [(short, node) for short, node in found if node.text("template") in good]
+    if below and len(found) > templates.MOST:
+        yield below.problem(f"holds more than {templates.MOST} templates", "leave some out")
+        return
     for index, (short, node) in enumerate(found):
         for other, first in found[:index]:
             if templates.collide(first.text("template"), node.text("template")):

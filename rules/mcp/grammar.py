@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
-from rules.grammar import BACKEND, NAME, NAME_LIKE, TOOL
+from rules.grammar import BACKEND, NAME, NAME_LIKE, REPLY, TOOL
 from rules.once import IDEMPOTENCY
 from rules.shape import Form, Key, Table, Text
 
 _DEFINED: Final = "it comes from the server's definition, which `toolwall mcp accept` takes over"
 _OURS: Final = "calls that Toolwall makes by itself are HTTP calls in this version"
 _READS: Final = "a prompt or resource is read; a tool has effects"
-_SHARED: Final = ("says", "timeout", "retry", "limit", "price", "tokens", "reply", "outgoing", "cache")
+_WHOLE: Final = "results of an MCP server are given whole in this version: most say the same as text and as data"
+_SHAPING: Final = ("keep", "drop", "most", "longest", "fit")
+_REPLY: Final = Form(
+    {name: key for name, key in REPLY.keys.items() if name not in _SHAPING},
+    elsewhere=dict.fromkeys(_SHAPING, _WHOLE),
+    later=REPLY.later,
+)
+_OF_TOOLS: Final = ("says", "timeout", "retry", "limit", "price", "tokens", "reply", "outgoing", "cache")
+_SHARED: Final = {**{name: TOOL.keys[name] for name in _OF_TOOLS}, "reply": replace(TOOL.keys["reply"], shape=_REPLY)}
 _NOT_OF_MCP: Final = {
     **dict.fromkeys(("call", "picked_by", "in", "body"), "an MCP server is called by a tool's name"),
     **dict.fromkeys(("args", "input", "replies"), _DEFINED),
@@ -29,7 +38,7 @@ _ONCE: Final = Form(
 MCP_TOOL: Final = Form(
     {
         "name": _THEIRS,
-        **{name: TOOL.keys[name] for name in _SHARED},
+        **_SHARED,
         "effect": Key(TOOL.keys["effect"].shape, "What a call does to the world.", required=True),
         "guessed": TOOL.keys["guessed"],
         "idempotency": Key(_ONCE, TOOL.keys["idempotency"].says),
@@ -40,7 +49,7 @@ MCP_TOOL: Final = Form(
     later=TOOL.later,
 )
 MCP_PROMPT: Final = Form(
-    {"name": _THEIRS, **{name: TOOL.keys[name] for name in _SHARED}},
+    {"name": _THEIRS, **_SHARED},
     elsewhere=_NOT_READ,
     later=TOOL.later,
     may_be_empty=True,
@@ -49,7 +58,7 @@ MCP_RESOURCE: Final = Form(
     {
         "uri": Key(Text(), "Its URI, exactly as the server lists it."),
         "template": Key(Text(), "A URI template (RFC 6570, levels 1 to 3), exactly as the server lists it."),
-        **{name: TOOL.keys[name] for name in _SHARED},
+        **_SHARED,
     },
     one_of=("uri", "template"),
     elsewhere={**_NOT_READ, "name": "say uri or template"},
@@ -58,6 +67,7 @@ MCP_RESOURCE: Final = Form(
 MCP_BACKEND: Final = Form(
     {
         **{name: key for name, key in BACKEND.keys.items() if name not in ("tools", "probe")},
+        "reply": replace(BACKEND.keys["reply"], shape=_REPLY),
         "mcp": Key(
             Text(r"^[^\x00-\x1f]{1,250}\.json$", "a file in the rules folder whose name ends in .json"),
             "The backend is an MCP server; this file holds what was accepted of what it says that it is and has.",

@@ -18,6 +18,9 @@ from rules.replies import Replies, Shape
 from rules.schema import Contract
 from rules.usable import usable_pattern
 
+LEFT_OUT: Final = "x-toolwall-left-out"
+"""The keyword under which a contract tells what of the server's schema it does not hold."""
+
 MOST_MENDED: Final = 32
 """Keywords of one schema that are left out because they are no JSON Schema."""
 
@@ -82,6 +85,7 @@ def _usable(schema: Any, word: str) -> tuple[dict[str, Any], list[str]]:
     if not isinstance(schema, dict):
         raise BadSchema([Flaw((), f"{word} must be an object")])
     made = copy.deepcopy(schema)
+    made.pop(LEFT_OUT, None)
     uri = made.get("$schema")
     if isinstance(uri, str) and (known := _NAMES.get(uri.removesuffix("#").partition("//")[2])):
         made["$schema"] = known
@@ -148,4 +152,4 @@ def _declared(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _told(schema: dict[str, Any], left: list[str]) -> dict[str, Any]:
-    return {**schema, "$comment": f"left out: {'; '.join(dict.fromkeys(left))}"} if left else schema
+    return {**schema, LEFT_OUT: "; ".join(dict.fromkeys(left))} if left else schema

@@ -11,6 +11,8 @@ from rules.definitions import Definition, Definitions
 from rules.documents import BadSchema
 from rules.grammar import NAME
 from rules.mcp.meaning import MEANINGS, Meant
+from rules.mcp.schemas import LEFT_OUT
+from rules.mcp.templates import MOST as MOST_TEMPLATES
 from rules.mcp.templates import collide
 from rules.openapi.effects import guess
 from rules.openapi.names import MOST_TOOL, Unique, tool_name
@@ -65,6 +67,9 @@ def started(found: Definitions) -> Started:
         _put(made, "resources", _short(str(meant.definition.get("name") or one)), "", meant, {"uri": one})
     kept: list[str] = []
     for one, meant in _usable("templates", found, made):
+        if len(kept) == MOST_TEMPLATES:
+            made.left.append(f"template {one}: there are more than {MOST_TEMPLATES}")
+            continue
         if other := next((each for each in kept if collide(each, one)), ""):
             made.left.append(f"template {one}: cannot be told apart from {other}")
             continue
@@ -80,8 +85,8 @@ def _usable(kind: str, found: Definitions, made: Started) -> Iterator[tuple[str,
         except BadSchema as bad:
             made.left.append(f"{kind.removesuffix('s')} {name}: {bad.flaws[0].message}")
             continue
-        if left := meant.contract.schema.get("$comment", ""):
-            made.left.append(f"{kind.removesuffix('s')} {name} is there, but of its contract is {left}")
+        if left := meant.contract.schema.get(LEFT_OUT, ""):
+            made.left.append(f"{kind.removesuffix('s')} {name} is there, but its contract lacks {left}")
         yield name, meant
 
 

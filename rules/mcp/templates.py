@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 import jsonschema_rs
@@ -12,9 +13,13 @@ from rules.schema import PATTERNS
 MOST_URI: Final = 8_192
 """Characters of a URI."""
 
+MOST: Final = 200
+"""Templates of one server: each is held against each. Real servers have a few."""
+
 MOST_VARIABLES: Final = 32
 """Of one template. Real ones have one to four."""
 
+_MOST_WORDS: Final = 8
 _NAME: Final = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 _EXPRESSION: Final = re.compile(r"\{([+#./;?&]?)([^{}]*)\}")
 _LITERAL: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2}")
@@ -109,11 +114,15 @@ def collide(one: str, other: str) -> bool:
     values = ("a", "a-b", "a.b", "1", *_literals(one), *_literals(other))
     tried = {_EXPRESSION.sub("", each) for each in (one, other)}
     tried |= {_sample(each, value) for each in (one, other) for value in values}
-    fits = [jsonschema_rs.Draft202012Validator(fitting(each), pattern_options=PATTERNS) for each in (one, other)]
-    return any(all(each.is_valid({"uri": uri}) for each in fits) for uri in tried)
+    return any(_judge(one).is_valid({"uri": uri}) and _judge(other).is_valid({"uri": uri}) for uri in tried)
+
+
+@lru_cache(maxsize=2 * MOST)
+def _judge(template: str) -> jsonschema_rs.Validator:
+    return jsonschema_rs.Draft202012Validator(fitting(template), pattern_options=PATTERNS)
 
 
 def _literals(template: str) -> list[str]:
     """Texts between the variables of a template that a variable of another could take."""
-    words = re.findall(r"[A-Za-z0-9._~-]+", _EXPRESSION.sub(" ", template))
+    words = re.findall(r"[A-Za-z0-9._~-]+", _EXPRESSION.sub(" ", template))[:_MOST_WORDS]
     return [*words, "/".join(words), "/".join([*words, "a"]), "a/b"]

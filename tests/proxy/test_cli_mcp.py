@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from typer.testing import CliRunner
 
@@ -55,9 +57,15 @@ def test_differences_are_shown_and_taken_over_only_by_yes(server, rules):
         '    - "Be careful."',
         '    + "Be quick."',
     ]
-    assert "repeat with --yes" in done.output
+    assert "repeat with --yes --seen " in done.output
     assert file(rules).read_bytes() == before
-    done = toolwall("mcp", "accept", "hub", "--rules", rules, "--yes")
+    (mark,) = re.findall("--yes --seen ([0-9a-f]{16}),", done.output)
+    server.instructions = "Be quick, and careful."
+    done = toolwall("mcp", "accept", "hub", "--rules", rules, "--yes", "--seen", mark)
+    assert (done.exit_code, "something else now" in done.output) == (1, True)
+    assert file(rules).read_bytes() == before
+    server.instructions = "Be quick."
+    done = toolwall("mcp", "accept", "hub", "--rules", rules, "--yes", "--seen", mark)
     assert done.exit_code == 0
     accepted = read_definitions(file(rules).read_bytes())
     assert (accepted.instructions, list(accepted.prompts)) == ("Be quick.", ["look"])

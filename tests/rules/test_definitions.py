@@ -124,6 +124,8 @@ def nested(levels):
         ({"tools": [{"name": str(one)} for one in range(module.MOST + 1)]}, f"more than {module.MOST}"),
         ({"instructions": "x" * module.MOST_INSTRUCTIONS}, "instructions"),
         ({"instructions": ["x"]}, "instructions"),
+        ({"instructions": "\ud800"}, "instructions"),
+        ({"tools": [{"name": "t", "title": "\ud800"}]}, "half a surrogate pair"),
     ],
 )
 def test_what_a_server_says_is_bounded(lists, says):

@@ -19,7 +19,9 @@ from rules.shape import (
 )
 from rules.source import read
 
-LATER = Form({"a": Key(Text(), "A."), "b": Key(Flag(), "B.", required=True)}, later=frozenset({"undo"}))
+LATER = Form(
+    {"a": Key(Text(), "A."), "b": Key(Flag(), "B.", required=True)}, later=frozenset({"undo"}), elsewhere={"c": "say b"}
+)
 
 
 def messages(text, shape):
@@ -86,6 +88,7 @@ def test_what_fits(shape, text):
         (LATER, "{b: true, aa: x}", "v.aa: is an unknown key (did you mean a?)"),
         (LATER, "{b: true, zzz: x}", "v.zzz: is an unknown key (known are: a, b)"),
         (LATER, "{b: true, undo: x}", "v.undo: this version has no guard for it"),
+        (LATER, "{b: true, c: x}", "v.c: has no place here (say b)"),
         (Form({"a": Key(Text(), ""), "b": Key(Text(), "")}, one_of=("a", "b")), "{a: x, b: y}", "exactly one of"),
         (Form({"a": Key(Text(), ""), "b": Key(Text(), "")}, one_of=("a", "b")), "{}", "exactly one of"),
         (Form({"a": Key(Text(), ""), "b": Key(Text(), "")}, at_most_one=("a", "b")), "{a: x, b: y}", "only one of"),

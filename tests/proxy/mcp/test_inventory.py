@@ -121,6 +121,20 @@ def test_one_definition_that_cannot_be_kept_does_not_keep_others_away():
     assert any("issue.create" in one and "twice" in one for one in said.left)
 
 
+def test_a_server_that_says_nothing_to_what_it_does_not_know_is_asked_in_the_other_era(monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE_S", 3.0)
+    server = hub(modern=False)
+    server.instead["server/discover"] = lambda _: b""
+    assert asked(server).revision == "2025-11-25"
+
+
+def test_nothing_is_unpacked():
+    server = hub()
+    server.instead["server/discover"] = lambda _: reply(b"x", "Content-Encoding: gzip")
+    assert "no MCP server" in refused(server)
+    assert all("Accept-Encoding: identity" in head for head in server.heads)
+
+
 def test_a_list_that_does_not_end_is_ended():
     server = hub()
     server.instead["tools/list"] = lambda message: server.said(message, result={"tools": [], "nextCursor": "1"})

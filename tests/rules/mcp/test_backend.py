@@ -5,6 +5,7 @@ import pytest
 from rules.definitions import definitions, written
 from rules.facts import Principal
 from rules.load import load
+from rules.mcp import templates
 from rules.mcp.plumbing import ASKED, PLUMBING
 from rules.tools import Remote
 from tests.rules.helpers import corpus, facts, problems, write
@@ -201,6 +202,19 @@ def test_templates_that_one_uri_can_fit_are_an_error(tmp_path):
     text = HUB + '      rest: {template: "repo://{who}/{+rest}"}\n'
     (found,) = wrong(tmp_path, text, templates=[FILE, other])
     assert "rest and file cannot be told apart" in found.message
+
+
+def test_what_the_backend_restores_is_checked_where_it_has_no_tools_too(tmp_path):
+    text = "backend: hub\nurl: https://hub.test\nmcp: hub.definitions.json\nrestore: [NOTHING_SUCH]\n"
+    (found,) = wrong(tmp_path, text)
+    assert "NOTHING_SUCH" in found.message
+
+
+def test_so_many_templates_cannot_be_held_against_each_other(tmp_path):
+    many = [{"uriTemplate": f"a{one}://{{x}}", "name": "x"} for one in range(templates.MOST + 1)]
+    entries = "".join(f'      t{one}: {{template: "a{one}://{{x}}"}}\n' for one in range(len(many)))
+    (found,) = wrong(tmp_path, HUB + entries, templates=[FILE, *many])
+    assert found.message == f"holds more than {templates.MOST} templates"
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,15 @@ def test_the_review_speaks_of_what_its_author_can_change(tmp_path):
     assert place == "hub.yaml:6"
 
 
+def test_the_review_says_where_a_contract_is_looser_than_the_server_s_schema(tmp_path):
+    schema = {"type": "object", "properties": {"q": {"type": "string", "pattern": "^(?!x)"}}}
+    rules = hub(tmp_path, tools=[{**SEARCH, "inputSchema": schema}, CREATE])
+    (found,) = [one for one in lint(rules, tmp_path) if one.id == "schema-looser"]
+    assert (found.place, found.about) == ("hub.yaml:5", "hub.search_issues")
+    assert "a pattern that does not run in linear time" in found.text
+    assert "schema-looser" not in {one.id for one in lint(hub(tmp_path), tmp_path)}
+
+
 def test_changes_tell_of_what_was_chosen(tmp_path):
     (tmp_path / "old").mkdir()
     (tmp_path / "new").mkdir()

@@ -84,7 +84,12 @@ def test_what_cannot_be_used_is_a_comment(tmp_path):
     made = folder(tmp_path, definitions([bad, loose], templates=[level4, *twice]))
     assert len(made.left) == 4
     text = (tmp_path / "hub.yaml").read_text()
-    for words in ("tool bad:", "tool loose is there, but", "level 4", "cannot be told apart from b://{x}"):
+    for words in (
+        "tool bad:",
+        "tool loose is there, but its contract lacks a pattern",
+        "level 4",
+        "cannot be told apart from b://{x}",
+    ):
         assert words in " ".join(text.replace("\n#", " ").split())
     assert {tool.short for tool in load(tmp_path).catalog.tools.values() if tool.is_chosen} == {
         "loose",
