@@ -62,6 +62,8 @@ def mcp(
         f"{short}.policy.yaml": policy_file(short, made, Roles(reader, writer, approver)),
     }
     _told(said, made, short, out, write(out, texts, force))
+    if token:
+        say(f"The server wants a token: say under `credential` in {out / short}.yaml which one calls have.")
 
 
 def asked(url: str, token: str, ca: Path | None) -> Said:

@@ -30,8 +30,11 @@ _ENCODED: Final = "%[0-9A-Fa-f]{2}"
 _RESERVED: Final = f"(?:[^{_NEVER}]|{_ENCODED})"
 _CHARACTER: Final = rf"(?:[^{_NEVER}/?#\[\]]|{_ENCODED})"
 _PART: Final = rf"(?:[^{_NEVER}/?#\[\]&;]|{_ENCODED})"
-_UNCLEAR: Final = r"(^|[/\\:]|%2[fF]|%5[cC])(\.|%2[eE]){1,2}($|[/\\?#]|%2[fF]|%5[cC])|%2[fF]|%5[cC]|%00"
-"""Steps up and down, also in disguise: what a server would make of them nobody can tell."""
+_STEPS: Final = r"(^|[/\\:])\.{1,2}($|[/\\?#])"
+_DISGUISED: Final = r"%(00|2[dDeEfF]|3[0-9]|4[1-9a-fA-F]|5[0-9aAcCfF]|6[1-9a-fA-F]|7[0-9aAeE])"
+_UNCLEAR: Final = f"{_STEPS}|{_DISGUISED}"
+"""Steps up and down, and encoded what needs no encoding (RFC 3986, 2.3) or divides: what a condition sees as one text
+would be another to the server."""
 
 _OPENS: Final = {"": "", "+": "", "#": "#", ".": ".", "/": "/", ";": ";", "?": "?", "&": "&"}
 _NAMED: Final = frozenset(";?&")

@@ -62,7 +62,9 @@ def test_a_token_comes_from_where_nobody_reads_it(server, tmp_path, monkeypatch)
     done = toolwall(*words)
     assert (done.exit_code, "--token" in done.output) == (3, True)
     monkeypatch.setenv("HUB_TOKEN", "t0k\n")
-    assert toolwall(*words, "--token", "env:HUB_TOKEN").exit_code == 0
+    done = toolwall(*words, "--token", "env:HUB_TOKEN")
+    assert (done.exit_code, "say under `credential`" in done.output) == (0, True)
+    assert not [path for path in (tmp_path / "rules").iterdir() if b"t0k" in path.read_bytes()]
     (tmp_path / "token").write_text("t0k\n")
     assert toolwall(*words, "--token", f"file:{tmp_path / 'token'}").exit_code == 0
     for bad in ("t0k", "env:", "vault:x"):
