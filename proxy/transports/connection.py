@@ -29,9 +29,11 @@ from proxy.protocols.rest import Greetings, RestAsk
 from proxy.protocols.undo import UndoAsk
 from proxy.replyheaders import content_type
 from proxy.routes import BATCH, MCP, OURS, REST, TOOLS, UNDO, Route
+from proxy.transports.framing import chunk, chunks, connection, last_chunk
 from proxy.transports.heartbeat import Heartbeat
 from proxy.transports.peer import peer_of
 from proxy.transports.reply import bodiless, head, length
+from proxy.transports.telling import Telling
 from redaction.streams import EVENTS
 
 if TYPE_CHECKING:
@@ -188,17 +190,22 @@ class Connection(RequestHandler):
             )
         else:
             return await self._shed(message)
+        telling = None
+        if isinstance(ask, McpAsk) and not isinstance(message, _ErrInfo):
+            telling = Telling(self, version, keep, trailers=_takes_trailers(message))
         try:
-            result = await self._server.answer(ask)
+            result = await self._server.answer(ask, telling)
         except Refusal as refusal:
             status, headers, body = self._server.said(refusal, ask)
             keep = keep and refusal.code not in _ENDING and not self._close
-            await self._send(method, status, headers, body, _connection(version, keep))
+            await self._send(method, status, headers, body, connection(version, keep))
         else:
             keep = keep and not self._close
-            if result.body.whole is not None:
+            if telling and telling.begun:  # all of it was said
+                keep = keep and telling.keep
+            elif result.body.whole is not None:
                 whole = result.body.whole
-                await self._send(method, result.status, result.headers, whole, _connection(version, keep))
+                await self._send(method, result.status, result.headers, whole, connection(version, keep))
             else:
                 keep = await self._stream(message, result, version, keep)
         # The parser stops at the head of an upgrade, and every upgrade was refused.
@@ -215,7 +222,7 @@ class Connection(RequestHandler):
         """Refuse a message unread. Nobody looked at its head, so what follows may be the rest of it."""
         keep = not (message.should_close or _has_body(message) or self._upgraded or self._close)
         status, headers, body = self._server.said(self._server.shedding.refusal())
-        await self._send(message.method, status, headers, body, _connection(message.version, keep))
+        await self._send(message.method, status, headers, body, connection(message.version, keep))
         return keep
 
     async def _send(self, method: str, status: int, headers: Any, body: bytes, connection: str) -> None:
@@ -230,50 +237,50 @@ class Connection(RequestHandler):
         else:
             transport.writelines((first, body))
         try:
-            await self._patiently()
+            await self.patiently()
         except TimeoutError:
-            self._abort()
+            self.abort()
 
     async def _stream(self, message: Any, result: Result, version: tuple[int, ...], keep: bool) -> bool:
         """Send a body piece by piece. Whether the connection may carry another message."""
         chunked = version >= (1, 1)
         keep = keep and chunked
         flow = result.body.flow
-        told = flow if flow and chunked and "trailers" in message.headers.get("TE", "").lower() else None
-        framing = ("Trailer: Toolwall-Redacted, Toolwall-Unchecked\r\n" if told else "") + _chunks(chunked)
+        told = flow if flow and chunked and _takes_trailers(message) else None
+        framing = ("Trailer: Toolwall-Redacted, Toolwall-Unchecked\r\n" if told else "") + chunks(chunked)
         async with result.body as body:
-            self._put(head(result.status, result.headers, framing + _connection(version, keep), int(time())))
-            beats = Heartbeat(partial(self._beat, chunked), self._server.bounds.beat_s) if _is_events(result) else None
+            self._put(head(result.status, result.headers, framing + connection(version, keep), int(time())))
+            beats = Heartbeat(partial(self.beat, chunked), self._server.bounds.beat_s) if _is_events(result) else None
             try:
                 async for piece in body:
                     if beats:
                         piece = beats.said(piece)
                     if piece:
-                        self._put(_chunk(piece) if chunked else piece)
-                        await self._patiently()
-                self._put(_last_chunk(told.trailers() if told else []) if chunked else b"")
+                        self._put(chunk(piece) if chunked else piece)
+                        await self.patiently()
+                self._put(last_chunk(told.trailers() if told else []) if chunked else b"")
             except Refusal as refusal:
                 return self._break_off(refusal, flow.ending if flow else "", chunked) and keep
             except TimeoutError:
-                self._abort()
+                self.abort()
                 return False
             finally:
                 if beats:
                     beats.stop()
         return keep
 
-    def _beat(self, chunked: bool, comment: bytes) -> None:
+    def beat(self, chunked: bool, comment: bytes) -> None:
         if self.transport is not None and not self._paused:  # who does not read needs no sign of life
-            self.transport.write(_chunk(comment) if chunked else comment)
+            self.transport.write(chunk(comment) if chunked else comment)
 
     def _break_off(self, refusal: Refusal, form: str, chunked: bool) -> bool:
         """End a reply whose head is out by a refusal. Whether it could be said."""
         if not form:
             # The only way to say "this is not whole" is to break the framing.
-            self._abort()
+            self.abort()
             return False
         last = problem.ending(self._server.said(refusal)[2], form)
-        self._put(_chunk(last) + _last_chunk([]) if chunked else last)
+        self._put(chunk(last) + last_chunk([]) if chunked else last)
         return True
 
     def _put(self, data: bytes) -> None:
@@ -281,13 +288,13 @@ class Connection(RequestHandler):
             raise ConnectionResetError
         self.transport.write(data)
 
-    async def _patiently(self) -> None:
+    async def patiently(self) -> None:
         """Wait until the agent has read enough. One that reads nothing must not hold a place among the calls."""
         if self._paused:
             async with asyncio.timeout(self._server.bounds.idle_s):
                 await self._drain_helper()
 
-    def _abort(self) -> None:
+    def abort(self) -> None:
         if self.transport is not None:
             self.transport.abort()
 
@@ -330,28 +337,12 @@ def _has_body(message: RawRequestMessage) -> bool:
     return "Content-Length" in message.headers or "Transfer-Encoding" in message.headers
 
 
-def _connection(version: tuple[int, ...], keep: bool) -> str:
-    """The `Connection` line (RFC 9112, 9.3): what the version does by itself is not said."""
-    if keep == (version >= (1, 1)):
-        return ""
-    return "Connection: keep-alive\r\n" if keep else "Connection: close\r\n"
+def _takes_trailers(message: RawRequestMessage) -> bool:
+    return "trailers" in message.headers.get("TE", "").lower()
 
 
 def _is_events(result: Result) -> bool:
     return content_type(result.headers)[0] == EVENTS
-
-
-def _chunks(chunked: bool) -> str:
-    return "Transfer-Encoding: chunked\r\n" if chunked else ""
-
-
-def _chunk(piece: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(piece), piece)
-
-
-def _last_chunk(trailers: list[tuple[str, str]]) -> bytes:
-    """The end of a chunked body (RFC 9112, 7.1.2)."""
-    return b"0\r\n" + "".join(f"{name}: {value}\r\n" for name, value in trailers).encode() + b"\r\n"
 
 
 def _malformed(error: BaseException | None) -> Refusal:

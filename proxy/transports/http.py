@@ -29,6 +29,7 @@ from proxy.shedding import Shedding
 from proxy.transports import batching, mcp
 from proxy.transports.admission import Admission
 from proxy.transports.connection import Connection
+from proxy.transports.telling import Telling
 from proxy.transports.waiting import Waiting
 from proxy.unwinding import ByRequest
 
@@ -117,14 +118,14 @@ class HttpDoor(web.Server):
         """Whether there is room for one more connection. One that only waits is closed for it if there has to be."""
         return len(self._connections) <= self.bounds.most_connections or self.waiting.close_oldest()
 
-    async def answer(self, ask: Any) -> Result:
-        """The answer to one request. Raises Refusal."""
-        if isinstance(ask, OwnAsk):
+    async def answer(self, ask: Any, telling: Telling | None = None) -> Result:
+        """The answer to one request, of which what was told by then is a part. Raises Refusal."""
+        if isinstance(ask, OwnAsk) and telling:
             own = partial(self._places.own.answer, self.firewall, ask, self._identify)
-            return await mcp.Exchange(self, ask, lambda told: own()).answer()
-        if isinstance(ask, McpAsk):
+            return await mcp.Exchange(self, ask, telling).answer(lambda _: own())
+        if isinstance(ask, McpAsk) and telling:
             there = partial(mcp.forwarded, self, self._places.servers, ask, self._identify)
-            return await mcp.Exchange(self, ask, there).answer()
+            return await mcp.Exchange(self, ask, telling).answer(there)
         self.admission.calls += 1
         try:
             if isinstance(ask, ListingAsk):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from functools import partial
+from collections.abc import Callable, Coroutine
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from proxy.body import Body, Flow
+from proxy.body import Body
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.identity import Identify
@@ -18,18 +17,16 @@ from proxy.mcp.events import written
 from proxy.mcp.heard import NOT_YET
 from proxy.mcp.servers import Servers
 from proxy.model import Result
-from proxy.protocols import jsonrpc, mcpsaid
+from proxy.protocols import jsonrpc, mcpsaid, problem
 from proxy.protocols.head import Door, host_name
 from proxy.protocols.mcp import McpAsk
 from proxy.record import Record, new_id
+from proxy.transports.telling import Telling
 from redaction.streams import EVENTS
 from rules.tools import Catalog
 
 if TYPE_CHECKING:
     from proxy.transports.http import HttpDoor
-
-MOST_TOLD: Final = 64
-"""Messages that wait for a client to read them; then the server waits."""
 
 _OF_RPC: Final = frozenset({200, 400, 404, NOT_YET, 500})
 """What an answer of JSON-RPC counts as; every other status is one of HTTP."""
@@ -42,18 +39,16 @@ _BEGINS: Final = "initialize"
 _HEAD: Final = (("Content-Type", EVENTS), ("X-Accel-Buffering", "no"))
 
 
-class Told:
-    """The way to the client while its answer is not there yet: what is told waits here to be sent."""
+class Exchange:
+    """One message of a client, until its answer is sent. What is told before it begins the reply."""
 
-    def __init__(self, ask: McpAsk) -> None:
-        self.begun = asyncio.get_running_loop().create_future()
-        """Done with the first message."""
-        self.record: Record | None = None
-        """Of the call, where it has one already."""
-        self.news = asyncio.Event()
+    record: Record | None = None
+    """Of the call, where it has one already."""
+
+    def __init__(self, door: HttpDoor, ask: McpAsk, telling: Telling) -> None:
+        self._door = door
         self._ask = ask
-        self._waiting: list[bytes] = []
-        self._room = asyncio.Event()
+        self._telling = telling
 
     @property
     def is_open(self) -> bool:
@@ -61,102 +56,69 @@ class Told:
         return self._ask.takes_events and self._ask.message.method != _BEGINS
 
     async def tell(self, message: bytes) -> None:
-        """Have one message sent."""
+        """Send one message at once."""
         if not self.is_open:
             return
-        while len(self._waiting) >= MOST_TOLD:
-            self._room.clear()
-            await self._room.wait()
-        self._waiting.append(message)
-        self.news.set()
-        if not self.begun.done():
-            self.begun.set_result(None)
+        if not self._telling.begun:
+            self._begin()
+        await self._telling.say(written(message))
 
-    def take(self) -> list[bytes]:
-        """What is to be sent now."""
-        taken, self._waiting = self._waiting, []
-        self.news.clear()
-        self._room.set()
-        return taken
+    async def answer(self, handled: Handled) -> Result:
+        """The answer; where the reply has begun it is sent. Raises Refusal."""
+        late = asyncio.get_running_loop().call_later(self._door.bounds.beat_s, self._late)
+        self._door.admission.calls += 1
+        try:
+            result = await handled(self)
+            if self._telling.begun:
+                await self._end(result)
+            return result
+        except Refusal as no:
+            if not self._telling.begun:
+                raise
+            result = Result(200, [], Body.of(self._refused(no)))
+            await self._end(result)
+            return result
+        finally:
+            late.cancel()
+            self._telling.stop()
+            self._door.admission.calls -= 1
+
+    def _refused(self, no: Refusal) -> bytes:
+        return mcpsaid.response(no, self._ask.message, self._ask.modern, self._door.clean)
+
+    def _late(self) -> None:
+        """The call takes long: a client that can be told so is told."""
+        if self._ask.message.kind == "request" and self.is_open and not self._telling.begun:
+            self._begin()
+
+    def _begin(self) -> None:
+        headers = (*_HEAD, *([("Toolwall-Call", self.record.call)] if self.record else []))
+        self._telling.begin(headers, self._door.bounds.beat_s)
+
+    async def _end(self, result: Result) -> None:
+        async with result.body as body:
+            if body.whole is not None:
+                await self._telling.say(written(body.whole))
+            else:
+                await self._rest(body)
+        found = self.record.redactions if self.record else {}
+        said = ", ".join(f"{kind}={count}" for kind, count in found.items())
+        self._telling.end([("Toolwall-Redacted", said)] if said else [])
+
+    async def _rest(self, body: Body) -> None:
+        """A stream, whose head came late."""
+        try:
+            async for piece in body:
+                await self._telling.say(piece)
+        except Refusal as no:
+            await self._telling.say(problem.ending(self._door.said(no)[2], "event"))
 
 
-Handled = Callable[[Told], Coroutine[Any, Any, Result]]
+Handled = Callable[[Exchange], Coroutine[Any, Any, Result]]
 """Gives the whole answer to one message, and tells before what there is to tell."""
 
 
-class Exchange:
-    """One message of a client, until its answer is sent. The call is a task of its own: it goes on while what it tells
-    is sent, and ends when the client hangs up."""
-
-    def __init__(self, door: HttpDoor, ask: McpAsk, handled: Handled) -> None:
-        self._door = door
-        self._ask = ask
-        self._told = Told(ask)
-        self._handled = handled
-
-    async def answer(self) -> Result:
-        """The answer, which may begin before the call is over. Raises Refusal."""
-        call = asyncio.create_task(self._handled(self._told))
-        self._door.admission.calls += 1
-        call.add_done_callback(lambda _: self._left())
-        try:
-            await asyncio.wait(
-                {call, self._told.begun}, timeout=self._door.bounds.beat_s, return_when=asyncio.FIRST_COMPLETED
-            )
-            if not (call.done() or self._told.begun.done()) and not self._is_patient:
-                await asyncio.wait({call})
-        except BaseException:
-            await _ended(call)
-            raise
-        if call.done() and not self._told.begun.done():
-            return call.result()
-        body = Body(self._events(call), partial(_ended, call))
-        body.flow = Flow("event", self._trailers)
-        record = self._told.record
-        return Result(200, [*_HEAD, *([("Toolwall-Call", record.call)] if record else [])], body)
-
-    def _trailers(self) -> list[tuple[str, str]]:
-        found = self._told.record.redactions if self._told.record else {}
-        return [("Toolwall-Redacted", ", ".join(f"{kind}={count}" for kind, count in found.items()))] if found else []
-
-    def _left(self) -> None:
-        self._door.admission.calls -= 1
-
-    @property
-    def _is_patient(self) -> bool:
-        """Whether the client can be told that its answer takes a while."""
-        return self._ask.message.kind == "request" and self._told.is_open
-
-    async def _events(self, call: asyncio.Task[Result]) -> AsyncGenerator[bytes, None]:
-        """What is told, and behind it the answer, whose Record is written by then."""
-        while True:
-            over = call.done()
-            for message in self._told.take():
-                yield written(message)
-            if over:
-                break
-            await self._news(call)
-        try:
-            result = call.result()
-        except Refusal as no:
-            yield written(mcpsaid.response(no, self._ask.message, self._ask.modern, self._door.clean))
-            return
-        async with result.body as body:
-            if body.whole is not None:
-                yield written(body.whole)
-                return
-            async for piece in body:
-                yield piece
-
-    async def _news(self, call: asyncio.Task[Result]) -> None:
-        news = asyncio.create_task(self._told.news.wait())
-        try:
-            await asyncio.wait({call, news}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            news.cancel()
-
-
-async def forwarded(door: HttpDoor, servers: Servers, ask: McpAsk, identify: Identify, told: Told) -> Result:
+async def forwarded(door: HttpDoor, servers: Servers, ask: McpAsk, identify: Identify, told: Exchange) -> Result:
     """The answer of an MCP server. Raises Refusal."""
     made: list[McpEntry] = []
 
@@ -189,15 +151,6 @@ def _status(ask: McpAsk, body: bytes) -> int:
         return 200
     code = json.loads(body)["error"].get("code")
     return 404 if code == jsonrpc.NO_METHOD else 400 if code in _OF_THE_HEAD else 200
-
-
-async def _ended(call: asyncio.Task[Result]) -> None:
-    """End a call whose client left; its Record says so."""
-    if not call.done():
-        call.cancel()
-        await asyncio.wait({call})
-    if not call.cancelled() and call.exception() is None:
-        await call.result().body.close()
 
 
 def is_meant(door: Door, catalog: Catalog, raw_target: str, host: str) -> bool:
