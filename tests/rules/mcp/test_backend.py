@@ -6,6 +6,7 @@ from rules.definitions import definitions, written
 from rules.facts import Principal
 from rules.load import load
 from rules.mcp import templates
+from rules.mcp.meaning import MEANINGS
 from rules.mcp.plumbing import ASKED, PLUMBING
 from rules.tools import Remote
 from tests.rules.helpers import corpus, facts, problems, write
@@ -274,6 +275,19 @@ def test_every_real_server_loads_and_every_input_schema_compiles(tmp_path):
         if isinstance(made, dict):
             assert tool.contract.check(made) == ()
             assert tool.contract.check({**made, "nobody declared this": 1})
+
+
+def test_what_the_lists_in_the_specification_s_examples_hold_can_be_used():
+    kinds = {"tools": "tools", "prompts": "prompts", "resources": "resources", "resourceTemplates": "templates"}
+    count = 0
+    for record in corpus("mcp/spec_examples.jsonl.gz"):
+        value = record["value"]
+        for member, kind in kinds.items():
+            listed = value.get("result", value).get(member) if isinstance(value, dict) else None
+            for name, one in definitions(**{kind: listed if isinstance(listed, list) else []}).of(kind).items():
+                assert MEANINGS[kind](name, one).contract.names
+                count += 1
+    assert count >= 2
 
 
 def test_every_tool_of_the_specification_s_examples_loads(tmp_path):
