@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 import aiohttp
 
-from proxy.mcp.events import Events, TooLarge
-from rules.definitions import MOST, MOST_FILE, BadDefinitions, Definitions, defined, definitions
+from proxy.mcp.events import Events
+from rules.definitions import MOST, MOST_FILE, BadDefinitions, Definitions, defined, definitions, written
 from rules.documents import plain_json
 
 MODERN: Final = "2026-07-28"
@@ -100,7 +100,7 @@ class _Asking:
         self._headers["Accept-Encoding"] = "identity"  # what is small on the wire may be large in memory
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
-        self._revision, self._number = MODERN, 0
+        self._revision, self._number, self._room = MODERN, 0, MOST_FILE
 
     async def all(self) -> Said:
         said = await self._greet()
@@ -115,6 +115,8 @@ class _Asking:
         who = who if isinstance(who, dict) else {}
         try:
             whole = definitions(**found, instructions=said.get("instructions") or "")
+            if len(written(whole)) > MOST_FILE:
+                raise BadDefinitions(f"it takes more than {MOST_FILE} bytes")
         except BadDefinitions as bad:
             raise NoServer(f"What {self._url} says cannot be kept: {bad}") from None
         title, version = who.get("title") or who.get("name") or "", who.get("version") or ""
@@ -195,28 +197,24 @@ class _Asking:
             session = reply.headers.get("Mcp-Session-Id", "")
             if id is None:
                 return _Answer(reply.status, session)
-            found = await _message(reply, id)
+            found = await self._message(reply, id)
             return _Answer(reply.status, session, found.get("result"), found.get("error"))
 
-
-async def _message(reply: aiohttp.ClientResponse, id: int) -> dict[str, Any]:
-    """The answer to an id, empty where the reply holds none. Raises NoServer where it is too large."""
-    size, data, events = 0, b"", Events(MOST_FILE)
-    is_stream = reply.content_type == "text/event-stream"
-    async for piece in reply.content.iter_any():
-        size += len(piece)
-        if size > MOST_FILE:
-            raise NoServer(f"{reply.url} answers with more than {MOST_FILE} bytes.")
-        if not is_stream:
-            data += piece
-            continue
-        try:
+    async def _message(self, reply: aiohttp.ClientResponse, id: int) -> dict[str, Any]:
+        """The answer to an id, empty where the reply holds none. Raises NoServer where all that came is too much."""
+        data, events = b"", Events(MOST_FILE)
+        is_stream = reply.content_type == "text/event-stream"
+        async for piece in reply.content.iter_any():
+            self._room -= len(piece)
+            if self._room < 0:
+                raise NoServer(f"{self._url} answers with more than {MOST_FILE} bytes in all.")
+            if not is_stream:
+                data += piece
+                continue
             found = [_answer(event.data, id) for event in events.feed(piece)]
-        except TooLarge:
-            raise NoServer(f"{reply.url} sends an event of more than {MOST_FILE} bytes.") from None
-        if one := next(filter(None, found), None):
-            return one
-    return {} if is_stream else _answer(data, id, any_id=True)
+            if one := next(filter(None, found), None):
+                return one
+        return {} if is_stream else _answer(data, id, any_id=True)
 
 
 def _answer(data: bytes, id: int, any_id: bool = False) -> dict[str, Any]:

@@ -183,6 +183,16 @@ def test_an_answer_without_end_is_cut():
     assert "more than" in refused(server)
 
 
+def test_pages_are_bounded_in_all():
+    server = hub()
+    page = {"tools": [{"name": "t", "x": "y" * 9_000_000}]}
+    server.instead["tools/list"] = lambda message: server.said(
+        message, result={**page, "nextCursor": str(message["id"])}
+    )
+    assert "in all" in refused(server)
+    assert len(server.messages) == 3
+
+
 def test_instructions_without_end_are_refused():
     server = hub()
     server.instructions = "x" * 100_000
