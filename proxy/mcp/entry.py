@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 class Channel(Protocol):
     """The way to the client while the answer to its message is not there yet."""
 
+    streamed: bool
+    """Whether the server gives the answer in a stream of events."""
+
     @property
     def is_open(self) -> bool:
         """Whether the client takes anything but its answer."""

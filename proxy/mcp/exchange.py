@@ -12,6 +12,7 @@ from proxy.body import TooLong
 from proxy.decoding import Undecodable
 from proxy.entry import Entry
 from proxy.errors import Refusal
+from proxy.mcp.entry import McpEntry
 from proxy.mcp.events import Event, Events, TooLarge
 from proxy.mcp.heard import Heard, Untrue, heard, same_id
 from proxy.model import Call, Headers, Outgoing, Result, Send
@@ -86,6 +87,8 @@ class Exchange:
         message = None
         if result.status == 200 and media_type == EVENTS:
             message = await self._streamed(result, headers, id, hear)
+            if isinstance(self._entry, McpEntry):
+                self._entry.channel.streamed = True
         elif media_type == JSON:
             message = await self._plain(result, id)
         else:

@@ -44,6 +44,7 @@ class Exchange:
 
     record: Record | None = None
     """Of the call, where it has one already."""
+    streamed = False
 
     def __init__(self, door: HttpDoor, ask: McpAsk, telling: Telling) -> None:
         self._door = door
@@ -69,8 +70,9 @@ class Exchange:
         self._door.admission.calls += 1
         try:
             result = await handled(self)
-            if self._telling.begun:
-                await self._end(result)
+            if not self._telling.begun:
+                return self._framed(result)
+            await self._end(result)
             return result
         except Refusal as no:
             if not self._telling.begun:
@@ -88,8 +90,20 @@ class Exchange:
 
     def _late(self) -> None:
         """The call takes long: a client that can be told so is told."""
-        if self._ask.message.kind == "request" and self.is_open and not self._telling.begun:
+        if self._is_patient and not self._telling.begun:
             self._begin()
+
+    @property
+    def _is_patient(self) -> bool:
+        return self._ask.message.kind == "request" and self.is_open
+
+    def _framed(self, result: Result) -> Result:
+        """An answer as one event where the server gave it as such, for clients may have a use for what that is."""
+        body = result.body.whole
+        if body and self.streamed and self._is_patient and result.status == 200:
+            others = [pair for pair in result.headers if pair[0].lower() != "content-type"]
+            result.headers, result.body = [*_HEAD, *others], Body.of(written(body))
+        return result
 
     def _begin(self) -> None:
         headers = (*_HEAD, *([("Toolwall-Call", self.record.call)] if self.record else []))

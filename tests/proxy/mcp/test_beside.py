@@ -118,7 +118,7 @@ async def test_what_no_rule_allows_a_server_to_ask_never_reaches_the_client(tmp_
         client = await Client(w).begin()
         server.asks(question)
         said = await client.call("find", text="x")
-        assert said.headers["content-type"] == "application/json"
+        assert len(events(said)) == 1
         (told,) = server.calls("response")
         assert told.message["id"] == "q-1"
         assert told.message["error"]["code"] == -32601
@@ -157,7 +157,7 @@ async def test_a_server_may_ask_nothing_in_the_era_without_sessions(tmp_path: Pa
         question = event(asking("elicitation/create", message="a", requestedSchema={}))
         server.says["tools/call"] = lambda heard: stream(question, event(answered(heard, FOUND)))
         said = await client.call("find", text="x")
-        assert said.json["result"] == FOUND
+        assert events(said) == [{"jsonrpc": "2.0", "id": client.ids, "result": FOUND}]
 
 
 @played

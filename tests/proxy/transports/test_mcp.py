@@ -148,6 +148,28 @@ async def test_a_client_that_takes_no_events_gets_its_answer_alone(tmp_path: Pat
         assert (said.headers["content-type"], said.json["result"]) == ("application/json", FOUND)
 
 
+@pytest.mark.parametrize("accept", ["application/json, text/event-stream", "application/json"])
+@played
+async def test_an_answer_is_an_event_where_the_server_gave_it_as_one(tmp_path: Path, accept: str) -> None:
+    server = Server()
+
+    async def streamed(heard: Any) -> Any:
+        yield EVENTS + event(answered(heard, FOUND))
+
+    async with mcp_wall(tmp_path, server) as w:
+        client = await Client(w).begin()
+        message = client.message("tools/call", {"name": "find", "arguments": {"text": "x"}})
+        head = [("Accept", accept), ("Mcp-Session-Id", client.session)]
+        said = await w.call("POST", "/crm/mcp", json.dumps(message).encode(), head)
+        assert (said.headers["content-type"], said.json["result"]) == ("application/json", FOUND)
+        server.says["tools/call"] = streamed
+        said = await w.call("POST", "/crm/mcp", json.dumps(message).encode(), head)
+        assert said.headers["content-type"] == accept.rpartition(" ")[2]
+        assert said.headers["content-length"] == str(len(said.body))
+        assert "toolwall-call" in said.headers
+        assert last(said)["result"] == FOUND
+
+
 @played
 async def test_a_call_that_takes_long_shows_that_it_lives(tmp_path: Path) -> None:
     server = Server()
