@@ -18,6 +18,7 @@ from proxy.mcp.exchange import JSON, listening
 from proxy.mcp.heard import Heard
 from proxy.mcp.pins import Pins
 from proxy.mcp.sessions import Sessions
+from proxy.mcp.streams import Streams
 from proxy.model import Call, Outgoing, Result
 from proxy.outcomes import whole
 from proxy.protocols import jsonrpc
@@ -41,6 +42,7 @@ class Servers:
         self.sessions = Sessions()
         self.pins = Pins()
         self.firewall: Firewall | None = None
+        self.streams = Streams()
         self._giving_up: set[asyncio.Task[None]] = set()
 
     async def ask(self, call: Call, entry: Entry, asked: Heard, tool: Tool) -> bytes:

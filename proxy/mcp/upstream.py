@@ -26,7 +26,7 @@ from proxy.mcp.servers import Servers, given
 from proxy.mcp.sessions import BadSession, gone
 from proxy.mcp.streaming import Streaming
 from proxy.mcp.trimming import GREETINGS, greeted, trimmed
-from proxy.model import Call, Result, Send
+from proxy.model import Call, Headers, Result, Send
 from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc
 from redaction.streams import EVENTS
@@ -161,9 +161,9 @@ class McpUpstream:
         return taken(entry, answered)
 
     async def _listen(self, exchange: Exchange, call: Call, entry: Entry, id: bytes, body: bytes) -> Result:
-        result = await exchange.send("POST", _headers(call), body)
+        result = await self._opened(exchange, call, entry, "POST", _headers(call), body, id)
         if is_stream(result):
-            return self._streaming.result(exchange, call, entry, result, id)
+            return result
         answered = await exchange.plain(result, id)
         return failed(entry, answered) if answered.message is None else as_result(answered)
 
@@ -172,10 +172,25 @@ class McpUpstream:
         headers = call.outgoing.headers
         if not (isinstance(entry, McpEntry) and entry.session):  # what was missed may have been somebody else's
             headers = tuple(pair for pair in headers if pair[0] != "last-event-id")
-        result = await exchange.send("GET", headers, b"")
-        if is_stream(result):
-            return self._streaming.result(exchange, call, entry, result, b"")
-        return await self._other(exchange, call, entry, result)
+        result = await self._opened(exchange, call, entry, "GET", headers, b"", b"")
+        return result if is_stream(result) else await self._other(exchange, call, entry, result)
+
+    async def _opened(
+        self, exchange: Exchange, call: Call, entry: Entry, method: str, headers: Headers, body: bytes, id: bytes
+    ) -> Result:
+        """A stream as it may go on, or the reply that is none. It counts until it is closed."""
+        close = self._servers.streams.open(call.tool.backend, call.principal.id)
+        try:
+            result = await exchange.send(method, headers, body)
+        except BaseException:
+            close()
+            raise
+        if not is_stream(result):
+            close()
+            return result
+        made = self._streaming.result(exchange, call, entry, result, id)
+        made.body.when_closed(close)
+        return made
 
     async def _close(self, exchange: Exchange, call: Call, entry: Entry) -> Result:
         """DELETE: the client ends the session."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rules.definitions import Definitions, defined
 from tests.mcpwire import (
     FIND,
     FOUND,
@@ -135,3 +136,55 @@ async def test_the_list_is_asked_for_as_the_call_is(tmp_path: Path) -> None:
         assert "mcp-name" not in asked.headers
         meta = asked.message["params"]["_meta"]
         assert meta["io.modelcontextprotocol/protocolVersion"] == MODERN
+
+
+OTHERS = Definitions(
+    tools=defined("tools", [FIND]),
+    prompts=defined("prompts", [{"name": "review"}]),
+    resources=defined("resources", [{"uri": "repo://readme", "name": "readme"}]),
+    templates=defined("templates", [{"uriTemplate": "repo://x/{y}", "name": "x"}]),
+)
+ALL = """
+  find: {effect: read}
+prompts:
+  review: {}
+resources:
+  readme: {uri: "repo://readme"}
+  x: {template: "repo://x/{y}"}
+"""
+POLICY = """
+rules:
+  - {id: all, allow: [crm.*, crm.prompts/*, crm.resources/*]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "listing", "said"),
+    [
+        ("prompts/get", {"name": "review"}, "prompts/list", {"prompts": [{"name": "review", "description": "new"}]}),
+        (
+            "resources/read",
+            {"uri": "repo://readme"},
+            "resources/list",
+            {"resources": [{"uri": "repo://readme", "name": "readme", "title": "new"}]},
+        ),
+        (
+            "resources/read",
+            {"uri": "repo://x/1"},
+            "resources/templates/list",
+            {"resourceTemplates": [{"uriTemplate": "repo://x/{y}", "name": "new"}]},
+        ),
+    ],
+)
+@played
+async def test_prompts_and_resources_are_held_to_what_was_accepted(
+    tmp_path: Path, method: str, params: Any, listing: str, said: Any
+) -> None:
+    server = Server(tools=[FIND])
+    async with mcp_wall(tmp_path, server, POLICY, ALL, OTHERS) as w:
+        client = await Client(w).begin()
+        server.says[listing] = lambda _: said
+        no = last(await client.ask(method, **params))
+        assert no["error"]["data"]["code"] == "denied"
+        assert server.calls(method) == []
+        assert last(await client.ask(listing))["result"] == {next(iter(said)): []}

@@ -278,3 +278,35 @@ async def test_a_client_that_hangs_up_ends_the_call(tmp_path: Path) -> None:
         assert sent.message["params"]["requestId"] == message["id"]
         assert sent.headers["mcp-session-id"] == client.session
         assert w.sidecar.firewall.regime.calls == 0
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "404 Not Found"])
+@played
+async def test_a_server_that_refuses_a_message_does_so_in_its_own_status(tmp_path: Path, status: str) -> None:
+    server = Server()
+    async with mcp_wall(tmp_path, server) as w:
+        no = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad Request: no session"}}'
+        server.says["server/discover"] = lambda _: reply(no, status=status)
+        said = await Client(w, modern=True).ask("server/discover")
+        assert said.status == int(status[:3])
+        assert said.json == {"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": "Bad Request: no session"}}
+
+
+@played
+async def test_updates_of_what_a_caller_may_not_read_are_not_told(tmp_path: Path) -> None:
+    server = Server()
+    async with mcp_wall(tmp_path, server) as w:
+        client = await Client(w).begin()
+        told = event(notification("resources/updated", uri="repo://hidden"))
+        server.says["tools/call"] = lambda heard: stream(told, event(answered(heard, FOUND)))
+        said = await client.call("find", text="x")
+        assert b"hidden" not in said.raw
+
+
+@played
+async def test_without_a_session_nothing_is_told_that_was_missed(tmp_path: Path) -> None:
+    server = Server()
+    async with mcp_wall(tmp_path, server) as w:
+        await Client(w).get(more=[("Last-Event-ID", "of-somebody")])
+        (sent,) = server.calls("GET")
+        assert "last-event-id" not in sent.headers
