@@ -108,6 +108,15 @@ _CALLS = Family(
     "s",
     (names.TOOL, names.DECISION, names.CODE, names.ERROR),
 )
+_MESSAGES = Family(
+    "mcp.server.operation.duration",
+    "Time from the arrival of a message of MCP to the last byte of its answer.",
+    "s",
+    (
+        *(names.MCP_METHOD, names.TOOL, names.PROMPT, names.MCP_REVISION),
+        *(names.RPC_STATUS, names.ERROR, names.DECISION, names.CODE),
+    ),
+)
 _REQUESTS = Family(
     "http.client.request.duration",
     "Time that one request to a backend took.",
@@ -147,6 +156,7 @@ class CallMetrics:
         self._tools: frozenset[str] = frozenset()
         self._revision = ""
         self._calls = Histogram(_CALLS)
+        self._messages = Histogram(_MESSAGES)
         self._requests = Histogram(_REQUESTS)
         self._cleaning = Histogram(_CLEANING)
         self._refusals = Counter(_REFUSALS)
@@ -155,7 +165,7 @@ class CallMetrics:
         self._warnings = Counter(_WARNINGS)
         self._unchecked = Counter(_UNCHECKED)
         self._deviations = Counter(_DEVIATIONS)
-        durations = (self._calls, self._requests, self._cleaning)
+        durations = (self._calls, self._messages, self._requests, self._cleaning)
         counts = (self._refusals, self._retries, self._redactions, self._warnings, self._unchecked, self._deviations)
         self._reloads = Counter(_RELOADS)
         self.all: list[Metric] = [*durations, *counts, self._reloads, Reading(_RULES, "gauge", self._rules)]
@@ -172,7 +182,10 @@ class CallMetrics:
     def count(self, record: Record) -> str:
         """Count one finished call; returns the label of its tool, `unknown` for a name that the rules do not hold."""
         tool = record.tool if record.tool in self._tools else names.UNKNOWN
-        self._calls.observe((tool, record.decision, record.code, names.fault(record)), record.total_ms / 1e3)
+        if not record.mcp or record.mcp["method"] == names.CALL_TOOL:
+            self._calls.observe((tool, record.decision, record.code, names.fault(record)), record.total_ms / 1e3)
+        if record.mcp:
+            self._messages.observe(_of_message(record, tool), record.total_ms / 1e3)
         if record.clean_ms:
             self._cleaning.observe((tool,), record.clean_ms / 1e3)
         if record.attempts > 1:
@@ -198,3 +211,11 @@ class CallMetrics:
 
     def _rules(self) -> dict[Labels, float]:
         return {(self._revision,): 1} if self._revision else {}
+
+
+def _of_message(record: Record, tool: str) -> Labels:
+    """The labels of a message of MCP, in the order of its family."""
+    method = names.mcp_method(record)
+    named = tool if method == names.CALL_TOOL else "", tool if method == names.GET_PROMPT else ""
+    spoken = str(record.mcp.get("revision", "")), names.rpc_status(record), names.fault(record)
+    return (method, *named, *spoken, record.decision, record.code)

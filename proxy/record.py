@@ -21,7 +21,9 @@ class Record:
     became of it, `undo` the tool that takes the call back, as far as that can be done. Of a call that the sidecar made
     itself, `ordered` says who wanted it, `undoes` which call it took back, `resends` which it is again, and `settles`
     of which it asks whether it was done. `batch` is the Record of the batch that the call came in. `leaked` are
-    the backends whose credential, which the sidecar sends, stood in the answer before it was taken out.
+    the backends whose credential, which the sidecar sends, stood in the answer before it was taken out. `mcp` tells of
+    a message of MCP: its `method`, the protocol's `revision`, its `id` where it merely counts, a keyed hash of its
+    `session`, the `uri` of a declared resource, and the `error` that it was answered with.
 
     A field that was not set stands in the class alone, so making a Record and reading it out costs only what it says.
     """
@@ -80,6 +82,7 @@ class Record:
     undoes: str = ""
     resends: str = ""
     settles: str = ""
+    mcp: Mapping[str, int | str] = MappingProxyType({})
     upstream_ms: float = 0.0
     clean_ms: float = 0.0
     total_ms: float = 0.0

@@ -38,10 +38,11 @@ class Spans:
         provider.add_span_processor(processor)
         self._tracer = provider.get_tracer(scope)
 
-    def call(self, parent: Parent | None, started_ns: int) -> CallSpan:
-        """Start the span of one call, below the caller's where it has one."""
+    def call(self, parent: Parent | None, started_ns: int, is_message: bool = False) -> CallSpan:
+        """Start the span of one call, or of one message of MCP, below the caller's where it has one."""
         context = set_span_in_context(_remote(parent), Context()) if parent else Context()
-        span = self._tracer.start_span(names.EXECUTE_TOOL, context, SpanKind.INTERNAL, start_time=started_ns)
+        kind = SpanKind.SERVER if is_message else SpanKind.INTERNAL
+        span = self._tracer.start_span(names.EXECUTE_TOOL, context, kind, start_time=started_ns)
         return CallSpan(span, self._tracer, parent.state if parent else "")
 
 
@@ -61,7 +62,7 @@ class CallSpan:
 
     def end(self, record: Record, tool: str) -> None:
         """Give the span its name and attributes, and end it at the time that the Record says."""
-        self._span.update_name(f"{names.EXECUTE_TOOL} {tool}")
+        self._span.update_name(names.name_of(record, tool))
         self._span.set_attributes(names.of_call(record, tool))
         if names.fault(record):
             self._span.set_status(StatusCode.ERROR)

@@ -151,12 +151,15 @@ class Telemetry:
         family = Family(name, says, "1", (label,))
         self._metrics.all.append(Reading(family, "gauge", lambda: {(each,): value for each, value in read().items()}))
 
-    def begin(self, traceparent: str | None, tracestate: str | None, started_ns: int) -> Trace:
-        """Begin the trace of a call that came at `started_ns`, with the caller's headers, if valid, as its parent."""
+    def begin(
+        self, traceparent: str | None, tracestate: str | None, started_ns: int, is_message: bool = False
+    ) -> Trace:
+        """Begin the trace of a call that came at `started_ns`, with the caller's headers, if valid, as its parent.
+        `is_message`: it is one of MCP."""
         parent = parse(traceparent, tracestate)
         if self._recorder is None or not self._chosen(parent, started_ns) or self._recorder.exporter.full():
             return Trace(parent or _root(), None)
-        span = self._recorder.spans.call(parent, started_ns)
+        span = self._recorder.spans.call(parent, started_ns, is_message)
         return Trace(span.place, span, asked=parent is not None)
 
     def below(self, above: Trace, started_ns: int) -> Trace:

@@ -36,12 +36,14 @@ class Upstream:
         self._lanes: dict[str, _Lane] = {
             name: known.get(_way(backend)) or _Lane(backend, bounds) for name, backend in backends.items()
         }
+        self._traced = frozenset(name for name, backend in backends.items() if backend.trace)
 
     async def send(self, call: Call, entry: Entry) -> Result:
         """Send the call once, exactly as judged. Raises Refusal when no whole head of a reply comes back."""
         lane, outgoing = self._lanes[call.tool.backend], call.outgoing
-        attempt = entry.attempt(outgoing.method, lane.url.host, lane.url.port, call.tool.path)
-        tracing = attempt.headers()
+        template = "" if call.tool.mcp else call.tool.path
+        attempt = entry.attempt(outgoing.method, lane.url.host, lane.url.port, template)
+        tracing = attempt.headers() if call.tool.backend in self._traced else {}
         if call.tool.mcp:
             outgoing = outgoing._replace(body=tracecontext.inside(outgoing.body, tracing))
             call = call._replace(outgoing=outgoing)

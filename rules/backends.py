@@ -93,7 +93,9 @@ def load_backend(root: Node, folder: Library, own: frozenset[str] = NO_MORE, rea
         probe, wrong = read_probe(root.get("probe"), breaker)
         loaded.problems += wrong
         says = root.text("says")
-        loaded.backend = Backend(name, urls[0], where, names, says, breaker, bulkhead, probe, said.injects, accepted)
+        trace = (told := root.get("trace")) is None or bool(told.value)
+        kept = (breaker, bulkhead, probe, said.injects, accepted, trace)
+        loaded.backend = Backend(name, urls[0], where, names, says, *kept)
     loaded.problems += beyond(root.get("timeout"))
     return loaded
 

@@ -237,6 +237,7 @@ BACKEND: Final = Form(
         "outgoing": Key(
             OUTGOING, "What the arguments of this backend's tools may not hold, unless they say otherwise."
         ),
+        "trace": Key(Flag(), "Whether this backend is told which trace a call is in; it is unless this says `false`."),
         "limit": Key(CONTRACT_LIMIT, "How many calls the backend may get, of all callers together."),
         "restore": Key(
             Either(Flag(), Many(Text())),

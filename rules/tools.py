@@ -62,7 +62,7 @@ class Backend:
     """One API behind the sidecar. `addresses` are the networks it may lie in besides the public internet. `breaker`
     says when it is left alone, if ever, `bulkhead` how much it gets at once, and `probe` how it is asked whether it is
     well, if it is. `injects` are the credentials that the sidecar itself sends there. `mcp` is what an MCP server was
-    accepted with."""
+    accepted with. `trace`: it is told which trace a call is in."""
 
     name: str
     url: Url
@@ -74,6 +74,7 @@ class Backend:
     probe: Probe | None = None
     injects: tuple[Injected, ...] = ()
     mcp: Definitions | None = None
+    trace: bool = True
 
 
 CHOICE = "toolwall-tool"

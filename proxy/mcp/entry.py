@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from proxy.attributes import OTHER, TOOL_ERROR, UNKNOWN
 from proxy.entry import Entries, Entry
+from proxy.errors import Refusal
 from proxy.firewall import unknown_tool
 from proxy.mcp.sessions import Session, Sessions
+from proxy.model import NO_HAIL, Hail, Result
+from proxy.protocols import mcpsaid
+from proxy.protocols.methods import CLIENT
 from proxy.record import Record
+from proxy.telemetry import Telemetry, Trace
 from rules.decide import Ruleset
 from rules.facts import Principal, Run
+from rules.mcp.plumbing import CLOSE, RESPONSE, STREAM
 from rules.tools import Tool
 
 if TYPE_CHECKING:
     from proxy.protocols.mcp import McpAsk
+
+MOST_HASH: Final = 16
+"""Hex digits of the hash of a session's id: enough to tell sessions apart."""
+
+FAILED: Final = 400
+"""What the result of a tool counts as that says that it failed."""
+
+_CODES: Final = range(-32768, -31999)
+"""What JSON-RPC keeps for protocols."""
+
+_COUNTS: Final = re.compile(rb"[0-9]{1,6}")
+"""An id that merely counts messages. Any other may be whatever a caller put there."""
+
+_METHODS: Final = frozenset({*CLIENT, STREAM, CLOSE})
 
 
 class Channel(Protocol):
@@ -30,20 +53,90 @@ class Channel(Protocol):
         """Send one message of the server's at once: one JSON-RPC object, judged and cleaned."""
 
 
-class McpEntry(Entry):
-    """`ask` is the message, read once the tool was looked for. `session` is what it is a part of, and `began` the id of
-    the one that it began."""
+class MessageEntry(Entry):
+    """The open Record of a message, whoever answers it. What is known of a message when it ends is told of it: it may
+    be refused before it was read.
+
+    Its place in a trace is known once it is read, for what it says itself counts before what its head says.
+    """
+
+    began = ""
+    """The id of the session that it began."""
+
+    error = ""
+    """The code of the JSON-RPC error that answers it, or that a tool says that it failed."""
+
+    _uri = ""
+
+    def __init__(self, entries: Entries, record: Record, ask: McpAsk) -> None:
+        super().__init__(entries, record)
+        self.ask = ask
+
+    def hailed(self, hail: Hail) -> None:
+        self.hail = hail
+
+    def found(self, tool: Tool) -> None:
+        super().found(tool)
+        self._placed()
+        if self.ask.message.method.startswith("resources/"):
+            self._uri = self._declared(tool)
+
+    def hidden(self, tool: Tool | None) -> None:
+        super().hidden(tool)
+        self._placed()
+
+    def _placed(self) -> None:
+        """Whatever can be known of its place in a trace is known."""
+        if self.trace is None and self.hail is not NO_HAIL:
+            super().hailed(self.ask.hail())
+
+    def _begun(self, telemetry: Telemetry) -> Trace:
+        return telemetry.begin(self.hail.traceparent, self.hail.tracestate, self.record.started_ns, is_message=True)
+
+    @property
+    def _method(self) -> str:
+        """What kind of message it is, in the protocol's own words; a caller's are not told."""
+        message = self.ask.message
+        known = RESPONSE if message.kind == "response" else message.method
+        return known if known == RESPONSE or known in _METHODS else UNKNOWN
+
+    def _declared(self, tool: Tool) -> str:
+        """The URI that the message names, where the rules have it as it is: one that fits a template is an argument."""
+        uri = self.ask.message.params.get("uri")
+        names = [each.mcp.name for each in (tool, *self.ask.also) if each and each.mcp]
+        return uri if uri in names and self._entries.shown(uri) == uri else ""
+
+    async def _refused(self, refusal: Refusal) -> Refusal:
+        code = mcpsaid.code_of(refusal, self.ask.message, self.ask.revision)
+        self.error = said(code) if code else ""
+        return await super()._refused(refusal)
+
+    def _line(self) -> dict[str, Any]:
+        self._placed()
+        session = self.ask.session or self.began
+        told = {
+            "method": self._method,
+            "revision": self.ask.revision,
+            "session": self.keyed_hash(session)[:MOST_HASH] if session else "",
+            "uri": self._uri,
+            "error": self.error,
+        }
+        counted = {"id": int(self.ask.id)} if _COUNTS.fullmatch(self.ask.id) else {}
+        self.record.mcp = {**{name: value for name, value in told.items() if value}, **counted}
+        return super()._line()
+
+
+class McpEntry(MessageEntry):
+    """`ask` is the message, read once the tool was looked for. `session` is what it is a part of."""
 
     session: Session | None = None
-    began = ""
     http = 0
     """The status of HTTP with which the server gave an error."""
 
     def __init__(
         self, entries: Entries, record: Record, ask: McpAsk, channel: Channel, sessions: Sessions, rules: Ruleset
     ) -> None:
-        super().__init__(entries, record)
-        self.ask = ask
+        super().__init__(entries, record, ask)
         self.channel = channel
         self._sessions = sessions
         self._rules = rules
@@ -58,20 +151,31 @@ class McpEntry(Entry):
         if not all(other and self._rules.visible(self._principal, other) for other in self.ask.also):
             raise unknown_tool(self, None)
         super().found(tool)
-        self._placed()
         if self.ask.session:
             self.session = self._sessions.of(tool.backend, self.ask.session, self._principal.id)
 
-    def hidden(self, tool: Tool | None) -> None:
-        super().hidden(tool)
-        self._placed()
-
-    def _placed(self) -> None:
-        """The message was read. Where it names its place in a trace itself, that counts, and not what its head says."""
-        hail = self.ask.hail()
-        if (hail.traceparent, hail.tracestate) != (self.hail.traceparent, self.hail.tracestate):
-            self.hailed(hail)
+    async def follow(self, result: Result) -> Result:
+        body = result.body.whole or b""
+        if body.startswith(b'{"error"'):
+            self.error = said(json.loads(body)["error"].get("code"))
+        elif result.status == FAILED and body:
+            self.error = TOOL_ERROR
+        return await super().follow(result)
 
 
-class AskedEntry(Entry):
+class OrderedEntry(Entry):
+    """The open Record of a message that no client sent."""
+
+    def found(self, tool: Tool) -> None:
+        super().found(tool)
+        if tool.mcp:
+            self.record.mcp = {"method": tool.mcp.method}
+
+
+class AskedEntry(OrderedEntry):
     """The open Record of what a server asks of a client."""
+
+
+def said(code: Any) -> str:
+    """The code of a JSON-RPC error, where it is one that protocols have: others may say anything."""
+    return str(code) if type(code) is int and code in _CODES else OTHER

@@ -10,11 +10,12 @@ from math import isfinite
 from time import time_ns
 from typing import Final
 
+from proxy.attributes import TOOL_ERROR
 from proxy.body import Body, TooLong
-from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.firewall import Firewall
 from proxy.identity import Identify
+from proxy.mcp.entry import FAILED, MessageEntry
 from proxy.model import Result
 from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc, mcpown
@@ -80,11 +81,11 @@ class Own:
         return tools
 
 
-class OwnEntry(Entry):
+class OwnEntry(MessageEntry):
     """The Record of one message. The answer to a call is read whole, and becomes the result of its message."""
 
     def __init__(self, firewall: Firewall, record: Record, ask: OwnAsk, sidecar: str) -> None:
-        super().__init__(firewall.entries, record)
+        super().__init__(firewall.entries, record, ask)
         self._ask = ask
         self._version = sidecar
 
@@ -93,6 +94,7 @@ class OwnEntry(Entry):
             body = await self._whole(result.body)
             flow = result.body.flow
             headers = [*result.headers, *(flow.trailers() if flow else [])]
+            self.error = TOOL_ERROR if result.status >= FAILED else ""
             made = mcpown.result(self._ask, result.status, headers, body, self._version)
             result = Result(200, [_JSON], Body.of(jsonrpc.reply(self._ask.message.id, made)))
         return await super().follow(result)

@@ -13,7 +13,7 @@ from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.firewall import Firewall
 from proxy.identity import static
-from proxy.mcp.entry import AskedEntry, McpEntry
+from proxy.mcp.entry import AskedEntry, McpEntry, OrderedEntry
 from proxy.mcp.exchange import JSON, listening
 from proxy.mcp.heard import Heard
 from proxy.mcp.pins import Pins
@@ -85,9 +85,12 @@ class Servers:
             headers = (*_HEAD, *listening(call.outgoing.headers)[1:])
             return placed, Outgoing("POST", call.outgoing.target, headers, jsonrpc.written(placed.arguments))
 
+        def opened(listener: str) -> Entry:
+            return OrderedEntry(firewall.entries, Record(call=new_id(), started_ns=time_ns(), door=listener))
+
         tool = f"{call.tool.backend}.mcp/{CANCELLED}"
         with suppress(Refusal):  # which its Record tells
-            await firewall.handle(_ordered(entry, call, tool, make), static(call.principal))
+            await firewall.handle(_ordered(entry, call, tool, make), static(call.principal), opened)
 
     async def close(self) -> None:
         """End what is still under way."""
@@ -98,8 +101,10 @@ class Servers:
 
 
 def _ordered(entry: Entry, call: Call, tool: str, make: Make) -> Ordered:
-    """A call in the name of the one who made another, and in its run."""
-    hail = entry.hail._replace(once="", reason="", behalf=None)
+    """A call in the name of the one who made another, in its run, and below it in its trace."""
+    place = entry.trace.place.headers() if entry.trace else {}
+    traceparent, tracestate = place.get("traceparent"), place.get("tracestate")
+    hail = entry.hail._replace(once="", reason="", behalf=None, traceparent=traceparent, tracestate=tracestate)
     return Ordered(entry.record.door, hail, tool, make, call.base, call.origin)
 
 

@@ -10,7 +10,6 @@ from urllib.parse import unquote
 
 from proxy.model import Call, Headers, Outgoing
 from proxy.protocols import jsonrpc, mcphead, strictjson
-from proxy.protocols.baggage import KEY
 from proxy.protocols.jsonrpc import BAD_PARAMS, Malformed
 from proxy.protocols.placing import Placed
 from rules.mcp.plumbing import CLOSE, LISTEN, RESPONSE, STREAM
@@ -131,14 +130,11 @@ def aside_of(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def kept(meta: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What goes on to the server of `_meta`: not the place in a trace, which is another for each request, nor ours."""
+    """What goes on to the server of `_meta`: not the place in a trace, which is another for each request, nor baggage,
+    which is not for others, nor ours."""
     if meta.keys() <= _PLAIN_META:
         return meta
-    found = {name: value for name, value in meta.items() if name not in _CONTEXT and not name.startswith(_OURS)}
-    if isinstance(baggage := meta.get("baggage"), str):
-        members = [each for each in baggage.split(",") if each.partition("=")[0].strip() != KEY]
-        found |= {"baggage": ",".join(members)} if members else {}
-    return found
+    return {name: value for name, value in meta.items() if name not in _CONTEXT and not name.startswith(_OURS)}
 
 
 def problems_of(tool: Tool, arguments: Mapping[str, Any]) -> tuple[Problem, ...]:

@@ -53,11 +53,23 @@ def response(no: Refusal, message: Message, modern: bool, clean: Clean = _as_it_
     return jsonrpc.reply(message.id, clean(_body(no, message, said, True, modern)))
 
 
+def code_of(no: Refusal, message: Message, revision: str) -> int:
+    """The code of the JSON-RPC error that refuses a message; 0 where none does."""
+    if no.code == "unauthenticated" or _is_of_a_call(no, message):
+        return 0
+    return _code(no, is_served(CLIENT, message.method, message.kind, revision))
+
+
 def _body(no: Refusal, message: Message, said: dict[str, Any], served: bool, modern: bool) -> bytes:
-    is_call = message.kind == "request" and message.method == "tools/call"
-    if is_call and no.code != "unknown_tool" and no.code not in _OF_THE_MESSAGE:
+    if _is_of_a_call(no, message):
         return jsonrpc.written({"result": _result(no, said, modern)})
     return _error(no, message, said, served)
+
+
+def _is_of_a_call(no: Refusal, message: Message) -> bool:
+    """Whether it is the result of a tool's call: something that a model can act on."""
+    is_call = message.kind == "request" and message.method == "tools/call"
+    return is_call and no.code != "unknown_tool" and no.code not in _OF_THE_MESSAGE
 
 
 def _result(no: Refusal, said: dict[str, Any], modern: bool) -> dict[str, Any]:
@@ -74,21 +86,27 @@ def _result(no: Refusal, said: dict[str, Any], modern: bool) -> dict[str, Any]:
 
 def _error(no: Refusal, message: Message, said: dict[str, Any], served: bool) -> bytes:
     detail = said.get("detail") or said["title"]
+    code = _code(no, served)
     if isinstance(no, Malformed):
-        return jsonrpc.error(no.rpc, detail, no.data if no.data is not None else said)
+        return jsonrpc.error(code, detail, no.data if no.data is not None else said)
+    return _unknown(message, code) if no.code == "unknown_tool" else jsonrpc.error(code, detail, said)
+
+
+def _code(no: Refusal, served: bool) -> int:
+    if isinstance(no, Malformed):
+        return no.rpc
     if no.code == "unknown_tool":
-        return _unknown(message, served)
-    code = INVALID if no.code in _OF_THE_MESSAGE else BAD_PARAMS if no.code in _OF_PARAMS else INTERNAL
-    return jsonrpc.error(code, detail, said)
+        return BAD_PARAMS if served else NO_METHOD
+    return INVALID if no.code in _OF_THE_MESSAGE else BAD_PARAMS if no.code in _OF_PARAMS else INTERNAL
 
 
-def _unknown(message: Message, served: bool) -> bytes:
+def _unknown(message: Message, code: int) -> bytes:
     """The same words for what does not exist and for what this caller may not know of."""
-    if not served:
-        return jsonrpc.error(NO_METHOD, "Method not found")
+    if code == NO_METHOD:
+        return jsonrpc.error(code, "Method not found")
     named = _named(message.params)
     what = {"tools/call": "tool", "prompts/get": "prompt"}.get(message.method, "resource" if named else "")
-    return jsonrpc.error(BAD_PARAMS, f"Unknown {what}: {named}" if what else "There is nothing of this kind for you.")
+    return jsonrpc.error(code, f"Unknown {what}: {named}" if what else "There is nothing of this kind for you.")
 
 
 def _named(params: Mapping[str, Any]) -> str:

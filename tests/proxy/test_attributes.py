@@ -2,7 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.attributes import FAULTS, MOST_ITEMS, MOST_TEXT, fault, method, of_attempt, of_call, text, texts
+from proxy.attributes import (
+    FAULTS,
+    MOST_ITEMS,
+    MOST_TEXT,
+    fault,
+    method,
+    name_of,
+    of_attempt,
+    of_call,
+    rpc_status,
+    text,
+    texts,
+)
 from proxy.errors import CODES
 from tests.proxy.collecting import TOOL, finished, refused
 
@@ -101,3 +113,34 @@ def test_an_attempt_tells_the_template_and_nothing_of_the_path() -> None:
         "url.template": "/customers/{customer_id}",
     }
     assert "url.template" not in of_attempt("GET", "crm.internal", 443, "")
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "about"),
+    [
+        ("tools/call", f"tools/call {TOOL}", {"gen_ai.tool.name", "gen_ai.tool.type", "gen_ai.operation.name"}),
+        ("prompts/get", f"prompts/get {TOOL}", {"gen_ai.prompt.name"}),
+        ("resources/read", "resources/read", {"toolwall.tool"}),
+        ("unknown", "mcp", {"toolwall.tool"}),
+    ],
+)
+def test_a_message_is_named_by_its_method_and_by_whom_it_means(said: str, name: str, about: set[str]) -> None:
+    record = finished(mcp={"method": said, "revision": "2026-07-28", "id": 0, "session": "5f0c", "uri": "a://b"})
+    found = of_call(record, TOOL)
+    assert name_of(record, TOOL) == name
+    assert found["mcp.method.name"] == ("_OTHER" if said == "unknown" else said)
+    of_all = {"gen_ai.tool.name", "gen_ai.tool.type", "gen_ai.operation.name", "gen_ai.prompt.name", "toolwall.tool"}
+    assert found.keys() & of_all == about
+    assert found["mcp.protocol.version"] == "2026-07-28"
+    assert (found["jsonrpc.request.id"], found["mcp.session.id"], found["mcp.resource.uri"]) == ("0", "5f0c", "a://b")
+    assert not found.keys() & {"http.request.method", "http.response.status_code", "error.type"}
+
+
+def test_the_error_of_a_message_is_the_servers_and_a_refusal_none() -> None:
+    failed = finished(mcp={"method": "tools/call", "error": "tool_error"})
+    assert (fault(failed), rpc_status(failed)) == ("tool_error", "")
+    told = finished(upstream_status=502, mcp={"method": "ping", "error": "-32603"})
+    assert (fault(told), rpc_status(told)) == ("-32603", "-32603")
+    no = refused("denied", 403, mcp={"method": "ping", "error": "-32602"})
+    assert (fault(no), rpc_status(no)) == ("", "-32602")
+    assert fault(refused("internal", 500, mcp={"method": "ping", "error": "-32603"})) == "internal"

@@ -136,3 +136,16 @@ def test_requests_to_backends_are_timed_by_where_they_went_and_how_they_ended() 
         (("POST", "crm.internal", "443", "201", "", TOOL), 0.2),
         (("POST", "crm.internal", "443", "", "timeout", TOOL), 10.5),
     ]
+
+
+def test_messages_are_timed_by_method_and_only_calls_of_tools_as_such() -> None:
+    metrics = known()
+    metrics.count(finished(mcp={"method": "tools/call", "revision": "2026-07-28"}))
+    metrics.count(finished(mcp={"method": "prompts/get", "error": "-32603"}))
+    metrics.count(refused("bad_request", 400, tool="", mcp={"method": "unknown", "error": "-32700"}))
+    assert [one.labels for one in series(metrics, "mcp.server.operation.duration")] == [
+        ("tools/call", TOOL, "", "2026-07-28", "", "", "allow", ""),
+        ("prompts/get", "", TOOL, "", "-32603", "-32603", "allow", ""),
+        ("_OTHER", "", "", "", "-32700", "", "deny", "bad_request"),
+    ]
+    assert [one.labels for one in series(metrics, "gen_ai.execute_tool.duration")] == [(TOOL, "allow", "", "")]

@@ -103,3 +103,12 @@ def test_faults_and_failed_requests_are_errors_without_a_text() -> None:
         assert span.attributes is not None
         assert span.attributes["error.type"] == "timeout"
     assert "http.response.status_code" not in (ended[0].attributes or {})
+
+
+def test_a_message_of_mcp_is_served() -> None:
+    spans, ended = recorder()
+    spans.call(None, 1, is_message=True).end(finished(mcp={"method": "tools/call", "error": "tool_error"}), TOOL)
+    (span,) = ended
+    assert (span.name, span.kind) == (f"tools/call {TOOL}", SpanKind.SERVER)
+    assert span.status.status_code is StatusCode.ERROR
+    assert span.events == ()

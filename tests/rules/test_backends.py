@@ -118,6 +118,12 @@ def test_what_is_wrong_with_putting_back(tmp_path, said, path, says):
     assert says in str(found)
 
 
+@pytest.mark.parametrize(("said", "told"), [("", True), ("trace: true, ", True), ("trace: false, ", False)])
+def test_a_backend_is_told_of_traces_unless_its_file_says_no(tmp_path, said, told):
+    text = f"{{backend: c, url: https://c.test, {said}tools: {{a: {{call: GET /a}}}}}}"
+    assert load_crm(tmp_path, text).backends["c"].trace is told
+
+
 def test_addresses_are_networks(tmp_path):
     text = "{backend: c, url: https://c.test, addresses: [10.0.0.0/8, 127.0.0.1, '::1'], tools: {t: {call: GET /}}}"
     networks = load_crm(tmp_path, text).backends["c"].addresses

@@ -427,7 +427,6 @@ def test_what_stays_of_meta() -> None:
     assert sent(call)["_meta"] == {
         "progressToken": 9007199254740993,
         "com.example/y": {"z": 1},
-        "baggage": "user=7",
     }
     assert call.aside == {"_meta": {"com.example/y": {"z": 1}}}
     assert call.same == call.arguments  # else no call would ever be the same as another

@@ -18,8 +18,11 @@ CALL = Message("request", b'"i\\u0064"', "tools/call", {"name": "search"}, {})
 def said(no: Refusal, message: Message = CALL, modern: bool = False) -> tuple[int, dict[str, str], Any]:
     no.call_id, no.tool = "c-1", "gh.search"
     revision = "2026-07-28" if modern else "2025-11-25"
-    status, headers, body = mcpsaid.reply(no, message, message.id, revision, modern)
-    return status, dict(headers), json.loads(body)
+    status, headers, raw = mcpsaid.reply(no, message, message.id, revision, modern)
+    body = json.loads(raw)
+    error = body.get("error", {}) if "jsonrpc" in body else {}
+    assert mcpsaid.code_of(no, message, revision) == error.get("code", 0)
+    return status, dict(headers), body
 
 
 def request(method: str, **params: Any) -> Message:
