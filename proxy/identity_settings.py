@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from proxy.ledger_settings import AUTHORITY
 from rules.facts import Principal
 from rules.shape import DURATION, Choice, Form, Key, Many, Number, Table, Text, duration
 from rules.source import LoadProblem, Node
@@ -39,7 +40,7 @@ JWT: Final = Form(
             Many(_Name, or_one=True), "What the claim `aud` has to name, one of several is enough.", required=True
         ),
         "keys": Key(
-            Text(r"^(https?://\S+|file:.+)$", "an https URL or file:PATH"),
+            Text(rf"^(https?://{AUTHORITY}(/[^#\s]*)?|file:.+)$", "an https URL without user or file:PATH"),
             "Where the issuer's public keys are (JWKS, RFC 7517): an URL, or a file relative to this one.",
             required=True,
         ),
@@ -217,8 +218,7 @@ def _issuer_problems(node: Node, method: str, issuers: tuple[JwtSettings, ...]) 
     if len({each.issuer for each in issuers}) != len(issuers):
         problems.append(node.key_problem(method, "has one issuer twice", "name several audiences in one"))
     for each in issuers:
-        place = urlsplit(each.keys)
-        if place.scheme == "http" and place.hostname not in ("localhost", "127.0.0.1", "::1"):
+        if each.keys.startswith("http:") and not _is_here(each.keys):
             problems.append(
                 node.key_problem(
                     method, "reads keys over plain http", "anybody on the way could give others: use https"
@@ -227,6 +227,13 @@ def _issuer_problems(node: Node, method: str, issuers: tuple[JwtSettings, ...]) 
         if each.leeway_s > MOST_LEEWAY_S:
             problems.append(node.key_problem(method, f"has a leeway above {MOST_LEEWAY_S} seconds"))
     return problems
+
+
+def _is_here(url: str) -> bool:
+    try:
+        return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+    except ValueError:  # between its brackets is no address
+        return False
 
 
 def _by(certificates: Any, part: str) -> dict[str, Principal]:

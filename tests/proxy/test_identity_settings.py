@@ -74,7 +74,12 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no audience": ({"jwt": [{"issuer": "i", "keys": "https://i/j"}]}, "audience"),
     "an empty audience": ({"jwt": [{**ISSUER, "audience": []}]}, "audience"),
     "keys over plain http": ({"jwt": [{**ISSUER, "keys": "http://login.example/jwks"}]}, "plain http"),
-    "keys of another scheme": ({"jwt": [{**ISSUER, "keys": "ftp://login.example/jwks"}]}, "https URL or file:PATH"),
+    "keys of another scheme": (
+        {"jwt": [{**ISSUER, "keys": "ftp://login.example/jwks"}]},
+        "https URL without user or file:PATH",
+    ),
+    "keys at half an address": ({"jwt": [{**ISSUER, "keys": "https://[bad/jwks"}]}, "https URL without user"),
+    "keys for which a password is needed": ({"jwt": [{**ISSUER, "keys": "https://u:p@idp/jwks"}]}, "without user"),
     "clocks far apart": ({"jwt": [{**ISSUER, "leeway": "10m"}]}, "leeway"),
     "a misspelt key": ({"jwt": [{**ISSUER, "audiance": "x"}]}, "audience"),
 }
