@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from proxy import revoked
+from proxy.halts import Mark
 from tests.issuer import AUDIENCE, ISSUER, ec_key, jwks, public, rsa_key, token, wrong_tokens
 from tests.wire import Stage, Told, Wall, perform, staged, wall
 
@@ -361,5 +363,24 @@ def test_who_is_let_in_without_a_credential_is_not_with_one_that_nobody_reads(tm
             assert (await w.tell("GET", "/crm/things/7")).reply.status == 200
             told = await w.tell("GET", "/crm/things/7", headers=[(name, token())])
             assert (told.reply.status, told.reached, told.record.get("principal")) == (401, [], None)
+
+    perform(play())
+
+
+def test_who_is_revoked_acts_for_nobody_either(tmp_path: Path) -> None:
+    who = {"static": {"id": "bot", "roles": ["reader"]}, "delegation": [issuer(tmp_path)]}
+
+    async def play() -> None:
+        async with wall(tmp_path, TOOLS, policy=POLICY, identity=json.dumps(who)) as w:
+            for_ann = [("Toolwall-Delegation", token(sub="ann", act={"sub": "bot"}))]
+            for_bob = [("Toolwall-Delegation", token(sub="bob", act={"sub": "bot"}))]
+            for mark, left in ((Mark("bot for ann", ""), [[], for_bob]), (Mark("bot", ""), [])):
+                revoked.revoke(tmp_path / "state", mark, "")
+                while mark not in w.sidecar.firewall.halts.marks:
+                    await asyncio.sleep(0.02)
+                for headers in ([], for_ann, for_bob):
+                    told = await w.tell("GET", "/crm/things/7", headers=headers)
+                    passed = headers in left
+                    assert (told.reply.status, bool(told.reached)) == (200 if passed else 403, passed)
 
     perform(play())
