@@ -337,6 +337,17 @@ def test_an_answer_that_is_kept_is_for_the_token_that_it_was_given_to(tmp_path: 
     perform(play())
 
 
+async def changed(w: Wall, old: str, new: str) -> None:
+    """Other rules, in force."""
+    file, before = w.folder / "rules" / "crm.yaml", len(w.records("rules"))
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    w.sidecar.reloader.reload()
+    async with asyncio.timeout(3):
+        while len(w.records("rules")) == before:
+            await asyncio.sleep(0.01)
+
+
 def test_calls_under_way_when_rules_change_get_their_token(tmp_path: Path) -> None:
     async def play() -> None:
         asked = asyncio.Event()
@@ -350,16 +361,13 @@ def test_calls_under_way_when_rules_change_get_their_token(tmp_path: Path) -> No
         async with told(tmp_path, answer) as (w, idp):
             call = asyncio.create_task(w.call("GET", "/crm/things"))
             await asked.wait()
-            file = tmp_path / "rules" / "crm.yaml"
-            file.write_text(file.read_text().replace("scope: crm.read", "scope: crm.write"))
-            w.sidecar.reloader.reload()
-            async with asyncio.timeout(3):
-                while not w.records("rules"):
-                    await asyncio.sleep(0.01)
+            await changed(w, "scope: crm.read", "scope: crm.write")
             goes_on.set()
             assert (await call).status == 200
             assert sent(w.backend.requests[0]) == [f"Bearer {TOKENS[0]}"]
             await w.call("GET", "/crm/things")
+            await changed(w, "effect: write", "effect: irreversible")
+            await w.call("GET", "/crm/things")  # which has nothing to do with the token
             assert [form(each)["scope"] for each in idp.requests] == [["crm.read"], ["crm.write"]]
 
     perform(play())
