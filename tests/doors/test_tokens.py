@@ -43,7 +43,9 @@ def bearer(made: str) -> list[tuple[str, str]]:
 def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A sidecar that asks for tokens."""
     folder = tmp_path_factory.mktemp("tokens")
-    one = issuer(folder, claims=["tenant"], actors={"agent-7": ["payer"], "agent-8": ["reader"]}, most_chain=3)
+    one = issuer(
+        folder, user="email", claims=["tenant"], actors={"agent-7": ["payer"], "agent-8": ["reader"]}, most_chain=3
+    )
     with staged(folder, TOOLS, policy=POLICY, identity=json.dumps({"jwt": [one]}), listener="") as stage:
         yield stage
 
