@@ -134,13 +134,13 @@ class Tokens:
             subject, caller = None, ""
         elif subject is None:
             raise NoSubject("the caller came without a token that could be exchanged")
-        held = self._of(subject)
+        held = self._of(subject, caller)
         fetch = self._fetch(held, subject, caller) if self._wants(held) else None
         if fetch is not None and (held.doubted or not held.valid()):
             await asyncio.wait([fetch], timeout=WAIT_S)
         if (secret := held.valid()) is not None:
             return secret
-        raise CredentialError(held.trouble or (_LATE if fetch else "too many tokens are wanted at once"))
+        raise CredentialError(held.trouble or (_LATE if fetch else _CROWD))
 
     def doubt(self, subject: Subject | None, secret: Secret) -> None:
         """A backend did not take this token: the next call waits for another, and has this one where none comes."""
@@ -151,9 +151,11 @@ class Tokens:
     def _wants(self, held: _Held) -> bool:
         return held.doubted or not held.valid() or monotonic() >= held.fresh_until
 
-    def _of(self, subject: Subject | None) -> _Held:
+    def _of(self, subject: Subject | None, caller: str) -> _Held:
         key = _key(subject)
         if key not in self._held:
+            if not self._has_room(caller):  # and so nobody else's is forgotten for it
+                raise CredentialError(_CROWD)
             self._make_room()
             self._held[key] = _Held()
         self._held.move_to_end(key)
@@ -230,6 +232,7 @@ class Tokens:
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
+_CROWD: Final = "too many tokens are wanted at once"
 _LATE: Final = f"no token came within {WAIT_S:g} s"
 
 

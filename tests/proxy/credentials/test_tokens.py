@@ -226,6 +226,7 @@ def test_one_caller_with_many_tokens_stands_in_nobodys_way() -> None:
                 *["too many tokens are wanted at once"] * (50 - MOST_OF_ONE),
                 of("ann"),
             ]
+            assert repr(tokens) == f"Tokens({MOST_OF_ONE + 1})"  # who got none has no place that was another's
             later = await hurried(tokens, [(Subject("s49"), "eve")])
             assert later == [of("s49")]  # a moment later there is room again
 
