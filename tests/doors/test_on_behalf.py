@@ -11,6 +11,7 @@ import pytest
 
 from proxy import revoked
 from proxy.halts import Mark
+from tests.doors.test_injected_tokens import exchanging, sent
 from tests.doors.test_tokens import POLICY, TOOLS, bearer, issuer, refused
 from tests.issuer import token
 from tests.wire import Stage, Wall, perform, staged, wall
@@ -90,5 +91,26 @@ def test_what_rules_say_of_a_caller_holds_for_whomever_it_acts(tmp_path: Path) -
                 told = await w.tell("POST", "/crm/things", b'{"name": "a"}', headers)
                 assert (told.reply.status, told.reached) == (403, [])
                 assert (await w.tell("GET", "/crm/own/x", headers=headers)).reply.status == status
+
+    perform(play())
+
+
+def test_calls_of_a_batch_are_made_with_what_is_exchanged_for_its_caller(tmp_path: Path) -> None:
+    delegation = ("Toolwall-Delegation", token(sub="ann", act={"sub": "jwt:bot"}))
+    own = [*bearer(token(sub="bot")), ("Content-Type", "application/json")]
+    one, call = issuer(tmp_path), {"method": "GET", "path": "/crm/things"}
+
+    async def play() -> None:
+        async with exchanging(tmp_path, {"jwt": [one], "delegation": [one]}) as (w, idp):
+            for headers in (own, [*own, delegation]):
+                alone = await w.tell("GET", "/crm/things", headers=headers)
+                before = len(w.backend.requests)
+                batch = json.dumps({"calls": [call, call]}).encode()
+                reply = await w.call("POST", "/.toolwall/batch", batch, headers)
+                assert [each["status"] for each in reply.json["answers"]] == [200, 200]
+                made = [sent(each) for each in w.backend.requests[before:]]
+                assert made == [sent(alone.reached[0])] * 2
+                assert len(made[0]) == 1
+            assert len(idp.requests) == 2
 
     perform(play())
