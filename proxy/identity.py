@@ -241,7 +241,7 @@ def _delegated(caller: Principal, proof: Proof, links: tuple[Link, ...]) -> Prin
     before = links[:-1] if len(links) > 1 else links
     return replace(
         caller,
-        id=f"{caller.id}{ON_BEHALF}{_path(before)}",
+        id=f"{caller.id}{ON_BEHALF}{proof.settings.prefix}{_path(before)}",
         agent=caller.agent or caller.id,
         user=before[0].id,
         method=f"{caller.method}{DELEGATES}",

@@ -51,7 +51,8 @@ JWT: Final = Form(
         ),
         "prefix": Key(
             Text(r"^[\x21-\x7e]{1,32}$", "1 to 32 visible characters"),
-            "What stands before the subject in the principal's id, so that it is nobody's who is configured. `jwt:`",
+            "What stands before the subject in the principal's id, so that it is nobody's who is configured, nor one "
+            "of another issuer's. `jwt:`",
         ),
         "roles": Key(_Claim, "The claim that holds the roles: a list, or words. `roles`"),
         "role_map": Key(Table(_Roles), "The roles that a value of that claim stands for; no others count then."),
@@ -194,17 +195,24 @@ def _problems(node: Node, raw: Mapping[str, Any], found: IdentitySettings) -> li
 
 def check_names(listeners: Sequence[tuple[Node, IdentitySettings]]) -> Iterator[LoadProblem]:
     """What could be named in two ways, at one listener or at two: whoever has one id has its runs and its rights."""
+    yield from _shared(listeners, "jwt")
+    yield from _shared(listeners, "delegation")
     issuers = {(each.issuer, each.prefix) for _, found in listeners for each in found.jwt}
     for node, found in listeners:
-        for each in found.jwt:
-            own = each.issuer, each.prefix
-            if clash := sorted(other for other in issuers if other != own and other[1].startswith(each.prefix)):
-                message = f"has a `prefix` with which it could name the subjects of {clash[0][0]} as well"
-                yield node.key_problem("jwt", message, "give each issuer a `prefix` with which no other begins")
         for name in found.names():
             if clash := sorted(other for other in issuers if _meet(name, other[1])):
                 message = f"names {name}, whom tokens of {clash[0][0]} could name as well"
                 yield node.problem(message, "rename it, or choose another `prefix` there")
+
+
+def _shared(listeners: Sequence[tuple[Node, IdentitySettings]], method: str) -> Iterator[LoadProblem]:
+    each_of = [(node, each) for node, found in listeners for each in getattr(found, method)]
+    issuers = {(each.issuer, each.prefix) for _, each in each_of}
+    for node, each in each_of:
+        own = each.issuer, each.prefix
+        if clash := sorted(other for other in issuers if other != own and other[1].startswith(each.prefix)):
+            message = f"has a `prefix` with which it could name the subjects of {clash[0][0]} as well"
+            yield node.key_problem(method, message, "give each issuer a `prefix` with which no other begins")
 
 
 def _meet(name: str, prefix: str) -> bool:

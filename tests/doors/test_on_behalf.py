@@ -13,7 +13,7 @@ from proxy import revoked
 from proxy.halts import Mark
 from tests.doors.test_injected_tokens import exchanging, sent
 from tests.doors.test_tokens import POLICY, TOOLS, bearer, issuer, refused
-from tests.issuer import token
+from tests.issuer import AUDIENCE, jwks, public, rsa_key, token
 from tests.wire import Stage, Wall, perform, staged, wall
 
 
@@ -46,7 +46,7 @@ def test_who_acts_for_whom_is_told_apart_by_the_id(both: Stage) -> None:
             "GET", "/crm/things/7", headers=[*bearer(token(sub="bot")), ("Toolwall-Delegation", for_planner)]
         )
         assert (one.reply.status, two.reply.status) == (200, 200)
-        assert (one.record["principal"], two.record["principal"]) == ("jwt:bot/planner", "jwt:bot for planner")
+        assert (one.record["principal"], two.record["principal"]) == ("jwt:bot/planner", "jwt:bot for jwt:planner")
         long = token(sub="\u4e00" * 120)
         refused(await w.tell("GET", "/crm/things/7", headers=bearer(long)))  # an id that no list of ids could hold
 
@@ -60,7 +60,7 @@ def test_who_is_revoked_acts_for_nobody_either(tmp_path: Path) -> None:
         async with wall(tmp_path, TOOLS, policy=POLICY, identity=json.dumps(who)) as w:
             for_ann = [("Toolwall-Delegation", token(sub="ann", act={"sub": "bot"}))]
             for_bob = [("Toolwall-Delegation", token(sub="bob", act={"sub": "bot"}))]
-            for mark, left in ((Mark("bot for ann", ""), [[], for_bob]), (Mark("bot", ""), [])):
+            for mark, left in ((Mark("bot for jwt:ann", ""), [[], for_bob]), (Mark("bot", ""), [])):
                 revoked.revoke(tmp_path / "state", mark, "")
                 while mark not in w.sidecar.firewall.halts.marks:
                     await asyncio.sleep(0.02)
@@ -79,7 +79,7 @@ def test_what_rules_say_of_a_caller_holds_for_whomever_it_acts(tmp_path: Path) -
         + """
   - {id: not-this-one, deny: crm.put, to: {principals: [bot]}}
   - {id: this-one, allow: crm.own, to: {principals: [bot]}}
-  - {id: not-for-bob, deny: crm.own, to: {principals: [bot for bob]}}
+  - {id: not-for-bob, deny: crm.own, to: {principals: [bot for jwt:bob]}}
 """
     )
 
@@ -112,5 +112,24 @@ def test_calls_of_a_batch_are_made_with_what_is_exchanged_for_its_caller(tmp_pat
                 assert made == [sent(alone.reached[0])] * 2
                 assert len(made[0]) == 1
             assert len(idp.requests) == 2
+
+    perform(play())
+
+
+def test_a_user_of_one_issuer_is_nobody_of_another(tmp_path: Path) -> None:
+    (tmp_path / "two.json").write_bytes(jwks(public(rsa_key("two"), "two")))
+    other = {"issuer": "https://b.example", "audience": AUDIENCE, "keys": "file:two.json", "prefix": "b:"}
+    who = {"static": {"id": "bot", "roles": ["reader"]}, "delegation": [issuer(tmp_path), other]}
+    said = {"sub": "ann", "act": {"sub": "bot"}}
+
+    async def play() -> None:
+        async with wall(tmp_path, TOOLS, policy=POLICY, identity=json.dumps(who)) as w:
+            ids = []
+            for made in (token(**said), token(rsa_key("two"), "two", iss="https://b.example", **said)):
+                told = await w.tell("GET", "/crm/things/7", headers=[("Toolwall-Delegation", made)])
+                assert told.reply.status == 200
+                ids.append((told.record["principal"], told.record["run"]))
+            assert [id for id, _ in ids] == ["bot for jwt:ann", "bot for b:ann"]
+            assert ids[0][1] != ids[1][1]
 
     perform(play())

@@ -277,7 +277,7 @@ def test_a_delegation_counts_for_whom_it_is_made_out_to(delegating: Stage, said:
         if status == 401:
             assert (told.reached, told.record.get("principal")) == ([], None)
             return
-        assert told.record["principal"].startswith("bot for ann")
+        assert told.record["principal"].startswith("bot for jwt:ann")
         assert (told.record["user"], told.record["agent"], told.record["chain"][-1]) == ("ann", "bot", "bot")
         assert b"delegation" not in told.reached[0].lower()
         assert made.encode() not in told.reached[0]

@@ -103,6 +103,10 @@ def test_no_two_listeners_name_one_principal_for_two(tmp_path: Path) -> None:
     for second, says in (({"jwt": [other]}, "subjects of"), ({"static": {"id": "jwt:ann"}}, "names jwt:ann")):
         with pytest.raises(ConfigError, match=says):
             load({"jwt": [ISSUER]}, second)
+    bot = {"static": {"id": "bot"}}
+    with pytest.raises(ConfigError, match="subjects of"):
+        load({**bot, "delegation": [ISSUER]}, {**bot, "delegation": [other]})
+    load({**bot, "delegation": [ISSUER]}, {**bot, "delegation": [{**other, "prefix": "b:"}]})
     load({"jwt": [ISSUER]}, {"jwt": [{**ISSUER, "audience": "another"}]}, {"jwt": [{**other, "prefix": "b:"}]})
 
 
