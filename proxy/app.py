@@ -45,6 +45,7 @@ from proxy.mcp.own import Own
 from proxy.mcp.servers import Servers
 from proxy.metrics import Family
 from proxy.orders import Does, Order, Orders, Works
+from proxy.ownkey import own_key
 from proxy.preparing import prepare
 from proxy.presidio import Presidio
 from proxy.presidio_settings import BadPlace, resolved
@@ -67,7 +68,6 @@ from proxy.state import (
     SURROGATES,
     StateError,
     StateKey,
-    load_key,
     state_folder,
 )
 from proxy.table import open_table
@@ -114,12 +114,12 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         raise CannotRun("aiohttp runs without its C parser, which alone is strict enough: unset AIOHTTP_NO_EXTENSIONS")
     async with AsyncExitStack() as stack:
         seen = _signature(settings.rules)
-        rewriting = cache(lambda: _key(settings).derive(REWRITING))  # no file is made for rules that cannot be used
+        own = cache(partial(own_key, settings, make=True))  # no file is made for rules that cannot be used
         presidio = _presidio(settings)
         stack.callback(presidio.close)
         _loaded(presidio.kinds)
-        opened = cache(partial(open_table, settings.state, settings.state_key))
-        keeper = Keeper(opened, lambda: _key(settings).derive(SURROGATES), settings.pseudonyms_s)
+        opened = cache(partial(open_table, settings.state, own))
+        keeper = Keeper(opened, lambda: own().derive(SURROGATES), settings.pseudonyms_s)
         stack.callback(keeper.close)
         deeds = Deeds(opened, settings.state / "ledger")
         stack.callback(deeds.close)
@@ -127,10 +127,12 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         known = Living(grace_s=settings.known_for_s)
         injecting = Injecting(known, vault=(vaults := open_vault(stack, settings, known)))
         stack.push_async_callback(injecting.close)
-        prepared = partial(prepare, settings, rewriting, presidio, keeper, (deeds, keepsakes), injecting)
+        prepared = partial(
+            prepare, settings, lambda: own().derive(REWRITING), presidio, keeper, (deeds, keepsakes), injecting
+        )
         first = _first(settings, prepared)
         _loaded(presidio.warm)
-        key = _key(settings)
+        key = _key(own)
         ledger, keeping = _ledger(settings, key)
         stack.callback(keeping.close)
         telemetry = _telemetry(settings.telemetry)
@@ -283,9 +285,9 @@ def _tell(telemetry: Telemetry, ledger: Ledger, rules: Ruleset | None, words: tu
         _log.error("the new revision of the rules could not be recorded: %s", error)
 
 
-def _key(settings: Settings) -> StateKey:
+def _key(own: Callable[[], StateKey]) -> StateKey:
     try:
-        return load_key(settings.state_key, state_folder(settings.state), os.environ, make=True)
+        return own()
     except StateError as error:
         raise CannotRun(str(error)) from None
 

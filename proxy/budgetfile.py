@@ -27,6 +27,9 @@ LONGEST_S: Final = 5.0
 PATIENCE_S: Final = 0.1
 """What calls cost is written within this time; after a crash in between, their Records tell it."""
 
+MOST_LOG = 8 << 20
+"""Bytes of SQLite's log beside the file. Beyond, writing waits until all of it is in the file and it begins anew."""
+
 MOST_AT_ONCE: Final = 500
 """Things written in one commit."""
 
@@ -233,8 +236,9 @@ class BudgetFile:
 
     def _checkpoint(self, db: sqlite3.Connection) -> None:
         try:
-            db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        except sqlite3.Error as error:
+            long = self._path.with_name(f"{self._path.name}-wal").stat().st_size > MOST_LOG
+            db.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if long else 'PASSIVE'})").fetchall()
+        except (OSError, sqlite3.Error) as error:
             _log.error("budgets could not be brought to the disk: %s: %s", self._path, error)
 
     def close(self) -> None:

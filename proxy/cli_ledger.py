@@ -130,12 +130,13 @@ def public_key(config: Config = Path("toolwall.yaml")) -> None:
 def _key_of(config: Path) -> tuple[Path, StateKey]:
     """The state folder that a configuration names, and its key."""
     from proxy import state
+    from proxy.ownkey import own_key
 
     settings = settings_of(config)
     if not settings.state.exists():
         fail(f"There is no state folder {settings.state}: no sidecar has run with {config} yet.")
     try:
-        return settings.state, state.load_key(settings.state_key, settings.state, os.environ)
+        return settings.state, own_key(settings)
     except state.StateError as error:
         fail(str(error))
 

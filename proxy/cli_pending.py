@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import os
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -127,10 +126,11 @@ def _write(settings: Settings, entry: dict[str, Any]) -> None:
     """Let the running sidecar write it; where none runs, write it here."""
     from proxy import orders, state
     from proxy.ledger import InUse, Ledger
+    from proxy.ownkey import own_key
     from proxy.settling import ORDER
 
     try:
-        key = state.load_key(settings.state_key, settings.state, os.environ)
+        key = own_key(settings)
         try:
             ledger = Ledger.open(settings.state / "ledger", key.derive(state.LEDGER_HEAD))
         except InUse:

@@ -18,7 +18,6 @@ from proxy.listening_settings import (
     NAME,
     NAME_LIKE,
     NAMES,
-    SECRET,
     AdminSettings,
     Place,
     TlsSettings,
@@ -58,6 +57,9 @@ LISTENER: Final = Form(
         "origins": Key(Many(_Origin), "Origins of browser pages that may call."),
         "identity": Key(IDENTITY, "How callers are known.", required=True),
     }
+)
+_StateKey: Final = Text(
+    r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|vault:.+)$", "env:NAME, file:PATH or vault:MOUNT/PATH#FIELD"
 )
 _SIZES: Final = (
     "most_body",
@@ -109,7 +111,7 @@ CONFIG: Final = Form(
                 Form(
                     {
                         "folder": Key(Text(), "Where the ledger and the state key lie."),
-                        "key": Key(SECRET, "Where the state key is instead. A path is relative to this file."),
+                        "key": Key(_StateKey, "Where the state key is instead. A path is relative to this file."),
                     }
                 ),
             ),

@@ -12,7 +12,7 @@ from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.protocols.ordered import DOOR
 from proxy.record import Record
-from rules.facts import ON_BEHALF
+from rules.facts import caller_of
 
 
 class Mark(NamedTuple):
@@ -24,7 +24,7 @@ class Mark(NamedTuple):
 
     def covers(self, principal: str, run: str) -> bool:
         """Whether it is about this run of this principal."""
-        return self.principal in ("", principal, caller(principal)) and self.run in ("", run)
+        return self.principal in ("", principal, caller_of(principal)) and self.run in ("", run)
 
 
 class Halts:
@@ -46,7 +46,7 @@ class Halts:
 
     def revoked(self, principal: str, run: str) -> bool:
         """Whether a run of a principal is revoked."""
-        whose = {"", principal, caller(principal)}
+        whose = {"", principal, caller_of(principal)}
         return any(mark in self.marks for who in whose for mark in (Mark(who, run), Mark(who, "")))
 
     def check(self, entry: Entry) -> None:
@@ -102,11 +102,6 @@ class Watched:
         if not self.entry.sent and not self._task.cancelling():  # whoever left first has left
             self._no = no
             self._task.cancel()
-
-
-def caller(principal: str) -> str:
-    """The id of who calls, without those for whom it acts."""
-    return principal.partition(ON_BEHALF)[0]
 
 
 def _stopped(why: str) -> Refusal:

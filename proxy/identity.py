@@ -8,6 +8,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import replace
+from functools import partial
 from time import time
 from typing import Final, Protocol
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from proxy.model import DELEGATES, Certificate, Hail
 from proxy.tokens import BadToken, Issuers, Proof
 from rules.facts import MOST_ID, ON_BEHALF, Link, Principal
 
+Make = Callable[[Proof, tuple[Link, ...]], Principal]
 Identify = Callable[[Hail], Awaitable[Principal]]
 """Gives the principal of a request, or raises Refusal `unauthenticated`."""
 
@@ -109,17 +111,18 @@ class Identity:
     async def _by_token(self, token: str) -> Principal:
         found = self._proved.get(name := _hash(token))
         if found is None:
-            proof, links = await self._proof(self._issuers, token, "Authorization")
-            found = _principal_of(proof, links)
-            self._proved.put(name, found, proof.until)
+            found, until = await self._read(self._issuers, token, "Authorization", _principal_of)
+            self._proved.put(name, found, until)
         return found
 
-    async def _proof(self, issuers: Issuers, token: str, header: str) -> tuple[Proof, tuple[Link, ...]]:
+    async def _read(self, issuers: Issuers, token: str, header: str, make: Make) -> tuple[Principal, float]:
+        """Whom a token makes of its bearer, and until when."""
         try:
             proof = await issuers.prove(token)
-            return proof, tokens.chain(proof)
+            return make(proof, tokens.chain(proof)), proof.until
         except BadToken as bad:
-            raise self._bad_token(header, bad) from None
+            detail = f"The token in `{header}` is not good: {bad}."
+            raise self._no(detail, "Get a new token, and send it.") from None
         except NotRead:
             raise Refusal(
                 "internal",
@@ -159,16 +162,10 @@ class Identity:
         name = caller, _hash(token)  # all of the caller: what it may is not the same with each of its credentials
         found = self._delegated.get(name)
         if found is None:
-            proof, links = await self._proof(self._delegation, token, "Toolwall-Delegation")
-            try:
-                found = _delegated(caller, proof, links)
-            except BadToken as bad:
-                raise self._bad_token("Toolwall-Delegation", bad) from None
-            self._delegated.put(name, found, proof.until)
+            make = partial(_delegated, caller)
+            found, until = await self._read(self._delegation, token, "Toolwall-Delegation", make)
+            self._delegated.put(name, found, until)
         return found
-
-    def _bad_token(self, header: str, bad: BadToken) -> Refusal:
-        return self._no(f"The token in `{header}` is not good: {bad}.", "Get a new token, and send it.")
 
     def _no(self, detail: str, suggestion: str) -> Refusal:
         settings = self._settings
@@ -244,7 +241,7 @@ def _delegated(caller: Principal, proof: Proof, links: tuple[Link, ...]) -> Prin
     before = links[:-1] if len(links) > 1 else links
     return replace(
         caller,
-        id=f"{caller.id}{ON_BEHALF}{_path(before)}",
+        id=f"{caller.id}{ON_BEHALF}{proof.settings.prefix}{_path(before)}",
         agent=caller.agent or caller.id,
         user=before[0].id,
         method=f"{caller.method}{DELEGATES}",

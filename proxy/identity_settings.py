@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from proxy.ledger_settings import AUTHORITY
 from rules.facts import Principal
 from rules.shape import DURATION, Choice, Form, Key, Many, Number, Table, Text, duration
 from rules.source import LoadProblem, Node
@@ -39,7 +40,7 @@ JWT: Final = Form(
             Many(_Name, or_one=True), "What the claim `aud` has to name, one of several is enough.", required=True
         ),
         "keys": Key(
-            Text(r"^(https?://\S+|file:.+)$", "an https URL or file:PATH"),
+            Text(rf"^(https?://{AUTHORITY}(/[^#\s]*)?|file:.+)$", "an https URL without user or file:PATH"),
             "Where the issuer's public keys are (JWKS, RFC 7517): an URL, or a file relative to this one.",
             required=True,
         ),
@@ -50,7 +51,8 @@ JWT: Final = Form(
         ),
         "prefix": Key(
             Text(r"^[\x21-\x7e]{1,32}$", "1 to 32 visible characters"),
-            "What stands before the subject in the principal's id, so that it is nobody's who is configured. `jwt:`",
+            "What stands before the subject in the principal's id, so that it is nobody's who is configured, nor one "
+            "of another issuer's. `jwt:`",
         ),
         "roles": Key(_Claim, "The claim that holds the roles: a list, or words. `roles`"),
         "role_map": Key(Table(_Roles), "The roles that a value of that claim stands for; no others count then."),
@@ -193,17 +195,24 @@ def _problems(node: Node, raw: Mapping[str, Any], found: IdentitySettings) -> li
 
 def check_names(listeners: Sequence[tuple[Node, IdentitySettings]]) -> Iterator[LoadProblem]:
     """What could be named in two ways, at one listener or at two: whoever has one id has its runs and its rights."""
+    yield from _shared(listeners, "jwt")
+    yield from _shared(listeners, "delegation")
     issuers = {(each.issuer, each.prefix) for _, found in listeners for each in found.jwt}
     for node, found in listeners:
-        for each in found.jwt:
-            own = each.issuer, each.prefix
-            if clash := sorted(other for other in issuers if other != own and other[1].startswith(each.prefix)):
-                message = f"has a `prefix` with which it could name the subjects of {clash[0][0]} as well"
-                yield node.key_problem("jwt", message, "give each issuer a `prefix` with which no other begins")
         for name in found.names():
             if clash := sorted(other for other in issuers if _meet(name, other[1])):
                 message = f"names {name}, whom tokens of {clash[0][0]} could name as well"
                 yield node.problem(message, "rename it, or choose another `prefix` there")
+
+
+def _shared(listeners: Sequence[tuple[Node, IdentitySettings]], method: str) -> Iterator[LoadProblem]:
+    each_of = [(node, each) for node, found in listeners for each in getattr(found, method)]
+    issuers = {(each.issuer, each.prefix) for _, each in each_of}
+    for node, each in each_of:
+        own = each.issuer, each.prefix
+        if clash := sorted(other for other in issuers if other != own and other[1].startswith(each.prefix)):
+            message = f"has a `prefix` with which it could name the subjects of {clash[0][0]} as well"
+            yield node.key_problem(method, message, "give each issuer a `prefix` with which no other begins")
 
 
 def _meet(name: str, prefix: str) -> bool:
@@ -217,8 +226,7 @@ def _issuer_problems(node: Node, method: str, issuers: tuple[JwtSettings, ...]) 
     if len({each.issuer for each in issuers}) != len(issuers):
         problems.append(node.key_problem(method, "has one issuer twice", "name several audiences in one"))
     for each in issuers:
-        place = urlsplit(each.keys)
-        if place.scheme == "http" and place.hostname not in ("localhost", "127.0.0.1", "::1"):
+        if each.keys.startswith("http:") and not _is_here(each.keys):
             problems.append(
                 node.key_problem(
                     method, "reads keys over plain http", "anybody on the way could give others: use https"
@@ -227,6 +235,13 @@ def _issuer_problems(node: Node, method: str, issuers: tuple[JwtSettings, ...]) 
         if each.leeway_s > MOST_LEEWAY_S:
             problems.append(node.key_problem(method, f"has a leeway above {MOST_LEEWAY_S} seconds"))
     return problems
+
+
+def _is_here(url: str) -> bool:
+    try:
+        return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+    except ValueError:  # between its brackets is no address
+        return False
 
 
 def _by(certificates: Any, part: str) -> dict[str, Principal]:

@@ -18,6 +18,9 @@ IDLE_SECONDS = 30 * 60
 MOST_RUNS = 10_000
 """Runs remembered at once; the one that was silent longest is forgotten, and its step count begins anew."""
 
+MOST_OWN = 1_000
+"""The same of one principal: who names ever new runs ends its own, and nobody else's."""
+
 MOST_LISTED = 1_000
 
 Ended = Callable[[str, str], None]
@@ -43,6 +46,7 @@ class Runs:
     def __init__(self, check: Callable[[str], None]) -> None:
         self._check = check
         self._seen: OrderedDict[tuple[str, str], _Seen] = OrderedDict()
+        self._own: dict[str, OrderedDict[str, None]] = {}
         self.ended: list[Ended] = []
 
     def __len__(self) -> int:
@@ -58,14 +62,29 @@ class Runs:
             if seen is not None:
                 self._end(principal, seen)
             seen = self._seen[key] = _Seen(named or "run-" + os.urandom(8).hex(), 0, now)
-        self._seen.move_to_end(key)
-        if len(self._seen) > MOST_RUNS:
-            (forgotten, _), last = self._seen.popitem(last=False)
-            self._end(forgotten, last)
+        self._last(principal, named)
         seen.step += 1
         seen.last = now
         seen.over = False
         return Run(seen.id, seen.step)
+
+    def _last(self, principal: str, named: str) -> None:
+        """This run called last. Where there are too many then, the one that was silent longest is forgotten."""
+        self._seen.move_to_end((principal, named))
+        own = self._own.setdefault(principal, OrderedDict())
+        own[named] = None
+        own.move_to_end(named)
+        if len(own) > MOST_OWN:
+            self._forget(principal, next(iter(own)))
+        elif len(self._seen) > MOST_RUNS:
+            self._forget(*next(iter(self._seen)))
+
+    def _forget(self, principal: str, named: str) -> None:
+        seen, own = self._seen.pop((principal, named)), self._own[principal]
+        del own[named]
+        if not own:
+            del self._own[principal]
+        self._end(principal, seen)
 
     def current(self, principal: str, named: str, now: float) -> str:
         """The id of the run that a call would belong to, if it is under way, else empty. No call is counted."""
@@ -75,6 +94,7 @@ class Runs:
     def hold(self, principal: str, run: str, now: float) -> None:
         """A run without a name of before the start: calls of its principal without a name belong to it."""
         self._seen[principal, ""] = _Seen(run, 0, now)
+        self._last(principal, "")
 
     def unnamed(self, run: str) -> tuple[str, ...]:
         """The principals that call a run of this id without a name of their own."""
@@ -85,10 +105,12 @@ class Runs:
         for (principal, named), seen in list(self._seen.items()):  # in the order of their last call
             if now - seen.last <= IDLE_SECONDS:
                 return
-            if (principal, seen.id) not in busy:
+            if (principal, seen.id) in busy:
+                continue
+            if named:
                 self._end(principal, seen)
-                if not named:
-                    del self._seen[principal, named]
+            else:
+                self._forget(principal, named)
 
     def end(self, covers: Callable[[str, str], bool]) -> None:
         """Tell of the runs that are over since somebody says so; of each once, as long as it does not go on."""

@@ -12,7 +12,7 @@ import hmac
 import os
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -73,8 +73,16 @@ def state_folder(folder: Path) -> Path:
     return folder
 
 
-def load_key(spec: str, folder: Path, environ: Mapping[str, str], *, make: bool = False) -> StateKey:
-    """The key that `spec` names: "" for `state.key` in the state folder, `env:NAME` or `file:PATH`.
+def load_key(
+    spec: str,
+    folder: Path,
+    environ: Mapping[str, str],
+    *,
+    make: bool = False,
+    vault: Callable[[str], str] | None = None,
+) -> StateKey:
+    """The key that `spec` names: "" for `state.key` in the state folder, `env:NAME`, `file:PATH` or `vault:PLACE`,
+    which `vault` reads.
 
     Wherever it stands, the key is 64 hexadecimal digits. With `make`, a `state.key` that is missing is made.
     StateError where the key is missing, of a wrong length, or in a file that others may read.
@@ -86,9 +94,10 @@ def load_key(spec: str, folder: Path, environ: Mapping[str, str], *, make: bool 
         return _parse(environ.get(name, ""), f"the environment variable {name}")
     if scheme == "file" and name:
         return _parse(_read(Path(name), _GIVEN_FILE), name)
-    if scheme == "vault":
-        raise StateError("state key: this version cannot read it from Vault; use env:NAME or file:PATH")
-    raise StateError('state key: must be env:NAME or file:PATH, or be left out to use "state.key" in the state folder')
+    if scheme == "vault" and name and vault:
+        return _parse(vault(spec), spec)
+    known = "env:NAME, file:PATH or vault:MOUNT/PATH#FIELD"
+    raise StateError(f'state key: must be {known}, or be left out to use "state.key" in the state folder')
 
 
 def _parse(text: str, where: str) -> StateKey:

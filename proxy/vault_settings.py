@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -137,9 +138,10 @@ def _located(spec: str, folder: Path) -> str:
 
 def check_vault(node: Node) -> list[LoadProblem]:
     """What is wrong with a `vault` of the right shape: tokens would travel in the clear."""
-    parts = urlsplit(node.text("address"))
-    if parts.scheme == "https" or is_loopback(parts.hostname or ""):
-        return []
+    address = node.text("address")
+    with suppress(ValueError):  # where between its brackets is no address
+        if address.startswith("https:") or is_loopback(urlsplit(address).hostname or ""):
+            return []
     return [
         node.key_problem("address", "is http, and not on this machine", "use https, or tokens can be read on the way")
     ]

@@ -84,6 +84,8 @@ def card(value: str) -> int:
     if value[8:9] == "-":  # as a UUID begins (RFC 9562)
         return 0
     number = digits(value)
+    if len(number) < 16 and value.count(" ") + value.count("-") == 1:  # it has three groups, or is written as one
+        return 0
     for low, high, lengths in _RANGES.get(number[:1], ()):
         if low <= number[: len(low)] <= high and len(number) in lengths:
             return len(value) if _plausible(number) else 0

@@ -146,7 +146,7 @@ def _why_not_to(rule: Rule, principal: Principal) -> str:
     to = rule.to
     checks = (
         ("roles", to.roles, to.has_role(principal) is True),
-        ("principals", to.principals, principal.id in to.principals),
+        ("principals", to.principals, to.has_principal(principal)),
         ("agents", to.agents, principal.agent in to.agents),
         ("users", to.users, principal.user in to.users),
     )

@@ -48,6 +48,11 @@ class Principal:
         return hash(self.id)  # which is unique, and asked for on every call
 
 
+def caller_of(id: str) -> str:
+    """The id of who calls, without those for whom it acts."""
+    return id.partition(ON_BEHALF)[0]
+
+
 class Run(NamedTuple):
     """One piece of work of an agent: an id bound to the principal, and the number of this call in it, from 1."""
 

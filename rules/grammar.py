@@ -254,7 +254,7 @@ TO: Final = Form(
         "roles": Key(_TextList, "Roles, of which the caller needs one."),
         "agents": Key(_TextList, "Agents, of which the caller has to be one."),
         "users": Key(_TextList, "Users, of whom the caller has to act for one."),
-        "principals": Key(_TextList, "Ids of principals, of which the caller has to be one."),
+        "principals": Key(_TextList, "Ids of principals, of which the caller has to be one, for whomever it acts."),
         "whole_chain": Key(
             Flag(),
             "Whether `roles` is asked of each who acts for another: a rule that allows needs all of them to have one, "

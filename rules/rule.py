@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Literal
 
-from rules.facts import Principal
+from rules.facts import Principal, caller_of
 from rules.naming import matches_pattern
 from rules.obligations import Obligation
 from rules.related import Question
@@ -41,12 +41,17 @@ class To:
     def matches(self, principal: Principal) -> bool | None:
         """Yes, no, or None where the agent or user that it asks for, or the roles of a link, are not known."""
         role = self.has_role(principal)
-        if role is False or (self.principals and principal.id not in self.principals):
+        if role is False or not self.has_principal(principal):
             return False
         if not self.agents and not self.users:
             return role
         answers = (role, _among(principal.agent, self.agents), _among(principal.user, self.users))
         return False if False in answers else None if None in answers else True
+
+    def has_principal(self, principal: Principal) -> bool:
+        """Whether the caller is one of those that it asks for, for whomever it acts."""
+        ids = {principal.id, caller_of(principal.id)}
+        return not self.principals or not self.principals.isdisjoint(ids)
 
     def has_role(self, principal: Principal) -> bool | None:
         """Whether the roles that count hold one of those that it asks for; None where that cannot be told."""

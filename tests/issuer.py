@@ -132,6 +132,7 @@ def wrong_tokens() -> dict[str, str]:
         "two algorithms": signed(twice({"alg": "RS256", "kid": "one"}, "alg", "RS256"), claims()),
         "roles that are none": token(roles={"reader": True}),
         "actors that are none": token(act="agent"),
+        "a user that is no name": token(email={"sub": "ann"}),
         "too many actors": token(act={"sub": "a", "act": {"sub": "b", "act": {"sub": "c", "act": {"sub": "d"}}}}),
     }
 

@@ -18,7 +18,13 @@ WHOLE = next(block for block in BLOCKS if block.startswith("# toolwall.yaml"))
 
 
 def test_nothing_on_the_page_is_left_out() -> None:
-    assert (len(BLOCKS), len(WAYS), len(BACKENDS)) == (7, 4, 2)
+    assert (len(BLOCKS), len(WAYS), len(BACKENDS)) == (8, 4, 2)
+
+
+def test_the_state_key_loads(tmp_path: Path) -> None:
+    state = next(block for block in BLOCKS if block.startswith("state:"))
+    (tmp_path / "toolwall.yaml").write_text(WHOLE + state)
+    assert load_config(tmp_path / "toolwall.yaml").state_key == "vault:secret/toolwall#state_key"
 
 
 def test_the_whole_configuration_loads(tmp_path: Path) -> None:

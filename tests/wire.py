@@ -295,6 +295,7 @@ async def wall(
     once: bool = False,
     bind: str = "127.0.0.1:0",
     admin: str = "{bind: '127.0.0.1:0'}",
+    state: str = "state",
 ) -> AsyncIterator[Wall]:
     """A sidecar over a backend `crm` with these tools (YAML, indented by two).
 
@@ -314,7 +315,7 @@ async def wall(
     )
     (rules / "policy.yaml").write_text(policy)
     (folder / "toolwall.yaml").write_text(
-        f"state: state\nlisteners: [{{bind: '{bind}', identity: {identity}{listener}}}]\nadmin: {admin}\n{config}"
+        f"state: {state}\nlisteners: [{{bind: '{bind}', identity: {identity}{listener}}}]\nadmin: {admin}\n{config}"
     )
     try:
         async with running(load_config(folder / "toolwall.yaml")) as sidecar:

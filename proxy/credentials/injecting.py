@@ -93,7 +93,7 @@ class Injection:
 
     async def _secret(self, call: Call, subject: Subject | None) -> Secret:
         if isinstance(self._source, Tokens):
-            return await self._source.get(subject)
+            return await self._source.get(subject, call.principal.id)
         return await self._source.get(call.id, call.principal.id, call.run.id)
 
     def refused(self, subject: Subject | None, secret: Secret) -> None:

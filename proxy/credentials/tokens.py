@@ -35,11 +35,15 @@ MOST: Final = 1_000
 MOST_FETCHES: Final = 8
 """Fetches at once."""
 
-PER_S: Final = 50.0
-"""Fetches of one endpoint in a second. Callers choose how many tokens of their own they come with."""
+BURST: Final = 100
+PER_S: Final = 10.0
+"""Fetches of one endpoint: so many at first, and then so many in a second. Callers choose how many tokens of their own
+they come with, and each that is got for one is a known secret until some time after its end.
+"""
 
-MOST_WAITING: Final = 200
-"""Fetches that wait for their turn: as many as have it within the time that a call waits."""
+MOST_WAITING: Final = 100
+MOST_OF_ONE: Final = 4
+"""Fetches that are under way or wait for their turn, in all and for one caller: nobody stands in the way of others."""
 
 FIRST_RETRY_S: Final = 0.5
 LONGEST_RETRY_S: Final = 30.0
@@ -106,7 +110,7 @@ class Tokens:
         self._endpoint = TokenEndpoint(sent.endpoint)
         self._source, self._tell = source, tell
         self._held: OrderedDict[str, _Held] = OrderedDict()
-        self._fetches: set[asyncio.Task[None]] = set()
+        self._fetches: dict[asyncio.Task[None], str] = {}
         self._places = asyncio.Semaphore(MOST_FETCHES)
         self._turn = 0.0
         self._over = False
@@ -122,19 +126,21 @@ class Tokens:
         held = self._held.get("")
         return held.trouble if held else ""
 
-    async def get(self, subject: Subject | None) -> Secret:
-        """A token for whoever has this token of their own, or for the sidecar. Raises CredentialError."""
+    async def get(self, subject: Subject | None, caller: str = "") -> Secret:
+        """A token for whoever has this token of their own, or for the sidecar; `caller` is who asks. Raises
+        CredentialError.
+        """
         if not self._exchanges:
-            subject = None
+            subject, caller = None, ""
         elif subject is None:
             raise NoSubject("the caller came without a token that could be exchanged")
-        held = self._of(subject)
-        fetch = self._fetch(held, subject) if self._wants(held) else None
+        held = self._of(subject, caller)
+        fetch = self._fetch(held, subject, caller) if self._wants(held) else None
         if fetch is not None and (held.doubted or not held.valid()):
             await asyncio.wait([fetch], timeout=WAIT_S)
         if (secret := held.valid()) is not None:
             return secret
-        raise CredentialError(held.trouble or (_LATE if fetch else "too many callers want a token at once"))
+        raise CredentialError(held.trouble or (_LATE if fetch else _CROWD))
 
     def doubt(self, subject: Subject | None, secret: Secret) -> None:
         """A backend did not take this token: the next call waits for another, and has this one where none comes."""
@@ -145,9 +151,11 @@ class Tokens:
     def _wants(self, held: _Held) -> bool:
         return held.doubted or not held.valid() or monotonic() >= held.fresh_until
 
-    def _of(self, subject: Subject | None) -> _Held:
+    def _of(self, subject: Subject | None, caller: str) -> _Held:
         key = _key(subject)
         if key not in self._held:
+            if not self._has_room(caller):  # and so nobody else's is forgotten for it
+                raise CredentialError(_CROWD)
             self._make_room()
             self._held[key] = _Held()
         self._held.move_to_end(key)
@@ -168,13 +176,16 @@ class Tokens:
         if (secret := self._held.pop(key).secret) is not None:
             self._tell(secret, False)
 
-    def _fetch(self, held: _Held, subject: Subject | None) -> asyncio.Task[None] | None:
+    def _fetch(self, held: _Held, subject: Subject | None, caller: str) -> asyncio.Task[None] | None:
         """The fetch that is under way, or a new one; None while it is too early, or while too many wait."""
-        if held.fetch is None and monotonic() >= held.again and len(self._fetches) < MOST_WAITING:
-            held.fetch = asyncio.create_task(self._fetched(held, subject))
-            self._fetches.add(held.fetch)
-            held.fetch.add_done_callback(self._fetches.discard)
+        if held.fetch is None and monotonic() >= held.again and self._has_room(caller):
+            held.fetch = fetch = asyncio.create_task(self._fetched(held, subject))
+            self._fetches[fetch] = caller
+            fetch.add_done_callback(self._fetches.pop)
         return held.fetch
+
+    def _has_room(self, caller: str) -> bool:
+        return len(self._fetches) < MOST_WAITING and list(self._fetches.values()).count(caller) < MOST_OF_ONE
 
     async def _fetched(self, held: _Held, subject: Subject | None) -> None:
         try:
@@ -191,9 +202,8 @@ class Tokens:
             held.fetch = None
 
     async def _have_turn(self) -> None:
-        """Each fetch begins a while after the one before."""
         now = monotonic()
-        self._turn = max(now, self._turn + 1 / PER_S)
+        self._turn = max(now - BURST / PER_S, self._turn) + 1 / PER_S
         if self._turn > now:
             await asyncio.sleep(self._turn - now)
 
@@ -222,6 +232,7 @@ class Tokens:
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
+_CROWD: Final = "too many tokens are wanted at once"
 _LATE: Final = f"no token came within {WAIT_S:g} s"
 
 

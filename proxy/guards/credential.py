@@ -64,6 +64,8 @@ def _not_had(why: CredentialError) -> Refusal:
     refusal = never_sent("The credential for the backend cannot be had.", note=f"credential: {why}")
     refusal.suggestion = "Try again later; if it stays so, tell the operator."
     if isinstance(why, NoSubject):
-        refusal.detail = "The backend wants a token that is made for the caller out of the caller's own."
+        refusal.detail = (
+            "The backend wants a token that is made for the caller out of the caller's own. Nothing was sent."
+        )
         refusal.suggestion = "Call with a token in `Authorization`, or have somebody do so: a key cannot be exchanged."
     return refusal

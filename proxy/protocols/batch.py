@@ -8,7 +8,7 @@ from json import JSONDecoder
 from typing import Any, Final, NamedTuple
 
 from proxy.errors import Refusal
-from proxy.model import Call, Headers
+from proxy.model import Call, Hail, Headers
 from proxy.protocols import bodies, strictjson
 from proxy.protocols.head import Door, bad, host_name
 from proxy.protocols.rest import Greetings, RestAsk
@@ -74,7 +74,7 @@ class BatchAsk(RestAsk):
         parts = _parts(await self._read_body(), self._door.most_depth, limits)
         inherited, withheld = self._inherited(_backends(self._door, self._head["host"], parts))
         greetings = Greetings(self._door, self._peer)
-        return [PartAsk(greetings, part, inherited, withheld) for part in parts]
+        return [PartAsk(greetings, part, inherited, withheld, self._greeting.hail) for part in parts]
 
     def _check(self) -> None:
         if self._method != "POST":
@@ -106,9 +106,12 @@ class BatchAsk(RestAsk):
 
 
 class PartAsk(RestAsk):
-    """One call of a batch: judged, and sent, as the request that it would be alone."""
+    """One call of a batch: judged, and sent, as the request that it would be alone. `proven` is the hail of the batch,
+    whose tokens are its callers', also where they are exchanged for others."""
 
-    def __init__(self, greetings: Greetings, part: Part, inherited: Headers, withheld: frozenset[str]) -> None:
+    def __init__(
+        self, greetings: Greetings, part: Part, inherited: Headers, withheld: frozenset[str], proven: Hail
+    ) -> None:
         own = part.headers
         if part.body and "content-type" not in own:
             own = {"content-type": "application/json", **own}
@@ -119,9 +122,12 @@ class PartAsk(RestAsk):
             return part.body
 
         super().__init__(greetings, part.method, part.path, (1, 1), raw, body)
-        self._own, self._withheld = own.keys(), withheld
+        self._own, self._withheld, self._proven = own.keys(), withheld, proven
         self.refusal: Refusal | None = None
         """Why it is not to be sent, where that is known before it is looked at."""
+
+    def hail(self) -> Hail:
+        return super().hail()._replace(bearer=self._proven.bearer, delegation=self._proven.delegation)
 
     async def find(self, catalog: Catalog) -> Tool | None:
         if self.refusal is not None:

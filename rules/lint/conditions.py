@@ -97,7 +97,7 @@ def _variables(tool: Tool, to: To) -> dict[Path, Value]:
         return constant(values) if values else _TEXT
 
     return {
-        ("principal", "id"): text(*to.principals),
+        ("principal", "id"): _TEXT,  # also of one that `to` names: it may act for somebody
         ("principal", "agent"): text(*to.agents, *[""][: len(to.agents)]),
         ("principal", "user"): text(*to.users, *[""][: len(to.users)]),
         ("principal", "roles"): Value(frozenset({"list"})),

@@ -91,6 +91,12 @@ def test_slim_has_no_language_stack() -> None:
     assert pins(CONSTRAINTS).keys() >= LANGUAGE
 
 
+def test_slim_signs_nothing() -> None:
+    signing = {"botocore", "jmespath", "python-dateutil", "six"}
+    assert not signing & pins(SLIM).keys()
+    assert pins(CONSTRAINTS).keys() >= signing
+
+
 def test_slim_is_locked_by_hash() -> None:
     blocks = re.split(r"\n(?=[a-z])", SLIM.read_text())[1:]
     assert len(blocks) == len(pins(SLIM))
@@ -144,6 +150,23 @@ def test_slim_refuses_a_rule_that_needs_presidio(slim: Path, tmp_path: Path) -> 
     assert not (tmp_path / "s").exists()
     full = run(sys.executable, "-m", "proxy.cli", "redact", "--profile", "presidio:UK_NHS", input="x", cwd=ROOT)
     assert full.stdout == "x"  # where Presidio is installed, the same name is known
+
+
+@pytest.mark.full
+def test_slim_refuses_a_rule_that_signs(slim: Path, tmp_path: Path) -> None:
+    keys = {name: tmp_path / name for name in ("access_key", "secret_key")}
+    for name, file in keys.items():
+        file.write_text(f"kestrel-9Xw4pQ7t-{name}")
+    files = ", ".join(f"{name}: {file}" for name, file in keys.items())
+    signs = f"credential: {{file: {{{files}}}, send: {{sigv4: {{region: eu-central-1, service: s3}}}}}}"
+    lay(COMPOSE / "toolwall.yaml", COMPOSE / "rules", tmp_path, {"state: /var/lib/toolwall": f"state: {tmp_path}/s"})
+    file = tmp_path / "rules" / "crm.yaml"
+    file.write_text(f"{signs}\n{file.read_text()}")
+    done = toolwall(slim, "run", "-c", str(tmp_path / "toolwall.yaml"))
+    assert done.returncode == 3
+    assert "crm.yaml:1:1: credential: sigv4 needs the package botocore" in done.stderr
+    assert "pip install 'toolwall[aws]'" in done.stderr
+    assert "kestrel" not in done.stderr
 
 
 @pytest.mark.full

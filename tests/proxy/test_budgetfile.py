@@ -91,3 +91,27 @@ def test_a_disk_that_hangs_is_not_waited_for_for_ever(tmp_path: Path, monkeypatc
 
     asyncio.run(play())
     assert look(tmp_path).holds == []
+
+
+def test_the_log_beside_it_stays_short_while_it_is_written_without_a_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written while the log is brought into the file would lengthen it for ever."""
+    monkeypatch.setattr(budgetfile, "MOST_LOG", 256 << 10)
+    monkeypatch.setattr(budgetfile, "SYNC_S", 0.05)
+    most = 0
+
+    async def work(file: BudgetFile, worker: int) -> None:
+        nonlocal most
+        for number in range(40):
+            await file.hold(Hold(f"{worker}.{number}", 0.0, {"a": 9.0}, {"calls": 1}))
+            most = max(most, (tmp_path / f"{FILE}-wal").stat().st_size)
+
+    async def play() -> None:
+        file = BudgetFile(tmp_path / FILE)
+        await asyncio.gather(*(work(file, worker) for worker in range(100)))
+        file.close()
+
+    asyncio.run(play())
+    assert 256 << 10 < most < 4 << 20
+    assert len(look(tmp_path).holds) == 4000

@@ -74,7 +74,12 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no audience": ({"jwt": [{"issuer": "i", "keys": "https://i/j"}]}, "audience"),
     "an empty audience": ({"jwt": [{**ISSUER, "audience": []}]}, "audience"),
     "keys over plain http": ({"jwt": [{**ISSUER, "keys": "http://login.example/jwks"}]}, "plain http"),
-    "keys of another scheme": ({"jwt": [{**ISSUER, "keys": "ftp://login.example/jwks"}]}, "https URL or file:PATH"),
+    "keys of another scheme": (
+        {"jwt": [{**ISSUER, "keys": "ftp://login.example/jwks"}]},
+        "https URL without user or file:PATH",
+    ),
+    "keys at half an address": ({"jwt": [{**ISSUER, "keys": "https://[bad/jwks"}]}, "https URL without user"),
+    "keys for which a password is needed": ({"jwt": [{**ISSUER, "keys": "https://u:p@idp/jwks"}]}, "without user"),
     "clocks far apart": ({"jwt": [{**ISSUER, "leeway": "10m"}]}, "leeway"),
     "a misspelt key": ({"jwt": [{**ISSUER, "audiance": "x"}]}, "audience"),
 }
@@ -98,6 +103,10 @@ def test_no_two_listeners_name_one_principal_for_two(tmp_path: Path) -> None:
     for second, says in (({"jwt": [other]}, "subjects of"), ({"static": {"id": "jwt:ann"}}, "names jwt:ann")):
         with pytest.raises(ConfigError, match=says):
             load({"jwt": [ISSUER]}, second)
+    bot = {"static": {"id": "bot"}}
+    with pytest.raises(ConfigError, match="subjects of"):
+        load({**bot, "delegation": [ISSUER]}, {**bot, "delegation": [other]})
+    load({**bot, "delegation": [ISSUER]}, {**bot, "delegation": [{**other, "prefix": "b:"}]})
     load({"jwt": [ISSUER]}, {"jwt": [{**ISSUER, "audience": "another"}]}, {"jwt": [{**other, "prefix": "b:"}]})
 
 

@@ -42,6 +42,20 @@ def test_only_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen.step("ann", "b", 0.0).step == 1  # forgotten
 
 
+def test_who_names_ever_new_runs_ends_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "MOST_OWN", 3)
+    seen = Runs(anything)
+    over = told_of(seen)
+    bobs = seen.step("bob", "", 0.0).id
+    for number in range(50):
+        seen.step("ann", f"r{number}", 0.0)
+    assert (len(seen), len(over), {who for who, _ in over}) == (4, 47, {"ann"})
+    assert seen.step("bob", "", 0.0) == (bobs, 2)
+    seen.sweep(IDLE_SECONDS + 1)
+    assert ("bob", bobs) in over
+    assert (len(seen), seen.step("bob", "", IDLE_SECONDS + 2).step) == (3, 1)
+
+
 def test_a_name_is_checked_before_it_is_remembered() -> None:
     def never(_: str) -> None:
         raise ZeroDivisionError

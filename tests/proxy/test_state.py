@@ -45,12 +45,21 @@ def test_the_key_can_come_from_the_environment_or_a_file(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("spec", ["env", "env:", "file:", "nonsense", "/a/path", "Env:KEY"])
 def test_a_spec_that_is_none_is_refused(tmp_path: Path, spec: str) -> None:
-    with pytest.raises(StateError, match="must be env:NAME or file:PATH"):
+    with pytest.raises(StateError, match="must be env:NAME, file:PATH or vault"):
         load_key(spec, tmp_path, {"KEY": DIGITS})
 
 
-def test_vault_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match="cannot read it from Vault"):
+def test_vault_is_asked_by_whoever_can(tmp_path: Path) -> None:
+    derived = StateKey(bytes.fromhex(DIGITS)).derive("x")
+    asked: list[str] = []
+
+    def vault(spec: str) -> str:
+        asked.append(spec)
+        return DIGITS
+
+    assert load_key("vault:secret/toolwall#key", tmp_path, {}, vault=vault).derive("x") == derived
+    assert asked == ["vault:secret/toolwall#key"]
+    with pytest.raises(StateError, match="must be env:NAME"):
         load_key("vault:secret/toolwall#key", tmp_path, {})
 
 

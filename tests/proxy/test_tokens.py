@@ -31,6 +31,7 @@ def issuers(tmp_path: Path) -> Issuers:
 async def told(issuers: Issuers, made: str) -> None:
     chain(found := await issuers.prove(made))
     roles(found)
+    name_in(found, "email")
 
 
 def test_no_wrong_token_proves_anything_and_no_error_repeats_it(issuers: Issuers) -> None:

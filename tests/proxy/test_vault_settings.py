@@ -73,6 +73,7 @@ def test_without_tls_on_this_machine_only(address: str) -> None:
     [
         ("address: http://vault:8200\nauth: {token: env:T}", "toolwall.yaml:1:1: address: is http, and not on this"),
         ("address: http://127.0.0.1.nip.example\nauth: {token: env:T}", "1:1: address: is http"),
+        ("address: http://[:::]:8200\nauth: {token: env:T}", "1:1: address: is http"),
         ("address: vault:8200\nauth: {token: env:T}", "1:10: address: must be an http or https URL"),
         ("address: https://u:p@vault\nauth: {token: env:T}", "1:10: address: must be an http or https URL"),
         (HERE, "1:1: lacks the key auth"),

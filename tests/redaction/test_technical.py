@@ -43,3 +43,9 @@ def test_what_tools_say_comes_back_unchanged() -> None:
 def test_the_beginning_of_a_uuid_is_no_card() -> None:
     assert card("42262356-3381-4167") == 0
     assert card("4226 2356 3381 4167") == card("4226-2356-3381-4167") == 19
+
+
+def test_two_columns_of_numbers_are_no_card() -> None:
+    assert card("3836261170 8199") == 0
+    assert card("3836 261170 8199") == 16
+    assert card("38362611708199") == 14

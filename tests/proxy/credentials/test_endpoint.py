@@ -33,6 +33,7 @@ async def asked(
     secret: Secret | None = None,
     host: str = "127.0.0.1",
     addresses: tuple[Network, ...] = (),
+    client: str = "wall",
     **more: Any,
 ) -> tuple[Token | str, Backend]:
     """What an endpoint gives that answers so, or why there is nothing."""
@@ -41,7 +42,7 @@ async def asked(
     idp.port = port = server.sockets[0].getsockname()[1]
     there = TokenEndpoint(Endpoint(Url("http", host, port, "/token"), "/token", addresses, **more))
     try:
-        return await there.ask("wall", secret or Secret.plain(CLIENT), FORM), idp
+        return await there.ask(client, secret or Secret.plain(CLIENT), FORM), idp
     except CredentialError as why:
         return str(why), idp
     finally:
@@ -190,6 +191,8 @@ def test_the_client_says_who_it_is_as_the_standard_wants_it() -> None:
             "audience": ["crm"],
             "resource": ["https://crm.test/"],
         }
+    _, idp = ask(answering(granted()), secret=fields, client="")
+    assert b"\r\nauthorization: Basic " + b64encode(b"other:kestrel%2B9Xw4pQ7t+%3D") in idp.requests[0]
     _, idp = ask(answering(granted()), in_body=True)
     head, _, body = idp.requests[0].decode().partition("\r\n\r\n")
     assert "authorization" not in head

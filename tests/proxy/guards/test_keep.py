@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from proxy import keepsakes
-from proxy.app import open_table
 from proxy.keepsakes import Keepsakes, Letter, Undoing
+from proxy.state import load_key
+from proxy.table import open_table
 from tests.wire import Answer, Stage, Wall, answering, perform, reply, staged, wall
 
 TOOLS = """
@@ -44,7 +45,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 async def kept(w: Wall, call: str) -> tuple[Undoing | None, Letter | None]:
     """What the table has of a call."""
-    store = open_table(w.folder / "state", "")
+    store = open_table(w.folder / "state", lambda: load_key("", w.folder / "state", {}))
     table = Keepsakes(lambda: store)
     table.open()
     try:
