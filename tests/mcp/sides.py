@@ -13,12 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.bench.processes import START_S, free_port, running
+from tests.bench.processes import free_port, running
 from tests.mcp.environments import HERE, node, packages, sdk1, sdk2
 from tests.mcp.tap import Tap
 
 MOST_S = 300
 """For all plays of one client, or the whole suite."""
+
+PATIENCE_S = 90.0
+"""For a process to listen, on a machine that runs other tests as well."""
 
 SERVERS = Path("node_modules") / "@modelcontextprotocol"
 
@@ -43,7 +46,7 @@ def served(name: str, command: list[str | Path], folder: Path) -> Iterator[Serve
 
 def until_open(port: int, check: Any = lambda: None) -> None:
     """Wait until somebody listens. `check` raises where it is in vain."""
-    give_up = time.monotonic() + START_S
+    give_up = time.monotonic() + PATIENCE_S
     while True:
         check()
         try:

@@ -60,14 +60,21 @@ class Wall(NamedTuple):
 
 @contextmanager
 def walled(folder: Path, **servers: str) -> Iterator[Wall]:
-    """A sidecar over the servers at these URLs."""
-    rules, port = folder / "rules", free_port()
+    """A sidecar over the MCP servers at these URLs."""
+    rules = folder / "rules"
     for name, url in servers.items():
         run(TOOLWALL, "import", "mcp", url, "--name", name, "--out", rules, cwd=folder)
         set_up(rules / f"{name}.yaml")
         (rules / f"{name}.policy.yaml").unlink()  # which allows little
-    names = [f"{name}.{rest}" for name in servers for rest in ("*", "*/*", "*/*/*")]
-    (rules / "policy.yaml").write_text(POLICY.format(names=json.dumps(names)))
+    with sidecar(folder, [f"{name}.{rest}" for name in servers for rest in ("*", "*/*", "*/*/*")]) as wall:
+        yield wall
+
+
+@contextmanager
+def sidecar(folder: Path, allowed: list[str]) -> Iterator[Wall]:
+    """A sidecar over the backends of FOLDER/rules, where everybody is allowed these tools."""
+    port = free_port()
+    (folder / "rules" / "policy.yaml").write_text(POLICY.format(names=json.dumps(allowed)))
     (folder / "toolwall.yaml").write_text(CONFIG.format(port=port))
     with running("toolwall", [str(TOOLWALL), "run", "-c", str(folder / "toolwall.yaml")], folder) as process:
         until_open(port, process.check)
