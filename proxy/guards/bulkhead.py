@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from proxy.entry import Entry
 from proxy.errors import Refusal
@@ -10,13 +11,16 @@ from proxy.health import Health
 from proxy.model import Call, Result, Send
 from proxy.places import Full
 from rules.decide import Decision
-from rules.mcp.plumbing import LASTING
+from rules.mcp.plumbing import ASKED, LASTING, RESPONSE
 from rules.tools import Tool
+
+_FREE: Final = LASTING | {RESPONSE, *ASKED}
 
 
 def applies(tool: Tool, decision: Decision) -> bool:
-    """Whether a call is over some time: what is open as long as both sides want would leave no place for others."""
-    return tool.mcp is None or tool.mcp.method not in LASTING
+    """Whether a call is over some time, and waits for nobody: what is open as long as both sides want would leave no
+    place for others, and what a call that has a place waits for must not wait for one itself."""
+    return tool.mcp is None or not (tool.mcp.method in _FREE or tool.mcp.method.startswith("notifications/"))
 
 
 class Bulkhead:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, Final
 
@@ -22,6 +23,10 @@ PROGRESS: Final = "notifications/progress"
 CANCELLED: Final = "notifications/cancelled"
 UPDATED: Final = "notifications/resources/updated"
 _ASKED: Final = frozenset({"sampling/createMessage", "elicitation/create", "roots/list", "ping"})
+MOST_ASKED: Final = 1_000
+"""Requests of the server's in one reply. Each has a Record."""
+
+_PATIENCE_S: Final = 10.0
 _DROPPED: Final = "a message of the server was dropped: "
 _REFUSED: Final = jsonrpc.error(jsonrpc.NO_METHOD, "The client does not do this.")
 
@@ -53,7 +58,10 @@ class Beside:
             if why:
                 _note(entry, _DROPPED + why)
             return None if why else message
+        exchange.asked += 1
         try:
+            if exchange.asked > MOST_ASKED:
+                raise withheld(entry.record, "The server asks too much.")
             read = await self._request(call, entry, message)
         except Refusal as no:
             _note(entry, f"what the server asked of the client was refused: {no.code}")
@@ -107,10 +115,11 @@ class Beside:
         accept = (("accept", "application/json, text/event-stream"), *headers)
         with exchange.aside():
             try:
-                result = await exchange.send("POST", accept, jsonrpc.reply(id, _REFUSED))
-                await result.body.close()
-            except Refusal as no:
-                _note(entry, f"the server could not be told so: {no.code}")
+                async with asyncio.timeout(_PATIENCE_S):
+                    result = await exchange.send("POST", accept, jsonrpc.reply(id, _REFUSED))
+                    await result.body.close()
+            except (Refusal, TimeoutError):
+                _note(entry, "the server could not be told so")
 
 
 def _is_progress_of(entry: McpEntry, message: Heard) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from proxy import decoding, replyheaders
 from proxy.body import TooLong
@@ -17,9 +17,11 @@ from proxy.mcp.events import Event, Events, TooLarge
 from proxy.mcp.heard import Heard, Untrue, heard, same_id
 from proxy.model import Call, Headers, Outgoing, Result, Send
 from proxy.outcomes import lost, oversized, whole, withheld
+from proxy.scanning import INLINE_BYTES
 from redaction.streams import EVENTS
 from rules.urls import Url
 
+T = TypeVar("T")
 JSON: Final = "application/json"
 MOST_RESUMED: Final = 50
 """How often one stream is taken up again."""
@@ -51,6 +53,8 @@ class Exchange:
         self._most = call.tool.reply.most_bytes
         self._size = 0
         self._resumed = 0
+        self.asked = 0
+        """How many requests of the server's came."""
 
     async def send(self, method: str, headers: Headers, body: bytes) -> Result:
         """One HTTP request to the endpoint, and the head of its reply."""
@@ -103,11 +107,13 @@ class Exchange:
         if not raw and good:
             return None
         try:
-            message = heard(raw)
+            message = await read(raw)
         except Untrue as why:
             if not good:  # an error of somebody on the way
                 return None
             raise self._untrue(str(why)) from None
+        if message.kind == "result" and not good:
+            return None
         self._check(message, id, strict=good)
         return message
 
@@ -143,7 +149,7 @@ class Exchange:
 
     async def _told(self, event: Event, id: bytes, hear: Hear) -> Heard | None:
         try:
-            message = heard(event.data)
+            message = await read(event.data)
         except Untrue as why:
             raise self._untrue(str(why)) from None
         if message.kind in ("request", "notification"):
@@ -188,6 +194,16 @@ class Exchange:
 
     def _untrue(self, why: str) -> Refusal:
         return withheld(self._entry.record, f"The server's answer is not one that can be trusted. {why}", note=why)
+
+
+async def aside(size: int, work: Callable[..., T], *given: Any) -> T:
+    """What `work` gives; about so many bytes that it would hold up other calls it is done in a thread."""
+    return work(*given) if size <= INLINE_BYTES else await asyncio.to_thread(work, *given)
+
+
+async def read(data: bytes) -> Heard:
+    """What a server says. Raises Untrue."""
+    return await aside(len(data), heard, data)
 
 
 async def _unheard(_: Heard) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.mcp.answering import as_result, failed
-from proxy.mcp.exchange import JSON, Answered, Exchange, listening
+from proxy.mcp.exchange import JSON, Answered, Exchange, aside, listening
 from proxy.mcp.heard import Heard
 from proxy.mcp.pins import BY_KIND, MOST_PAGES, Pinned, Pins
 from proxy.model import Call, Result
@@ -59,7 +59,7 @@ class Looking:
                 listed = message.value.get(listing.member)
                 if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
                     raise _unknown("its list is none")
-                pinned.look(kind, listed)
+                await aside(len(message.body), pinned.look, kind, listed)
                 cursor = message.value.get("nextCursor", "")
                 if not isinstance(cursor, str) or not cursor:
                     break

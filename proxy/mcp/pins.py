@@ -51,16 +51,18 @@ class Pinned:
         self._looked: dict[str, float] = {}
 
     def look(self, kind: str, listed: Sequence[Mapping[str, Any]]) -> None:
-        """Compare some definitions of a list that passes by."""
+        """Compare some definitions of a list that passes by. What is there twice is not what was accepted."""
+        seen: set[str] = set()
         for one in listed:
             name = one.get(KINDS[kind])
             accepted = self.accepted.hashes[kind].get(name) if isinstance(name, str) else None
             if accepted is None or not isinstance(name, str):
                 continue
-            if hash_of(one) == accepted:
+            if hash_of(one) == accepted and name not in seen:
                 self._differs.discard((kind, name))
             else:
                 self._differs.add((kind, name))
+            seen.add(name)
 
     def looked(self, kind: str) -> None:
         """The whole list was looked at."""

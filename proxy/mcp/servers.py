@@ -108,6 +108,6 @@ def _ordered(entry: Entry, call: Call, tool: str, make: Make) -> Ordered:
     return Ordered(entry.record.door, hail, tool, make, call.base, call.origin)
 
 
-def given(call: Call) -> Result:
+def asked_back(call: Call) -> Result:
     """The "answer" to what a server asks: the very question, for the guards to read before a client does."""
     return Result(200, [("content-type", JSON)], Body.of(call.outgoing.body))

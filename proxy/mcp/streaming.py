@@ -12,8 +12,8 @@ from proxy.entry import Entry
 from proxy.mcp import events
 from proxy.mcp.beside import Beside
 from proxy.mcp.events import Event
-from proxy.mcp.exchange import Broken, Exchange, is_message
-from proxy.mcp.heard import Untrue, body_of, heard, same_id
+from proxy.mcp.exchange import Broken, Exchange, is_message, read
+from proxy.mcp.heard import Untrue, body_of, same_id
 from proxy.model import Call, Result
 from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc
@@ -54,7 +54,7 @@ class Streaming:
         if not is_message(event):  # it may prime the client with an id
             return b"" if event.data else events.primed(event)
         try:
-            message = heard(event.data)
+            message = await read(event.data)
         except Untrue as why:
             raise withheld(entry.record, f"The server's stream cannot be trusted. {why}", note=str(why)) from None
         if message.kind in ("result", "error"):

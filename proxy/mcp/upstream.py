@@ -17,12 +17,12 @@ from proxy.errors import Refusal
 from proxy.mcp.answering import as_result, failed, is_stream, kept, status_as, taken
 from proxy.mcp.beside import Beside
 from proxy.mcp.entry import AskedEntry, McpEntry
-from proxy.mcp.exchange import JSON, Answered, Exchange
+from proxy.mcp.exchange import JSON, Answered, Exchange, aside
 from proxy.mcp.heard import Heard, Untrue, body_of
 from proxy.mcp.looking import Looking
 from proxy.mcp.pins import BY_METHOD
 from proxy.mcp.reader import Reader
-from proxy.mcp.servers import Servers, given
+from proxy.mcp.servers import Servers, asked_back
 from proxy.mcp.sessions import BadSession, gone
 from proxy.mcp.streaming import Streaming
 from proxy.mcp.trimming import GREETINGS, greeted, trimmed
@@ -31,10 +31,13 @@ from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc
 from redaction.streams import EVENTS
 from rules.decide import Ruleset
-from rules.mcp.plumbing import CLOSE, LISTEN, STREAM
+from rules.mcp.plumbing import ASKED, CLOSE, LISTEN, STREAM
 from rules.tools import Remote
 
 ACCEPT: Final = ("accept", f"{JSON}, {EVENTS}")
+MOST_INPUTS: Final = 32
+"""Things that a server may want to know at once."""
+
 _MAY_ASK: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
 """Whose answer may be that the server wants to know more first (2026-07-28)."""
 
@@ -56,7 +59,7 @@ class McpUpstream:
         if remote is None:
             return await self._way(call, entry)
         if isinstance(entry, AskedEntry):
-            return given(call)
+            return asked_back(call)
         exchange = Exchange(self._way, call, entry, self._rules.catalog.backends[call.tool.backend].url)
         if remote.method == STREAM:
             return await self._stream(exchange, call, entry)
@@ -118,9 +121,9 @@ class McpUpstream:
                 self._begun(call, entry, answered)
             return greeted(said, self._servers.pins.of(backend))
         if listing := BY_METHOD.get(remote.method):
+            given = listing, said, self._servers.pins.of(backend), self._rules, call.principal, backend.name
             try:
-                pinned = self._servers.pins.of(backend)
-                return trimmed(listing, said, pinned, self._rules, call.principal, backend.name)
+                return await aside(len(message.body), trimmed, *given)
             except Untrue as why:
                 raise withheld(entry.record, str(why), note=str(why)) from None
         return None
@@ -139,13 +142,14 @@ class McpUpstream:
     async def _wanted(self, call: Call, entry: Entry, remote: Remote, said: dict[str, Any]) -> dict[str, Any]:
         """What the server wants to know before it answers: each is judged by itself. Raises Refusal."""
         wanted = said.get("inputRequests", {})
-        if remote.method not in _MAY_ASK or not isinstance(wanted, dict):
+        if remote.method not in _MAY_ASK or not isinstance(wanted, dict) or len(wanted) > MOST_INPUTS:
             raise withheld(entry.record, "It asks for what may not be asked there.", note="input_required")
         cleaned = {}
         for key, one in wanted.items():
-            if not isinstance(one, dict) or not isinstance(params := one.get("params", {}), dict):
+            params = one.get("params", {}) if isinstance(one, dict) and one.get("method") in ASKED else None
+            if not isinstance(params, dict):
                 raise withheld(entry.record, "It asks for something in no known form.", note="input_required")
-            asked = Heard("request", b"", str(one.get("method")), json.dumps(params).encode(), params)
+            asked = Heard("request", b"", one["method"], json.dumps(params).encode(), params)
             read = await self._beside.asked(call, entry, asked)
             cleaned[key] = {"method": asked.method, "params": json.loads(read)}
         return {**said, "inputRequests": cleaned} if "inputRequests" in said else said

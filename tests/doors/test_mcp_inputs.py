@@ -30,6 +30,8 @@ def wanting(**inputs: Any) -> dict[str, Any]:
         wanting(a={"method": "elicitation/create", "params": {"message": "no"}}),
         wanting(a={"method": "tools/call", "params": {"name": "drop"}}),
         wanting(a={"method": 7}),
+        wanting(a={"method": "ping"}),
+        wanting(**{f"a{number}": MAY for number in range(33)}),
         {"content": [], "inputRequests": {"a": {"method": "roots/list"}}},
         wanting(a={"method": "elicitation/create", "params": []}),
         wanting(a="elicitation/create"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from proxy.mcp import beside
 from tests.mcpwire import (
     ACCEPTED,
     EVENTS,
@@ -18,6 +19,7 @@ from tests.mcpwire import (
     answered,
     event,
     events,
+    last,
     mcp_wall,
     notification,
     played,
@@ -126,6 +128,34 @@ async def test_what_no_rule_allows_a_server_to_ask_never_reaches_the_client(tmp_
         record = next(record for record in w.records() if record["tool"] == "crm.find")
         assert any("refused" in note for note in record["notes"])
         assert record["attempts"] == 1
+
+
+@played
+async def test_a_call_that_waits_for_its_client_does_not_wait_for_itself(tmp_path: Path) -> None:
+    server = Elicitor()
+    async with mcp_wall(tmp_path, server, POLICY, keys="bulkhead: {at_once: 1, queue: 0}") as w:
+        client = await Client(w).begin()
+        server.asks(asking("elicitation/create", message="a", requestedSchema={}))
+
+        async def replies(_: Any) -> Any:
+            return await client.send({"jsonrpc": "2.0", "id": "q-1", "result": {"action": "decline"}})
+
+        _, _, said, rest = await asked_then(client, replies)
+        assert said.status == 202
+        assert b"decline" in rest
+
+
+@played
+async def test_a_server_that_asks_too_much_is_not_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "MOST_ASKED", 3)
+    server = Server()
+    async with mcp_wall(tmp_path, server, POLICY) as w:
+        client = await Client(w).begin()
+        questions = [event(asking("roots/list", id=number)) for number in range(10)]
+        server.says["tools/call"] = lambda heard: stream(*questions, event(answered(heard, FOUND)))
+        assert last(await client.call("find", text="x"))["result"] == FOUND
+        assert len(server.calls("response")) == 10
+        assert len([record for record in w.records() if record["tool"] == "crm.roots/list"]) == 3
 
 
 @played

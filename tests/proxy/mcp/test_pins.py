@@ -36,6 +36,14 @@ def test_a_change_counts_until_it_is_taken_back(change: dict[str, object]) -> No
     assert not pinned.differs("tools", "find")
 
 
+def test_what_is_listed_twice_is_not_what_was_accepted() -> None:
+    for other in ({**FIND, "title": "x"}, FIND):
+        for listed in ([FIND, other], [other, FIND]):
+            pinned = Pinned(ACCEPTED)
+            pinned.look("tools", listed)
+            assert pinned.differs("tools", "find")
+
+
 def test_strangers_are_no_change() -> None:
     pinned = Pinned(ACCEPTED)
     pinned.look("tools", [{"name": "new"}, {"name": 7}, {}])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from proxy.mcp.servers import Servers, given
+from proxy.mcp.servers import Servers, asked_back
 from proxy.model import Call, Outgoing
 from rules.facts import Principal, Run
 
@@ -12,7 +12,7 @@ from rules.facts import Principal, Run
 def test_the_question_is_its_own_answer() -> None:
     outgoing = Outgoing("POST", "", (), b'{"message":"may I?"}')
     call = Call("c", Run("r", 1), Principal("ann"), None, {}, (), outgoing, "", "", "")  # type: ignore[arg-type]
-    result = given(call)
+    result = asked_back(call)
     assert (result.status, result.body.whole) == (200, b'{"message":"may I?"}')
     assert result.headers == [("content-type", "application/json")]
 

@@ -99,6 +99,19 @@ async def test_other_lists_are_trimmed_too(tmp_path: Path, method: str, member: 
         assert (result["nextCursor"], result["cacheScope"], result["ttlMs"]) == ("p-2", "private", 5)
 
 
+@played
+async def test_a_long_list_is_trimmed_too(tmp_path: Path) -> None:
+    many = [{**FIND, "name": f"t{number}", "description": "x" * 1000} for number in range(200)]
+    tools = "\n" + "".join(f"  {one['name']}: {{effect: read}}\n" for one in many)
+    server = Server(tools=[*many, HIDDEN, {**many[0], "name": "t5"}])
+    async with mcp_wall(tmp_path, server, tools=tools, accepted=Definitions(tools=defined("tools", many))) as w:
+        client = Client(w, modern=True)
+        listed = last(await client.ask("tools/list"))["result"]["tools"]
+        assert len(listed) == 199
+        assert last(await client.call("t5", text="x"))["result"]["isError"] is True
+        assert "isError" not in last(await client.call("t6", text="x"))["result"]
+
+
 @pytest.mark.parametrize("said", [{"tools": {}}, {"tools": [7]}, {}])
 @played
 async def test_a_list_that_is_none_is_not_told(tmp_path: Path, said: Any) -> None:
