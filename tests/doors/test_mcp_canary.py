@@ -106,6 +106,9 @@ RESULTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 ERROR = {"code": -32000, "message": MAIL, "data": {"a": MAIL, "b": [MAIL]}}
 
 
+FORMS = 7
+
+
 def forms(heard: Heard, said: dict[str, Any]) -> Iterator[Any]:
     """The ways in which a server may send it."""
     message = answered(heard, said)
@@ -121,28 +124,26 @@ def forms(heard: Heard, said: dict[str, Any]) -> Iterator[Any]:
     yield stream(event(told), event(message))
 
 
-@pytest.mark.parametrize("form", range(7))
 @pytest.mark.parametrize("what", RESULTS)
 @played
-async def test_no_field_of_any_answer_brings_a_canary(tmp_path: Path, what: str, form: int) -> None:
+async def test_no_field_of_any_answer_brings_a_canary(tmp_path: Path, what: str) -> None:
     server = Server(tools=[FIND])
     method, params, said = RESULTS[what]
     async with mcp_wall(tmp_path, server, POLICY, TOOLS, ACCEPTED) as w:
         server.says["prompts/list"] = lambda _: {"prompts": [{"name": "review"}]}
         server.says["resources/list"] = lambda _: {"resources": [{"uri": "repo://readme", "name": "readme"}]}
         client = Client(w, modern=True)
-        server.says[method] = lambda heard: list(forms(heard, said))[form]
-        if method == "tools/call":
-            server.says["tools/list"] = lambda _: {"tools": [FIND]}
-        message = client.message(method, params)
-        head = client.head(message)
-        if method == "resources/read":
-            head.append(("Mcp-Name", params["uri"]))
-        told = await w.call("POST", "/crm/mcp", json.dumps(message).encode(), head)
-        assert last(told)["id"] == 1, told.raw
-        assert ("result" in last(told)) == (form not in (3, 4, 5)), told.raw
-        assert b"canary" not in told.raw
-        assert BLOB.encode() not in told.raw
+        for form in range(FORMS):
+            server.says[method] = lambda heard, form=form: list(forms(heard, said))[form]
+            message = client.message(method, params)
+            head = client.head(message)
+            if method == "resources/read":
+                head.append(("Mcp-Name", params["uri"]))
+            told = await w.call("POST", "/crm/mcp", json.dumps(message).encode(), head)
+            assert last(told)["id"] == client.ids, told.raw
+            assert ("result" in last(told)) == (form not in (3, 4, 5)), told.raw
+            assert b"canary" not in told.raw
+            assert BLOB.encode() not in told.raw
         assert b"canary" not in w.ledger()
 
 
