@@ -166,7 +166,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             "toolwall.rules.stale", "1 while the rules folder cannot be used.", lambda: float(bool(reloader.trouble))
         )
         undoing = Undoing(firewall, keepsakes, deeds, ledger, settings.state / "ledger")
-        places = Places(Fetching(remainders, scans), ByRequest(undoing), servers, Own())
+        places = Places(Fetching(remainders, scans), ByRequest(undoing), servers, Own(servers))
         stack.push_async_callback(keepsakes.settled)
         stack.push_async_callback(places.undo.close)
         callers, doors, listeners = Callers(settings), list[str](), Listeners(stack)
@@ -351,6 +351,7 @@ async def _listen(
         most_depth=settings.most_depth,
         bearer=bool(listener.identity.jwt),
         scheme="https" if listener.tls else "http",
+        joined=listener.joined,
     )
     server = HttpDoor(firewall, door, identify, settings.http, places)
     runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=settings.drain_s)

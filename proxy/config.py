@@ -55,6 +55,10 @@ LISTENER: Final = Form(
         "names": Key(NAMES, "Host names that callers may use beside the bound address; behind 0.0.0.0, all of them."),
         "hosts": Key(Table(Text(), NAME, NAME_LIKE), "Host names that choose a backend, instead of a path prefix."),
         "origins": Key(Many(_Origin), "Origins of browser pages that may call."),
+        "mcp": Key(
+            Form({"backends": Key(Many(Text()), "MCP servers whose tools are there as well.", required=True)}),
+            "What `/.toolwall/mcp` has besides the tools of HTTP APIs.",
+        ),
         "identity": Key(IDENTITY, "How callers are known.", required=True),
     }
 )
@@ -169,6 +173,8 @@ class ListenerSettings:
     hosts: Mapping[str, str]
     origins: frozenset[str]
     identity: IdentitySettings
+    joined: frozenset[str] = frozenset()
+    """The MCP servers whose tools the sidecar's own server has as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +281,7 @@ def _listener(node: Node, folder: Path, taken: set[str], problems: list[LoadProb
         hosts=hosts,
         origins=frozenset(each.lower() for each in raw.get("origins", ())),
         identity=identity,
+        joined=frozenset(raw.get("mcp", {}).get("backends", ())),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from proxy.config import Settings
@@ -18,6 +18,7 @@ from proxy.store import StoreError
 from redaction.profiles import UnknownKind, suggest
 from rules.decide import Ruleset
 from rules.load import LoadProblem, RulesError
+from rules.tools import Backend
 
 
 class Opens(Protocol):
@@ -43,11 +44,8 @@ def prepare(
     be wrong: taking all of them away always works.
     """
     rules = vetted(settings.rules, presidio.kinds(), presidio.detector if settings.presidio.adds else None)
-    unknown = {backend for each in settings.listeners for backend in each.hosts.values()} - set(rules.catalog.backends)
-    if unknown and rules.rules:
-        missing = f"has no backend {', '.join(sorted(unknown))}"
-        hint = "`hosts` in toolwall.yaml names it"
-        raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", missing, hint)])
+    if rules.rules:
+        _check_named(settings, rules.catalog.backends)
     _check_operators(rules, presidio)
     if unsent := list(injecting.check(rules.catalog.backends.values())):
         raise RulesError(unsent)
@@ -61,6 +59,18 @@ def prepare(
         return ready
     except (UnknownKind, StoreError, StateError, LedgerError) as error:
         raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", str(error))]) from None
+
+
+def _check_named(settings: Settings, backends: Mapping[str, Backend]) -> None:
+    """Refuse rules without a backend that toolwall.yaml names."""
+    hosted = {backend for each in settings.listeners for backend in each.hosts.values()}
+    joined = {backend for each in settings.listeners for backend in each.joined}
+    servers = {name for name, backend in backends.items() if backend.mcp}
+    for unknown, what, key in ((hosted - set(backends), "backend", "hosts"), (joined - servers, "MCP server", "mcp")):
+        if unknown:
+            missing = f"has no {what} {', '.join(sorted(unknown))}"
+            hint = f"`{key}` in toolwall.yaml names it"
+            raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", missing, hint)])
 
 
 def _restores(rules: Ruleset) -> bool:

@@ -21,6 +21,7 @@ from rules.decide import Ruleset
 
 PROGRESS: Final = "notifications/progress"
 CANCELLED: Final = "notifications/cancelled"
+LOG: Final = "notifications/message"
 UPDATED: Final = "notifications/resources/updated"
 _ASKED: Final = frozenset({"sampling/createMessage", "elicitation/create", "roots/list", "ping"})
 MOST_ASKED: Final = 1_000
@@ -42,14 +43,14 @@ class Beside:
     async def hear(self, exchange: Exchange, call: Call, entry: Entry, message: Heard) -> None:
         """One message that came while an answer was waited for; what may be told goes to the client at once."""
         told = await self.told(exchange, call, entry, message)
-        if told is None or not isinstance(entry, McpEntry):
+        if told is None or not isinstance(entry, McpEntry) or not entry.wants(told.method):
             return
         try:
             params = await self._reader(call, entry, told.body)
         except Refusal as no:
             _note(entry, f"{_DROPPED}{no.note or no.code}")
             return
-        await entry.channel.tell(jsonrpc.request(told.id, told.method, _as_before(told, params)))
+        await entry.channel.tell(jsonrpc.request(told.id, told.method, _as_before(entry, told, params)))
 
     async def told(self, exchange: Exchange, call: Call, entry: Entry, message: Heard) -> Heard | None:
         """The message as it may be told once it is cleaned, or None. The server hears of a request that is not."""
@@ -123,18 +124,17 @@ class Beside:
 
 
 def _is_progress_of(entry: McpEntry, message: Heard) -> bool:
-    """Whether it bears the token that the client gave its request. A stream that lasts has no progress."""
-    meta = entry.ask.message.params.get("_meta")
-    token = meta.get("progressToken") if isinstance(meta, dict) else None
-    told = message.value.get("progressToken")
+    """Whether it bears the token of its request. A stream that lasts has no progress."""
+    token, told = entry.token, message.value.get("progressToken")
     return token is not None and type(told) is type(token) and told == token
 
 
-def _as_before(told: Heard, params: bytes) -> bytes:
+def _as_before(entry: McpEntry, told: Heard, params: bytes) -> bytes:
     """What the client knows a request by is its own, and stays as it was whatever it looks like."""
-    if told.method != PROGRESS or params == told.body:
+    token = entry.client_token
+    if told.method != PROGRESS or (params == told.body and told.value["progressToken"] == token):
         return params
-    return jsonrpc.written({**json.loads(params), "progressToken": told.value["progressToken"]})
+    return jsonrpc.written({**json.loads(params), "progressToken": token})
 
 
 def _note(entry: Entry, text: str) -> None:

@@ -11,7 +11,7 @@ from proxy.entry import Entries, Entry
 from proxy.errors import Refusal
 from proxy.firewall import unknown_tool
 from proxy.mcp.sessions import Session, Sessions
-from proxy.model import NO_HAIL, Hail, Result
+from proxy.model import NO_HAIL, Hail, Headers, Result
 from proxy.protocols import mcpsaid
 from proxy.protocols.methods import CLIENT
 from proxy.record import Record
@@ -44,6 +44,9 @@ class Channel(Protocol):
 
     streamed: bool
     """Whether the server gives the answer in a stream of events."""
+
+    record: Record | None
+    """Of the call, where it has one already."""
 
     @property
     def is_open(self) -> bool:
@@ -133,6 +136,12 @@ class McpEntry(MessageEntry):
     http = 0
     """The status of HTTP with which the server gave an error."""
 
+    joins = False
+    """Whether the sidecar speaks to the server in the client's place, in the server's era and a session of its own."""
+
+    session_head: Headers = ()
+    """What names that session in the head of a message."""
+
     def __init__(
         self, entries: Entries, record: Record, ask: McpAsk, channel: Channel, sessions: Sessions, rules: Ruleset
     ) -> None:
@@ -140,6 +149,26 @@ class McpEntry(MessageEntry):
         self.channel = channel
         self._sessions = sessions
         self._rules = rules
+
+    @property
+    def id(self) -> bytes:
+        """What the server knows the request by: the client's own id, which other messages may name."""
+        return self.ask.message.id
+
+    @property
+    def token(self) -> Any:
+        """What the server knows the progress of the request by; None where nobody wants to hear of it."""
+        return self.client_token
+
+    @property
+    def client_token(self) -> Any:
+        """What the client knows that by."""
+        meta = self.ask.message.params.get("_meta")
+        return meta.get("progressToken") if isinstance(meta, dict) else None
+
+    def wants(self, method: str) -> bool:
+        """Whether the client is told notifications of this method."""
+        return True
 
     def identified(self, principal: Principal, run: Run) -> None:
         super().identified(principal, run)
@@ -155,12 +184,15 @@ class McpEntry(MessageEntry):
             self.session = self._sessions.of(tool.backend, self.ask.session, self._principal.id)
 
     async def follow(self, result: Result) -> Result:
-        body = result.body.whole or b""
+        self.failed(result.status, result.body.whole or b"")
+        return await super().follow(result)
+
+    def failed(self, status: int, body: bytes) -> None:
+        """Note whether a server's answer is an error."""
         if body.startswith(b'{"error"'):
             self.error = said(json.loads(body)["error"].get("code"))
-        elif result.status == FAILED and body:
+        elif status == FAILED and body:
             self.error = TOOL_ERROR
-        return await super().follow(result)
 
 
 class OrderedEntry(Entry):

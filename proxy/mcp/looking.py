@@ -10,7 +10,8 @@ from proxy.errors import Refusal
 from proxy.mcp.answering import as_result, failed
 from proxy.mcp.exchange import JSON, Answered, Exchange, aside, listening
 from proxy.mcp.heard import Heard
-from proxy.mcp.pins import BY_KIND, MOST_PAGES, Pinned, Pins
+from proxy.mcp.pins import BY_KIND, MOST_PAGES, Pinned
+from proxy.mcp.servers import Servers
 from proxy.model import Call, Result
 from proxy.outcomes import not_sent
 from proxy.protocols import jsonrpc
@@ -25,16 +26,16 @@ _FOR_ALL: Final = frozenset({"protocolVersion", "clientInfo", "clientCapabilitie
 class Looking:
     """Looks through a server's lists, seldom, with the credential and in the session of the call that needs it."""
 
-    def __init__(self, rules: Ruleset, pins: Pins) -> None:
+    def __init__(self, rules: Ruleset, servers: Servers) -> None:
         self._rules = rules
-        self._pins = pins
+        self._servers = servers
 
     async def first(self, exchange: Exchange, call: Call, entry: Entry, remote: Remote) -> Result | None:
         """Before a call: the server's own answer where it does not list anything to this caller. Raises Refusal where
         the definition is not what was accepted, or nobody can tell."""
         if remote.plumbing or not remote.name:
             return None
-        pinned = self._pins.of(self._rules.catalog.backends[call.tool.backend])
+        pinned = self._servers.pins.of(self._rules.catalog.backends[call.tool.backend])
         kind = pinned.kind_of(remote)
         if kind and pinned.is_due(kind):
             async with pinned.turn:
@@ -51,6 +52,7 @@ class Looking:
         with exchange.aside():
             for _ in range(MOST_PAGES):
                 answered = await self._page(exchange, call, listing.method, cursor)
+                self._servers.check(call, answered.status)
                 message = answered.message
                 if message is None or message.kind == "error":
                     if message is not None and message.value["code"] == jsonrpc.NO_METHOD:

@@ -1,27 +1,34 @@
-"""The sidecar's own MCP server: tools of HTTP APIs, for clients that speak MCP and nothing else."""
+"""The sidecar's own MCP server: tools of HTTP APIs, for clients that speak MCP and nothing else, and beside them those
+of other MCP servers, where the listener says so."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 from time import time_ns
-from typing import Final
+from typing import Any, Final
 
 from proxy.attributes import TOOL_ERROR
 from proxy.body import Body, TooLong
+from proxy.entry import Entries
 from proxy.errors import Refusal
 from proxy.firewall import Firewall
 from proxy.identity import Identify
-from proxy.mcp.entry import FAILED, MessageEntry
+from proxy.mcp.beside import LOG, PROGRESS
+from proxy.mcp.entry import FAILED, Channel, McpEntry
+from proxy.mcp.servers import Servers
+from proxy.mcp.sessions import Sessions
 from proxy.model import Result
 from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc, mcpown
 from proxy.protocols.mcpown import OwnAsk
 from proxy.record import Record, new_id
 from rules.decide import Ruleset
+from rules.definitions import Definition
 from rules.facts import Principal, Run
 from rules.listing import functions, listed, rendered
 from rules.tools import Tool
@@ -38,23 +45,25 @@ _JSON: Final = ("Content-Type", "application/json")
 class Own:
     """The server. It keeps nothing of its clients: each message says all that is needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
         try:
             self._version = version("toolwall")
         except PackageNotFoundError:  # run from its source
             self._version = "0"
-        self._known: tuple[str, Mapping[str, Tool]] = ("", {})
+        self._known: dict[frozenset[str], tuple[str, Mapping[str, Tool]]] = {}
 
-    async def answer(self, firewall: Firewall, ask: OwnAsk, identify: Identify) -> Result:
+    async def answer(self, firewall: Firewall, ask: OwnAsk, identify: Identify, channel: Channel) -> Result:
         """The answer to one message. Raises Refusal; either way its Record is written."""
         with firewall.regime as regime:
-            record = Record(call=new_id(), started_ns=time_ns(), door=ask.listener)
-            async with OwnEntry(firewall, record, ask, self._version) as entry:
+            channel.record = record = Record(call=new_id(), started_ns=time_ns(), door=ask.listener)
+            about = (firewall.entries, record, ask, channel, self._servers.sessions, regime.rules)
+            async with OwnEntry(*about, self._version) as entry:
                 entry.hailed(hail := ask.hail())
                 principal = await identify(hail)
                 await ask.read()
                 if ask.is_call:
-                    ask.tools = self._tools(regime.rules)
+                    ask.tools = self._tools(regime.rules, ask.servers)
                     return await firewall.call(ask, entry, regime, principal)
                 entry.identified(principal, Run("", 0))
                 firewall.halts.check(entry)
@@ -64,32 +73,66 @@ class Own:
 
     async def _said(self, firewall: Firewall, ask: OwnAsk, rules: Ruleset, principal: Principal) -> Result:
         if ask.message.kind == "request" and ask.message.method == mcpown.LIST:
-            tools = await asyncio.to_thread(_listed, rules, principal)
+            differs = {name: self._differs(rules, name) for name in ask.servers}
+            tools = await asyncio.to_thread(_listed, rules, principal, differs)
             tools = firewall.entries.known.clean(tools, "application/json", None).value
             body = mcpown.listing(ask, tools, self._version)
         elif not (body := mcpown.answer(ask, self._version)):
             return Result(202, [], Body.of(b""))
         return Result(200, [_JSON], Body.of(jsonrpc.reply(ask.message.id, body)))
 
-    def _tools(self, rules: Ruleset) -> Mapping[str, Tool]:
-        """The tools by the names that models call them by."""
-        revision, tools = self._known
+    def _tools(self, rules: Ruleset, servers: frozenset[str]) -> Mapping[str, Tool]:
+        """The tools by the names that models call them by. Each listener has its own servers."""
+        revision, tools = self._known.get(servers, ("", {}))
         if revision != rules.revision:
             names = functions(rules.catalog)
-            tools = {names[name]: tool for name, tool in rules.catalog.tools.items() if tool.mcp is None}
-            self._known = rules.revision, tools
+            tools = {names[tool.name]: tool for tool in rules.catalog.tools.values() if _is_here(rules, tool, servers)}
+            self._known[servers] = rules.revision, tools
         return tools
 
+    def _differs(self, rules: Ruleset, backend: str) -> Callable[[str], bool]:
+        """Whether a tool of a server, by its name there, is known to be another today than was accepted."""
+        found = rules.catalog.backends.get(backend)
+        return partial(self._servers.pins.of(found).differs, "tools") if found and found.mcp else lambda name: True
 
-class OwnEntry(MessageEntry):
+
+class OwnEntry(McpEntry):
     """The Record of one message. The answer to a call is read whole, and becomes the result of its message."""
 
-    def __init__(self, firewall: Firewall, record: Record, ask: OwnAsk, sidecar: str) -> None:
-        super().__init__(firewall.entries, record, ask)
+    joins = True
+    _remote = False
+
+    def __init__(
+        self,
+        entries: Entries,
+        record: Record,
+        ask: OwnAsk,
+        channel: Channel,
+        sessions: Sessions,
+        rules: Ruleset,
+        sidecar: str,
+    ) -> None:
+        super().__init__(entries, record, ask, channel, sessions, rules)
         self._ask = ask
         self._version = sidecar
 
+    @property
+    def id(self) -> bytes:
+        """Ids of clients mean nothing to a server that knows none of them."""
+        return b'"%b"' % self.record.call.encode()
+
+    @property
+    def token(self) -> Any:
+        """Nor do what they know the progress by."""
+        return None if self.client_token is None else self.record.call
+
+    def wants(self, method: str) -> bool:
+        """Nothing is told that a client did not ask for: it knows of no server here but this one."""
+        return method == PROGRESS or (method == LOG and self._ask.hears_log)
+
     async def follow(self, result: Result) -> Result:
+        if self._remote:
+            return await super().follow(await self._passed(result))
         if self._ask.is_call:
             body = await self._whole(result.body)
             flow = result.body.flow
@@ -98,6 +141,21 @@ class OwnEntry(MessageEntry):
             made = mcpown.result(self._ask, result.status, headers, body, self._version)
             result = Result(200, [_JSON], Body.of(jsonrpc.reply(self._ask.message.id, made)))
         return await super().follow(result)
+
+    def found(self, tool: Tool) -> None:
+        super().found(tool)
+        self._remote = tool.mcp is not None
+
+    async def _passed(self, result: Result) -> Result:
+        """What another server says, as it says it."""
+        body = await self._whole(result.body)
+        self.failed(result.status, body)
+        try:
+            body = mcpown.passed(body, self._ask.modern)
+        except ValueError:
+            raise withheld(self.record, "It wants to know more, and its client cannot be asked.") from None
+        done = [pair for pair in result.headers if pair[0].lower().startswith("toolwall-")]
+        return Result(200, [_JSON, *done], Body.of(jsonrpc.reply(self._ask.message.id, body)))
 
     async def _whole(self, body: Body) -> bytes:
         try:
@@ -110,9 +168,36 @@ class OwnEntry(MessageEntry):
             raise withheld(self.record, "It did not end in time, as the answer to a message has to.", note) from None
 
 
-def _listed(rules: Ruleset, principal: Principal) -> bytes:
-    tools = [each for each in listed(rules, principal) if each.tool.mcp is None]
-    said = json.dumps(rendered(tools, "mcp"), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+def _is_here(rules: Ruleset, tool: Tool, servers: Container[str]) -> bool:
+    """Whether a tool can be called here: one that only goes as a task cannot, for there are no tasks."""
+    if tool.mcp is None:
+        return True
+    if tool.backend not in servers or not tool.is_function:
+        return False
+    execution = _accepted(rules, tool).get("execution")
+    return not isinstance(execution, dict) or execution.get("taskSupport") != "required"
+
+
+def _accepted(rules: Ruleset, tool: Tool) -> Definition:
+    """What was accepted of a tool of an MCP server."""
+    accepted = rules.catalog.backends[tool.backend].mcp
+    return accepted.tools.get(tool.mcp.name, {}) if accepted and tool.mcp else {}
+
+
+def _listed(rules: Ruleset, principal: Principal, differs: Mapping[str, Callable[[str], bool]]) -> bytes:
+    """All tools of this caller. Those of MCP servers stand there as they were accepted, by another name."""
+    tools = []
+    for each in listed(rules, principal):
+        tool = each.tool
+        if not _is_here(rules, tool, differs):
+            continue
+        [shown] = rendered([each], "mcp")["tools"]
+        if tool.mcp:
+            if differs[tool.backend](tool.mcp.name):
+                continue
+            shown = _renamed(_accepted(rules, tool), shown, tool)
+        tools.append(shown)
+    said = json.dumps({"tools": tools}, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     if len(said) > MOST_LISTED:
         raise Refusal(
             "bad_request",
@@ -120,3 +205,12 @@ def _listed(rules: Ruleset, principal: Principal) -> bytes:
             suggestion="Ask the operator for fewer tools: a model cannot choose among so many.",
         )
     return said
+
+
+def _renamed(accepted: Definition, shown: Mapping[str, Any], tool: Tool) -> dict[str, Any]:
+    """An accepted definition under the name that it has here, with the rules' own words where they have such."""
+    said = {"description": tool.says} if tool.says else {}
+    meta = accepted.get("_meta")
+    meta = {**(meta if isinstance(meta, dict) else {}), **shown["_meta"]}
+    kept = {name: value for name, value in accepted.items() if name != "execution"}
+    return {**kept, **said, "name": shown["name"], "_meta": meta}

@@ -16,8 +16,9 @@ from proxy.identity import static
 from proxy.mcp.entry import AskedEntry, McpEntry, OrderedEntry
 from proxy.mcp.exchange import JSON, listening
 from proxy.mcp.heard import Heard
+from proxy.mcp.joins import Joins
 from proxy.mcp.pins import Pins
-from proxy.mcp.sessions import Sessions
+from proxy.mcp.sessions import Sessions, gone
 from proxy.mcp.streams import Streams
 from proxy.model import Call, Outgoing, Result
 from proxy.outcomes import whole
@@ -40,10 +41,18 @@ class Servers:
 
     def __init__(self) -> None:
         self.sessions = Sessions()
+        self.joins = Joins(self.sessions)
         self.pins = Pins()
         self.firewall: Firewall | None = None
         self.streams = Streams()
         self._giving_up: set[asyncio.Task[None]] = set()
+
+    def check(self, call: Call, status: int) -> None:
+        """Raise Refusal where the server says that the session of a call is over; it is forgotten then."""
+        session = next((value for name, value in call.outgoing.headers if name == "mcp-session-id"), "")
+        if status == 404 and session:
+            self.sessions.forget(call.tool.backend, session)
+            raise gone()
 
     async def ask(self, call: Call, entry: Entry, asked: Heard, tool: Tool) -> bytes:
         """What a server asks of a client while a call is under way, as the client may read it: params, cleaned. It is
@@ -67,7 +76,9 @@ class Servers:
     def give_up(self, entry: Entry, id: bytes) -> None:
         """Nobody waits for the answer to a request of a session any more: the server is told so, by a call of its own.
         Without sessions the end of the connection says it."""
-        if not (isinstance(entry, McpEntry) and entry.session and entry.sent and id and entry.came):
+        if not (isinstance(entry, McpEntry) and entry.sent and id and entry.came):
+            return
+        if not (entry.session or entry.session_head):
             return
         if entry.ask.message.method == "initialize" or len(self._giving_up) >= MOST_GIVEN_UP:
             return
@@ -75,14 +86,14 @@ class Servers:
         self._giving_up.add(task)
         task.add_done_callback(self._giving_up.discard)
 
-    async def _cancel(self, entry: Entry, call: Call, id: bytes) -> None:
+    async def _cancel(self, entry: McpEntry, call: Call, id: bytes) -> None:
         firewall = self.firewall
         assert firewall is not None
 
         def make(_: Tool, __: Catalog) -> tuple[Placed, Outgoing]:
             placed = Placed(0)
             placed.arguments.update(requestId=json.loads(id), reason=f"nobody waits for it (call {call.id})")
-            headers = (*_HEAD, *listening(call.outgoing.headers)[1:])
+            headers = (*_HEAD, *entry.session_head, *listening(call.outgoing.headers)[1:])
             return placed, Outgoing("POST", call.outgoing.target, headers, jsonrpc.written(placed.arguments))
 
         def opened(listener: str) -> Entry:

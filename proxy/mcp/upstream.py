@@ -19,11 +19,12 @@ from proxy.mcp.beside import Beside
 from proxy.mcp.entry import AskedEntry, McpEntry
 from proxy.mcp.exchange import JSON, Answered, Exchange, aside
 from proxy.mcp.heard import Heard, Untrue, body_of
+from proxy.mcp.joining import Joining
 from proxy.mcp.looking import Looking
 from proxy.mcp.pins import BY_METHOD
 from proxy.mcp.reader import Reader
 from proxy.mcp.servers import Servers, asked_back
-from proxy.mcp.sessions import BadSession, gone
+from proxy.mcp.sessions import BadSession
 from proxy.mcp.streaming import Streaming
 from proxy.mcp.trimming import GREETINGS, greeted, trimmed
 from proxy.model import Call, Headers, Result, Send
@@ -51,7 +52,8 @@ class McpUpstream:
         self._servers = servers
         self._beside = Beside(rules, reader, servers)
         self._streaming = Streaming(self._beside)
-        self._looking = Looking(rules, servers.pins)
+        self._looking = Looking(rules, servers)
+        self._joining = Joining(rules.catalog, servers.joins)
 
     async def send(self, call: Call, entry: Entry) -> Result:
         """Send one call. Raises Refusal when no whole answer comes back that can be trusted."""
@@ -67,9 +69,12 @@ class McpUpstream:
             return await self._close(exchange, call, entry)
         if isinstance(entry, McpEntry) and entry.ask.message.kind == "response":
             return await self._respond(exchange, call, entry)
-        return await self._message(exchange, call, entry, remote)
+        go = partial(self._message, exchange, entry, remote)
+        if isinstance(entry, McpEntry) and entry.joins:
+            return await self._joining.answer(exchange, call, entry, go)
+        return await go(call)
 
-    async def _message(self, exchange: Exchange, call: Call, entry: Entry, remote: Remote) -> Result:
+    async def _message(self, exchange: Exchange, entry: Entry, remote: Remote, call: Call) -> Result:
         """A request or a notification."""
         if no := await self._looking.first(exchange, call, entry, remote):
             return no
@@ -83,20 +88,12 @@ class McpUpstream:
         except CancelledError:  # the client left, or the time is over: what the server still does is for nobody
             self._servers.give_up(entry, id)
             raise
-        if self._is_over(call, entry, answered.status):
-            raise gone()
+        self._servers.check(call, answered.status)
         if not id:
             return taken(entry, answered)
         if answered.message is None:
             return failed(entry, answered)
         return await self._told(call, entry, remote, answered)
-
-    def _is_over(self, call: Call, entry: Entry, status: int) -> bool:
-        """Whether the server says that the session is over: it is forgotten then."""
-        session = entry.ask.session if isinstance(entry, McpEntry) else ""
-        if status == 404 and session:
-            self._servers.sessions.forget(call.tool.backend, session)
-        return status == 404 and bool(session)
 
     async def _told(self, call: Call, entry: Entry, remote: Remote, answered: Answered) -> Result:
         message = answered.message
@@ -160,8 +157,7 @@ class McpUpstream:
         if entry.session is None or entry.session.answered(message.id) is None:
             raise Refusal("bad_request", "The server did not ask for this answer, or it has it already.")
         answered = await exchange.post(_headers(call), jsonrpc.reply(message.id, call.outgoing.body), b"", _nobody)
-        if self._is_over(call, entry, answered.status):
-            raise gone()
+        self._servers.check(call, answered.status)
         return taken(entry, answered)
 
     async def _listen(self, exchange: Exchange, call: Call, entry: Entry, id: bytes, body: bytes) -> Result:
@@ -207,8 +203,7 @@ class McpUpstream:
 
     async def _other(self, exchange: Exchange, call: Call, entry: Entry, result: Result) -> Result:
         answered = await exchange.plain(result, b"")
-        if self._is_over(call, entry, answered.status):
-            raise gone()
+        self._servers.check(call, answered.status)
         return failed(entry, answered)
 
 
@@ -226,4 +221,4 @@ def _headers(call: Call) -> tuple[tuple[str, str], ...]:
 
 def _id_of(call: Call, entry: Entry) -> bytes:
     """The client's own id, which other messages may name; of a call that no client made, one of ours."""
-    return entry.ask.message.id if isinstance(entry, McpEntry) else b'"%b"' % call.id.encode()
+    return entry.id if isinstance(entry, McpEntry) else b'"%b"' % call.id.encode()

@@ -26,7 +26,8 @@ class Door:
 
     `names` are the Host values (lower case, without port) that are accepted; `hosts` maps a Host to a backend;
     `origins` are the browser origins that may call. `bearer`: Authorization is a credential for this sidecar, and goes
-    no further. `most_body` is in bytes, `most_depth` in JSON levels; `scheme` is `https` where it speaks TLS.
+    no further. `most_body` is in bytes, `most_depth` in JSON levels; `scheme` is `https` where it speaks TLS. `joined`
+    are the MCP servers whose tools the sidecar's own server has there.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Door:
     most_depth: int = 64
     bearer: bool = False
     scheme: str = "http"
+    joined: frozenset[str] = frozenset()
 
 
 def texts(raw: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:

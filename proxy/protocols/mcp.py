@@ -244,8 +244,12 @@ class McpAsk(RestAsk):
         if tool.mcp and self.message.kind != "response" and (self.modern or "mcp-method" in self._mcp):
             name = mcpparams.name_of(tool.mcp, self.message.params, arguments)
             own += mcpparams.headers_of(tool.mcp, arguments, name)
+        return (*own, *self._along(tool))
+
+    def _along(self, tool: Tool) -> Headers:
+        """What goes on of the head that is not of MCP, with the caller's credential where the server takes that."""
         passed = self._said.passed
-        return (*own, *(self._with_credentials(tool.slots, passed) if tool.credentials else passed), *self._jar(tool))
+        return (*(self._with_credentials(tool.slots, passed) if tool.credentials else passed), *self._jar(tool))
 
     def _jar(self, tool: Tool) -> Headers:
         """The cookies that are credentials."""

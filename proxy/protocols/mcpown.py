@@ -1,7 +1,9 @@
-"""The sidecar as an MCP server of its own: messages to it, and its answers. Its tools are those of HTTP APIs."""
+"""The sidecar as an MCP server of its own: messages to it, and its answers. Its tools are those of HTTP APIs, and of
+other MCP servers where the listener says so."""
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
@@ -11,14 +13,14 @@ import orjson
 
 from proxy import replyheaders
 from proxy.errors import Refusal
-from proxy.model import Call, Carried, Outgoing
-from proxy.protocols import bodies, head, jsonrpc, mcpparams, strictjson, target
+from proxy.model import Call, Carried, Hail, Outgoing
+from proxy.protocols import bodies, head, jsonrpc, mcphead, mcpparams, strictjson, target
 from proxy.protocols.jsonrpc import BAD_PARAMS, NO_METHOD, Malformed
 from proxy.protocols.mcp import McpAsk
 from proxy.protocols.methods import CLIENT, LEGACY, REVISIONS, is_served
 from proxy.protocols.writing import CannotWrite, written
 from rules.facts import Principal, Run
-from rules.tools import Catalog, Tool
+from rules.tools import Catalog, Remote, Tool
 
 CALL: Final = "tools/call"
 LIST: Final = "tools/list"
@@ -26,13 +28,14 @@ _BEGIN: Final = "initialize"
 _DISCOVER: Final = "server/discover"
 _PING: Final = "ping"
 _SERVED: Final = frozenset({CALL, LIST, _BEGIN, _DISCOVER, _PING})
+LOG_LEVEL: Final = "io.modelcontextprotocol/logLevel"
 _SERVER: Final = "io.modelcontextprotocol/serverInfo"
 _HAS: Final[Mapping[str, Any]] = {"tools": {}}
 _UNKEPT: Final = {"ttlMs": 0, "cacheScope": "private"}
 """What is listed holds for one caller, and only until the rules change."""
 
 _ALLOW: Final = (("Allow", "POST"),)
-_ALONG: Final = frozenset({"authorization", "via", "forwarded"})
+_CARRIED: Final = frozenset({"authorization", "via", "forwarded"})
 _TEXT: Final = re.compile(
     r"text/.+|application/(?:.+\+)?(?:json|xml|yaml|x-www-form-urlencoded|x-ndjson|jsonl|javascript)"
 )
@@ -49,6 +52,22 @@ class OwnAsk(McpAsk):
     names that models call them by."""
 
     tools: Mapping[str, Tool] = {}
+
+    def hail(self) -> Hail:
+        """What the head says. There are no sessions here."""
+        hail = super().hail()
+        self.session = ""
+        return hail
+
+    @property
+    def servers(self) -> frozenset[str]:
+        """The MCP servers whose tools are here as well."""
+        return self._door.joined
+
+    @property
+    def hears_log(self) -> bool:
+        """Whether the client asked for what servers write in their logs while they work for it."""
+        return self.modern and LOG_LEVEL in self.message.params.get("_meta", {})
 
     async def read(self) -> None:
         """Read the message. Raises Refusal for one that is not for a server as this one is."""
@@ -78,19 +97,42 @@ class OwnAsk(McpAsk):
 
     async def find(self, catalog: Catalog) -> Tool | None:
         self._catalog = catalog
-        return self.tools.get(self.message.params["name"])
+        tool = self.tools.get(self.message.params["name"])
+        if tool and tool.mcp:
+            self.also = mcpparams.also(catalog, tool.backend, CALL, self.message.params)
+        return tool
 
     async def call(self, call_id: str, tool: Tool, principal: Principal, run: Run) -> Call:
+        if tool.mcp:
+            return self._passed(call_id, tool, tool.mcp, principal, run)
         arguments = self.message.params.get("arguments", {})
         outgoing = Outgoing(tool.method, tool.path, (), b"")
         if not tool.contract.check(arguments):  # else nothing is sent: the contract says why
             try:
-                placed, outgoing = written(tool, arguments, self._along(tool), self._catalog)
+                placed, outgoing = written(tool, arguments, self._carried(tool), self._catalog)
             except CannotWrite as why:
                 raise Refusal(
                     "schema_violation", f"The call cannot be sent: {why}.", suggestion="Write the value in another way."
                 ) from None
             arguments = placed.arguments
+        return self._call(call_id, tool, principal, run, arguments, outgoing)
+
+    def _passed(self, call_id: str, tool: Tool, remote: Remote, principal: Principal, run: Run) -> Call:
+        """A call of another MCP server's tool. How the server wants it, and in which session, is seen when it is sent.
+        Nothing here goes on as a task."""
+        arguments = self.message.params.get("arguments", {})
+        if remote.mirrors:
+            mcphead.check_mirrors(self._mcp, remote, arguments, required=self.modern)
+        params = {name: value for name, value in self.message.params.items() if name != "task"} | {"name": remote.name}
+        headers = (*mcpparams.HEADERS, *self._along(tool))
+        outgoing = Outgoing("POST", "", headers, mcpparams.written(remote, params, arguments))
+        call = self._call(call_id, tool, principal, run, arguments, outgoing)
+        problems = mcpparams.problems_of(tool, arguments)
+        return call._replace(problems=problems, aside=mcpparams.aside_of(CALL, params))
+
+    def _call(
+        self, call_id: str, tool: Tool, principal: Principal, run: Run, arguments: Mapping[str, Any], outgoing: Outgoing
+    ) -> Call:
         return Call(
             id=call_id,
             run=run,
@@ -104,10 +146,10 @@ class OwnAsk(McpAsk):
             origin=f"{self._door.scheme}://{self._head['host']}",
         )
 
-    def _along(self, tool: Tool) -> Carried:
+    def _carried(self, tool: Tool) -> Carried:
         """The caller's own credential, where the backend takes it from the caller."""
         slots = tool.slots
-        passed = tuple(pair for pair in self._greeting.passed if pair[0] in _ALONG)
+        passed = tuple(pair for pair in self._greeting.passed if pair[0] in _CARRIED)
         jar = head.cookies(self._head["cookie"]) if slots.cookies and "cookie" in self._head else {}
         cookies = tuple((name, value) for name, value in jar.items() if name in slots.cookies)
         return Carried(self._with_credentials(slots, passed) if tool.credentials else passed, (), cookies)
@@ -144,6 +186,19 @@ def result(ask: OwnAsk, status: int, headers: Headers, body: bytes, version: str
     pairs, stamp = list(headers), _stamp(ask, version)
     meta = {**stamp.get("_meta", {}), "toolwall/status": status, **_told(pairs)}
     return _result({**stamp, "content": _content(pairs, body), "isError": status >= 400, "_meta": meta})
+
+
+def passed(body: bytes, modern: bool) -> bytes:
+    """The body of another server's answer to a call, as it is; where the client is of the other era, with what that era
+    says of results. Raises ValueError where that has no word for it."""
+    said = json.loads(body).get("result")
+    if said is None or ("resultType" in said) == modern:
+        return body
+    if modern:
+        return _result({"resultType": "complete", **said})
+    if said.pop("resultType") != "complete":
+        raise ValueError("resultType")
+    return _result(said)
 
 
 def _result(said: Mapping[str, Any]) -> bytes:

@@ -122,7 +122,7 @@ class HttpDoor(web.Server):
         """The answer to one request, of which what was told by then is a part. Raises Refusal."""
         if isinstance(ask, OwnAsk) and telling:
             own = partial(self._places.own.answer, self.firewall, ask, self._identify)
-            return await mcp.Exchange(self, ask, telling).answer(lambda _: own())
+            return await mcp.Exchange(self, ask, telling).answer(own)
         if isinstance(ask, McpAsk) and telling:
             there = partial(mcp.forwarded, self, self._places.servers, ask, self._identify)
             return await mcp.Exchange(self, ask, telling).answer(there)

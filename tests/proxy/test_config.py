@@ -34,6 +34,7 @@ listeners:
     names: [crm.internal, "[fd00::7]"]
     hosts: {{crm.example: crm}}
     origins: [https://App.example:8443]
+    mcp: {{backends: [hub, fs]}}
     identity:
       static: {{id: bot, roles: [support, billing], agent: helper, user: ann}}
   - bind: "[::]:8443"
@@ -140,6 +141,7 @@ def test_everything_that_may_be_said(tmp_path: Path) -> None:
     assert first.names >= {"127.0.0.1", "localhost", "crm.internal", "[fd00::7]", "crm.example"}
     assert first.hosts == {"crm.example": "crm"}
     assert first.origins == {"https://app.example:8443"}
+    assert (first.joined, second.joined) == ({"hub", "fs"}, frozenset())
     assert first.identity.static == Principal("bot", frozenset({"support", "billing"}), "helper", "ann", "static")
     assert first.identity.keys == {}
     assert second.place[:2] == ("::", 8443)

@@ -23,6 +23,16 @@ def test_a_host_that_leads_to_no_backend_is_an_error(tmp_path: Path) -> None:
     perform(play())
 
 
+@pytest.mark.parametrize("name", ["nowhere", "crm"])
+def test_a_listener_joins_mcp_servers_only(tmp_path: Path, name: str) -> None:
+    async def play() -> None:
+        with pytest.raises(CannotRun, match=f"has no MCP server {name}"):
+            async with wall(tmp_path, TOOLS, listener=f", mcp: {{backends: [{name}]}}"):
+                pass
+
+    perform(play())
+
+
 @pytest.mark.parametrize(("tool", "there"), [("GET /a", False), ("POST /a, effect: write, repeatable: true", True)])
 def test_the_table_is_opened_for_tools_with_effects_alone(tmp_path: Path, tool: str, there: bool) -> None:
     async def play() -> None:

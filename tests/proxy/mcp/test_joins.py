@@ -1,0 +1,81 @@
+"""What is kept to speak to servers in the place of clients: bounded, and never for two."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.mcp import joins
+from proxy.mcp.joins import IDLE_S, Joins
+from proxy.mcp.sessions import BadSession, Sessions
+from rules.tools import Backend
+from rules.urls import parse_url
+
+ANN, BOB = ("hub", "\0ann"), ("hub", "\0bob")
+
+
+class Clock:
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_each_has_its_own_and_ids_of_others_are_refused() -> None:
+    sessions = Sessions()
+    kept = Joins(sessions)
+    kept.begin(ANN, "s-1", "2025-11-25")
+    for key in (BOB, ANN, ("hub", "\0carl")):
+        with pytest.raises(BadSession):
+            kept.begin(key, "s-1", "2025-11-25")
+    sessions.bind("hub", "of-a-client", "bob")
+    with pytest.raises(BadSession):
+        kept.begin(BOB, "of-a-client", "2025-11-25")
+    with pytest.raises(BadSession):
+        sessions.bind("hub", "s-1", "ann")
+    assert kept.of(BOB) is None
+    assert (joined := kept.of(ANN)) is not None
+    assert (joined.id, joined.revision) == ("s-1", "2025-11-25")
+
+
+def test_servers_without_sessions_are_begun_once_as_well() -> None:
+    kept = Joins(Sessions())
+    for key in (ANN, BOB):
+        kept.begin(key, "", "2025-06-18")
+        assert kept.of(key) is not None
+
+
+def test_what_is_idle_is_forgotten_and_its_id_is_free() -> None:
+    clock, sessions = Clock(), Sessions()
+    kept = Joins(sessions, clock)
+    kept.begin(ANN, "s-1", "2025-11-25")
+    clock.now += IDLE_S - 1
+    assert kept.of(ANN) is not None
+    clock.now += IDLE_S - 1
+    assert kept.of(ANN) is not None
+    clock.now += IDLE_S
+    kept.begin(BOB, "s-2", "2025-11-25")
+    assert (len(kept), len(sessions)) == (1, 1)
+    assert kept.of(ANN) is None
+
+
+def test_the_oldest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joins, "MOST_JOINED", 3)
+    sessions = Sessions()
+    kept = Joins(sessions)
+    keys = [("hub", f"\0{number}") for number in range(4)]
+    for key in keys[:3]:
+        kept.begin(key, f"s{key[1][1:]}", "2025-11-25")
+    kept.of(keys[0])
+    kept.begin(keys[3], "s-new", "2025-11-25")
+    assert (len(kept), len(sessions)) == (3, 3)
+    assert [kept.of(key) is None for key in keys] == [False, True, False, False]
+
+
+def test_what_was_found_holds_for_one_address() -> None:
+    kept = Joins(Sessions())
+    here, there = (Backend("hub", parse_url(f"http://{host}/mcp")) for host in ("a.example", "b.example"))
+    assert kept.era(here) == ""
+    kept.learn(here, "modern")
+    assert (kept.era(here), kept.era(there)) == ("modern", "")
+    kept.learn(here, "")
+    assert kept.era(here) == ""
