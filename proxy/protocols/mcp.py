@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
@@ -190,16 +190,16 @@ class McpAsk(RestAsk):
 
     def _legacy(self) -> None:
         if self._said.claimed in MODERN:
-            raise mcphead.mismatch("`MCP-Protocol-Version` names a revision in which each message names it as well.")
+            raise Malformed("The head names a revision in which `_meta` of each request names it as well.", BAD_PARAMS)
         if self._said.claimed is not None and self._said.claimed not in LEGACY:
-            raise _unsupported(self._said.claimed)
+            raise _unsupported(self._said.claimed, REVISIONS)
         self.revision = self._said.claimed or ""
 
     def _modern(self, version: Any) -> None:
         if not isinstance(version, str):
             raise Malformed("The revision of the protocol is a string.", BAD_PARAMS)
         if version not in MODERN:
-            raise _unsupported(version)
+            raise _unsupported(version, MODERN)  # the others are spoken after `initialize` alone
         self.modern, self.revision, self.session = True, version, ""
 
     async def call(self, call_id: str, tool: Tool, principal: Principal, run: Run) -> Call:
@@ -283,8 +283,8 @@ def _run_of(session: str) -> str:
     return "mcp-" + blake2b(session.encode(), digest_size=12).hexdigest()
 
 
-def _unsupported(asked: str) -> Malformed:
-    data = {"supported": list(REVISIONS), "requested": asked[:64]}
+def _unsupported(asked: str, spoken: Sequence[str]) -> Malformed:
+    data = {"supported": list(spoken), "requested": asked[:64]}
     return Malformed("This revision of the protocol is not spoken here.", VERSION, data=data)
 
 

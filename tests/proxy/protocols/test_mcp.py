@@ -225,7 +225,7 @@ def test_an_integer_that_some_read_otherwise_is_not_repeated(number: int) -> Non
         ((("Mcp-Method", "tools/list"),), HEADERS),
         ((("Mcp-Name", "search"),), HEADERS),
         ((("Mcp-Param-N", "43"),), HEADERS),
-        ((("MCP-Protocol-Version", NEW),), HEADERS),
+        ((("MCP-Protocol-Version", NEW),), BAD_PARAMS),
         ((("MCP-Protocol-Version", "2025-06-18"),), 0),
         ((("MCP-Protocol-Version", "1.0"),), VERSION),
         ((("MCP-Protocol-Version", "DRAFT-2026-v1"),), VERSION),
@@ -251,6 +251,8 @@ def test_a_revision_that_is_not_spoken(version: str) -> None:
     meta = {**META, "io.modelcontextprotocol/protocolVersion": version}
     no = refused(ask(message("ping", {"_meta": meta}), ("MCP-Protocol-Version", version)), VERSION)
     assert no.data["requested"] == version
+    assert no.data["supported"] == [NEW]
+    no = refused(ask(message("ping"), ("MCP-Protocol-Version", "1900-01-01")), VERSION)
     assert no.data["supported"][:2] == [NEW, "2025-11-25"]
 
 
