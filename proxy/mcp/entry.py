@@ -117,15 +117,18 @@ class MessageEntry(Entry):
     def _line(self) -> dict[str, Any]:
         self._placed()
         session = self.ask.session or self.began
-        told = {
-            "method": self._method,
-            "revision": self.ask.revision,
-            "session": self.keyed_hash(session)[:MOST_HASH] if session else "",
-            "uri": self._uri,
-            "error": self.error,
-        }
-        counted = {"id": int(self.ask.id)} if _COUNTS.fullmatch(self.ask.id) else {}
-        self.record.mcp = {**{name: value for name, value in told.items() if value}, **counted}
+        told: dict[str, int | str] = {"method": self._method}
+        if self.ask.revision:
+            told["revision"] = self.ask.revision
+        if _COUNTS.fullmatch(self.ask.id):
+            told["id"] = int(self.ask.id)
+        if session:
+            told["session"] = self.keyed_hash(session)[:MOST_HASH]
+        if self._uri:
+            told["uri"] = self._uri
+        if self.error:
+            told["error"] = self.error
+        self.record.mcp = told
         return super()._line()
 
 

@@ -47,19 +47,20 @@ Members = dict[str, tuple[Any, bytes]]
 def members(data: bytes, most_depth: int) -> Members:
     """The members of a JSON object, each with its value and the text of it, byte for byte. Refused is what `parse`
     refuses, and what is no object."""
-    if not isinstance(parse(data, most_depth), dict):
+    whole = parse(data, most_depth)
+    if not isinstance(whole, dict):
         raise _bad("The body is no JSON object.")
-    return dict(_members(data.decode()))
+    return dict(_members(data.decode(), whole))
 
 
-def _members(text: str) -> Iterator[tuple[str, tuple[Any, bytes]]]:
-    """Of a text that was parsed before, so each part is there."""
+def _members(text: str, whole: dict[str, Any]) -> Iterator[tuple[str, tuple[Any, bytes]]]:
+    """Of a text that was parsed before, so each part is there: what is looked for is where it ends."""
     at = _past(_BLANK, text, text.index("{") + 1)
     while text[at] == '"':
-        name, at = _DECODER.raw_decode(text, at)
+        name, at = _ENDS.raw_decode(text, at)
         begin = _past(_COLON, text, at)
-        value, end = _DECODER.raw_decode(text, begin)
-        yield name, (value, text[begin:end].encode())
+        _, end = _ENDS.raw_decode(text, begin)
+        yield name, (whole[name], text[begin:end].encode())
         at = _past(_COMMA, text, end)
 
 
@@ -108,6 +109,8 @@ def _int(text: str) -> int:
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int, strict=True
 )
+_ENDS = json.JSONDecoder()
+"""For texts that the other has read: it checks nothing and is twice as fast."""
 
 
 def _refuse_lone_surrogates(value: Any) -> None:

@@ -97,9 +97,21 @@ def writes(run: Run) -> None:
     """Measure what calls with effects cost."""
     from tests.bench.writes import table
 
-    if tool() != "wrk":
-        raise BenchError("wrk is missing, which alone makes writes here: on Debian, `apt-get install wrk`")
+    _need_wrk()
     print(table(run.rounds, run.seconds))
+
+
+def messages(run: Run) -> None:
+    """Measure what calls by MCP cost."""
+    from tests.bench.messages import table
+
+    _need_wrk()
+    print(table(run.rounds, run.seconds))
+
+
+def _need_wrk() -> None:
+    if tool() != "wrk":
+        raise BenchError("wrk is missing, which alone posts here: on Debian, `apt-get install wrk`")
 
 
 def _options() -> argparse.ArgumentParser:
@@ -111,6 +123,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--micro", action="store_true", help="measure the parts of a call instead")
     parser.add_argument("--scan", action="store_true", help="measure scanning beside Presidio instead")
     parser.add_argument("--writes", action="store_true", help="measure calls with effects instead")
+    parser.add_argument("--mcp", action="store_true", help="measure calls by MCP instead")
     parser.add_argument("--docs", action="store_true", help="only write the tables into docs/performance.md")
     return parser
 
@@ -134,6 +147,9 @@ def main() -> None:
             return
         if options.writes:
             writes(_run_of(options))
+            return
+        if options.mcp:
+            messages(_run_of(options))
             return
         if options.docs:
             report.write_docs(report.read())

@@ -1,12 +1,16 @@
--- The script of wrk: asks for a hundred customers in turn or, where a run is named, posts a text that is never the same
--- twice. Says at the end what it measured, as one line of JSON.
-local requests, at, path, run = {}, 0, "", nil
+-- The script of wrk: asks for a hundred customers in turn or, where a run is named, posts a body that is never the same
+-- twice, under headers that are named. Says at the end what it measured, as one line of JSON.
+local requests, at, path, run, body = {}, 0, "", nil, nil
 
 function init(args)
-  path, run = args[1], args[2]
+  path, run, body = args[1], args[2], args[3]
   wrk.headers["Accept"] = "application/json"
   wrk.headers["User-Agent"] = "agent/1.0"
   if run then wrk.headers["Content-Type"] = "application/json" end
+  for n = 4, #args do
+    local name, value = args[n]:match("^([^:]+): (.*)$")
+    wrk.headers[name] = value
+  end
   for n = 1, 100 do
     requests[n] = wrk.format("GET", (path:gsub("{n}", n)))
   end
@@ -14,7 +18,7 @@ end
 
 function request()
   at = at + 1
-  if run then return wrk.format("POST", path, nil, string.format('{"text": "%s-%d"}', run, at)) end
+  if run then return wrk.format("POST", path, nil, string.format(body, run, at)) end
   return requests[(at - 1) % #requests + 1]
 end
 

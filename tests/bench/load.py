@@ -45,7 +45,12 @@ def load(port: int, path: str, connections: int, seconds: float) -> Load:
 
 def writes(port: int, path: str, connections: int, seconds: float, run: str) -> Load:
     """Post to it, never the same twice under one name of a run. Needs wrk."""
-    return _said([*_wrk(port, path, connections, seconds), run], seconds)
+    return posts(port, path, connections, seconds, run, '{"text": "%s-%d"}')
+
+
+def posts(port: int, path: str, connections: int, seconds: float, run: str, *sent: str) -> Load:
+    """The same with a body of one's own, in which the run and a number are put, and with headers `NAME: VALUE`."""
+    return _said([*_wrk(port, path, connections, seconds), run, *sent], seconds)
 
 
 def _said(command: list[str], seconds: float) -> Load:

@@ -19,7 +19,7 @@ import pytest
 from proxy.ledger import Ledger
 from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
-from tests.bench import load, nginx, report, writes
+from tests.bench import load, messages, nginx, report, writes
 from tests.bench.__main__ import Run, compare
 from tests.bench.evidence import CHECKS, Counts, LedgerTail, assert_forwarded, assert_recorded
 from tests.bench.micro import figures
@@ -209,3 +209,11 @@ def test_writes_are_measured_beside_a_read_of_the_same_bytes() -> None:
     assert [line.count("|") for line in said.splitlines()[:5]] == [7] * 5
     assert all(f"| {name} |" in said for name in writes.SAYS.values())
     assert re.search(r"The disk alone does [\d,]+ flushes/s\.", said)
+
+
+@needs_tools
+def test_a_call_by_mcp_is_measured_beside_the_same_by_http() -> None:
+    said = messages.table(rounds=1, seconds=0.3)
+    assert [line.count("|") for line in said.splitlines()[:4]] == [7] * 4
+    assert all(f"| {name} |" in said for name in messages.SAYS.values())
+    assert re.search(r"At most 1\.5 times the processor time: (NOT MET|met)\.", said)

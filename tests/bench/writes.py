@@ -15,7 +15,7 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.bench import nginx
 from tests.bench.evidence import LedgerTail
@@ -80,12 +80,17 @@ def table(rounds: int, seconds: float) -> str:
 
 
 def _started(stack: ExitStack, folder: Path) -> tuple[Running, int]:
-    port, backend = free_port(), free_port()
+    backend = free_port()
     nginx.server(stack, "backend", folder / "backend", _BACKEND.format(port=backend))
     (folder / "rules").mkdir()
     (folder / "rules" / "desk.yaml").write_text(_RULES.format(backend=backend))
     (folder / "rules" / "policy.yaml").write_text("rules: [{id: all, allow: desk.*}]\n")
-    config = folder / "toolwall.yaml"
+    return sidecar(stack, folder)
+
+
+def sidecar(stack: ExitStack, folder: Path) -> tuple[Running, int]:
+    """Start one with the rules of a folder; its port."""
+    port, config = free_port(), folder / "toolwall.yaml"
     config.write_text(_CONFIG.format(port=port, admin=free_port()))
     command = [sys.executable, "-m", "proxy.cli", "run", "-c", str(config), "--log", "warning"]
     process = stack.enter_context(running("toolwall", command, folder))
@@ -108,12 +113,17 @@ def _trial(process: Running, port: int, tool: str, run: str, seconds: float, tai
 
 def _assert_recorded(tool: str, answered: int, tail: LedgerTail) -> None:
     """Each answered call has a good Record, which has the check that its intent is on disk where it has effects."""
-    time.sleep(0.3)
-    records = [each for each in tail.records() if each["outcome"] == "ok"]
+    records = [each for each in settled(tail) if each["outcome"] == "ok"]
     wanted = {"find": set(), "note": {"intent"}, "order": {"intent", "once"}}[tool]
     wrong = Counter(each.get("tool") for each in records if not wanted <= set(each["checks"]))
     if len(records) < answered or wrong:
         raise BenchError(f"{answered} answers of {tool}, and {len(records)} good Records, of which wrong: {wrong}")
+
+
+def settled(tail: LedgerTail) -> list[dict[str, Any]]:
+    """The Records since it was asked last, once those of calls that were under way are there as well."""
+    time.sleep(0.3)
+    return list(tail.records())
 
 
 def _flushes(folder: Path, seconds: float) -> float:
