@@ -65,9 +65,11 @@ def test_the_files_of_an_mcp_server_load_and_their_examples_hold(tmp_path: Path)
         [{"uriTemplate": "repo://{owner}/{repo}/{+path}", "name": "file"}],
     )
     (tmp_path / "hub.definitions.json").write_bytes(written(accepted))
-    backend, policy = blocks("mcp")
+    backend, policy, sidecar = blocks("mcp")
     (tmp_path / "hub.yaml").write_text(backend)
     (tmp_path / "policy.yaml").write_text(policy)
+    (tmp_path / "sidecar.conf").write_text(sidecar)
+    assert load_config(tmp_path / "sidecar.conf").listeners
     rules = load(tmp_path)
     assert [one.as_text() for one in failures(run(rules, datetime.now(UTC)))] == []
     assert len(rules.examples) == 4
