@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
@@ -44,6 +45,7 @@ MOST_FILE: Final = 16 * 1024 * 1024
 """Bytes of the file."""
 
 _FORMAT: Final = "toolwall definitions 1"
+_REVISION: Final = re.compile(r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2})?")
 _SCHEMAS: Final = ("inputSchema", "outputSchema")
 
 
@@ -58,13 +60,15 @@ class BadDefinitions(ValueError):
 @dataclass(frozen=True, slots=True)
 class Definitions:
     """Everything that a model may read before it calls anything. Tools and prompts by name, resources by URI, templates
-    by URI template. `hashes` names the exact content of each, by kind and name."""
+    by URI template. `hashes` names the exact content of each, by kind and name. `revision` is that of the protocol
+    which the server spoke, empty where nobody asked: no model reads it."""
 
     tools: Mapping[str, Definition] = field(default_factory=dict)
     prompts: Mapping[str, Definition] = field(default_factory=dict)
     resources: Mapping[str, Definition] = field(default_factory=dict)
     templates: Mapping[str, Definition] = field(default_factory=dict)
     instructions: str = ""
+    revision: str = field(default="", compare=False)
     hashes: Mapping[str, Mapping[str, str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -79,7 +83,7 @@ class Definitions:
     @property
     def digest(self) -> str:
         """The SHA-256 over everything, as 64 hex digits."""
-        return hash_of([_FORMAT, self.hashes, self.instructions])
+        return hash_of([_FORMAT, self.hashes, self.instructions, *([self.revision] if self.revision else [])])
 
 
 def hash_of(value: Any) -> str:
@@ -138,19 +142,24 @@ def definitions(
     resources: Iterable[Any] = (),
     templates: Iterable[Any] = (),
     instructions: Any = "",
+    revision: Any = "",
 ) -> Definitions:
     """What a server listed. Raises BadDefinitions."""
     good = isinstance(instructions, str) and _is_text(instructions)
     if not good or len(_canonical(instructions)) > MOST_INSTRUCTIONS:
         raise BadDefinitions(f"instructions: must be a text of at most {MOST_INSTRUCTIONS} bytes")
+    if not isinstance(revision, str) or not _REVISION.fullmatch(revision):
+        raise BadDefinitions("revision: must be a date, such as 2025-11-25")
     lists = {"tools": tools, "prompts": prompts, "resources": resources, "templates": templates}
-    return Definitions(**{kind: defined(kind, listed) for kind, listed in lists.items()}, instructions=instructions)
+    found = {kind: defined(kind, listed) for kind, listed in lists.items()}
+    return Definitions(**found, instructions=instructions, revision=revision)
 
 
 def written(accepted: Definitions) -> bytes:
     """The file: sorted, and ASCII, so that a review shows characters that an editor would hide."""
     kept = {kind: [accepted.of(kind)[name] for name in sorted(accepted.of(kind))] for kind in KINDS}
-    whole = {"format": _FORMAT, "digest": accepted.digest, "instructions": accepted.instructions, **kept}
+    spoken = {"revision": accepted.revision} if accepted.revision else {}
+    whole = {"format": _FORMAT, "digest": accepted.digest, "instructions": accepted.instructions, **spoken, **kept}
     return (json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=True) + "\n").encode()
 
 
@@ -163,11 +172,12 @@ def read_definitions(data: bytes) -> Definitions:
     except ValueError as error:
         raise BadDefinitions(f"cannot be read: {error}") from None
     known = {"format", "digest", "instructions", *KINDS}
-    if not isinstance(whole, dict) or whole.keys() != known or whole["format"] != _FORMAT:
+    if not isinstance(whole, dict) or whole.keys() - {"revision"} != known or whole["format"] != _FORMAT:
         raise BadDefinitions(f"is not a file of {_FORMAT}")
     if not all(isinstance(whole[kind], list) for kind in KINDS):
         raise BadDefinitions("holds definitions that are no list")
-    found = definitions(**{kind: whole[kind] for kind in KINDS}, instructions=whole["instructions"])
+    others = {"instructions": whole["instructions"], "revision": whole.get("revision", "")}
+    found = definitions(**{kind: whole[kind] for kind in KINDS}, **others)
     if found.digest != whole["digest"]:
         raise BadDefinitions("has another digest than what it holds")
     return found

@@ -114,7 +114,8 @@ class _Asking:
         who = said.get("serverInfo") or _meta(said).get(f"{_META}serverInfo")
         who = who if isinstance(who, dict) else {}
         try:
-            whole = definitions(**found, instructions=said.get("instructions") or "")
+            told = said.get("instructions") or ""
+            whole = definitions(**found, instructions=told, revision=self._revision)
             if len(written(whole)) > MOST_FILE:
                 raise BadDefinitions(f"it takes more than {MOST_FILE} bytes")
         except BadDefinitions as bad:

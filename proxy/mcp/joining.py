@@ -59,7 +59,7 @@ class Joining:
         key = key_of(call, entry.came, backend)
         if await self._is_modern(exchange, call, backend, key):
             result = await go(_modern(call, entry))
-            if entry.record.upstream_status in _OTHER_ERA:
+            if _http(entry, result) in _OTHER_ERA:
                 joins.learn(backend, "")
             return result
         for _ in range(2):
@@ -74,7 +74,7 @@ class Joining:
                     raise
                 joins.forget(key)
                 continue
-            if entry.record.upstream_status == 400:  # so say some that know the session no more
+            if _http(entry, result) == 400:  # so say some that know the session no more
                 joins.forget(key)
             return result
         raise _unknown("its sessions are over at once")
@@ -118,6 +118,12 @@ class Joining:
             return self._joins.begin(key, replyheaders.value(answered.headers, "mcp-session-id"), revision)
         except BadSession:
             raise _unknown("it names a session that cannot be, or is another's") from None
+
+
+def _http(entry: McpEntry, result: Result) -> int:
+    """The status of HTTP with which the server answered; where it did so before the call was sent, that is the result's
+    own."""
+    return entry.record.upstream_status or result.status
 
 
 async def _discovers(exchange: Exchange, call: Call) -> bool:

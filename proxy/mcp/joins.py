@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 from proxy.errors import Refusal
 from proxy.mcp.sessions import BadSession, Sessions
 from proxy.model import Call
+from proxy.protocols.methods import LEGACY, MODERN
 from rules.tools import Backend
 
 MOST_JOINED: Final = 10_000
@@ -53,9 +54,12 @@ class Joins:
         return len(self._all)
 
     def era(self, backend: Backend) -> Era:
-        """The era of a server, as it was found last."""
+        """The era of a server, as it was found last; before that, by what was accepted of it."""
         url, era = self._eras.get(backend.name, ("", ""))
-        return era if url == str(backend.url) else ""
+        if url == str(backend.url):
+            return era
+        revision = backend.mcp.revision if backend.mcp else ""
+        return "modern" if revision in MODERN else "legacy" if revision in LEGACY else ""
 
     def learn(self, backend: Backend, era: Era) -> None:
         """The server was found to be of this era, or seems to be of it no more."""

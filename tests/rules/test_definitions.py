@@ -26,6 +26,23 @@ def test_the_file_does_not_depend_on_the_order_in_which_a_server_lists():
     assert turned.digest == accepted().digest
 
 
+def test_the_revision_that_was_spoken_is_kept_and_cannot_be_changed_by_hand():
+    spoken = accepted(revision="2025-11-25")
+    assert read_definitions(written(spoken)).revision == "2025-11-25"
+    assert b"revision" not in written(accepted())
+    for data in (
+        written(spoken).replace(b"2025-11-25", b"2026-07-28"),
+        written(spoken).replace(b'"revision": "2025-11-25",', b""),
+        written(accepted()).replace(b'"format"', b'"revision": "2025-11-25",\n "format"'),
+    ):
+        with pytest.raises(BadDefinitions, match="digest"):
+            read_definitions(data)
+    for bad in (7, None, "2025", "2025-11-25 "):
+        with pytest.raises(BadDefinitions, match="revision"):
+            accepted(revision=bad)
+    assert compare(accepted(), spoken) == ()
+
+
 def test_what_an_editor_would_hide_is_seen_in_the_file():
     sneaky = accepted(instructions="Search\u200b first.\u202e")
     assert b"Search\\u200b first.\\u202e" in written(sneaky)

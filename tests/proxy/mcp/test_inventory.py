@@ -42,7 +42,7 @@ def test_all_that_a_server_has_is_asked_for_page_by_page(modern, as_events):
     said = asked(server)
     assert said.definitions == definitions([SEARCH, CREATE], [REVIEW], [README], [FILE], "Be careful.")
     assert (said.title, said.version, said.left) == ("Test hub", "7", ())
-    assert said.revision == ("2026-07-28" if modern else "2025-11-25")
+    assert said.revision == said.definitions.revision == ("2026-07-28" if modern else "2025-11-25")
     sent = [message["method"] for message in server.messages]
     hello = ["server/discover"] if modern else ["server/discover", "initialize", "notifications/initialized"]
     assert sent == [*hello, "tools/list", "tools/list", "prompts/list", "resources/list", "resources/templates/list"]

@@ -84,16 +84,23 @@ def legacy(**says: Any) -> Server:
 
 @asynccontextmanager
 async def joined(
-    folder: Path, servers: dict[str, Server], names: str = "hub", policy: str = "", keys: str = "", **how: Any
+    folder: Path,
+    servers: dict[str, Server],
+    names: str = "hub",
+    policy: str = "",
+    keys: str = "",
+    revision: str = "",
+    **how: Any,
 ) -> AsyncIterator[Wall]:
     """A sidecar before an API and some MCP servers, of which the listener names some."""
     (folder / "rules").mkdir()
     opened = []
+    accepted = Definitions(tools=defined("tools", HUB), revision=revision)
     for name, server in servers.items():
         backend = Backend(server)
         opened.append(await asyncio.start_server(backend.serve, "127.0.0.1", 0, limit=1 << 22))
         port = opened[-1].sockets[0].getsockname()[1]
-        (folder / "rules" / f"{name}.definitions.json").write_bytes(written(Definitions(tools=defined("tools", HUB))))
+        (folder / "rules" / f"{name}.definitions.json").write_bytes(written(accepted))
         (folder / "rules" / f"{name}.yaml").write_text(
             f"backend: {name}\nurl: http://127.0.0.1:{port}/mcp\nmcp: {name}.definitions.json\n"
             f"breaker: off\nretry: {{attempts: 1}}\n{keys}\ntools:\n{ENTRIES}"
@@ -427,3 +434,24 @@ async def test_what_nobody_waits_for_is_given_up(tmp_path: Path) -> None:
         [cancelled], [call] = hub.calls("notifications/cancelled"), hub.calls("tools/call")
         assert cancelled.message["params"]["requestId"] == call.message["id"]
         assert cancelled.headers["mcp-session-id"] == "s-1"
+
+
+@pytest.mark.parametrize(("era", "revision"), [(legacy, "2025-06-18"), (modern, MODERN)])
+@played
+async def test_what_import_found_is_not_asked_again(tmp_path: Path, era: Any, revision: str) -> None:
+    hub = era()
+    async with joined(tmp_path, {"hub": hub}, revision=revision) as w:
+        result = (await Client(w, path=PATH).call("hub__find", text="x")).json["result"]
+        assert result == FOUND
+        assert hub.calls("server/discover") == []
+
+
+@pytest.mark.parametrize(("era", "revision"), [(modern, "2025-06-18"), (legacy, MODERN)])
+@played
+async def test_a_server_that_is_of_another_era_now_fails_once(tmp_path: Path, era: Any, revision: str) -> None:
+    says = {"tools/list": lambda heard: {"tools": HUB} if "mcp-session-id" in heard.headers else _refuses(heard)}
+    hub = era(**(says if era is legacy else {}))
+    async with joined(tmp_path, {"hub": hub}, revision=revision) as w:
+        client = Client(w, path=PATH)
+        assert "error" in (await client.call("hub__find", text="x")).json
+        assert (await client.call("hub__find", text="x")).json["result"] == FOUND

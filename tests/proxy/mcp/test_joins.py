@@ -7,6 +7,7 @@ import pytest
 from proxy.mcp import joins
 from proxy.mcp.joins import IDLE_S, Joins
 from proxy.mcp.sessions import BadSession, Sessions
+from rules.definitions import Definitions
 from rules.tools import Backend
 from rules.urls import parse_url
 
@@ -79,3 +80,12 @@ def test_what_was_found_holds_for_one_address() -> None:
     assert (kept.era(here), kept.era(there)) == ("modern", "")
     kept.learn(here, "")
     assert kept.era(here) == ""
+
+
+@pytest.mark.parametrize(("revision", "era"), [("2026-07-28", "modern"), ("2025-03-26", "legacy"), ("2031-01-01", "")])
+def test_what_import_found_holds_until_it_seems_wrong(revision: str, era: str) -> None:
+    kept = Joins(Sessions())
+    backend = Backend("hub", parse_url("http://a.example/mcp"), mcp=Definitions(revision=revision))
+    assert kept.era(backend) == era
+    kept.learn(backend, "")
+    assert kept.era(backend) == ""
