@@ -186,7 +186,7 @@ async def test_refusals_are_said_as_the_protocol_says_them(tmp_path: Path, moder
 async def test_revisions(tmp_path: Path) -> None:
     async with mcp_wall(tmp_path, Server()) as w:
         client = Client(w)
-        for version, code in [(MODERN, -32020), ("2031-01-01", -32022), ("2025-06-18", 0)]:
+        for version, code in [(MODERN, -32602), ("2031-01-01", -32022), ("2025-06-18", 0)]:
             message = client.message("ping", {})
             said = await client.send(message, [("MCP-Protocol-Version", version)])
             assert said.json.get("error", {}).get("code", 0) == code
