@@ -72,10 +72,10 @@ class Joining:
             except Refusal as no:
                 if no.code != "unknown_session":
                     raise
-                joins.forget(key)
+                joins.forget(key, joined.id)
                 continue
             if _http(entry, result) == 400:  # so say some that know the session no more
-                joins.forget(key)
+                joins.forget(key, joined.id)
             return result
         raise _unknown("its sessions are over at once")
 
@@ -107,7 +107,11 @@ class Joining:
                 return _No(failed(entry, answered) if message is None else as_result(answered))
             joined = self._begun(key, answered, message)
             self._joins.learn(backend, "legacy")
-            await _told(exchange, call, joined)
+            try:
+                await _told(exchange, call, joined)
+            except BaseException:  # nobody is to find a session that the server does not know to have begun
+                self._joins.forget(key)
+                raise
             return joined
 
     def _begun(self, key: Key, answered: Answered, message: Heard) -> Joined:

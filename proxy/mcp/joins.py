@@ -108,10 +108,13 @@ class Joins:
                 return
             self.forget(key)
 
-    def forget(self, key: Key) -> None:
-        """It is over."""
-        joined = self._all.pop(key, None)
-        if joined and joined.id:
+    def forget(self, key: Key, id: str | None = None) -> None:
+        """It is over; where an id is given, only if it is still that one."""
+        joined = self._all.get(key)
+        if joined is None or id not in (None, joined.id):
+            return
+        del self._all[key]
+        if joined.id:
             self._sessions.forget(key[0], joined.id)
 
 

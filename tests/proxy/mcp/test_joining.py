@@ -291,6 +291,34 @@ async def test_a_session_that_is_over_is_begun_anew_once(tmp_path: Path) -> None
 
 
 @played
+async def test_a_session_that_was_not_begun_to_the_end_is_nobodys(tmp_path: Path) -> None:
+    hub = legacy(**{"notifications/initialized": lambda heard: None})
+    async with joined(tmp_path, {"hub": hub}) as w:
+        client = Client(w, path=PATH)
+        assert refused(await client.call("hub__find", text="x"))["code"] == "upstream_unreachable"
+        assert hub.calls("tools/call") == []
+        del hub.says["notifications/initialized"]
+        assert (await client.call("hub__find", text="x")).json["result"] == FOUND
+        assert hub.calls("tools/call")[0].headers["mcp-session-id"] == "s-2"
+
+
+@played
+async def test_calls_at_once_in_a_session_that_is_over_begin_one(tmp_path: Path) -> None:
+    gone = reply(b"", status="404 Not Found", kind="")
+
+    def call(heard: Heard) -> bytes:
+        return gone if heard.headers["mcp-session-id"] == "s-1" else answer(heard, FOUND)
+
+    hub = legacy()
+    async with joined(tmp_path, {"hub": hub}) as w:
+        assert (await Client(w, path=PATH).call("hub__find", text="x")).json["result"] == FOUND
+        hub.says["tools/call"] = call
+        said = await asyncio.gather(*(Client(w, path=PATH).call("hub__find", text="x") for _ in range(4)))
+        assert [each.json["result"] for each in said] == [FOUND] * 4
+        assert hub.sessions == 2
+
+
+@played
 async def test_a_session_that_nobody_uses_is_forgotten(tmp_path: Path) -> None:
     hub = legacy()
     async with joined(tmp_path, {"hub": hub}) as w:

@@ -38,6 +38,16 @@ def test_each_has_its_own_and_ids_of_others_are_refused() -> None:
     assert (joined.id, joined.revision) == ("s-1", "2025-11-25")
 
 
+def test_only_the_session_that_is_over_is_forgotten() -> None:
+    sessions = Sessions()
+    kept = Joins(sessions)
+    kept.begin(ANN, "s-2", "2025-11-25")
+    kept.forget(ANN, "s-1")
+    assert kept.of(ANN) is not None
+    kept.forget(ANN, "s-2")
+    assert (kept.of(ANN), len(sessions)) == (None, 0)
+
+
 def test_servers_without_sessions_are_begun_once_as_well() -> None:
     kept = Joins(Sessions())
     for key in (ANN, BOB):
