@@ -21,6 +21,7 @@ FULL = """
     timeout: {connect: 2s, first_byte: 5s, idle: 8s, total: 10s}
     retry: {attempts: 3, wait: 100ms, most_wait: 2s}
     breaker: {failures: 40%, slower_than: 3s, slow: 70%, window: 30, open: 20s, probes: 2}
+    trace: false
     bulkhead: {at_once: 20, queue: 40, wait: 1s}
     probe: {path: /healthz, every: 5s, timeout: 1s, status: 204}
     limit: {calls: 100/minute, per: backend}
