@@ -66,6 +66,7 @@ def test_twice_what_can_be_served_for_two_minutes(tmp_path: Path) -> None:
     check(tmp_path, 120, most_times=3, share=0.99)
 
 
+@pytest.mark.alone
 @pytest.mark.full
 @pytest.mark.parametrize("agents", [16, 64, 250])
 def test_agents_that_wait_for_their_answers_are_never_refused(tmp_path: Path, agents: int) -> None:

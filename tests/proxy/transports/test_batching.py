@@ -783,7 +783,7 @@ def test_a_stream_that_ends_is_an_answer_and_one_that_does_not_is_none(house: St
 def test_answers_are_bounded_together_and_nothing_is_sent_that_has_no_room(house: Stage) -> None:
     async def large(request: bytes) -> bytes:
         number = int(request.split()[1].rpartition(b"/")[2] or b"0")
-        await asyncio.sleep(number / 200)
+        await asyncio.sleep(number / 50)
         return reply(json.dumps(["x" * 20_000]).encode())
 
     async def play(w: Wall) -> None:
