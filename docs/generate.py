@@ -181,6 +181,8 @@ def walk(command: object, name: str) -> Iterator[tuple[str, object]]:
     if inner is None:
         yield name, command
         return
+    if getattr(command, "invoke_without_command", False):
+        yield name, command
     for each, below in sorted(inner.items()):
         yield from walk(below, f"{name} {each}")
 

@@ -95,7 +95,8 @@ class CannotRun(Exception):
 @dataclass(frozen=True, slots=True)
 class Running:
     """A sidecar that serves. `doors` and `admin` are the addresses (`host:port` or `unix:path`) that it listens on.
-    `reloader` watches the rules, `regimes` has them in force, `halting` stops calls.
+    `reloader` watches the rules, `regimes` has them in force, `halting` stops calls, `servers` are those of MCP.
+    Without a listener there is no admin listener either.
     """
 
     firewall: Firewall
@@ -103,6 +104,7 @@ class Running:
     reloader: Reloader
     regimes: Regimes
     halting: Halting
+    servers: Servers
     doors: tuple[str, ...]
     admin: str
 
@@ -172,9 +174,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         callers, doors, listeners = Callers(settings), list[str](), Listeners(stack)
         for listener in settings.listeners:
             doors.append(await _listen(listeners, settings, firewall, places, listener, callers.of(listener)))
-        admin = await _admin(
-            listeners, settings.admin, telemetry, ledger, reloader, regimes, keeping, callers, injecting, halting
-        )
+        admin = ""
+        if doors:
+            admin = await _admin(
+                listeners, settings.admin, telemetry, ledger, reloader, regimes, keeping, callers, injecting, halting
+            )
         listeners.show(telemetry)
         stack.callback(reloader.close)
         settler = Settler(ledger, deeds, once, budgets, keepsakes)
@@ -189,7 +193,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         for task in (*tasks, listeners.watch(), *callers.watches()):
             stack.push_async_callback(_ended, asyncio.create_task(task))
         stack.callback(_stop_in_time, regimes, settings.drain_s)
-        yield Running(firewall, telemetry, reloader, regimes, halting, tuple(doors), admin)
+        yield Running(firewall, telemetry, reloader, regimes, halting, servers, tuple(doors), admin)
 
 
 def _entries(settings: LedgerSettings, ledger: Ledger, telemetry: Telemetry, key: StateKey, known: Known) -> Entries:

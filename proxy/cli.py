@@ -22,7 +22,7 @@ from proxy import (
 )
 from proxy.cli_budgets import budgets
 from proxy.cli_cache import cache
-from proxy.cli_common import USAGE, Config, OfSidecar, fail, presidio_of, settings_of
+from proxy.cli_common import USAGE, Config, Log, OfSidecar, fail, log_at, presidio_of, settings_of
 from proxy.cli_import import importing
 from proxy.cli_keys import keys
 from proxy.cli_ledger import ledger
@@ -65,21 +65,20 @@ app.add_typer(runs, name="runs")
 @app.command()
 def run(
     config: Config = Path("toolwall.yaml"),
-    log: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log: Log = "info",
 ) -> None:
     """Serve: stand between agents and backends until a signal says stop."""
     gc.disable()  # what is made at start stays, so looking for what went is a tenth of the start for nothing
     from proxy import serve
     from proxy.app import CannotRun, Running
 
-    if log not in ("debug", "info", "warning", "error"):
-        fail("--log is one of debug, info, warning, error.", USAGE)
-
     def say(sidecar: Running) -> None:
         typer.echo(f"toolwall serves on {', '.join(sidecar.doors)} (admin on {sidecar.admin})", err=True)
 
     settings = settings_of(config)
-    serve.log_to_stderr(log)
+    if not settings.listeners:
+        fail(f"{config} names no listeners, so there is nothing to serve on.")
+    log_at(log)
     try:
         serve.serve(settings, say)
     except CannotRun as error:

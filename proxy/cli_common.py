@@ -23,6 +23,7 @@ _PIPE_WIDTH = 150
 OfSidecar = Annotated[
     Path | None, typer.Option("--config", "-c", help="A toolwall.yaml: what its `presidio` adds may be named too.")
 ]
+Log = Annotated[str, typer.Option(help="debug, info, warning or error.")]
 Config = Annotated[Path, typer.Option("--config", "-c", help="The sidecar's configuration.")]
 
 
@@ -35,6 +36,15 @@ def fail(text: str, code: int = CANNOT_RUN) -> NoReturn:
 def say(text: str, *, err: bool = False) -> None:
     """Print lines that may hold texts of callers or of files."""
     typer.echo("\n".join(map(visible, text.split("\n"))), err=err)
+
+
+def log_at(level: str) -> None:
+    """Log lines from this level on go to standard error."""
+    if level not in ("debug", "info", "warning", "error"):
+        fail("--log is one of debug, info, warning, error.", USAGE)
+    from proxy.serve import log_to_stderr
+
+    log_to_stderr(level)
 
 
 def settings_of(config: Path) -> Settings:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
-from proxy.cli_common import FINDINGS, USAGE, fail, say, visible
+from proxy.cli_common import FINDINGS, USAGE, Config, Log, fail, log_at, say, settings_of, visible
 from proxy.cli_import import replace_file
 from proxy.cli_import_mcp import Ca, Token, asked
 
@@ -23,12 +24,45 @@ MOST_LINES = 60
 MARK = 16
 """Hex digits that name what was shown."""
 
-mcp = typer.Typer(help="MCP servers behind Toolwall.", no_args_is_help=True)
+
+class _Group(TyperGroup):
+    """What stands behind `--` is the command of a server, where no command of ours stands before it."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        at = args.index("--") if "--" in args else len(args)
+        if args[:1] and args[0].startswith("-"):
+            ctx.meta[_COMMAND] = args[at + 1 :]
+            args = args[:at]
+        return super().parse_args(ctx, args)
+
+
+_COMMAND = "toolwall.command"
+mcp = typer.Typer(cls=_Group, no_args_is_help=True, invoke_without_command=True)
 
 
 @mcp.callback()
-def _group() -> None:
-    """A group, also while it has one command only."""
+def group(
+    ctx: typer.Context,
+    server: Annotated[str, typer.Option(help="The backend whose server is started.")] = "",
+    config: Config = Path("toolwall.yaml"),
+    env: Annotated[list[str] | None, typer.Option("--env", help="A variable that the server gets as well.")] = None,
+    log: Log = "info",
+) -> None:
+    """Stand between an MCP client and a server that it would start: toolwall mcp --server NAME -- COMMAND ARGS."""
+    if ctx.invoked_subcommand is not None:
+        return
+    command = ctx.meta.get(_COMMAND, [])
+    if not server or not command:
+        fail("Name the backend and the command: toolwall mcp --server NAME -- COMMAND ARGS.", USAGE)
+    from proxy import stdio
+    from proxy.app import CannotRun
+
+    settings = settings_of(config)
+    log_at(log)
+    try:
+        stdio.serve(settings, server, command, env or [])
+    except CannotRun as error:
+        fail(str(error))
 
 
 @mcp.command()

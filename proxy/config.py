@@ -32,6 +32,7 @@ from proxy.presidio_settings import PRESIDIO, PresidioSettings, read_presidio
 from proxy.pseudonyms import KEEP_S
 from proxy.remainders import RestBounds
 from proxy.scanning import ScanBounds
+from proxy.stdio_settings import STDIO, StdioSettings, read_stdio
 from proxy.telemetry import TelemetrySettings
 from proxy.transports.http import HttpBounds
 from proxy.upstream import UpstreamBounds
@@ -121,7 +122,8 @@ CONFIG: Final = Form(
             ),
             "The state folder, relative to this file. .toolwall",
         ),
-        "listeners": Key(Many(LISTENER), "Where agents call.", required=True),
+        "listeners": Key(Many(LISTENER), "Where agents call. Needed but for `toolwall mcp`."),
+        "stdio": Key(STDIO, "What `toolwall mcp` needs to know, which has no listener."),
         "stop": Key(Text(), "While this file is there every call is refused; relative to this file. STATE/stop"),
         "admin": Key(ADMIN, "The admin listener. 127.0.0.1:9464"),
         "ledger": Key(LEDGER, "What Records hold, and how they are kept."),
@@ -205,6 +207,7 @@ class Settings:
     pseudonyms_s: float = KEEP_S
     known_for_s: float = GRACE_S
     vault: VaultSettings | None = None
+    stdio: StdioSettings | None = None
 
 
 def load_config(path: Path) -> Settings:
@@ -217,6 +220,8 @@ def load_config(path: Path) -> Settings:
         problems += check(node, CONFIG)
     elif not problems:
         problems.append(LoadProblem(str(path), 1, 1, "", "is empty", "it needs at least `listeners`"))
+    if node is not None and not problems and not (node.get("listeners") or node.get("stdio")):
+        problems.append(node.problem("lacks the key listeners", "Where agents call."))
     if problems or node is None:
         raise ConfigError(problems)
     settings, problems = _settings(node, path.parent)
@@ -240,7 +245,8 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
         rules=folder / raw.get("rules", "rules"),
         state=folder / state.get("folder", ".toolwall"),
         state_key=located(state.get("key", ""), folder),
-        listeners=tuple(_listener(each, folder, taken, problems) for each in node.value["listeners"].each()),
+        listeners=tuple(_listener(each, folder, taken, problems) for each in node.under("listeners")),
+        stdio=read_stdio(node.get("stdio"), folder, problems),
         admin=read_admin(node.get("admin"), folder, taken, problems),
         ledger=read_ledger(raw.get("ledger", {}), folder),
         known_secrets=tuple(located(each, folder) for each in raw.get("known_secrets", ())),
@@ -259,8 +265,8 @@ def _settings(node: Node, folder: Path) -> tuple[Settings, list[LoadProblem]]:
         vault=read_vault(raw.get("vault"), folder),
         known_for_s=duration(raw.get("known_for", f"{GRACE_S:.0f}s")),
     )
-    nodes = [each.value["identity"] for each in node.value["listeners"].each()]
-    identities = [each.identity for each in settings.listeners]
+    nodes = [each.value["identity"] for each in (*node.under("listeners"), *node.under("stdio"))]
+    identities = [each.identity for each in (*settings.listeners, settings.stdio) if each]
     problems += check_names(list(zip(nodes, identities, strict=True)))
     return settings, problems
 

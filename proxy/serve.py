@@ -7,7 +7,9 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
 
 import uvloop
 
@@ -22,11 +24,24 @@ STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 def serve(settings: Settings, say: Callable[[Running], None]) -> None:
     """Run the sidecar in this thread. `say` is called once it serves. Raises CannotRun."""
+    in_loop(_serve(settings, say))
+
+
+def in_loop(main: Coroutine[Any, Any, None]) -> None:
+    """Run something in this thread, in a loop of its own."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, say))
+        runner.run(main)
 
 
 async def _serve(settings: Settings, say: Callable[[Running], None]) -> None:
+    async with signalled(settings) as (sidecar, stop):
+        say(sidecar)
+        await stop.wait()
+
+
+@asynccontextmanager
+async def signalled(settings: Settings) -> AsyncIterator[tuple[Running, asyncio.Event]]:
+    """A sidecar that does what signals say, and the event that is set by one that says stop. Raises CannotRun."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in STOPPING:
@@ -40,8 +55,7 @@ async def _serve(settings: Settings, say: Callable[[Running], None]) -> None:
         loop.add_signal_handler(signal.SIGHUP, sidecar.reloader.reload)
         loop.add_signal_handler(signal.SIGUSR1, sidecar.halting.stop, "signal SIGUSR1")
         loop.add_signal_handler(signal.SIGUSR2, sidecar.halting.resume, "signal SIGUSR2")
-        say(sidecar)
-        await stop.wait()
+        yield sidecar, stop
 
 
 class _OneLine(logging.Formatter):

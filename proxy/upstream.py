@@ -34,13 +34,17 @@ class Upstream:
     def __init__(self, backends: Mapping[str, Backend], bounds: UpstreamBounds, former: Upstream | None = None) -> None:
         known = {lane.way: lane for lane in former._lanes.values()} if former else {}
         self._lanes: dict[str, _Lane] = {
-            name: known.get(_way(backend)) or _Lane(backend, bounds) for name, backend in backends.items()
+            name: known.get(_way(backend)) or _Lane(backend, bounds)
+            for name, backend in backends.items()
+            if not backend.url.is_started
         }
         self._traced = frozenset(name for name, backend in backends.items() if backend.trace)
 
     async def send(self, call: Call, entry: Entry) -> Result:
         """Send the call once, exactly as judged. Raises Refusal when no whole head of a reply comes back."""
-        lane, outgoing = self._lanes[call.tool.backend], call.outgoing
+        lane, outgoing = self._lanes.get(call.tool.backend), call.outgoing
+        if lane is None:
+            raise never_sent("Its server is started by `toolwall mcp`, and can be called there alone.", "url: stdio:")
         template = "" if call.tool.mcp else call.tool.path
         attempt = entry.attempt(outgoing.method, lane.url.host, lane.url.port, template)
         tracing = attempt.headers() if call.tool.backend in self._traced else {}

@@ -87,6 +87,7 @@ def load_backend(root: Node, folder: Library, own: frozenset[str] = NO_MORE, rea
     loaded.limits = read_own_limits(loaded, root, f"backend {name}")
     accepted = read(loaded, folder)
     if urls and urls[0]:
+        loaded.problems += _out_of_place(root) if urls[0].is_started else ()
         names = tuple(tool.name for tool in loaded.tools)
         where = tuple(one for one in networks if one)
         breaker, bulkhead = read_breaker(root.get("breaker")), read_bulkhead(root.get("bulkhead"))
@@ -98,6 +99,14 @@ def load_backend(root: Node, folder: Library, own: frozenset[str] = NO_MORE, rea
         loaded.backend = Backend(name, urls[0], where, names, says, *kept)
     loaded.problems += beyond(root.get("timeout"))
     return loaded
+
+
+def _out_of_place(root: Node) -> Iterator[LoadProblem]:
+    """What a server that is started cannot have."""
+    for name in ("addresses", "credential"):
+        if root.get(name) is not None:
+            hint = "what it needs stands in its environment: see `toolwall mcp --env`"
+            yield root.key_problem(name, "has no place where `url` is stdio:", hint)
 
 
 def _try(loaded: Loaded, node: Node, read: Callable[[str], Any]) -> Any:

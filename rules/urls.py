@@ -19,10 +19,11 @@ Network = IPv4Network | IPv6Network
 @dataclass(frozen=True, slots=True)
 class Url:
     """Where a backend is. `host` is lower-case, an IPv6 address stands without brackets; `path` is empty or
-    begins with `/` and never ends with one, unless it is an endpoint. There is no user, query or fragment.
+    begins with `/` and never ends with one, unless it is an endpoint. There is no user, query or fragment. A server
+    that is started (`stdio`) is nowhere.
     """
 
-    scheme: Literal["http", "https"]
+    scheme: Literal["http", "https", "stdio"]
     host: str
     port: int
     path: str
@@ -30,11 +31,21 @@ class Url:
     @property
     def authority(self) -> str:
         """The value of the Host header (RFC 9110, 7.2): the port only where it is not the scheme's own."""
+        if self.is_started:
+            return ""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == {"http": 80, "https": 443}[self.scheme] else f"{host}:{self.port}"
 
+    @property
+    def is_started(self) -> bool:
+        """Whether its server is started, and spoken to by its standard input and output."""
+        return self.scheme == "stdio"
+
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority}{self.path}"
+        return "stdio:" if self.is_started else f"{self.scheme}://{self.authority}{self.path}"
+
+
+STARTED: Final = Url("stdio", "", 0, "")
 
 
 def parse_url(text: str) -> Url:
@@ -56,7 +67,10 @@ def parse_url(text: str) -> Url:
 
 
 def parse_endpoint(text: str) -> Url:
-    """The address of an MCP server, below which there is nothing: a slash at its end counts. Raises ValueError."""
+    """The address of an MCP server, below which there is nothing: a slash at its end counts. `stdio:` is that of one
+    that is started. Raises ValueError."""
+    if text == str(STARTED):
+        return STARTED
     url, path = parse_url(text), urlsplit(text).path
     if path.endswith("//"):
         raise ValueError("must not end with several slashes")

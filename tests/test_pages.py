@@ -54,6 +54,19 @@ def test_limits_of_callers_and_of_a_backend_load_together(tmp_path: Path) -> Non
     assert set(load(tmp_path).catalog.tools) == {"crm.search", "crm.add_note"}
 
 
+def test_the_files_of_an_mcp_server_that_is_started_load(tmp_path: Path) -> None:
+    *_, config, backend = blocks("mcp")
+    tools = [{"name": "read_file", "inputSchema": {"type": "object"}}]
+    (tmp_path / "files.definitions.json").write_bytes(written(definitions(tools, [], [], [])))
+    (tmp_path / "files.yaml").write_text(backend)
+    (tmp_path / "policy.yaml").write_text(EVERYBODY)
+    assert load(tmp_path).catalog.backends["files"].url.is_started
+    (tmp_path / "toolwall.yaml").write_text(config)
+    settings = load_config(tmp_path / "toolwall.yaml")
+    assert settings.stdio is not None
+    assert settings.stdio.env == ("GITHUB_TOKEN",)
+
+
 def test_the_files_of_an_mcp_server_load_and_their_examples_hold(tmp_path: Path) -> None:
     text = {"type": "string"}
     names = ("search_issues", "issue.create")
@@ -65,7 +78,7 @@ def test_the_files_of_an_mcp_server_load_and_their_examples_hold(tmp_path: Path)
         [{"uriTemplate": "repo://{owner}/{repo}/{+path}", "name": "file"}],
     )
     (tmp_path / "hub.definitions.json").write_bytes(written(accepted))
-    backend, policy, sidecar = blocks("mcp")
+    backend, policy, sidecar, *_ = blocks("mcp")
     (tmp_path / "hub.yaml").write_text(backend)
     (tmp_path / "policy.yaml").write_text(policy)
     (tmp_path / "sidecar.conf").write_text(sidecar)

@@ -23,6 +23,7 @@ from rules.tools import Tool
 
 if TYPE_CHECKING:
     from proxy.protocols.mcp import McpAsk
+    from proxy.protocols.mcpstdio import StdioAsk
 
 MOST_HASH: Final = 16
 """Hex digits of the hash of a session's id: enough to tell sessions apart."""
@@ -71,7 +72,7 @@ class MessageEntry(Entry):
 
     _uri = ""
 
-    def __init__(self, entries: Entries, record: Record, ask: McpAsk) -> None:
+    def __init__(self, entries: Entries, record: Record, ask: McpAsk | StdioAsk) -> None:
         super().__init__(entries, record)
         self.ask = ask
 
@@ -146,7 +147,13 @@ class McpEntry(MessageEntry):
     """What names that session in the head of a message."""
 
     def __init__(
-        self, entries: Entries, record: Record, ask: McpAsk, channel: Channel, sessions: Sessions, rules: Ruleset
+        self,
+        entries: Entries,
+        record: Record,
+        ask: McpAsk | StdioAsk,
+        channel: Channel,
+        sessions: Sessions,
+        rules: Ruleset,
     ) -> None:
         super().__init__(entries, record, ask)
         self.channel = channel

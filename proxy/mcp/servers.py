@@ -20,7 +20,7 @@ from proxy.mcp.joins import Joins
 from proxy.mcp.pins import Pins
 from proxy.mcp.sessions import Sessions, gone
 from proxy.mcp.streams import Streams
-from proxy.model import Call, Outgoing, Result
+from proxy.model import Call, Outgoing, Result, Send
 from proxy.outcomes import whole
 from proxy.protocols import jsonrpc
 from proxy.protocols.ordered import Make, Ordered
@@ -45,6 +45,8 @@ class Servers:
         self.pins = Pins()
         self.firewall: Firewall | None = None
         self.streams = Streams()
+        self.ways: dict[str, Send] = {}
+        """The way to each server that was started, by backend."""
         self._giving_up: set[asyncio.Task[None]] = set()
 
     def check(self, call: Call, status: int) -> None:

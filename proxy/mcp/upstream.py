@@ -62,7 +62,8 @@ class McpUpstream:
             return await self._way(call, entry)
         if isinstance(entry, AskedEntry):
             return asked_back(call)
-        exchange = Exchange(self._way, call, entry, self._rules.catalog.backends[call.tool.backend].url)
+        way = self._servers.ways.get(call.tool.backend, self._way)
+        exchange = Exchange(way, call, entry, self._rules.catalog.backends[call.tool.backend].url)
         if remote.method == STREAM:
             return await self._stream(exchange, call, entry)
         if remote.method == CLOSE:

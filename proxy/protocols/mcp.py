@@ -1,21 +1,19 @@
-"""MCP over HTTP, both eras: one message is one call of one tool. No I/O."""
+"""MCP over HTTP, both eras: one message is one call of one tool, and its head says what it says. No I/O."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from hashlib import blake2b
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from proxy.model import Call, Hail, Headers, Outgoing
-from proxy.protocols import head, jsonrpc, mcphead, mcpparams, target
-from proxy.protocols.jsonrpc import BAD_PARAMS, NOTHING, VERSION, Malformed, Message
+from proxy.protocols import head, mcphead, mcpparams, target
+from proxy.protocols.jsonrpc import BAD_PARAMS, NOTHING, Malformed, Message
+from proxy.protocols.mcpmessage import MessageAsk, run_of, trace_of, unsupported
 from proxy.protocols.mcpparams import NAMED, PROTOCOL, WITHOUT_MESSAGE
-from proxy.protocols.methods import CLIENT, LEGACY, MODERN, REVISIONS, is_served
+from proxy.protocols.methods import LEGACY, MODERN, REVISIONS
 from proxy.protocols.rest import Greeting, RestAsk
-from proxy.tracecontext import parse
 from rules.facts import Principal, Run
-from rules.mcp.plumbing import RESPONSE
 from rules.tools import Catalog, Tool
 
 __all__ = ["McpAsk", "Message"]
@@ -55,29 +53,11 @@ class _Head(NamedTuple):
     place: _Place | None = None
 
 
-class McpAsk(RestAsk):
+class McpAsk(MessageAsk, RestAsk):
     """One message of a client. `find` reads it; what it says of itself is known from then on.
 
     A GET asks for the stream of a session and a DELETE for its end: they have no message.
     """
-
-    message: Message = NOTHING
-    id = b""
-    """The id of the message, where it could be read, also of one that is refused."""
-
-    modern = False
-    """Whether it is of the era without sessions (2026-07-28 and later)."""
-
-    revision = ""
-    """What it says of the protocol's revision; empty where it says nothing."""
-
-    session = ""
-    """Mcp-Session-Id; empty in the era without sessions."""
-
-    _tasks: Tool | None = None
-
-    also: tuple[Tool | None, ...] = ()
-    """What the caller has to see besides the tool, for the message is about it; None for what is not there."""
 
     @property
     def takes_events(self) -> bool:
@@ -93,7 +73,7 @@ class McpAsk(RestAsk):
         if said is None or said.of is not self._greeting or said.target != self._target:
             said = self._greetings.made = self._told(hail)
         self._said, self._mcp, self.session = said, said.mcp, said.session
-        trace = _trace(self.message.params.get("_meta"))
+        trace = trace_of(self.message.params.get("_meta"))
         return said.hail._replace(traceparent=trace[0], tracestate=trace[1]) if trace else said.hail
 
     def _told(self, hail: Hail) -> _Head:
@@ -102,7 +82,7 @@ class McpAsk(RestAsk):
         session = "" if claimed in MODERN else mcp.get("mcp-session-id", "")
         if session and not _SESSION.fullmatch(session):
             raise Malformed("`Mcp-Session-Id` is 1 to 512 visible ASCII characters.")
-        hail = hail._replace(protocol="mcp", run=hail.run or (_run_of(session) if session else ""))
+        hail = hail._replace(protocol="mcp", run=hail.run or (run_of(session) if session else ""))
         passed: Headers = tuple(pair for pair in self._greeting.passed if pair[0] in _PASSED)
         return _Head(self._greeting, mcp, flaw, claimed, session, hail, passed, self._target)
 
@@ -113,26 +93,13 @@ class McpAsk(RestAsk):
                 raise _not_allowed("Messages of MCP are sent with POST.", _ALLOW)
             return self._without_message(catalog, backend)
         await self.read_message()
-        message = self.message
-        if message.kind == "response":
-            return None if self.modern else catalog.remote(backend, RESPONSE)
-        if not is_served(CLIENT, message.method, message.kind, self.revision):
-            return None
-        mcpparams.check(message.method, message.params, self.modern)
-        self._tasks = catalog.remote(backend, "tasks/result")
-        self.also = mcpparams.also(catalog, backend, message.method, message.params)
-        return mcpparams.meant(catalog, backend, message.method, message.params)
+        return self._meant(catalog, backend)
 
     async def read_message(self) -> None:
         """Read what was sent, and compare it with the head. Raises Refusal."""
         if not _JSON.fullmatch(self._head.get("content-type", "")):
             raise Malformed("A message is JSON.", suggestion="Send it with `Content-Type: application/json`.")
-        try:
-            self.message = jsonrpc.read(await self._read_body(), self._door.most_depth)
-        except Malformed as no:
-            self.id = no.id
-            raise
-        self.id = self.message.id
+        self._read(await self._read_body(), self._door.most_depth)
         self._agree(mcpparams.meta_of(self.message.params))
 
     def _backend(self) -> str:
@@ -192,24 +159,12 @@ class McpAsk(RestAsk):
         if self._said.claimed in MODERN:
             raise Malformed("The head names a revision in which `_meta` of each request names it as well.", BAD_PARAMS)
         if self._said.claimed is not None and self._said.claimed not in LEGACY:
-            raise _unsupported(self._said.claimed, REVISIONS)
+            raise unsupported(self._said.claimed, REVISIONS)
         self.revision = self._said.claimed or ""
 
-    def _modern(self, version: Any) -> None:
-        if not isinstance(version, str):
-            raise Malformed("The revision of the protocol is a string.", BAD_PARAMS)
-        if version not in MODERN:
-            raise _unsupported(version, MODERN)  # the others are spoken after `initialize` alone
-        self.modern, self.revision, self.session = True, version, ""
-
     async def call(self, call_id: str, tool: Tool, principal: Principal, run: Run) -> Call:
-        message, remote = self.message, tool.mcp
+        remote, arguments = tool.mcp, self._arguments(tool)
         assert remote is not None
-        if message.kind == "response":
-            arguments: dict[str, Any] = dict(message.said)
-        else:
-            arguments = mcpparams.arguments_of(remote.method, message.params)
-        mcpparams.refuse_task(tool, message.params, self._tasks)
         if remote.mirrors:
             mcphead.check_mirrors(self._mcp, remote, arguments, required=self.modern)
         return Call(
@@ -223,7 +178,7 @@ class McpAsk(RestAsk):
             base=self._base,
             peer=self._peer.address,
             origin=f"{self._door.scheme}://{self._head['host']}",
-            aside=mcpparams.aside_of(remote.method, message.params),
+            aside=mcpparams.aside_of(remote.method, self.message.params),
         )
 
     def _sent_as(self, tool: Tool, arguments: Mapping[str, Any]) -> Outgoing:
@@ -267,25 +222,6 @@ class McpAsk(RestAsk):
         if any(name not in tool.slots.query for name, _ in target.raw_pairs(query)):
             raise Malformed("The endpoint of an MCP server takes no query.")
         return query
-
-
-def _trace(meta: Any) -> tuple[str | None, str | None] | None:
-    """The place in a trace that a message names, where it is one."""
-    parent = meta.get("traceparent") if isinstance(meta, dict) else None
-    if not isinstance(parent, str) or parse(parent, None) is None:
-        return None
-    state = meta.get("tracestate")
-    return parent, state if isinstance(state, str) else None
-
-
-def _run_of(session: str) -> str:
-    """A session is one piece of work. Its id is as good as a credential, so it names nothing by itself."""
-    return "mcp-" + blake2b(session.encode(), digest_size=12).hexdigest()
-
-
-def _unsupported(asked: str, spoken: Sequence[str]) -> Malformed:
-    data = {"supported": list(spoken), "requested": asked[:64]}
-    return Malformed("This revision of the protocol is not spoken here.", VERSION, data=data)
 
 
 def _not_allowed(detail: str, allow: Headers) -> Malformed:

@@ -60,6 +60,13 @@ def code_of(no: Refusal, message: Message, revision: str) -> int:
     return _code(no, is_served(CLIENT, message.method, message.kind, revision))
 
 
+def line(no: Refusal, message: Message, id: bytes, revision: str, modern: bool, clean: Clean = _as_it_is) -> bytes:
+    """The message that refuses one where nothing stands beside it."""
+    said = json.loads(clean(problem.reply(no, no.call_id, no.tool)[2]))
+    served = is_served(CLIENT, message.method, message.kind, revision)
+    return jsonrpc.reply(id, clean(_body(no, message, said, served, modern)))
+
+
 def _body(no: Refusal, message: Message, said: dict[str, Any], served: bool, modern: bool) -> bytes:
     if _is_of_a_call(no, message):
         return jsonrpc.written({"result": _result(no, said, modern)})

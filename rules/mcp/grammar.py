@@ -68,6 +68,11 @@ MCP_BACKEND: Final = Form(
     {
         **{name: key for name, key in BACKEND.keys.items() if name not in ("tools", "probe")},
         "reply": replace(BACKEND.keys["reply"], shape=_REPLY),
+        "url": Key(
+            Text(),
+            "The server's endpoint: http(s)://host[:port][/path]; or `stdio:` where `toolwall mcp` starts it.",
+            required=True,
+        ),
         "mcp": Key(
             Text(r"^[^\x00-\x1f]{1,250}\.json$", "a file in the rules folder whose name ends in .json"),
             "The backend is an MCP server; this file holds what was accepted of what it says that it is and has.",
