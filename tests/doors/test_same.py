@@ -155,14 +155,17 @@ MADE = {
     "stdio-modern": lambda folder: stdio(folder, True),
 }
 OF_ONE_CALL = {"call", "seq", "at_ns", "prev", "hash", "run", "step", "trace", "door", "revision", "arguments_hash"}
-OF_ONE_MESSAGE = {"bytes_in", "bytes_out", "result_hash", "total_ms", "clean_ms"}
-OF_HTTP = {"protocol", "notes", "checks", "method"}
+OF_ONE_MESSAGE = {"started_ns", "bytes_in", "bytes_out", "result_hash", "total_ms", "clean_ms"}
+OF_HTTP = {"mcp", "protocol", "notes", "checks", "method"}
 """What an API and an MCP server have of their own."""
 
 
 def _told(record: dict[str, Any]) -> dict[str, Any]:
     """What a Record says of a call, whenever and wherever it was made."""
-    return {name: value for name, value in record.items() if name not in OF_ONE_CALL | OF_ONE_MESSAGE}
+    told = {name: value for name, value in record.items() if name not in OF_ONE_CALL | OF_ONE_MESSAGE}
+    if "mcp" in told:
+        told["mcp"] = {name: told["mcp"].get(name) for name in ("method", "error")}
+    return told
 
 
 def _of_tools(door: Door) -> list[dict[str, Any]]:
@@ -183,8 +186,10 @@ async def test_the_same_calls_have_the_same_ends_by_every_door(tmp_path: Path) -
         told = {name: _of_tools(door) for name, door in doors.items()}
     for name in DOORS:
         assert [each.get("code", "") for each in told[name]] == [case.code for case in CASES], name
-        for one, other in zip(told["http"], told[name], strict=True):
+        for case, one, other in zip(CASES, told["http"], told[name], strict=True):
             left_out = OF_HTTP if name == "reverse" else set()
+            if case.code == "bad_request" and left_out:  # the path names the tool where no message can be read
+                left_out = left_out | {"tool", "effect"}
             assert {key: one.get(key) for key in one.keys() - left_out} == {
                 key: other.get(key) for key in other.keys() - left_out
             }, name

@@ -77,6 +77,7 @@ async def test_a_client_is_told_no_and_served_by_one_process_from_its_beginning_
         )
 
 
+@pytest.mark.full
 @played
 async def test_two_processes_have_a_state_of_their_own_each_and_serve_both(tmp_path: Path) -> None:
     folder_of(tmp_path)
@@ -91,6 +92,7 @@ async def test_two_processes_have_a_state_of_their_own_each_and_serve_both(tmp_p
     assert sorted(each.name for each in (tmp_path / "state" / "stdio").iterdir()) == ["crm", "crm-2"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("command", "options", "config", "why"),
     [
@@ -110,6 +112,7 @@ async def test_what_cannot_run_says_so_on_standard_error_with_exit_code_3(
         await client.logged(why)
 
 
+@pytest.mark.full
 @played
 async def test_a_server_that_does_not_stay_is_left_alone_with_exit_code_3(tmp_path: Path) -> None:
     folder_of(tmp_path)

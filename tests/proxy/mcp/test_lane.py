@@ -79,6 +79,7 @@ async def test_a_server_that_ignores_sigterm_is_ended_with_us(tmp_path: Path) ->
     await gone(server)
 
 
+@pytest.mark.full
 @played
 async def test_a_server_that_never_stays_is_given_up(tmp_path: Path) -> None:
     async with inside(tmp_path, ["sh", "-c", "exit 5"]) as one:
