@@ -6,8 +6,11 @@ import json
 import signal
 from pathlib import Path
 
+from typer.testing import CliRunner
+
+from proxy.cli import app
 from tests.mcpwire import played
-from tests.stdiowire import SERVER, folder_of, gone, started
+from tests.stdiowire import CONFIG, SERVER, folder_of, gone, started
 
 
 @played
@@ -29,8 +32,10 @@ async def test_when_we_are_killed_in_a_call_the_server_ends_and_the_intent_is_on
     async with started(tmp_path) as client:  # the folder is free again, and says what it knows
         await client.begin()
         assert await client.leave() == 0
-    [record] = [each for each in client.records() if each.get("tool") == "crm.drop"]
-    assert record["outcome"] == "outcome_unknown"
+    own = tmp_path / "own.yaml"
+    own.write_text(CONFIG.replace("state: state", "state: state/stdio/crm"))
+    said = CliRunner().invoke(app, ["ledger", "pending", "-c", str(own)])
+    assert "crm.drop" in said.output
 
 
 @played
