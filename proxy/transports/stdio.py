@@ -46,12 +46,25 @@ Write = Callable[[bytes], Awaitable[None]]
 """Writes one line and waits until it is out of our hands. Raises OSError where nobody reads."""
 
 
-class StdioDoor:
-    """One client and one backend, as long as the process lives. Requests are answered as they come to an end; what gets
-    no answer is dealt with before the next line is read, so that it keeps its place."""
+class Told:
+    """The way to the client while the answer to one message is not there yet."""
 
     is_open = True
     streamed = False
+    record: Record | None = None
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+
+    async def tell(self, message: bytes) -> None:
+        """Send what the server tells while a request is under way."""
+        with suppress(OSError):
+            await self._write(message)
+
+
+class StdioDoor:
+    """One client and one backend, as long as the process lives. Requests are answered as they come to an end; what gets
+    no answer is dealt with before the next line is read, so that it keeps its place."""
 
     def __init__(
         self,
@@ -98,11 +111,6 @@ class StdioDoor:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def tell(self, message: bytes) -> None:
-        """Send what the server tells while a request is under way."""
-        with suppress(OSError):
-            await self._send(message)
-
     async def again(self, session: str) -> None:
         """The server was started again; what the client knows of it may be wrong."""
         backend = self._firewall.regime.rules.catalog.backends.get(self._backend)
@@ -117,8 +125,9 @@ class StdioDoor:
         if self._era.revision in LEGACY:
             data = f"The MCP server {self._backend} had ended and was started again. What it had not saved is lost."
             said = {"level": "warning", "logger": "toolwall", "data": data}
-            await self.tell(jsonrpc.request(b"", "notifications/message", jsonrpc.written(said)))
-            await self.tell(_CHANGED)
+            told = Told(self._send)
+            await told.tell(jsonrpc.request(b"", "notifications/message", jsonrpc.written(said)))
+            await told.tell(_CHANGED)
 
     async def _send(self, message: bytes) -> None:
         await self._write(message.replace(b"\n", b" ").replace(b"\r", b" "))
@@ -161,7 +170,7 @@ class StdioDoor:
         def opened(listener: str) -> Entry:
             record = Record(call=new_id(), started_ns=time_ns(), door=listener)
             rules = self._firewall.regime.rules
-            made.append(McpEntry(self._firewall.entries, record, ask, self, self._servers.sessions, rules))
+            made.append(McpEntry(self._firewall.entries, record, ask, Told(self._send), self._servers.sessions, rules))
             return made[-1]
 
         result = await self._firewall.handle(ask, self._identify, opened)
