@@ -75,10 +75,10 @@ def run(
     def say(sidecar: Running) -> None:
         typer.echo(f"toolwall serves on {', '.join(sidecar.doors)} (admin on {sidecar.admin})", err=True)
 
+    log_at(log)
     settings = settings_of(config)
     if not settings.listeners:
         fail(f"{config} names no listeners, so there is nothing to serve on.")
-    log_at(log)
     try:
         serve.serve(settings, say)
     except CannotRun as error:

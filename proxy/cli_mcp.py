@@ -57,8 +57,8 @@ def group(
     from proxy import stdio
     from proxy.app import CannotRun
 
-    settings = settings_of(config)
     log_at(log)
+    settings = settings_of(config)
     try:
         stdio.serve(settings, server, command, env or [])
     except CannotRun as error:

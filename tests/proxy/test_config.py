@@ -98,6 +98,7 @@ bounds:
   cache: 1MiB
   most_cached: 17
 pseudonyms: {{keep: 8h}}
+stdio: {{identity: {{static: {{id: desk, roles: [reader]}}}}, env: [GITHUB_TOKEN]}}
 presidio: {{workers: 2, time: 300ms, most_characters: 400, memory: 500MiB, model: names, scans: 6,
   registry: all.yaml, recognizers: ["a.b:C"], code: code,
   operators: {{sealed: {{operator: encrypt, with: {{key: "env:KEY"}}}}}}}}
