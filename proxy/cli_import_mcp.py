@@ -17,15 +17,19 @@ if TYPE_CHECKING:
     from rules.mcp.starter import Started
 
 Token = Annotated[str, typer.Option(help="The bearer token for the server: env:NAME or file:PATH.")]
+Env = Annotated[list[str] | None, typer.Option("--env", help="A variable that a server which is started gets.")]
 Ca = Annotated[Path | None, typer.Option("--ca", help="Certificates to trust (PEM); the system's without it.")]
 
 
 def mcp(
-    url: Annotated[str, typer.Argument(help="The server's endpoint, such as https://hub.internal/mcp.")],
+    what: Annotated[list[str], typer.Argument(help="Its endpoint (https://hub.internal/mcp), or -- COMMAND ARGS.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The rules folder.")] = Path("rules"),
-    name: Annotated[str, typer.Option(help="The backend's name; without it the server's own gives one.")] = "",
+    name: Annotated[
+        str, typer.Option("--name", "--backend", help="The backend's name; without it the server's own gives one.")
+    ] = "",
     token: Token = "",
     ca: Ca = None,
+    env: Env = None,
     reader: Annotated[str, typer.Option(help="The role that may read.")] = "reader",
     writer: Annotated[str, typer.Option(help="The role that may write.")] = "writer",
     approver: Annotated[str, typer.Option(help="The role that says yes to what cannot be taken back.")] = "approver",
@@ -38,16 +42,16 @@ def mcp(
     from rules.openapi.names import backend_name
     from rules.openapi.policy import Roles
     from rules.openapi.servers import inside
-    from rules.urls import parse_endpoint
+    from rules.urls import STARTED, parse_endpoint
 
     if not all((reader, writer, approver)):
         fail("A role needs a name.", USAGE)
     try:
-        place = parse_endpoint(url)
+        place = parse_endpoint(what[0]) if len(what) == 1 and "://" in what[0] else STARTED
     except ValueError as error:
         fail(f"The URL {error}.", USAGE)
-    said = asked(str(place), token, ca)
-    short = name or backend_name(said.title or place.host)
+    said = started_and_asked(what, env) if place.is_started else asked(str(place), token, ca)
+    short = name or backend_name(said.title or place.host or Path(what[0]).name)
     if not re.fullmatch(NAME, short):
         fail(f"--name {short} is not a name of letters, digits, - and _ that begins with a letter.", USAGE)
     made = started(said.definitions)
@@ -76,6 +80,23 @@ def asked(url: str, token: str, ca: Path | None) -> Said:
         return asyncio.run(inventory(url, secret(token), str(ca or "")))
     except NoServer as error:
         fail(visible(str(error)))
+
+
+def started_and_asked(command: list[str], env: list[str] | None) -> Said:
+    """What a server says that is started for that, or an end that says why it does not."""
+    import asyncio
+
+    from proxy.app import CannotRun
+    from proxy.mcp.inventory import NoServer
+    from proxy.mcp.starting import started_inventory
+    from proxy.stdio import Errors, environment
+    from redaction.known import NOTHING
+
+    try:
+        environ = environment(os.environ, env or [])
+        return asyncio.run(started_inventory(command, environ, Errors(Path(command[0]).name, NOTHING)))
+    except (CannotRun, NoServer) as error:
+        fail(str(error))
 
 
 def secret(source: str) -> str:

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from proxy.cli_common import FINDINGS, USAGE, Config, Log, fail, log_at, say, settings_of, visible
 from proxy.cli_import import replace_file
-from proxy.cli_import_mcp import Ca, Token, asked
+from proxy.cli_import_mcp import Ca, Env, Token, asked, started_and_asked
 
 if TYPE_CHECKING:
     from rules.definitions import Change, Definitions
@@ -45,7 +45,7 @@ def group(
     ctx: typer.Context,
     server: Annotated[str, typer.Option(help="The backend whose server is started.")] = "",
     config: Config = Path("toolwall.yaml"),
-    env: Annotated[list[str] | None, typer.Option("--env", help="A variable that the server gets as well.")] = None,
+    env: Env = None,
     log: Log = "info",
 ) -> None:
     """Stand between an MCP client and a server that it would start: toolwall mcp --server NAME -- COMMAND ARGS."""
@@ -68,11 +68,13 @@ def group(
 @mcp.command()
 def accept(
     backend: Annotated[str, typer.Argument(help="The backend's name.")],
+    command: Annotated[list[str] | None, typer.Argument(help="-- COMMAND ARGS of a server that is started.")] = None,
     folder: Annotated[Path, typer.Option("--rules", help="The rules folder.")] = Path("rules"),
     yes: Annotated[bool, typer.Option("--yes", help="Take over what the server says now.")] = False,
     seen: Annotated[str, typer.Option(help="Only if it is what was shown before, under this mark.")] = "",
     token: Token = "",
     ca: Ca = None,
+    env: Env = None,
 ) -> None:
     """Show what an MCP server says now and was not accepted, field by field; with --yes, accept it.
 
@@ -82,7 +84,9 @@ def accept(
 
     place = _place(folder, backend)
     accepted, damage = _accepted(place.file)
-    said = asked(place.url, token, ca)
+    if not command and place.url == "stdio:":
+        fail(f"{backend} is started: say how, with toolwall mcp accept {backend} -- COMMAND ARGS.", USAGE)
+    said = started_and_asked(command, env) if command else asked(place.url, token, ca)
     present = said.definitions
     for one in said.left:
         say(f"left out: {one}")

@@ -54,7 +54,7 @@ class Said(NamedTuple):
     left: tuple[str, ...] = ()
 
 
-class _Answer(NamedTuple):
+class Answer(NamedTuple):
     """One reply: its status, session and message; `error` and `result` of the message, where it is one."""
 
     status: int
@@ -84,17 +84,17 @@ async def inventory(url: str, token: str = "", ca: str = "") -> Said:
                 connector=connector, cookie_jar=jar, timeout=timeout, trust_env=False, auto_decompress=False
             ) as client,
         ):
-            return await _Asking(client, url, token).all()
+            return await Asking(client, url, token).all()
     except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
         raise NoServer(f"{url} cannot be reached: {error}") from None
     except TimeoutError:
         raise NoServer(f"{url} did not answer in time.") from None
 
 
-class _Asking:
+class Asking:
     """One conversation. Nothing but reading methods is ever sent."""
 
-    def __init__(self, client: aiohttp.ClientSession, url: str, token: str) -> None:
+    def __init__(self, client: aiohttp.ClientSession | None, url: str, token: str) -> None:
         self._client, self._url = client, url
         self._headers = {"Accept": "application/json, text/event-stream", "User-Agent": "toolwall"}
         self._headers["Accept-Encoding"] = "identity"  # what is small on the wire may be large in memory
@@ -143,12 +143,12 @@ class _Asking:
         await self._post({"jsonrpc": "2.0", "method": "notifications/initialized"}, None)
         return answer.result
 
-    async def _try(self, method: str) -> _Answer:
+    async def _try(self, method: str) -> Answer:
         """An answer, also of a server that has none to a method that it does not know."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S / 3):
                 return await self._ask(method)
-        return _Answer(0, "")
+        return Answer(0, "")
 
     async def _list(self, method: str, member: str) -> list[Any]:
         found: list[Any] = []
@@ -169,12 +169,12 @@ class _Asking:
             seen.add(cursor)
 
     async def _leave(self) -> None:
-        if "Mcp-Session-Id" in self._headers:
+        if self._client and "Mcp-Session-Id" in self._headers:
             with suppress(aiohttp.ClientError, OSError, TimeoutError):
                 async with self._client.delete(self._url, headers=self._headers, allow_redirects=False):
                     pass
 
-    async def _ask(self, method: str, params: Mapping[str, Any] | None = None) -> _Answer:
+    async def _ask(self, method: str, params: Mapping[str, Any] | None = None) -> Answer:
         self._number += 1
         said = dict(params or {})
         headers = {}
@@ -186,9 +186,10 @@ class _Asking:
         message = {"jsonrpc": "2.0", "id": self._number, "method": method, "params": said}
         return await self._post(message, self._number, headers)
 
-    async def _post(self, message: Any, id: int | None, more: Mapping[str, str] | None = None) -> _Answer:
+    async def _post(self, message: Any, id: int | None, more: Mapping[str, str] | None = None) -> Answer:
         headers = {**self._headers, **(more or {}), "Content-Type": "application/json"}
         data = json.dumps(message).encode()
+        assert self._client is not None
         async with self._client.post(self._url, data=data, headers=headers, allow_redirects=False) as reply:
             if reply.status in (401, 403):
                 raise NoServer(f"{self._url} answers {reply.status}: give a token with --token env:NAME or file:PATH.")
@@ -197,9 +198,9 @@ class _Asking:
                 raise NoServer(f"{self._url} leads to {where}: name that URL, if it is the one that you mean.")
             session = reply.headers.get("Mcp-Session-Id", "")
             if id is None:
-                return _Answer(reply.status, session)
+                return Answer(reply.status, session)
             found = await self._message(reply, id)
-            return _Answer(reply.status, session, found.get("result"), found.get("error"))
+            return Answer(reply.status, session, found.get("result"), found.get("error"))
 
     async def _message(self, reply: aiohttp.ClientResponse, id: int) -> dict[str, Any]:
         """The answer to an id, empty where the reply holds none. Raises NoServer where all that came is too much."""
@@ -212,13 +213,13 @@ class _Asking:
             if not is_stream:
                 data += piece
                 continue
-            found = [_answer(event.data, id) for event in events.feed(piece)]
+            found = [answer_in(event.data, id) for event in events.feed(piece)]
             if one := next(filter(None, found), None):
                 return one
-        return {} if is_stream else _answer(data, id, any_id=True)
+        return {} if is_stream else answer_in(data, id, any_id=True)
 
 
-def _answer(data: bytes, id: int, any_id: bool = False) -> dict[str, Any]:
+def answer_in(data: bytes, id: int, any_id: bool = False) -> dict[str, Any]:
     """A message, if it is the answer to an id. An error may have none, where the server did not read as far."""
     try:
         found = plain_json(data)
@@ -252,6 +253,6 @@ def _meta(said: Mapping[str, Any]) -> Mapping[str, Any]:
     return meta if isinstance(meta, dict) else {}
 
 
-def _why(answer: _Answer) -> str:
+def _why(answer: Answer) -> str:
     said = answer.error.get("message") if isinstance(answer.error, dict) else None
     return f"status {answer.status}" + (f", {str(said)[:200]}" if said else "")
