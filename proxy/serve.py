@@ -69,7 +69,11 @@ class _OneLine(logging.Formatter):
 
 
 def log_to_stderr(level: str) -> None:
-    """Log lines to standard error, one line each. Libraries speak only from WARNING on: their texts may hold values."""
+    """Log lines to standard error, one line each. Libraries speak only from WARNING on: their texts may hold values.
+
+    Of a line that cannot be written nothing is said: Python would show the error that was logged, values and all.
+    """
+    logging.raiseExceptions = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

@@ -425,3 +425,22 @@ def test_log_lines_hold_no_text_of_exceptions() -> None:
         record = logging.LogRecord("toolwall", logging.ERROR, "", 1, "it\nfailed", (), sys.exc_info())
     line = _OneLine("%(levelname)s %(message)s").format(record)
     assert line == "ERROR it failed (ValueError)"
+
+
+def test_of_a_log_line_that_cannot_be_written_nothing_is_shown() -> None:
+    body = """
+import logging, sys
+from proxy.serve import log_to_stderr
+log_to_stderr("info")
+logging.getLogger().handlers[0].stream = open("/dev/full", "w", buffering=1)
+try:
+    raise ValueError("hunter2")
+except ValueError:
+    logging.getLogger("toolwall").error("it failed")
+logging.getLogger().handlers[0].stream = sys.stderr
+logging.getLogger("toolwall").error("goes on")
+"""
+    done = subprocess.run([sys.executable, "-c", body], capture_output=True, text=True, timeout=60, check=True)
+    assert "goes on" in done.stderr
+    assert "hunter2" not in done.stderr
+    assert "Traceback" not in done.stderr

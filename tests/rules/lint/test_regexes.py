@@ -179,7 +179,7 @@ def parsed(pattern: str):
 
 WORDS = ["".join(each) for size in (1, 2) for each in itertools.product("ab", repeat=size)]
 ENDS = ["", "a", "b"]
-STARTS = [*ENDS, "aa", "ab", "ba", "bb"]
+STARTS = ["".join(each) for size in range(5) for each in itertools.product("ab", repeat=size)]
 
 
 @settings(max_examples=20, deadline=None)
