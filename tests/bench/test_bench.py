@@ -211,6 +211,7 @@ def test_writes_are_measured_beside_a_read_of_the_same_bytes() -> None:
     assert re.search(r"The disk alone does [\d,]+ flushes/s\.", said)
 
 
+@pytest.mark.full
 @needs_tools
 def test_a_call_by_mcp_is_measured_beside_the_same_by_http() -> None:
     said = messages.table(rounds=1, seconds=0.3)

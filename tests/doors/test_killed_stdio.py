@@ -6,6 +6,7 @@ import json
 import signal
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from proxy.cli import app
@@ -38,6 +39,7 @@ async def test_when_we_are_killed_in_a_call_the_server_ends_and_the_intent_is_on
     assert "crm.drop" in said.output
 
 
+@pytest.mark.full
 @played
 async def test_when_we_are_asked_to_end_so_is_a_server_that_does_not_listen(tmp_path: Path) -> None:
     folder_of(tmp_path)

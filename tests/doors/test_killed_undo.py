@@ -25,7 +25,15 @@ tools:
   cancel: {says: Cancel., call: 'DELETE /pay/{id}', args: {id: {type: integer}}, effect: write}
 """
 EFFECTS = 3
-LONG = [("undoing:2", 0), ("reserved:5", 0), ("answered:6", 1), ("stored:6", 1), ("recorded:5", 0), ("undone:2", 0)]
+LONG = [
+    ("unmarked:2", 0),
+    ("undoing:2", 0),
+    ("reserved:5", 0),
+    ("answered:6", 1),
+    ("stored:6", 1),
+    ("recorded:5", 0),
+    ("undone:2", 0),
+]
 
 
 def write_files(folder: Path, port: int) -> None:
@@ -64,7 +72,6 @@ async def undone(folder: Path) -> dict[str, Any]:
     ("moment", "unknown"),
     [
         ("intended:5", 1),
-        ("unmarked:2", 0),
         *(pytest.param(*each, marks=pytest.mark.full) for each in LONG),
     ],
 )

@@ -129,6 +129,7 @@ def test_on_the_wire_a_folder_that_is_no_model_ends_the_start(tmp_path: Path) ->
     perform(play())
 
 
+@pytest.mark.full
 def test_on_the_wire_a_model_that_cannot_be_loaded_ends_the_start(tmp_path: Path) -> None:
     (tmp_path / "meta.json").write_text("{}")
 

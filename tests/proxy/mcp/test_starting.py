@@ -24,7 +24,11 @@ def run(*words: str) -> tuple[int, str]:
     [
         (["no-such-command"], "no-such-command cannot be run"),
         (["true"], "true has ended"),
-        (["sh", "-c", "while :; do printf xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done"], "more than"),
+        pytest.param(
+            ["sh", "-c", "while :; do printf xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done"],
+            "more than",
+            marks=pytest.mark.full,
+        ),
     ],
 )
 def test_a_server_that_does_not_answer_writes_nothing(tmp_path: Path, command: list[str], why: str) -> None:
