@@ -32,8 +32,8 @@ TOOLS = """
   raw: {says: Read unseen., call: GET /raw, reply: {redact: off}}
   lax: {says: Read at least., call: GET /lax, reply: {on_error: pass}}
   some: {says: Read in parts., call: GET /some, reply: {most: 1}}
-  slow: {says: Wait., call: GET /slow, timeout: 200ms}
-  slow_put: {says: Wait and write., call: POST /slow, timeout: 200ms, effect: write}
+  slow: {says: Wait., call: GET /slow, timeout: 600ms}
+  slow_put: {says: Wait and write., call: POST /slow, timeout: 600ms, effect: write}
   scarce: {says: Read., call: GET /scarce, limit: 2/hour}
   secret: {says: Nobody may., call: GET /secret}
 """
