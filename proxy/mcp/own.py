@@ -4,8 +4,7 @@ of other MCP servers, where the listener says so."""
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
@@ -15,9 +14,9 @@ from typing import Any, Final
 from proxy.attributes import TOOL_ERROR
 from proxy.body import Body, TooLong
 from proxy.entry import Entries
-from proxy.errors import Refusal
 from proxy.firewall import Firewall
 from proxy.identity import Identify
+from proxy.listing import Listings, joined
 from proxy.mcp.beside import LOG, PROGRESS
 from proxy.mcp.entry import FAILED, Channel, McpEntry
 from proxy.mcp.servers import Servers
@@ -27,19 +26,18 @@ from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc, mcpown
 from proxy.protocols.mcpown import OwnAsk
 from proxy.record import Record, new_id
+from redaction.known import Known
 from rules.decide import Ruleset
 from rules.definitions import Definition
 from rules.facts import Principal, Run
 from rules.listing import functions, listed, rendered
 from rules.tools import Tool
 
-MOST_LISTED: Final = 4 << 20
-"""Bytes of all tools; a model's context holds less."""
-
 MOST_ANSWER: Final = 8 << 20
 """Bytes of one answer, whatever its tool allows: it is read whole."""
 
 _JSON: Final = ("Content-Type", "application/json")
+_TOO_MANY: Final = "Ask the operator for fewer tools: a model cannot choose among so many."
 
 
 class Own:
@@ -51,6 +49,7 @@ class Own:
             self._version = version("toolwall")
         except PackageNotFoundError:  # run from its source
             self._version = "0"
+        self._listings = Listings()
         self._known: dict[frozenset[str], tuple[str, Mapping[str, Tool]]] = {}
 
     async def answer(self, firewall: Firewall, ask: OwnAsk, identify: Identify, channel: Channel) -> Result:
@@ -73,10 +72,10 @@ class Own:
 
     async def _said(self, firewall: Firewall, ask: OwnAsk, rules: Ruleset, principal: Principal) -> Result:
         if ask.message.kind == "request" and ask.message.method == mcpown.LIST:
-            differs = {name: self._differs(rules, name) for name in ask.servers}
-            tools = await asyncio.to_thread(_listed, rules, principal, differs)
-            tools = firewall.entries.known.clean(tools, "application/json", None).value
-            body = mcpown.listing(ask, tools, self._version)
+            changed = {name: self._changed(rules, name) for name in ask.servers}
+            tag = self._listings.tag(rules, principal, {name: sorted(each) for name, each in sorted(changed.items())})
+            make = partial(_listed, rules, principal, changed, firewall.entries.known)
+            body = mcpown.listing(ask, await self._listings.kept(tag, make), self._version)
         elif not (body := mcpown.answer(ask, self._version)):
             return Result(202, [], Body.of(b""))
         return Result(200, [_JSON], Body.of(jsonrpc.reply(ask.message.id, body)))
@@ -90,10 +89,10 @@ class Own:
             self._known[servers] = rules.revision, tools
         return tools
 
-    def _differs(self, rules: Ruleset, backend: str) -> Callable[[str], bool]:
-        """Whether a tool of a server, by its name there, is known to be another today than was accepted."""
+    def _changed(self, rules: Ruleset, backend: str) -> frozenset[str]:
+        """The tools of a server, by their names there, that are others today than were accepted."""
         found = rules.catalog.backends.get(backend)
-        return partial(self._servers.pins.of(found).differs, "tools") if found and found.mcp else lambda name: True
+        return self._servers.pins.of(found).differing("tools") if found and found.mcp else frozenset()
 
 
 class OwnEntry(McpEntry):
@@ -184,27 +183,19 @@ def _accepted(rules: Ruleset, tool: Tool) -> Definition:
     return accepted.tools.get(tool.mcp.name, {}) if accepted and tool.mcp else {}
 
 
-def _listed(rules: Ruleset, principal: Principal, differs: Mapping[str, Callable[[str], bool]]) -> bytes:
-    """All tools of this caller. Those of MCP servers stand there as they were accepted, by another name."""
-    tools = []
+def _listed(rules: Ruleset, principal: Principal, changed: Mapping[str, frozenset[str]], known: Known) -> bytes:
+    """All tools of this caller. Raises Refusal."""
+    return joined(_shown(rules, principal, changed), known, _TOO_MANY)
+
+
+def _shown(rules: Ruleset, principal: Principal, changed: Mapping[str, frozenset[str]]) -> Iterator[Mapping[str, Any]]:
+    """Those of MCP servers stand there as they were accepted, by another name."""
     for each in listed(rules, principal):
         tool = each.tool
-        if not _is_here(rules, tool, differs):
+        if not _is_here(rules, tool, changed) or (tool.mcp and tool.mcp.name in changed[tool.backend]):
             continue
         [shown] = rendered([each], "mcp")["tools"]
-        if tool.mcp:
-            if differs[tool.backend](tool.mcp.name):
-                continue
-            shown = _renamed(_accepted(rules, tool), shown, tool)
-        tools.append(shown)
-    said = json.dumps({"tools": tools}, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    if len(said) > MOST_LISTED:
-        raise Refusal(
-            "bad_request",
-            f"The list of {len(tools)} tools is larger than {MOST_LISTED} bytes.",
-            suggestion="Ask the operator for fewer tools: a model cannot choose among so many.",
-        )
-    return said
+        yield _renamed(_accepted(rules, tool), shown, tool) if tool.mcp else shown
 
 
 def _renamed(accepted: Definition, shown: Mapping[str, Any], tool: Tool) -> dict[str, Any]:

@@ -81,6 +81,10 @@ class Pinned:
         """Whether the definition is another than the one that was accepted."""
         return (kind, name) in self._differs
 
+    def differing(self, kind: str) -> frozenset[str]:
+        """The names of all definitions of which that is so."""
+        return frozenset(name for each, name in self._differs if each == kind)
+
     def kind_of(self, remote: Remote) -> str:
         """The kind of definition that a call goes by; empty where it goes by none."""
         for listing in LISTINGS:
