@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from proxy.model import Call, Hail, Headers, Outgoing
 from proxy.protocols import head, mcphead, mcpparams, target
 from proxy.protocols.jsonrpc import BAD_PARAMS, NOTHING, Malformed, Message
-from proxy.protocols.mcpmessage import MessageAsk, run_of, trace_of, unsupported
+from proxy.protocols.mcpmessage import MessageAsk, Seat, run_of, trace_of, unsupported
 from proxy.protocols.mcpparams import NAMED, PROTOCOL, WITHOUT_MESSAGE
 from proxy.protocols.methods import LEGACY, MODERN, REVISIONS
 from proxy.protocols.rest import Greeting, RestAsk
@@ -167,19 +167,12 @@ class McpAsk(MessageAsk, RestAsk):
         assert remote is not None
         if remote.mirrors:
             mcphead.check_mirrors(self._mcp, remote, arguments, required=self.modern)
-        return Call(
-            id=call_id,
-            run=run,
-            principal=principal,
-            tool=tool,
-            arguments=arguments,
-            problems=mcpparams.problems_of(tool, arguments),
-            outgoing=self._sent_as(tool, arguments),
-            base=self._base,
-            peer=self._peer.address,
-            origin=f"{self._door.scheme}://{self._head['host']}",
-            aside=mcpparams.aside_of(remote.method, self.message.params),
+        return self._call(
+            call_id, tool, principal, run, arguments, self._sent_as(tool, arguments), self._seat(self._base)
         )
+
+    def _seat(self, base: str) -> Seat:
+        return Seat(base, self._peer.address, f"{self._door.scheme}://{self._head['host']}")
 
     def _sent_as(self, tool: Tool, arguments: Mapping[str, Any]) -> Outgoing:
         """The message as it goes to the server, under a head of its own."""

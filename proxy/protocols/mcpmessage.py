@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
+from proxy.model import Call, Outgoing
 from proxy.protocols import jsonrpc, mcpparams
 from proxy.protocols.jsonrpc import BAD_PARAMS, NOTHING, VERSION, Malformed, Message
 from proxy.protocols.methods import CLIENT, MODERN, is_served
 from proxy.tracecontext import parse
+from rules.facts import Principal, Run
 from rules.mcp.plumbing import RESPONSE
 from rules.tools import Catalog, Tool
+
+
+class Seat(NamedTuple):
+    """Where a client sits: its address, what it calls the backend by, and what stands before that."""
+
+    base: str
+    peer: str
+    origin: str
 
 
 class MessageAsk:
@@ -63,6 +73,32 @@ class MessageAsk:
         if message.kind == "response":
             return dict(message.said)
         return mcpparams.arguments_of(remote.method, message.params)
+
+    def _call(
+        self,
+        call_id: str,
+        tool: Tool,
+        principal: Principal,
+        run: Run,
+        arguments: Mapping[str, Any],
+        outgoing: Outgoing,
+        seat: Seat,
+    ) -> Call:
+        """The call that the message is, from its arguments and what is sent. An API knows nothing that goes along."""
+        remote = tool.mcp
+        return Call(
+            id=call_id,
+            run=run,
+            principal=principal,
+            tool=tool,
+            arguments=arguments,
+            problems=mcpparams.problems_of(tool, arguments) if remote else (),
+            outgoing=outgoing,
+            base=seat.base,
+            peer=seat.peer,
+            origin=seat.origin,
+            aside=mcpparams.aside_of(remote.method, self.message.params) if remote else {},
+        )
 
     def _modern(self, version: Any) -> None:
         if not isinstance(version, str):

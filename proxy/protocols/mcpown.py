@@ -115,7 +115,7 @@ class OwnAsk(McpAsk):
                     "schema_violation", f"The call cannot be sent: {why}.", suggestion="Write the value in another way."
                 ) from None
             arguments = placed.arguments
-        return self._call(call_id, tool, principal, run, arguments, outgoing)
+        return self._call(call_id, tool, principal, run, arguments, outgoing, self._seat(f"/{tool.backend}"))
 
     def _passed(self, call_id: str, tool: Tool, remote: Remote, principal: Principal, run: Run) -> Call:
         """A call of another MCP server's tool. How the server wants it, and in which session, is seen when it is sent.
@@ -126,25 +126,8 @@ class OwnAsk(McpAsk):
         params = {name: value for name, value in self.message.params.items() if name != "task"} | {"name": remote.name}
         headers = (*mcpparams.HEADERS, *self._along(tool))
         outgoing = Outgoing("POST", "", headers, mcpparams.written(remote, params, arguments))
-        call = self._call(call_id, tool, principal, run, arguments, outgoing)
-        problems = mcpparams.problems_of(tool, arguments)
-        return call._replace(problems=problems, aside=mcpparams.aside_of(CALL, params))
-
-    def _call(
-        self, call_id: str, tool: Tool, principal: Principal, run: Run, arguments: Mapping[str, Any], outgoing: Outgoing
-    ) -> Call:
-        return Call(
-            id=call_id,
-            run=run,
-            principal=principal,
-            tool=tool,
-            arguments=arguments,
-            problems=(),
-            outgoing=outgoing,
-            base=f"/{tool.backend}",
-            peer=self._peer.address,
-            origin=f"{self._door.scheme}://{self._head['host']}",
-        )
+        call = self._call(call_id, tool, principal, run, arguments, outgoing, self._seat(f"/{tool.backend}"))
+        return call._replace(aside=mcpparams.aside_of(CALL, params))
 
     def _carried(self, tool: Tool) -> Carried:
         """The caller's own credential, where the backend takes it from the caller."""

@@ -9,7 +9,7 @@ from proxy.errors import Refusal
 from proxy.model import Call, Hail, Headers, Outgoing
 from proxy.protocols import mcpparams, strictjson
 from proxy.protocols.jsonrpc import NOTHING, Malformed
-from proxy.protocols.mcpmessage import MessageAsk, run_of, trace_of
+from proxy.protocols.mcpmessage import MessageAsk, Seat, run_of, trace_of
 from proxy.protocols.mcpparams import PROTOCOL
 from proxy.protocols.methods import MODERN
 from rules.facts import Principal, Run
@@ -99,19 +99,9 @@ class StdioAsk(MessageAsk):
         remote, arguments, params = tool.mcp, self._arguments(tool), self.message.params
         assert remote is not None
         body = b"" if self._listens else mcpparams.written(remote, params, arguments)
-        return Call(
-            id=call_id,
-            run=run,
-            principal=principal,
-            tool=tool,
-            arguments=arguments,
-            problems=mcpparams.problems_of(tool, arguments),
-            outgoing=Outgoing("GET" if self._listens else "POST", "", _HEAD, body),
-            base=f"/{self._backend}",
-            peer="",
-            origin="stdio:",
-            aside=mcpparams.aside_of(remote.method, params),
-        )
+        outgoing = Outgoing("GET" if self._listens else "POST", "", _HEAD, body)
+        seat = Seat(f"/{self._backend}", "", "stdio:")
+        return self._call(call_id, tool, principal, run, arguments, outgoing, seat)
 
 
 def _asks(line: bytes, most_depth: int) -> bool:
