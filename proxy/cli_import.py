@@ -19,19 +19,25 @@ if TYPE_CHECKING:
 MOST_SHOWN = 12
 """Warnings on the terminal; all of them stand in the files."""
 
+Out = Annotated[Path, typer.Option("--out", "-o", help="The rules folder.")]
+Reader = Annotated[str, typer.Option(help="The role that may read.")]
+Writer = Annotated[str, typer.Option(help="The role that may write.")]
+Approver = Annotated[str, typer.Option(help="The role that says yes to what cannot be taken back.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files that differ, hand edits included.")]
+
 importing = typer.Typer(help="Contracts and starter rules from what others have written down.", no_args_is_help=True)
 
 
 @importing.command("openapi")
 def openapi(
     spec: Annotated[Path, typer.Argument(help="The document: OpenAPI 3.0 or 3.1, or Swagger 2.0; JSON or YAML.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The rules folder.")] = Path("rules"),
+    out: Out = Path("rules"),
     name: Annotated[str, typer.Option(help="The backend's name; without it the document's title gives one.")] = "",
     url: Annotated[str, typer.Option(help="Where the API is, when the document does not say or names another.")] = "",
-    reader: Annotated[str, typer.Option(help="The role that may read.")] = "reader",
-    writer: Annotated[str, typer.Option(help="The role that may write.")] = "writer",
-    approver: Annotated[str, typer.Option(help="The role that says yes to what cannot be taken back.")] = "approver",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that differ, hand edits included.")] = False,
+    reader: Reader = "reader",
+    writer: Writer = "writer",
+    approver: Approver = "approver",
+    force: Force = False,
 ) -> None:
     """Turn an API's document into tools with contracts, and starter rules that allow little. Nothing is fetched."""
     from rules.openapi import BadDocument, Options, Roles, contracts, files

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from proxy.cli_common import USAGE, fail, say, visible
-from proxy.cli_import import MOST_SHOWN, write
+from proxy.cli_import import MOST_SHOWN, Approver, Force, Out, Reader, Writer, write
 
 if TYPE_CHECKING:
     from proxy.mcp.inventory import Said
@@ -23,17 +23,17 @@ Ca = Annotated[Path | None, typer.Option("--ca", help="Certificates to trust (PE
 
 def mcp(
     what: Annotated[list[str], typer.Argument(help="Its endpoint (https://hub.internal/mcp), or -- COMMAND ARGS.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The rules folder.")] = Path("rules"),
+    out: Out = Path("rules"),
     name: Annotated[
         str, typer.Option("--name", "--backend", help="The backend's name; without it the server's own gives one.")
     ] = "",
     token: Token = "",
     ca: Ca = None,
     env: Env = None,
-    reader: Annotated[str, typer.Option(help="The role that may read.")] = "reader",
-    writer: Annotated[str, typer.Option(help="The role that may write.")] = "writer",
-    approver: Annotated[str, typer.Option(help="The role that says yes to what cannot be taken back.")] = "approver",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that differ, hand edits included.")] = False,
+    reader: Reader = "reader",
+    writer: Writer = "writer",
+    approver: Approver = "approver",
+    force: Force = False,
 ) -> None:
     """Turn what an MCP server lists into accepted definitions, entries with guessed effects, and starter rules."""
     from rules.definitions import written

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from proxy.credentials.secret import VALUE, Secret
+from proxy.credentials.secret import VALUE
 from proxy.vault.vaults import Vaults
 from proxy.vault_settings import VaultSettings
 
@@ -19,14 +19,10 @@ def read_one(settings: VaultSettings, spec: str) -> str:
 
 
 async def _read(settings: VaultSettings, spec: str) -> str:
-    vaults = Vaults(settings, _nobody)
+    vaults = Vaults(settings, lambda secret, begins: None)  # nothing else is under way whose replies could hold it
     try:
         source = vaults.source(spec)
         vaults.begin()
         return (await source.get("", "", "")).field(VALUE)
     finally:
         await vaults.close()
-
-
-def _nobody(secret: Secret, begins: bool) -> None:
-    """Nothing else is under way whose replies could hold it."""

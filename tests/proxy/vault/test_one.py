@@ -9,8 +9,10 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from proxy.app import CannotRun
+from proxy.cli import app
 from proxy.credentials.secret import CredentialError
 from proxy.state import KEY_FILE
 from proxy.vault.one import read_one
@@ -57,6 +59,8 @@ def test_a_sidecar_starts_with_its_key_in_vault_and_keeps_none_itself(there: Wor
         assert not (tmp_path / "state" / KEY_FILE).exists()
 
     perform(play())
+    told = CliRunner().invoke(app, ["ledger", "verify", "-c", str(tmp_path / "toolwall.yaml")])
+    assert (told.exit_code, told.output.partition("\n")[0]) == (0, "6 records in 1 segments, head at 6: sound")
 
 
 @pytest.mark.parametrize(
