@@ -3,13 +3,12 @@
 import re
 from collections.abc import Callable
 
-import orjson
-
 from redaction.engine import Engine, covers, encode, in_characters
 from redaction.finding import Finding, Hit, resolve
 from redaction.keys import SCORE
 from redaction.named import Note, named
 from redaction.unwrap import HIDDEN, read_json, way_out_of_json
+from redaction.walk import is_common
 
 # What begins a string or number; a number to its end; what stands between a name and what it names.
 _LEAF = re.compile(rb'["\-0-9]')
@@ -62,7 +61,7 @@ def _with_inner(hits: list[Hit], flat: bytes, engine: Engine, deep: int) -> list
     at = {hit.start: hit for hit in hits}
     for match in _INNER.finditer(flat):
         inner = match[1].replace(HIDDEN, b'"')
-        if not _is_json(inner):
+        if not is_common(inner):
             continue
         left = match.start(1)
         found = [_nested(hit, each, left) for hit in search(inner, engine, deep) for each in hit.findings]
@@ -75,14 +74,6 @@ def _with_inner(hits: list[Hit], flat: bytes, engine: Engine, deep: int) -> list
 def _nested(hit: Hit, found: Finding, left: int) -> Finding:
     quotes = found.quotes + 1 if found.quotes or hit.is_number else 0
     return found._replace(start=left + found.start, end=left + found.end, quotes=quotes)
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:  # it holds the text, so nothing is raised from it
-        return False
-    return True
 
 
 def merged(some: list[Hit], others: list[Hit]) -> list[Hit]:

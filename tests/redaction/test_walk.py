@@ -2,11 +2,14 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redaction.finding import Finding
-from redaction.walk import BadJson, check, documents, is_document, joined, leaves, pointers, scan
+from redaction.walk import BadJson, check, documents, is_common, is_document, joined, leaves, pointers, scan
+from tests.corpora.shared import corpus
+from tests.counts import examples
+from tests.doors.test_corpora_json import text_of
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 DOCUMENTS = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=30)
@@ -44,6 +47,40 @@ def test_json_is_taken(text: str) -> None:
 def test_what_is_no_json_is_refused(text: str) -> None:
     with pytest.raises(BadJson):
         check(text)
+    assert not is_common(text.encode())
+
+
+NO_JSON = [b'["\xff"]', b'["\xed\xa0\x80"]', b'["\xc0\xa2"]', b"\xef\xbb\xbf[]", b"[]\x00", b"\xff\xfe[\x00]\x00"]
+
+
+@pytest.mark.parametrize("data", NO_JSON)
+def test_what_is_no_utf_8_is_no_json(data: bytes) -> None:
+    assert not is_common(data)
+
+
+def is_json(data: bytes) -> bool:
+    """By a reader of its own, and by the letter."""
+    try:
+        json.loads(data.decode(), parse_constant=int, parse_int=str)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+@given(DOCUMENTS, st.data())
+@settings(max_examples=examples(2000), deadline=None)
+def test_of_a_text_with_one_byte_changed_nothing_is_taken_that_is_no_json(document: Any, data: st.DataObject) -> None:
+    text = bytearray(json.dumps(document, ensure_ascii=data.draw(st.booleans())).encode("utf-8", "replace"))
+    at = data.draw(st.integers(0, len(text) - 1))
+    text[at : at + data.draw(st.integers(0, 1))] = data.draw(st.binary(max_size=1))
+    if is_common(bytes(text)):
+        assert is_json(bytes(text))
+
+
+def test_of_other_peoples_json_what_is_taken_is_json() -> None:
+    cases = list(corpus("json/parsing/cases"))
+    assert [case["id"] for case in cases if case["expect"] == "accept" and not is_common(text_of(case))] == []
+    assert [case["id"] for case in cases if is_common(text_of(case)) and not is_json(text_of(case))] == []
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
