@@ -81,8 +81,10 @@ class StdioAsk(MessageAsk):
         version = mcpparams.meta_of(self.message.params).get(PROTOCOL)
         if version is not None:
             self._modern(version)
-        elif self.message.kind != "request" and self._era.revision in MODERN:
-            self.modern = True
+        elif self._era.revision in MODERN:
+            self.modern = self.message.kind != "request"
+            if self.message.method == "initialize":
+                self.revision = ""  # what was tried before is not what the server speaks: it begins anew
 
     def hail(self) -> Hail:
         trace = trace_of(self.message.params.get("_meta")) or (None, None)

@@ -1,6 +1,6 @@
-"""A client on the official SDK 1.x that does everything with server1.py: `client1.py URL [PLAY...]`.
+"""A client on the official SDK 1.x that does everything with server1.py: `client1.py WHERE [PLAY...]`.
 
-It prints one JSON object: what came of each play. Where a play fails its outcome is `{"failed": ...}`.
+WHERE is a URL, or the command of a server that speaks stdio, as a JSON list. It prints one JSON object: what came of each play. Where a play fails its outcome is `{"failed": ...}`.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import mcp.types as t
-from mcp import ClientSession
+from mcp import ClientSession, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from pydantic import AnyUrl
 
@@ -222,11 +223,23 @@ async def outcome(do: Play, session: ClientSession) -> Any:
         return {"failed": f"{type(error).__name__}: {error}"}
 
 
-async def main(url: str, *only: str) -> None:
+@asynccontextmanager
+async def dialled(where: str) -> AsyncIterator[tuple[Any, Any]]:
+    """Both streams to a server."""
+    if where.startswith("["):
+        command, *args = json.loads(where)
+        async with stdio_client(StdioServerParameters(command=command, args=args)) as streams:
+            yield streams
+    else:
+        async with streamable_http_client(where) as (read, write, _):
+            yield read, write
+
+
+async def main(where: str, *only: str) -> None:
     answering: Any = {"sampling_callback": sample, "elicitation_callback": elicit, "list_roots_callback": roots}
     hearing: Any = {"logging_callback": log, "message_handler": hear}
     async with (
-        streamable_http_client(url) as (read, write, _),
+        dialled(where) as (read, write),
         ClientSession(read, write, timedelta(seconds=PATIENCE_S), **answering, **hearing) as session,
     ):
         found = {"initialize": plain(await session.initialize())}

@@ -1,6 +1,6 @@
-"""A client on the official SDK 2.x that does everything with server2.py, without sessions: `client2.py URL [PLAY...]`.
+"""A client on the official SDK 2.x that does everything with server2.py, without sessions: `client2.py WHERE [PLAY...]`.
 
-It prints one JSON object: what came of each play. Where a play fails its outcome is `{"failed": ...}`.
+WHERE is a URL, or the command of a server that speaks stdio, as a JSON list. It prints one JSON object: what came of each play. Where a play fails its outcome is `{"failed": ...}`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import mcp_types as t
-from mcp import Client
+from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
 
 warnings.simplefilter("ignore")  # logging is deprecated in this revision, and a part of it all the same
@@ -195,11 +195,19 @@ async def outcome(do: Play, client: Client) -> Any:
         return {"failed": f"{type(error).__name__}: {error}"}
 
 
-async def main(url: str, *only: str) -> None:
+def place(where: str) -> Any:
+    """What the SDK calls a server."""
+    if not where.startswith("["):
+        return where
+    command, *args = json.loads(where)
+    return StdioServerParameters(command=command, args=args)
+
+
+async def main(where: str, *only: str) -> None:
     answering: Any = {"sampling_callback": sample, "elicitation_callback": elicit, "list_roots_callback": roots}
     hearing: Any = {"logging_callback": log, "log_level": "debug", "read_timeout_seconds": PATIENCE_S}
     # Without a cache of its own, so that each call is on the wire.
-    async with Client(url, cache=None, **answering, **hearing) as client:
+    async with Client(place(where), cache=None, **answering, **hearing) as client:
         wanted = only or [each for each in PLAYS if each != "leak"]
         found = {name: await outcome(PLAYS[name], client) for name in wanted}
     print(json.dumps(found))

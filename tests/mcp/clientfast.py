@@ -1,6 +1,6 @@
-"""A client on FastMCP, which chooses the revision by itself: `clientfast.py URL MODE`.
+"""A client on FastMCP, which chooses the revision by itself: `clientfast.py WHERE MODE`.
 
-It plays what server1.py and server2.py have both, and prints one JSON object: what came of each play.
+WHERE is a URL, or the command of a server that speaks stdio, as a JSON list. It plays what server1.py and server2.py have both, and prints one JSON object: what came of each play.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import warnings
 from typing import Any
 
 from fastmcp import Client
+from fastmcp.client.transports import StdioTransport
 
 warnings.simplefilter("ignore")
 
@@ -88,9 +89,17 @@ async def new(client: Client[Any]) -> Any:
     }
 
 
-async def main(url: str, mode: Any) -> None:
+def place(where: str) -> Any:
+    """What FastMCP calls a server."""
+    if not where.startswith("["):
+        return where
+    command, *args = json.loads(where)
+    return StdioTransport(command, args, keep_alive=False)
+
+
+async def main(where: str, mode: Any) -> None:
     answering: Any = {"sampling_handler": sample, "elicitation_handler": elicit, "roots": ["file:///srv/here"]}
-    async with Client(url, mode=mode, timeout=PATIENCE_S, cache=False, **answering) as client:
+    async with Client(place(where), mode=mode, timeout=PATIENCE_S, cache=False, **answering) as client:
         found = await both(client)
         modern = "place" in found["lists"]["tools"]
         found |= await (new if modern and mode != "legacy" else old)(client)

@@ -1,5 +1,7 @@
-// A client on the official TypeScript SDK 1.x that plays with server1.py: `clientts1.mjs URL`. It prints one JSON object.
+// A client on the official TypeScript SDK 1.x that plays with server1.py: `clientts1.mjs WHERE`. WHERE is a URL, or the
+// command of a server that speaks stdio, as a JSON list. It prints one JSON object.
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import {
   CreateMessageRequestSchema,
@@ -29,7 +31,9 @@ const until = async (done) => {
   for (let tries = 0; tries < 400 && !(await done()); tries++) await new Promise((go) => setTimeout(go, 50));
 };
 
-const transport = new StreamableHTTPClientTransport(new URL(process.argv[2]));
+const where = process.argv[2];
+const [command, ...args] = where.startsWith("[") ? JSON.parse(where) : [];
+const transport = command ? new StdioClientTransport({ command, args }) : new StreamableHTTPClientTransport(new URL(where));
 await client.connect(transport);
 const found = { server: client.getServerVersion(), instructions: client.getInstructions() };
 found.tools = await client.listTools();
@@ -63,6 +67,6 @@ setTimeout(() => stop.abort("I changed my mind."), 500);
 found.slow = await slow;
 await until(async () => JSON.stringify(await call("what_was_stopped")).includes(me));
 found.stopped = JSON.stringify(await call("what_was_stopped")).includes(me);
-await transport.terminateSession();
+await transport.terminateSession?.();
 await client.close();
 console.log(JSON.stringify({ ...found, logs, news, asked, steps }));

@@ -1,6 +1,7 @@
-// A client on the official TypeScript SDK 2.x that plays with server2.py, without sessions: `clientts2.mjs URL`. It prints
-// one JSON object.
+// A client on the official TypeScript SDK 2.x that plays with server2.py, without sessions: `clientts2.mjs WHERE`. WHERE
+// is a URL, or the command of a server that speaks stdio, as a JSON list. It prints one JSON object.
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 
 const options = {
   capabilities: { sampling: {}, elicitation: { form: {} }, roots: {} },
@@ -24,7 +25,9 @@ const until = async (done) => {
   for (let tries = 0; tries < 400 && !(await done()); tries++) await new Promise((go) => setTimeout(go, 50));
 };
 
-await client.connect(new StreamableHTTPClientTransport(new URL(process.argv[2])));
+const where = process.argv[2];
+const [command, ...args] = where.startsWith("[") ? JSON.parse(where) : [];
+await client.connect(command ? new StdioClientTransport({ command, args }) : new StreamableHTTPClientTransport(new URL(where)));
 const found = { revision: client.getNegotiatedProtocolVersion(), instructions: client.getInstructions() };
 found.server = client.getServerVersion();
 found.tools = await client.listTools();

@@ -1,4 +1,5 @@
-"""A server with everything the conformance suite asks for, on the official SDK 1.x: `server1.py PORT [PORT...]`.
+"""A server with everything the conformance suite asks for, on the official SDK 1.x: `server1.py PORT [PORT...]`,
+or `server1.py stdio`.
 
 Its environment is `build/mcp1-venv`. Beside the suite's tools it has some for the tests of this folder: for structured
 output, cancelling, subscribed resources and roots, and one that tells what must not be told. Further ports are those by
@@ -20,6 +21,7 @@ import uvicorn
 from mcp.server.fastmcp.server import StreamableHTTPASGIApp
 from mcp.server.lowlevel import Server
 from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http import EventCallback, EventMessage, EventStore
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
@@ -402,5 +404,14 @@ def main(ports: list[int]) -> None:
     uvicorn.run(app, host="127.0.0.1", port=ports[0], log_level="warning")
 
 
+async def by_stdio() -> None:
+    """Serve one client by standard input and output."""
+    async with stdio_server() as (read, write):
+        await server.run(read, write, server.create_initialization_options())
+
+
 if __name__ == "__main__":
-    main([int(each) for each in sys.argv[1:]])
+    if sys.argv[1] == "stdio":
+        asyncio.run(by_stdio())
+    else:
+        main([int(each) for each in sys.argv[1:]])

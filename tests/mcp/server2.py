@@ -1,4 +1,5 @@
-"""A server of the era without sessions, on the official SDK 2.x: `server2.py PORT [PORT...]`.
+"""A server of the era without sessions, on the official SDK 2.x: `server2.py PORT [PORT...]`, or
+`server2.py stdio`.
 
 Its environment is `build/mcp2-venv`. It has one tool, resource or prompt for each thing that revision 2026-07-28 knows;
 the SDK serves the revisions before it as well. Further ports are those by which clients may name it (Host, Origin).
@@ -16,6 +17,7 @@ from typing import Any
 import mcp_types as t
 import uvicorn
 from mcp.server import CacheHint, Server, ServerRequestContext
+from mcp.server.stdio import stdio_server
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated, ToolsListChanged
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
@@ -277,5 +279,14 @@ def main(ports: list[int]) -> None:
     uvicorn.run(app, host="127.0.0.1", port=ports[0], log_level="warning")
 
 
+async def by_stdio() -> None:
+    """Serve one client by standard input and output."""
+    async with stdio_server() as (read, write):
+        await server.run(read, write, server.create_initialization_options())
+
+
 if __name__ == "__main__":
-    main([int(each) for each in sys.argv[1:]])
+    if sys.argv[1] == "stdio":
+        asyncio.run(by_stdio())
+    else:
+        main([int(each) for each in sys.argv[1:]])

@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ from typing import Any, NamedTuple
 
 from tests.bench.processes import free_port, running
 from tests.mcp.environments import HERE, node, packages, sdk1, sdk2
-from tests.mcp.tap import Tap
+from tests.mcp.published import LEGACY, MODERN
+from tests.mcp.tap import Exchange, Part, Said, Tap
 
 MOST_S = 300
 """For all plays of one client, or the whole suite."""
@@ -65,6 +67,32 @@ def tapped(port: int, to: int) -> Iterator[Tap]:
         yield tap
     finally:
         tap.close()
+
+
+def tapped_lines(file: Path, command: list[str | Path]) -> list[str | Path]:
+    """A command that keeps in a file each line that passes to and from another."""
+    return [sys.executable, "-I", "-S", HERE / "linetap.py", file, *command]
+
+
+def where(command: list[str | Path]) -> str:
+    """How clients are told which server they are to start."""
+    return json.dumps([str(word) for word in command])
+
+
+def lines_in(file: Path) -> dict[str, list[Said]]:
+    """What a line tap kept, by revision: `initialize` begins the old one. A process is a session."""
+    eras: dict[str, list[Said]] = {MODERN: [], LEGACY: []}
+    begun = set()
+    for line in file.read_bytes().splitlines():
+        kept = json.loads(line)
+        message = json.loads(kept["line"])
+        session = str(kept["process"])
+        if message.get("method") == "initialize":
+            begun.add(session)
+        body = kept["line"].encode() if kept["by"] == "client" else b""
+        exchange = Exchange(Part("", {"mcp-session-id": session}, body), None)
+        eras[LEGACY if session in begun else MODERN].append(Said(kept["by"], message, exchange))
+    return eras
 
 
 def server1(folder: Path) -> Any:

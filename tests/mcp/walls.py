@@ -37,6 +37,7 @@ listeners:
     identity: {{static: {{id: bot, roles: [agent]}}}}
     origins: ["http://127.0.0.1:{port}"]
 admin: {{bind: "127.0.0.1:0"}}
+stdio: {{identity: {{static: {{id: bot, roles: [agent]}}}}}}
 """
 
 
@@ -53,21 +54,44 @@ class Wall(NamedTuple):
 
     def records(self) -> list[dict[str, Any]]:
         """The ledger's records of calls."""
-        files = segments_in(self.folder / "state" / "ledger")
-        entries = [json.loads(line) for each in files for line in each.read_bytes().splitlines()]
-        return [each for each in entries if each["kind"] == "call"]
+        return records_in(self.folder / "state")
+
+
+def records_in(state: Path) -> list[dict[str, Any]]:
+    """The records of calls in the ledger of a state folder."""
+    files = segments_in(state / "ledger")
+    entries = [json.loads(line) for each in files for line in each.read_bytes().splitlines()]
+    return [each for each in entries if each["kind"] == "call"]
 
 
 @contextmanager
 def walled(folder: Path, **servers: str) -> Iterator[Wall]:
     """A sidecar over the MCP servers at these URLs."""
-    rules = folder / "rules"
     for name, url in servers.items():
-        run(TOOLWALL, "import", "mcp", url, "--name", name, "--out", rules, cwd=folder)
-        set_up(rules / f"{name}.yaml")
-        (rules / f"{name}.policy.yaml").unlink()  # which allows little
-    with sidecar(folder, [f"{name}.{rest}" for name in servers for rest in ("*", "*/*", "*/*/*")]) as wall:
+        imported(folder, name, url)
+    with sidecar(folder, [each for name in servers for each in everything_of(name)]) as wall:
         yield wall
+
+
+def imported(folder: Path, name: str, *what: str | Path) -> None:
+    """Import a server, by its URL or `--` and its command."""
+    rules = folder / "rules"
+    run(TOOLWALL, "import", "mcp", "--name", name, "--out", rules, *what, cwd=folder)
+    set_up(rules / f"{name}.yaml")
+    (rules / f"{name}.policy.yaml").unlink()  # which allows little
+
+
+def everything_of(name: str) -> list[str]:
+    """What allows all that a server has."""
+    return [f"{name}.{rest}" for rest in ("*", "*/*", "*/*/*")]
+
+
+def wrapped(folder: Path, name: str, command: list[str | Path], policy: str = "") -> list[str | Path]:
+    """The command that a client starts instead of a server's; without a policy everything is allowed."""
+    imported(folder, name, "--", *command)
+    (folder / "rules" / "policy.yaml").write_text(policy or POLICY.format(names=json.dumps(everything_of(name))))
+    (folder / "toolwall.yaml").write_text(CONFIG.format(port=free_port()))
+    return [TOOLWALL, "mcp", "--server", name, "-c", folder / "toolwall.yaml", "--", *command]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests import scripted
 from tests.mcpwire import played
 from tests.stdiowire import inside
 
@@ -55,3 +56,16 @@ async def test_a_client_that_closes_its_end_in_the_middle_leaves_a_record(tmp_pa
         await one.door.close()
         [record] = [each for each in one.records() if each["tool"] == "crm.drop"]
         assert (record["outcome"], record["executed"]) == ("client_gone", "unknown")
+
+
+@played
+async def test_a_client_that_tried_the_newest_revision_in_vain_begins_a_session(tmp_path: Path) -> None:
+    meta = {f"{scripted.META}protocolVersion": scripted.MODERN, f"{scripted.META}clientCapabilities": {}}
+    async with inside(tmp_path) as one:
+        one.ask("probe", "prompts/list", _meta=meta)
+        assert (await one.answer("probe"))["error"]["code"] == -32601
+        one.ask("ping", "ping")  # of the revision that it tried there is no such thing
+        assert (await one.answer("ping"))["error"]["code"] == -32601
+        await one.begin()
+        one.call(1, "find", "Ann")
+        assert "isError" not in (await one.answer(1))["result"]
