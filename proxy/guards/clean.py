@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from functools import partial
 from time import perf_counter
 
-from proxy import decoding, otherbodies, replyheaders
+from proxy import contents, decoding, otherbodies, replyheaders
 from proxy.body import BODILESS, Body, Flow, TooLong
 from proxy.decoding import Undecodable
 from proxy.entry import Entry
@@ -23,7 +23,7 @@ from redaction import streams
 from redaction.pseudonyms import InCall
 from redaction.scanner import Scanner, UnknownType, Unreadable
 from redaction.streams import EVENTS, LINES, Stage
-from rules.tools import Backend, Cleaning, Reply
+from rules.tools import Backend, Cleaning, Reply, Tool
 
 Scanners = Mapping[Cleaning, Scanner]
 
@@ -102,7 +102,7 @@ class Clean:
             await result.body.close()
         try:
             result.headers, counts = await self._head(scanner, result.headers)
-            body, passed = await self._scan(scanner, raw, result, reply, counts)
+            body, passed = await self._scan(scanner, raw, result, call.tool, counts)
             if passed:
                 entry.unchecked("clean", "what is no text passes, as its contract says")
                 result.headers.append(("toolwall-unchecked", "clean"))
@@ -157,12 +157,18 @@ class Clean:
         return await self._scans.brief(scanner, _clean_headers, scanner, headers, "\n".join(texts))
 
     async def _scan(
-        self, scanner: Scanner, raw: bytes, result: Result, reply: Reply, counts: Counter[str]
+        self, scanner: Scanner, raw: bytes, result: Result, tool: Tool, counts: Counter[str]
     ) -> tuple[bytes, bool]:
         """The cleaned body, decoded, and whether some of it was not looked at; adds what was found to `counts`."""
         if not raw:
             return raw, False
-        came, passed = raw, False
+        done = None
+        if tool.mcp and contents.may_hold(raw):
+            done = await self._scans.apart(contents.treated, scanner, raw, tool.reply.binary)
+        if done is not None:
+            counts.update(done.counts)
+            return done.body, done.passed
+        came, passed, reply = raw, False, tool.reply
         media_type, charset = replyheaders.content_type(result.headers)
         if coding := replyheaders.value(result.headers, "content-encoding"):
             try:

@@ -7,12 +7,12 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from proxy.model import Call, Outgoing
-from proxy.protocols import jsonrpc, mcpparams
+from proxy.protocols import jsonrpc, mcpcontent, mcpparams
 from proxy.protocols.jsonrpc import BAD_PARAMS, NOTHING, VERSION, Malformed, Message
 from proxy.protocols.methods import CLIENT, MODERN, is_served
 from proxy.tracecontext import parse
 from rules.facts import Principal, Run
-from rules.mcp.plumbing import RESPONSE
+from rules.mcp.plumbing import RESPONSE, SAMPLING
 from rules.tools import Catalog, Tool
 
 
@@ -41,6 +41,7 @@ class MessageAsk:
     """The session that it is a part of; empty in the era without sessions."""
 
     _tasks: Tool | None = None
+    _sampling: Tool | None = None
 
     also: tuple[Tool | None, ...] = ()
     """What the caller has to see besides the tool, for the message is about it; None for what is not there."""
@@ -56,6 +57,7 @@ class MessageAsk:
 
     def _meant(self, catalog: Catalog, backend: str) -> Tool | None:
         message = self.message
+        self._sampling = catalog.remote(backend, SAMPLING)
         if message.kind == "response":
             return None if self.modern else catalog.remote(backend, RESPONSE)
         if not is_served(CLIENT, message.method, message.kind, self.revision):
@@ -71,7 +73,9 @@ class MessageAsk:
         assert remote is not None
         mcpparams.refuse_task(tool, message.params, self._tasks)
         if message.kind == "response":
+            mcpcontent.refuse_binary(self._sampling, message.said)
             return dict(message.said)
+        mcpcontent.refuse_binary(self._sampling, message.params.get("inputResponses", {}))
         return mcpparams.arguments_of(remote.method, message.params)
 
     def _call(

@@ -14,12 +14,13 @@ import orjson
 from proxy import replyheaders
 from proxy.errors import Refusal
 from proxy.model import Call, Carried, Hail, Outgoing
-from proxy.protocols import bodies, head, jsonrpc, mcphead, mcpparams, strictjson, target
+from proxy.protocols import bodies, head, jsonrpc, mcpcontent, mcphead, mcpparams, strictjson, target
 from proxy.protocols.jsonrpc import BAD_PARAMS, NO_METHOD, Malformed
 from proxy.protocols.mcp import McpAsk
 from proxy.protocols.methods import CLIENT, LEGACY, REVISIONS, is_served
 from proxy.protocols.writing import CannotWrite, written
 from rules.facts import Principal, Run
+from rules.mcp.plumbing import SAMPLING
 from rules.tools import Catalog, Remote, Tool
 
 CALL: Final = "tools/call"
@@ -99,6 +100,7 @@ class OwnAsk(McpAsk):
         self._catalog = catalog
         tool = self.tools.get(self.message.params["name"])
         if tool and tool.mcp:
+            self._sampling = catalog.remote(tool.backend, SAMPLING)
             self.also = mcpparams.also(catalog, tool.backend, CALL, self.message.params)
         return tool
 
@@ -121,6 +123,7 @@ class OwnAsk(McpAsk):
         """A call of another MCP server's tool. How the server wants it, and in which session, is seen when it is sent.
         Nothing here goes on as a task."""
         arguments = self.message.params.get("arguments", {})
+        mcpcontent.refuse_binary(self._sampling, self.message.params.get("inputResponses", {}))
         if remote.mirrors:
             mcphead.check_mirrors(self._mcp, remote, arguments, required=self.modern)
         params = {name: value for name, value in self.message.params.items() if name != "task"} | {"name": remote.name}

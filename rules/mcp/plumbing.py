@@ -25,7 +25,8 @@ PLUMBING: Final = (
 )
 """What a client may send without a rule of its own: revisions 2025-11-25 and 2026-07-28. All else does not exist."""
 
-ASKED: Final = ("sampling/createMessage", "elicitation/create", "roots/list")
+SAMPLING: Final = "sampling/createMessage"
+ASKED: Final = (SAMPLING, "elicitation/create", "roots/list")
 """What a server asks of its client: no plumbing, so a rule has to allow it."""
 
 LASTING: Final = frozenset({STREAM, LISTEN})

@@ -129,7 +129,7 @@ def forms(heard: Heard, said: dict[str, Any]) -> Iterator[Any]:
 async def test_no_field_of_any_answer_brings_a_canary(tmp_path: Path, what: str) -> None:
     server = Server(tools=[FIND])
     method, params, said = RESULTS[what]
-    async with mcp_wall(tmp_path, server, POLICY, TOOLS, ACCEPTED) as w:
+    async with mcp_wall(tmp_path, server, POLICY, TOOLS, ACCEPTED, keys="reply: {binary: pass}") as w:
         server.says["prompts/list"] = lambda _: {"prompts": [{"name": "review"}]}
         server.says["resources/list"] = lambda _: {"resources": [{"uri": "repo://readme", "name": "readme"}]}
         client = Client(w, modern=True)
