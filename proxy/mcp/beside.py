@@ -14,6 +14,7 @@ from proxy.mcp.heard import Heard
 from proxy.mcp.pins import CHANGES
 from proxy.mcp.reader import Reader
 from proxy.mcp.servers import Servers
+from proxy.mcp.tasks import STATUS
 from proxy.model import Call
 from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc, mcpparams, methods
@@ -83,6 +84,9 @@ class Beside:
             return "it is the progress of another request"
         if message.method == UPDATED and not self._may_read(call, message.value.get("uri")):
             return "it is about a resource that the caller may not read"
+        task = call.tool.backend, call.principal.id, message.value.get("taskId")
+        if message.method == STATUS and not self._servers.tasks.is_of(*task):
+            return "it is about a task that is not the caller's"
         return ""
 
     def _may_read(self, call: Call, uri: Any) -> bool:
@@ -106,6 +110,8 @@ class Beside:
             raise withheld(entry.record, "There is no session in which it could be answered.")
         if entry.ask.modern or not entry.session.is_free(message.id):
             raise withheld(entry.record, "The server may not ask this here, or asks it twice.")
+        if entry.holds_secret(message.id):
+            raise withheld(entry.record, "The server asks by an id that nobody may be told.")
         read = await self.asked(call, entry, message)
         entry.session.ask(message.id, message.method)
         return read

@@ -10,7 +10,8 @@ from proxy.attributes import OTHER, TOOL_ERROR, UNKNOWN
 from proxy.entry import Entries, Entry
 from proxy.errors import Refusal
 from proxy.firewall import unknown_tool
-from proxy.mcp.sessions import Session, Sessions
+from proxy.mcp.sessions import Session
+from proxy.mcp.tasks import OF_ONE
 from proxy.model import NO_HAIL, Hail, Headers, Result
 from proxy.protocols import mcpsaid
 from proxy.protocols.methods import CLIENT
@@ -22,6 +23,7 @@ from rules.mcp.plumbing import CLOSE, RESPONSE, STREAM
 from rules.tools import Tool
 
 if TYPE_CHECKING:
+    from proxy.mcp.servers import Servers
     from proxy.protocols.mcp import McpAsk
     from proxy.protocols.mcpstdio import StdioAsk
 
@@ -152,12 +154,12 @@ class McpEntry(MessageEntry):
         record: Record,
         ask: McpAsk | StdioAsk,
         channel: Channel,
-        sessions: Sessions,
+        servers: Servers,
         rules: Ruleset,
     ) -> None:
         super().__init__(entries, record, ask)
         self.channel = channel
-        self._sessions = sessions
+        self._servers = servers
         self._rules = rules
 
     @property
@@ -180,6 +182,10 @@ class McpEntry(MessageEntry):
         """Whether the client is told notifications of this method."""
         return True
 
+    def holds_secret(self, id: bytes) -> bool:
+        """Whether an id that a server made up holds what nobody may be told. Ids cannot be cleaned: they come back."""
+        return self._entries.known.sees(id)
+
     def identified(self, principal: Principal, run: Run) -> None:
         super().identified(principal, run)
         self._principal = principal
@@ -189,9 +195,18 @@ class McpEntry(MessageEntry):
         its own, comes next. Raises Refusal."""
         if not all(other and self._rules.visible(self._principal, other) for other in self.ask.also):
             raise unknown_tool(self, None)
+        self._check_task(tool)
         super().found(tool)
         if self.ask.session:
-            self.session = self._sessions.of(tool.backend, self.ask.session, self._principal.id)
+            self.session = self._servers.sessions.of(tool.backend, self.ask.session, self._principal.id)
+
+    def _check_task(self, tool: Tool) -> None:
+        """Raise Refusal where the message names a task that is not the caller's own, as if there were none."""
+        message, record = self.ask.message, self.record
+        named = tool.backend, self._principal.id, message.params.get("taskId")
+        if message.method in OF_ONE and not self._servers.tasks.is_of(*named):
+            record.decision, record.tool, record.effect = "deny", tool.name, tool.effect
+            raise Refusal("unknown_tool", "There is no such task.", note="it names a task that is not the caller's")
 
     async def follow(self, result: Result) -> Result:
         self.failed(result.status, result.body.whole or b"")

@@ -48,7 +48,7 @@ class Looking:
 
     async def _look(self, exchange: Exchange, call: Call, entry: Entry, kind: str, pinned: Pinned) -> Result | None:
         """All pages of a list. Nothing of the call itself was sent when this fails."""
-        listing, cursor = BY_KIND[kind], ""
+        listing, cursor, seen = BY_KIND[kind], "", set[str]()
         with exchange.aside():
             for _ in range(MOST_PAGES):
                 answered = await self._page(exchange, call, listing.method, cursor)
@@ -61,7 +61,7 @@ class Looking:
                 listed = message.value.get(listing.member)
                 if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
                     raise _unknown("its list is none")
-                await aside(len(message.body), pinned.look, kind, listed)
+                await aside(len(message.body), pinned.look, kind, listed, seen)
                 cursor = message.value.get("nextCursor", "")
                 if not isinstance(cursor, str) or not cursor:
                     break

@@ -20,7 +20,6 @@ from proxy.listing import Listings, joined
 from proxy.mcp.beside import LOG, PROGRESS
 from proxy.mcp.entry import FAILED, Channel, McpEntry
 from proxy.mcp.servers import Servers
-from proxy.mcp.sessions import Sessions
 from proxy.model import Result
 from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc, mcpown
@@ -56,7 +55,7 @@ class Own:
         """The answer to one message. Raises Refusal; either way its Record is written."""
         with firewall.regime as regime:
             channel.record = record = Record(call=new_id(), started_ns=time_ns(), door=ask.listener)
-            about = (firewall.entries, record, ask, channel, self._servers.sessions, regime.rules)
+            about = (firewall.entries, record, ask, channel, self._servers, regime.rules)
             async with OwnEntry(*about, self._version) as entry:
                 entry.hailed(hail := ask.hail())
                 principal = await identify(hail)
@@ -66,8 +65,9 @@ class Own:
                     return await firewall.call(ask, entry, regime, principal)
                 entry.identified(principal, Run("", 0))
                 firewall.halts.check(entry)
-                record.method, record.decision, record.revision = ask.message.method, "allow", regime.rules.revision
-                record.effect = "read"
+                record.method, record.revision = "POST", regime.rules.revision  # that of a message may be any text
+                is_good = ask.is_served or ask.message.kind == "notification"
+                record.decision, record.effect = "allow" if is_good else "deny", "read"
                 return await entry.follow(await self._said(firewall, ask, regime.rules, principal))
 
     async def _said(self, firewall: Firewall, ask: OwnAsk, rules: Ruleset, principal: Principal) -> Result:
@@ -107,11 +107,11 @@ class OwnEntry(McpEntry):
         record: Record,
         ask: OwnAsk,
         channel: Channel,
-        sessions: Sessions,
+        servers: Servers,
         rules: Ruleset,
         sidecar: str,
     ) -> None:
-        super().__init__(entries, record, ask, channel, sessions, rules)
+        super().__init__(entries, record, ask, channel, servers, rules)
         self._ask = ask
         self._version = sidecar
 

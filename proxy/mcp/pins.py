@@ -50,18 +50,23 @@ class Pinned:
         self._differs: set[tuple[str, str]] = set()
         self._looked: dict[str, float] = {}
 
-    def look(self, kind: str, listed: Sequence[Mapping[str, Any]]) -> None:
-        """Compare some definitions of a list that passes by. What is there twice is not what was accepted."""
-        seen: set[str] = set()
+    def look(self, kind: str, listed: Sequence[Mapping[str, Any]], seen: set[str] | None = None) -> None:
+        """Compare some definitions of a list that passes by. What is there twice is not what was accepted.
+
+        `seen` are the names on the pages before, and gets those of this one. Without it this is one page of several
+        of which nobody knows the others: then what differs goes on to differ, for it may stand there.
+        """
+        is_all = seen is not None
+        seen = set() if seen is None else seen
         for one in listed:
             name = one.get(KINDS[kind])
             accepted = self.accepted.hashes[kind].get(name) if isinstance(name, str) else None
             if accepted is None or not isinstance(name, str):
                 continue
-            if hash_of(one) == accepted and name not in seen:
-                self._differs.discard((kind, name))
-            else:
+            if hash_of(one) != accepted or name in seen:
                 self._differs.add((kind, name))
+            elif is_all:
+                self._differs.discard((kind, name))
             seen.add(name)
 
     def looked(self, kind: str) -> None:

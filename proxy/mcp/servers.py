@@ -20,6 +20,7 @@ from proxy.mcp.joins import Joins
 from proxy.mcp.pins import Pins
 from proxy.mcp.sessions import Sessions, gone
 from proxy.mcp.streams import Streams
+from proxy.mcp.tasks import Tasks
 from proxy.model import Call, Outgoing, Result, Send
 from proxy.outcomes import whole
 from proxy.protocols import jsonrpc
@@ -41,6 +42,7 @@ class Servers:
 
     def __init__(self) -> None:
         self.sessions = Sessions()
+        self.tasks = Tasks()
         self.joins = Joins(self.sessions)
         self.pins = Pins()
         self.firewall: Firewall | None = None

@@ -19,13 +19,21 @@ _SCOPE: Final = "cacheScope"
 
 
 def trimmed(
-    listing: Listing, said: Mapping[str, Any], pinned: Pinned, rules: Ruleset, principal: Principal, backend: str
+    listing: Listing,
+    said: Mapping[str, Any],
+    pinned: Pinned,
+    rules: Ruleset,
+    principal: Principal,
+    backend: str,
+    cursor: Any = None,
 ) -> dict[str, Any]:
-    """A list as this principal may see it. Each definition that passes is compared. Raises Untrue."""
+    """A list, or its page behind a cursor, as this principal may see it. Each definition that passes is compared.
+    Raises Untrue."""
     listed = said.get(listing.member)
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise Untrue("It is no list of definitions.")
-    pinned.look(listing.kind, listed)
+    is_all = not (cursor or said.get("nextCursor"))
+    pinned.look(listing.kind, listed, set() if is_all else None)
     shown = []
     for one in listed:
         name = one.get(KINDS[listing.kind])

@@ -26,6 +26,7 @@ from proxy.mcp.reader import Reader
 from proxy.mcp.servers import Servers, asked_back
 from proxy.mcp.sessions import BadSession
 from proxy.mcp.streaming import Streaming
+from proxy.mcp.tasks import LIST as TASKS
 from proxy.mcp.trimming import GREETINGS, greeted, trimmed
 from proxy.model import Call, Headers, Result, Send
 from proxy.outcomes import withheld
@@ -33,7 +34,7 @@ from proxy.protocols import jsonrpc
 from redaction.streams import EVENTS
 from rules.decide import Ruleset
 from rules.mcp.plumbing import ASKED, CLOSE, LISTEN, STREAM
-from rules.tools import Remote
+from rules.tools import CALL, Remote
 
 ACCEPT: Final = ("accept", f"{JSON}, {EVENTS}")
 MOST_INPUTS: Final = 32
@@ -114,12 +115,17 @@ class McpUpstream:
         said, backend = message.value, self._rules.catalog.backends[call.tool.backend]
         if said.get("resultType") == "input_required" or "inputRequests" in said:
             return await self._wanted(call, entry, remote, said)
+        if remote.method == CALL:
+            self._servers.tasks.begun(backend.name, call.principal.id, said)
+        if remote.method == TASKS:
+            return self._servers.tasks.listed(backend.name, call.principal.id, said)
         if remote.method in GREETINGS:
             if remote.method == "initialize":
                 self._begun(call, entry, answered)
             return greeted(said, self._servers.pins.of(backend))
         if listing := BY_METHOD.get(remote.method):
-            given = listing, said, self._servers.pins.of(backend), self._rules, call.principal, backend.name
+            pinned, cursor = self._servers.pins.of(backend), call.arguments.get("cursor")
+            given = listing, said, pinned, self._rules, call.principal, backend.name, cursor
             try:
                 return await aside(len(message.body), trimmed, *given)
             except Untrue as why:
@@ -132,6 +138,8 @@ class McpUpstream:
         if not id or not isinstance(entry, McpEntry):
             return
         try:
+            if entry.holds_secret(id.encode("utf-8", "surrogateescape")):
+                raise BadSession
             self._servers.sessions.bind(call.tool.backend, id, call.principal.id)
         except BadSession:
             raise withheld(entry.record, "It names a session that cannot be.", note="a bad session id") from None

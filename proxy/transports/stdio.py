@@ -170,7 +170,7 @@ class StdioDoor:
         def opened(listener: str) -> Entry:
             record = Record(call=new_id(), started_ns=time_ns(), door=listener)
             rules = self._firewall.regime.rules
-            made.append(McpEntry(self._firewall.entries, record, ask, Told(self._send), self._servers.sessions, rules))
+            made.append(McpEntry(self._firewall.entries, record, ask, Told(self._send), self._servers, rules))
             return made[-1]
 
         result = await self._firewall.handle(ask, self._identify, opened)

@@ -203,3 +203,19 @@ async def test_what_cannot_be_cleaned_is_not_told(tmp_path: Path) -> None:
         heard = events(await client.call("find", text="x"))
         assert heard[-1]["result"] == FOUND
         assert 2 <= len(heard) <= 3
+
+
+@played
+async def test_nothing_is_asked_by_an_id_that_is_a_secret_of_the_sidecars(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "canary-of-the-hub-4711-abcdefghij"
+    monkeypatch.setenv("HUB_TOKEN", secret)
+    server = Elicitor()
+    async with mcp_wall(tmp_path, server, POLICY, keys="credential: {env: HUB_TOKEN, send: bearer}\n") as w:
+        client = await Client(w).begin()
+        server.asks(asking("elicitation/create", id=secret, message="may I?"))
+        said = await client.call("find", text="x")
+        assert secret.encode() not in said.raw
+        (refused,) = server.calls("response")
+        assert (refused.message["id"], refused.message["error"]["code"]) == (secret, -32601)

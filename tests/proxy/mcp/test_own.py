@@ -110,6 +110,23 @@ def test_a_hidden_tool_is_an_unknown_one_and_is_not_listed(tmp_path: Path) -> No
     perform(play())
 
 
+@pytest.mark.parametrize("modern", [False, True])
+def test_a_method_that_a_caller_made_up_stands_nowhere(tmp_path: Path, modern: bool) -> None:
+    """It may be any text: what is no method of the protocol is not written down."""
+
+    async def play() -> None:
+        async with wall(tmp_path, TOOLS, POLICY) as w:
+            for method in ("ana@example.com", "say canary-4711"):
+                for id in (1, None):
+                    await ask(w, method, {}, modern=modern, id=id)
+            assert b"canary" not in w.ledger()
+            assert b"ana@" not in w.ledger()
+            told = [(each["method"], each["mcp"]["method"], each["decision"]) for each in w.records()]
+            assert told == [("POST", "unknown", decision) for decision in ("deny", "allow")] * 2
+
+    perform(play())
+
+
 def test_each_message_has_a_record_and_none_without_a_key(tmp_path: Path) -> None:
     async def play() -> None:
         async with wall(tmp_path, TOOLS, POLICY) as w:

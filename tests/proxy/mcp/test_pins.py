@@ -21,7 +21,7 @@ ACCEPTED = Definitions(
 
 def test_the_same_definition_is_the_same_in_any_order() -> None:
     pinned = Pinned(ACCEPTED)
-    pinned.look("tools", [dict(reversed(FIND.items())), deepcopy(DROP)])
+    pinned.look("tools", [dict(reversed(FIND.items())), deepcopy(DROP)], set())
     assert not pinned.differs("tools", "find")
 
 
@@ -32,7 +32,9 @@ def test_a_change_counts_until_it_is_taken_back(change: dict[str, object]) -> No
     assert pinned.differs("tools", "find")
     pinned.look("tools", [DROP])
     assert pinned.differs("tools", "find")
-    pinned.look("tools", [FIND])
+    pinned.look("tools", [FIND])  # one page of several
+    assert pinned.differs("tools", "find")
+    pinned.look("tools", [FIND], {"drop"})
     assert not pinned.differs("tools", "find")
 
 
@@ -42,6 +44,16 @@ def test_what_is_listed_twice_is_not_what_was_accepted() -> None:
             pinned = Pinned(ACCEPTED)
             pinned.look("tools", listed)
             assert pinned.differs("tools", "find")
+
+
+def test_what_is_on_two_pages_is_not_what_was_accepted() -> None:
+    for other in ({**FIND, "title": "x"}, FIND):
+        for pages in ([[FIND, DROP], [other]], [[other], [DROP, FIND]]):
+            pinned, seen = Pinned(ACCEPTED), set[str]()
+            for page in pages:
+                pinned.look("tools", page, seen)
+            assert pinned.differs("tools", "find")
+            assert not pinned.differs("tools", "drop")
 
 
 def test_strangers_are_no_change() -> None:

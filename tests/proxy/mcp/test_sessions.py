@@ -9,7 +9,7 @@ import pytest
 
 from proxy.errors import Refusal
 from proxy.mcp.sessions import MOST_OF_ONE, MOST_WAITING, BadSession, Sessions
-from tests.mcpwire import Client, Server, mcp_wall, played
+from tests.mcpwire import Client, Server, answered, greeting, mcp_wall, played
 from tests.wire import reply
 
 ANN, BOB = "twk_" + "a" * 43, "twk_" + "b" * 43
@@ -17,6 +17,7 @@ LISTED = ", ".join(
     f"{{id: {name}, sha256: {hashlib.sha256(key.encode()).hexdigest()}}}" for name, key in (("ann", ANN), ("bob", BOB))
 )
 BOTH = f"{{api_keys: [{LISTED}]}}"
+SECRET = "canary-of-the-hub-4711-abcdefghij"
 
 
 def test_a_session_is_nobody_elses() -> None:
@@ -162,3 +163,16 @@ async def test_a_session_is_one_run(tmp_path: Path) -> None:
         runs = [record["run"] for record in w.records() if record["tool"] == "crm.find"]
         assert runs[0] == runs[1] != runs[2] == runs[3]
         assert [record["step"] for record in w.records() if record["tool"] == "crm.find"] == [1, 2, 1, 2]
+
+
+@played
+async def test_no_session_is_named_by_a_secret_of_the_sidecars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server knows the credential that it is sent; whoever calls does not, and gets it by no id."""
+    monkeypatch.setenv("HUB_TOKEN", SECRET)
+    server = Server(says={"initialize": lambda heard: reply(answered(heard, greeting()), f"Mcp-Session-Id: {SECRET}")})
+    async with mcp_wall(tmp_path, server, keys="credential: {env: HUB_TOKEN, send: bearer}\n") as w:
+        info = {"name": "c", "version": "1"}
+        said = await Client(w).ask("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=info)
+        assert server.heard[0].headers["authorization"] == f"Bearer {SECRET}"
+        assert said.json["error"]["data"]["code"] == "reply_refused"
+        assert SECRET.encode() not in said.raw
