@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.house.source import ROOMS, ROOT, functions, imports, modules, top_level_imports
+from tests.house.source import ROOMS, ROOT, functions, imports, modules, source
 
 PURE = ("redaction", "rules", "proxy.protocols")
 IMPURE = {"asyncio", "aiohttp", "socket", "time", "os", "threading", "subprocess", "multiprocessing", "requests"}
@@ -20,15 +19,20 @@ def inside(name: str, package: str) -> bool:
     return name == package or name.startswith(package + ".")
 
 
-@pytest.mark.parametrize("name", sorted(modules()))
-def test_imports_point_left(name: str) -> None:
-    right_of = {"redaction": ("rules", "proxy"), "rules": ("proxy",), "proxy": ()}[name.split(".")[0]]
-    wrong = [each for each in imports(modules()[name]) if each.split(".")[0] in right_of]
-    assert wrong == []
+def imported() -> Iterator[tuple[str, str]]:
+    """Each module and what it imports, one by one."""
+    for name, path in modules().items():
+        for each in imports(path):
+            yield name, each
+
+
+def test_imports_point_left() -> None:
+    right_of = {"redaction": ("rules", "proxy"), "rules": ("proxy",), "proxy": ()}
+    assert [pair for pair in imported() if pair[1].split(".")[0] in right_of[pair[0].split(".")[0]]] == []
 
 
 def test_there_are_no_import_cycles() -> None:
-    graph = {name: top_level_imports(path) for name, path in modules().items()}
+    graph = {name: source(path).at_once for name, path in modules().items()}
     done: set[str] = set()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:
@@ -42,32 +46,32 @@ def test_there_are_no_import_cycles() -> None:
         visit(name, ())
 
 
-@pytest.mark.parametrize("name", [name for name in sorted(modules()) if any(inside(name, each) for each in PURE)])
-def test_pure_rooms_touch_no_clock_socket_or_system(name: str) -> None:
-    assert {each.split(".")[0] for each in imports(modules()[name])}.isdisjoint(IMPURE)
+def test_pure_rooms_touch_no_clock_socket_or_system() -> None:
+    pure = [pair for pair in imported() if any(inside(pair[0], room) for room in PURE)]
+    assert pure
+    assert [pair for pair in pure if pair[1].split(".")[0] in IMPURE] == []
 
 
-@pytest.mark.parametrize("name", [name for name in sorted(modules()) if inside(name, "proxy.guards")])
-def test_guards_do_not_know_each_other(name: str) -> None:
-    others = {each for each in imports(modules()[name]) if inside(each, "proxy.guards") and each != name}
-    assert name == "proxy.guards" or others == set()
+def test_guards_do_not_know_each_other() -> None:
+    guards = [pair for pair in imported() if inside(pair[0], "proxy.guards") and pair[0] != "proxy.guards"]
+    assert guards
+    assert [pair for pair in guards if inside(pair[1], "proxy.guards") and pair[0] != pair[1]] == []
 
 
-@pytest.mark.parametrize(
-    ("package", "hidden"),
-    [
-        ("proxy.protocols", ("proxy.transports", "proxy.guards", "proxy.upstream", "proxy.app", "proxy.entry")),
-        ("proxy.guards", ("proxy.transports", "proxy.protocols", "proxy.upstream", "proxy.firewall", "proxy.app")),
-        ("proxy.firewall", ("proxy.transports", "proxy.protocols", "proxy.guards", "proxy.upstream", "proxy.app")),
-        ("proxy.transports", ("proxy.guards", "proxy.upstream", "proxy.ledger", "proxy.app")),
-        ("proxy.upstream", ("proxy.transports", "proxy.protocols", "proxy.guards", "proxy.app")),
-    ],
-)
-def test_parts_of_the_proxy_know_only_what_lies_below(package: str, hidden: tuple[str, ...]) -> None:
-    for name, path in modules().items():
-        if inside(name, package):
-            wrong = [each for each in imports(path) if any(inside(each, one) for one in hidden)]
-            assert wrong == [], name
+HIDDEN = {
+    "proxy.protocols": ("proxy.transports", "proxy.guards", "proxy.upstream", "proxy.app", "proxy.entry"),
+    "proxy.guards": ("proxy.transports", "proxy.protocols", "proxy.upstream", "proxy.firewall", "proxy.app"),
+    "proxy.firewall": ("proxy.transports", "proxy.protocols", "proxy.guards", "proxy.upstream", "proxy.app"),
+    "proxy.transports": ("proxy.guards", "proxy.upstream", "proxy.ledger", "proxy.app"),
+    "proxy.upstream": ("proxy.transports", "proxy.protocols", "proxy.guards", "proxy.app"),
+}
+
+
+def test_parts_of_the_proxy_know_only_what_lies_below() -> None:
+    for package, hidden in HIDDEN.items():
+        own = [pair for pair in imported() if inside(pair[0], package)]
+        assert own, package
+        assert [pair for pair in own if any(inside(pair[1], one) for one in hidden)] == []
 
 
 def test_only_the_composition_root_knows_everybody() -> None:
@@ -77,9 +81,9 @@ def test_only_the_composition_root_knows_everybody() -> None:
         assert len(known) < len(rooms) or name == "proxy.app", name
 
 
-@pytest.mark.parametrize("name", sorted(modules()))
-def test_a_file_has_at_most_400_lines(name: str) -> None:
-    assert modules()[name].read_text(encoding="utf-8").count("\n") <= 400
+def test_a_file_has_at_most_400_lines() -> None:
+    lines = {name: path.read_text(encoding="utf-8").count("\n") for name, path in modules().items()}
+    assert {name: count for name, count in lines.items() if count > 400} == {}
 
 
 def test_functions_are_short() -> None:
@@ -89,12 +93,13 @@ def test_functions_are_short() -> None:
     assert sum(size <= 30 for size in sizes) / len(sizes) >= 0.9, lengths[:20]
 
 
-@pytest.mark.parametrize("name", [name for name, path in sorted(modules().items()) if path.name != "__init__.py"])
-def test_every_module_has_its_test(name: str) -> None:
-    path = modules()[name].relative_to(ROOT)
-    own = ROOT / "tests" / path.parent / f"test_{path.name}"
-    assert own.exists(), f"{own.relative_to(ROOT)} is missing"
-    assert "def test_" in own.read_text(encoding="utf-8")
+def test_every_module_has_its_test() -> None:
+    for path in modules().values():
+        inner = path.relative_to(ROOT)
+        own = ROOT / "tests" / inner.parent / f"test_{path.name}"
+        if path.name != "__init__.py":
+            assert own.exists(), f"{own.relative_to(ROOT)} is missing"
+            assert "def test_" in own.read_text(encoding="utf-8"), own
 
 
 def test_every_obligation_has_a_guard() -> None:

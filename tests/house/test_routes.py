@@ -31,8 +31,9 @@ def undeclared(table: Iterable[Any]) -> list[Any]:
 
 def texts(name: str) -> Iterator[str]:
     """The string literals of a module, without its docstrings."""
-    docs = {id(node.value) for node in ast.walk(tree(modules()[name])) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree(modules()[name])):
+    nodes = list(ast.walk(tree(modules()[name])))
+    docs = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
             yield node.value
 
