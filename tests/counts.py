@@ -2,6 +2,9 @@
 
 import os
 from collections.abc import Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 LONG = "TOOLWALL_LONG"
 """Set in the environment for the long form."""
@@ -15,3 +18,8 @@ def examples(count: int) -> int:
 def some(cases: Sequence[str]) -> Sequence[str]:
     """All cases in the long form, else the first."""
     return cases if os.environ.get(LONG) else cases[:1]
+
+
+def every_third(cases: Sequence[T], first: int = 0) -> Sequence[T]:
+    """All cases in the long form, else every third, counted from `first`."""
+    return cases if os.environ.get(LONG) else cases[first % 3 :: 3]

@@ -1,6 +1,7 @@
 """The patterns bring their own cases; these tests run them."""
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from redaction.checking import check_named
 from redaction.detector import FOLDER, Pattern, all_patterns, load
 from redaction.engine import Engine
 from redaction.scanner import Scanner
+from tests.redaction.families import each_family
 from tests.redaction.fill import PLACE, fill
 
 PATTERNS = all_patterns()
@@ -18,62 +20,66 @@ SURE = frozenset(pattern.kind for pattern in SECRETS) - {p.kind for p in load(FO
 FAMILIES = sorted(FOLDER.glob("*.toml"))
 
 
-def cases(field: str) -> list[object]:
-    return [pytest.param(p, text, id=f"{p.name}-{n}") for p in PATTERNS for n, text in enumerate(getattr(p, field))]
+@each_family
+def test_each_yes_is_found_alone_in_a_sentence_and_in_json(family: Sequence[Pattern]) -> None:
+    for pattern in family:
+        engine, scanner = Engine([pattern]), Scanner(frozenset({pattern.kind}))
+        for text in filled(pattern.yes):
+            if pattern.keyed:
+                assert_found_by_key(pattern, engine, scanner, *text.split(": "))
+            else:
+                assert_found(pattern, engine, scanner, text)
 
 
-@pytest.mark.parametrize(("pattern", "template"), cases("yes"))
-def test_each_yes_is_found_alone_in_a_sentence_and_in_json(pattern: Pattern, template: str) -> None:
-    engine, scanner = Engine([pattern]), Scanner(frozenset({pattern.kind}))
-    for seed in range(SEEDS):
-        text = fill(template, seed)
-        if pattern.keyed:
-            assert_found_by_key(pattern, *text.split(": "))
-            continue
-        found = [f for t in (text, f"Seen: {text}, twice.", f"«{text}»") for f in engine.find(t)]
-        assert len(found) >= 3, text
-        value = text[engine.find(text)[0].start : engine.find(text)[0].end]
-        cleaned = scanner.clean_json(json.dumps({"note": [text, 1]}))
-        assert cleaned.counts[pattern.kind] >= 1
-        assert json.dumps(value)[1:-1] not in cleaned.value
+def filled(templates: Iterable[str]) -> Iterator[str]:
+    return (fill(template, seed) for template in templates for seed in range(SEEDS))
 
 
-def assert_found_by_key(pattern: Pattern, key: str, value: str) -> None:
-    scanner = Scanner(frozenset({pattern.kind}))
-    assert Engine([pattern]).find(value, key)
-    assert not Engine([pattern]).find(f"{key} {value}")
+def assert_found(pattern: Pattern, engine: Engine, scanner: Scanner, text: str) -> None:
+    found = [f for t in (text, f"Seen: {text}, twice.", f"«{text}»") for f in engine.find(t)]
+    assert len(found) >= 3, (pattern.name, text)
+    value = text[engine.find(text)[0].start : engine.find(text)[0].end]
+    cleaned = scanner.clean_json(json.dumps({"note": [text, 1]}))
+    assert cleaned.counts[pattern.kind] >= 1, (pattern.name, text)
+    assert json.dumps(value)[1:-1] not in cleaned.value
+
+
+def assert_found_by_key(pattern: Pattern, engine: Engine, scanner: Scanner, key: str, value: str) -> None:
+    assert engine.find(value, key), (pattern.name, key, value)
+    assert not engine.find(f"{key} {value}"), (pattern.name, key, value)
     assert value not in scanner.clean_json(json.dumps({key: value})).value
     assert value not in scanner.clean_json(json.dumps({key: [1, value]})).value
 
 
-@pytest.mark.parametrize(("pattern", "template"), cases("no"))
-def test_each_no_is_left_alone(pattern: Pattern, template: str) -> None:
-    engine = Engine([pattern])
-    for seed in range(SEEDS):
-        text = fill(template, seed)
-        assert engine.find(text) == [], text
-        assert engine.find(f"Seen: {text}") == [], text
+@each_family
+def test_each_no_is_left_alone(family: Sequence[Pattern]) -> None:
+    for pattern in family:
+        engine = Engine([pattern])
+        for text in filled(pattern.no):
+            assert engine.find(text) == [], (pattern.name, text)
+            assert engine.find(f"Seen: {text}") == [], (pattern.name, text)
 
 
-@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda p: p.name)
-def test_each_pattern_is_complete(pattern: Pattern) -> None:
-    assert pattern.yes
-    assert pattern.no
-    assert pattern.says.endswith(".")
-    assert pattern.kind.isupper()
-    assert 0 < pattern.score <= 1
-    assert not pattern.check or callable(check_named(pattern.check))
+@each_family
+def test_each_pattern_is_complete(family: Sequence[Pattern]) -> None:
+    for pattern in family:
+        assert pattern.yes, pattern.name
+        assert pattern.no, pattern.name
+        assert pattern.says.endswith("."), pattern.name
+        assert pattern.kind.isupper(), pattern.name
+        assert 0 < pattern.score <= 1, pattern.name
+        assert not pattern.check or callable(check_named(pattern.check)), pattern.name
 
 
-@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda p: p.name)
-def test_no_pattern_reaches_over_a_quotation_mark(pattern: Pattern) -> None:
+@each_family
+def test_no_pattern_reaches_over_a_quotation_mark(family: Sequence[Pattern]) -> None:
     """The walk over JSON relies on it: what stands in one string is not changed by what stands in the next."""
-    engine = Engine([pattern])
-    for template in pattern.yes:
-        text = fill(template)
-        for place in range(1, len(text)):
-            for finding in engine.find(f'{text[:place]}"{text[place:]}'):
-                assert not finding.start <= place < finding.end
+    for pattern in family:
+        engine = Engine([pattern])
+        for text in map(fill, pattern.yes):
+            for place in range(1, len(text)):
+                for finding in engine.find(f'{text[:place]}"{text[place:]}'):
+                    assert not finding.start <= place < finding.end, (pattern.name, text, place)
 
 
 def test_names_are_unique() -> None:
