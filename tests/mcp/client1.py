@@ -1,6 +1,7 @@
 """A client on the official SDK 1.x that does everything with server1.py: `client1.py WHERE [PLAY...]`.
 
-WHERE is a URL, or the command of a server that speaks stdio, as a JSON list. It prints one JSON object: what came of each play. Where a play fails its outcome is `{"failed": ...}`.
+WHERE is a URL, or the command of a server that speaks stdio, as a JSON list. It prints one JSON object: what came
+of each play. Where a play fails its outcome is `{"failed": ...}`.
 """
 
 from __future__ import annotations

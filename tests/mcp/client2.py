@@ -1,6 +1,8 @@
-"""A client on the official SDK 2.x that does everything with server2.py, without sessions: `client2.py WHERE [PLAY...]`.
+"""A client on the official SDK 2.x that does everything with server2.py, without sessions:
+`client2.py WHERE [PLAY...]`.
 
-WHERE is a URL, or the command of a server that speaks stdio, as a JSON list. It prints one JSON object: what came of each play. Where a play fails its outcome is `{"failed": ...}`.
+WHERE is a URL, or the command of a server that speaks stdio, as a JSON list. It prints one JSON object: what came
+of each play. Where a play fails its outcome is `{"failed": ...}`.
 """
 
 from __future__ import annotations

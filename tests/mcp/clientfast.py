@@ -1,6 +1,7 @@
 """A client on FastMCP, which chooses the revision by itself: `clientfast.py WHERE MODE`.
 
-WHERE is a URL, or the command of a server that speaks stdio, as a JSON list. It plays what server1.py and server2.py have both, and prints one JSON object: what came of each play.
+WHERE is a URL, or the command of a server that speaks stdio, as a JSON list. It plays what server1.py and
+server2.py have both, and prints one JSON object: what came of each play.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What passes between a client and the server that it starts: `linetap.py FILE COMMAND...` starts the command, passes each
-line on as it is, and keeps it in FILE with who said it."""
+"""What passes between a client and the server that it starts: `linetap.py FILE COMMAND...` starts the command, passes
+each line on as it is, and keeps it in FILE with who said it."""
 
 from __future__ import annotations
 

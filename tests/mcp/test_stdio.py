@@ -1,4 +1,4 @@
-"""Clients that start a server, and servers that are started, which nobody here wrote, with `toolwall mcp` between them."""
+"""Clients that start a server, and servers that are started, that nobody here wrote: `toolwall mcp` stands between."""
 
 from __future__ import annotations
 
