@@ -8,12 +8,13 @@ from proxy import replyheaders
 from proxy.body import Body
 from proxy.entry import Entry
 from proxy.mcp.exchange import JSON, Answered
-from proxy.mcp.heard import body_of, status_of
+from proxy.mcp.heard import Heard, body_of, status_of
 from proxy.model import Result
 from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc
 from redaction.streams import EVENTS
 
+UNKNOWN_KIND: Final = "It is a result of a kind that is not known here."
 _OF_HTTP: Final = frozenset({401, 403, 405, 429, 502, 503, 504})
 _KEPT: Final = frozenset({"www-authenticate", "retry-after", "allow"})
 
@@ -33,6 +34,13 @@ def as_result(answered: Answered) -> Result:
     message = answered.message
     assert message is not None
     return Result(status_as(answered), [("content-type", JSON), *kept(answered)], Body.of(body_of(message)))
+
+
+def refuse_unfinished(entry: Entry, message: Heard) -> None:
+    """Raise Refusal for the answer to a request that is over with it, and which says that it is not."""
+    said = message.value
+    if message.kind == "result" and (said.get("resultType", "complete") != "complete" or "inputRequests" in said):
+        raise withheld(entry.record, UNKNOWN_KIND, note="resultType")
 
 
 def status_as(answered: Answered) -> int:

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from proxy.errors import Refusal
 from proxy.protocols import strictjson
+from proxy.protocols.jsonrpc import PARAMS, likened
 from proxy.protocols.strictjson import Members
 
 MOST_DEPTH: Final = 128
@@ -14,13 +15,24 @@ MOST_DEPTH: Final = 128
 MOST_ID: Final = 256
 _RESULT: Final = b'{"result":%b}'
 _ERROR: Final = b'{"error":%b}'
-NOT_FOUND: Final = -32601
+NOT_FOUND: Final = frozenset({-32601, -32002})
+"""No such method, no such resource."""
+
 NOT_YET: Final = 425
 """A result by which the server wants to know more first: nothing was done, and nothing of it is given again."""
 
 _CALLERS: Final = range(-32602, -32599)
 _MODERN: Final = frozenset({-32020, -32021, -32022})
 """Of the protocol itself: the message was not as it has to be."""
+_RESULTS: Final = frozenset(
+    {"_meta", "action", "cacheScope", "capabilities", "completion", "content", "contents", "description",
+     "inputRequests", "instructions", "isError", "messages", "model", "nextCursor", "prompts", "protocolVersion",
+     "requestState", "resourceTemplates", "resources", "resultType", "role", "roots", "serverInfo", "stopReason",
+     "structuredContent", "supportedVersions", "task", "tasks", "tools", "ttlMs"}
+)  # fmt: skip
+"""What results have, in any revision."""
+
+_ERRORS: Final = frozenset({"code", "message", "data"})
 
 
 class Untrue(Exception):
@@ -68,6 +80,7 @@ def _asked(said: Members, id: bytes) -> Heard:
         raise Untrue("It is no request and no notification.")
     if "id" in said and not id:
         raise Untrue("Its id is none.")
+    _check_names(params, PARAMS)
     return Heard("request" if id else "notification", id, method, text, params)
 
 
@@ -78,7 +91,14 @@ def _answered(said: Members, id: bytes) -> Heard:
         raise Untrue("Its result or error is no object.")
     if kind == "error" and not (type(value.get("code")) is int and isinstance(value.get("message"), str)):
         raise Untrue("Its error has no code and message.")
+    _check_names(value, _RESULTS if kind == "result" else _ERRORS)
     return Heard(kind, id, "", text, value)
+
+
+def _check_names(value: dict[str, Any], known: frozenset[str]) -> None:
+    """Some clients read a name in another case: what they would read has to be what was looked at."""
+    if not value.keys() <= known and likened(value, known):
+        raise Untrue("It has a member that some clients take for another.")
 
 
 def same_id(one: bytes, other: bytes) -> bool:
@@ -103,6 +123,6 @@ def status_of(message: Heard) -> int:
             return NOT_YET
         return 400 if message.value.get("isError") is True else 200
     code = message.value["code"]
-    if code == NOT_FOUND:
+    if code in NOT_FOUND:
         return 404
     return 400 if code in _CALLERS or code in _MODERN else 500

@@ -10,6 +10,7 @@ from typing import Final
 from proxy.body import Body
 from proxy.entry import Entry
 from proxy.mcp import events
+from proxy.mcp.answering import refuse_unfinished
 from proxy.mcp.beside import Beside
 from proxy.mcp.events import Event
 from proxy.mcp.exchange import Broken, Exchange, is_message, read
@@ -59,6 +60,7 @@ class Streaming:
             raise withheld(entry.record, f"The server's stream cannot be trusted. {why}", note=str(why)) from None
         if message.kind in ("result", "error"):
             if id and same_id(message.id, id):
+                refuse_unfinished(entry, message)
                 return events.written(jsonrpc.reply(id, body_of(message)), event)
             return b""
         told = await self._beside.told(exchange, call, entry, message)

@@ -14,7 +14,7 @@ from proxy import replyheaders
 from proxy.body import Body
 from proxy.entry import Entry
 from proxy.errors import Refusal
-from proxy.mcp.answering import as_result, failed, is_stream, kept, status_as, taken
+from proxy.mcp.answering import UNKNOWN_KIND, as_result, failed, is_stream, kept, refuse_unfinished, status_as, taken
 from proxy.mcp.beside import Beside
 from proxy.mcp.entry import AskedEntry, McpEntry
 from proxy.mcp.exchange import JSON, Answered, Exchange, aside
@@ -30,7 +30,7 @@ from proxy.mcp.tasks import LIST as TASKS
 from proxy.mcp.trimming import GREETINGS, greeted, trimmed
 from proxy.model import Call, Headers, Result, Send
 from proxy.outcomes import withheld
-from proxy.protocols import jsonrpc
+from proxy.protocols import jsonrpc, mcpparams
 from redaction.streams import EVENTS
 from rules.decide import Ruleset
 from rules.mcp.plumbing import ASKED, CLOSE, LISTEN, STREAM
@@ -40,6 +40,7 @@ ACCEPT: Final = ("accept", f"{JSON}, {EVENTS}")
 MOST_INPUTS: Final = 32
 """Things that a server may want to know at once."""
 
+_KINDS: Final = ("complete", "input_required")
 _MAY_ASK: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
 """Whose answer may be that the server wants to know more first (2026-07-28)."""
 
@@ -113,6 +114,8 @@ class McpUpstream:
     ) -> dict[str, Any] | None:
         """A result that the caller gets otherwise than the server gave it; None where it stays as it is."""
         said, backend = message.value, self._rules.catalog.backends[call.tool.backend]
+        if said.get("resultType", "complete") not in _KINDS and not self._is_task(call, entry, remote, said):
+            raise withheld(entry.record, UNKNOWN_KIND, note="resultType")
         if said.get("resultType") == "input_required" or "inputRequests" in said:
             return await self._wanted(call, entry, remote, said)
         if remote.method == CALL:
@@ -131,6 +134,13 @@ class McpUpstream:
             except Untrue as why:
                 raise withheld(entry.record, str(why), note=str(why)) from None
         return None
+
+    def _is_task(self, call: Call, entry: Entry, remote: Remote, said: dict[str, Any]) -> bool:
+        """Whether the call goes on as a task, and its client said that it knows such (2026-07-28)."""
+        if said["resultType"] != "task" or remote.method != CALL or not isinstance(entry, McpEntry) or entry.joins:
+            return False
+        later = self._rules.catalog.remote(call.tool.backend, "tasks/get")
+        return mcpparams.negotiates_tasks(entry.ask.message.params) and mcpparams.may_be_task(call.tool, later)
 
     def _begun(self, call: Call, entry: Entry, answered: Answered) -> None:
         """A session begins, where the server keeps such. It belongs to who began it."""
@@ -174,7 +184,10 @@ class McpUpstream:
         if is_stream(result):
             return result
         answered = await exchange.plain(result, id)
-        return failed(entry, answered) if answered.message is None else as_result(answered)
+        if answered.message is None:
+            return failed(entry, answered)
+        refuse_unfinished(entry, answered.message)
+        return as_result(answered)
 
     async def _stream(self, exchange: Exchange, call: Call, entry: Entry) -> Result:
         """GET: what the server says by itself, one message after the other, as long as both want."""

@@ -36,11 +36,14 @@ _HINT: Final = "Send one JSON-RPC 2.0 request or notification, UTF-8, each key o
 _ASKED: Final = frozenset({"jsonrpc", "id", "method", "params"})
 _SAID: Final = frozenset({"result", "error"})
 _ANSWERED: Final = _SAID | {"jsonrpc", "id"}
-_PARAMS: Final = frozenset(
-    {"name", "arguments", "uri", "_meta", "cursor", "task", "taskId", "inputResponses", "requestState", "ref",
-     "argument", "context", "level", "protocolVersion", "capabilities", "clientInfo", "requestId", "progressToken",
-     "notifications"}
+PARAMS: Final = frozenset(
+    {"_meta", "argument", "arguments", "capabilities", "clientInfo", "context", "cursor", "data", "elicitationId",
+     "includeContext", "inputResponses", "level", "logger", "maxTokens", "message", "messages", "metadata", "mode",
+     "modelPreferences", "name", "notifications", "progress", "progressToken", "protocolVersion", "reason", "ref",
+     "requestId", "requestState", "requestedSchema", "stopSequences", "systemPrompt", "task", "taskId", "temperature",
+     "toolChoice", "tools", "total", "uri", "url"}
 )  # fmt: skip
+"""What params have, of either side and in any revision."""
 
 
 class Message(NamedTuple):
@@ -133,7 +136,7 @@ def _asked(value: Mapping[str, Any], id: bytes) -> Message:
         raise Malformed("The method of a message is a short string.")
     if not isinstance(params, dict):
         raise Malformed("The params of a message are an object.", BAD_PARAMS)
-    if not params.keys() <= _PARAMS and likened(params, _PARAMS):
+    if not params.keys() <= PARAMS and likened(params, PARAMS):
         raise Malformed("The params have a member that some servers take for another.", BAD_PARAMS)
     return Message("request" if id else "notification", id, method, params, {})
 

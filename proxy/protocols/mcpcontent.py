@@ -52,10 +52,16 @@ def parts(said: Any) -> Iterator[Part]:
         return
     result = said.get("result", said)
     roots = [result]
-    if isinstance(result, dict) and isinstance(asked := result.get("inputRequests"), dict):
-        roots += [one.get("params") for one in asked.values() if isinstance(one, dict)]
+    if isinstance(result, dict):
+        roots.append(result.get("result"))  # of a task
+        asked = result.get("inputRequests")
+        roots += (
+            [one.get("params") for one in asked.values() if isinstance(one, dict)] if isinstance(asked, dict) else []
+        )
     for root in roots:
         if isinstance(root, dict):
+            if jsonrpc.likened(root, _PLACES):
+                raise BadContent("it has a member that some readers take for another")
             yield from chain.from_iterable(_below(root[name]) for name in _PLACES if name in root)
 
 
@@ -63,13 +69,18 @@ def refuse_binary(sampling: Tool | None, said: Mapping[str, Any]) -> None:
     """Raise Refusal for answers of a client's to a server, by name, that hold what may not pass unread. `sampling` is
     the method that asks for such answers.
     """
-    answers = [each for each in said.values() if not (isinstance(each, dict) and "action" in each)]  # forms have fields
+    answers = [each for each in said.values() if not _is_form(each)]
     try:
         for part in chain.from_iterable(map(parts, answers)):
             if part.decoded() and (sampling is None or sampling.reply.binary != "pass"):
                 raise _refusal("The answer holds what is no text.")
     except BadContent as bad:
         raise _refusal(f"The answer cannot be read: {bad}.") from None
+
+
+def _is_form(answer: Any) -> bool:
+    """Whether it is what a human filled in: fields of any name."""
+    return isinstance(answer, dict) and "action" in answer and "model" not in answer
 
 
 def _refusal(detail: str) -> Refusal:

@@ -20,6 +20,8 @@ WITHOUT_MESSAGE: Final = {"GET": STREAM, "DELETE": CLOSE}
 """What stands for a method where there is no message at all."""
 
 PROTOCOL: Final = "io.modelcontextprotocol/protocolVersion"
+CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
+TASKS: Final = "io.modelcontextprotocol/tasks"
 HEADERS: Final = (("accept", "application/json, text/event-stream"), ("content-type", "application/json"))
 STREAM_HEADERS: Final = (("accept", "text/event-stream"),)
 NAMED: Final = {CALL: "name", GET: "name", READ: "uri"}
@@ -56,13 +58,24 @@ _ANSWERS: Final = {
     "roots/list": frozenset({"roots"}),
     "sampling/createMessage": frozenset({"role", "content", "model"}),
 }
+_OF_ANSWERS: Final = frozenset().union(*_ANSWERS.values())
+_INSIDE: Final = {
+    "ref": frozenset({"type", "name", "uri", "title"}),
+    "argument": frozenset({"name", "value"}),
+    "context": frozenset({"arguments"}),
+    "notifications": frozenset(
+        {"toolsListChanged", "promptsListChanged", "resourcesListChanged", "resourceSubscriptions"}
+    ),
+}
+"""What is in objects of the protocol's own that say what a message is about."""
+
 _CONTEXT: Final = frozenset({"traceparent", "tracestate", "baggage"})
 _PLAIN_META: Final = frozenset(
     {
         "progressToken",
         PROTOCOL,
         "io.modelcontextprotocol/clientInfo",
-        "io.modelcontextprotocol/clientCapabilities",
+        CAPABILITIES,
         "io.modelcontextprotocol/logLevel",
     }
 )
@@ -99,6 +112,10 @@ def meta_of(params: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def check(method: str, params: Mapping[str, Any], modern: bool) -> None:
     """Raise Malformed for params that nobody would judge, or that are not what they have to be."""
+    for name, known in _INSIDE.items():
+        inside = params.get(name)
+        if isinstance(inside, dict) and jsonrpc.likened(inside, known):
+            raise Malformed(f"`{name}` has a member that some servers take for another.", BAD_PARAMS)
     shape = _SHAPES[modern].get(method)
     if shape is None:
         return
@@ -239,9 +256,21 @@ def _listened(wanted: Any) -> list[str]:
 def refuse_task(tool: Tool, params: Mapping[str, Any], result: Tool | None) -> None:
     """Raise Malformed for a call that is to go on as a task, where what `result` tells of it later would be treated
     otherwise than an answer of the tool."""
-    own = tool.replies or tool.caching or tool.undo or tool.costs
-    if "task" in params and (own or result is None or result.reply != tool.reply):
+    if "task" in params and not may_be_task(tool, result):
         raise Malformed("This tool cannot be called as a task: its answers are looked at as such.", BAD_PARAMS)
+
+
+def may_be_task(tool: Tool, result: Tool | None) -> bool:
+    """Whether a call may go on as a task: `result` tells of it later, and is treated as an answer of the tool."""
+    own = tool.replies or tool.caching or tool.undo or tool.costs
+    return not own and result is not None and result.reply == tool.reply
+
+
+def negotiates_tasks(params: Mapping[str, Any]) -> bool:
+    """Whether the client of a message without session says that it knows tasks."""
+    said = params.get("_meta", _NOTHING).get(CAPABILITIES)
+    extensions = said.get("extensions") if isinstance(said, dict) else None
+    return isinstance(extensions, dict) and TASKS in extensions
 
 
 def _referred(catalog: Catalog, backend: str, ref: Mapping[str, Any]) -> Tool | None:
@@ -258,7 +287,7 @@ def answered(answer: Any) -> str:
     """The method of the request that a client answers, by the members that only its result has."""
     if isinstance(answer, dict):
         found = [method for method, keys in _ANSWERS.items() if keys <= answer.keys()]
-        if len(found) == 1:
+        if len(found) == 1 and not jsonrpc.likened(answer, _OF_ANSWERS):
             return found[0]
     raise Malformed("`inputResponses` holds an answer to nothing that a server may ask.", BAD_PARAMS)
 

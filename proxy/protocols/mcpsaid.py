@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from proxy.errors import Refusal
 from proxy.protocols import jsonrpc, problem
 from proxy.protocols.jsonrpc import BAD_PARAMS, INTERNAL, INVALID, NO_METHOD, Malformed, Message
-from proxy.protocols.methods import CLIENT, is_served
+from proxy.protocols.methods import CLIENT, MODERN, is_served
 
 META: Final = "toolwall/refusal"
 """The member of `_meta` that tells a client what a model reads in the text."""
 
 MEDIA_TYPE: Final = "application/json"
 
+NO_RESOURCE: Final = -32002
+"""Of the revisions with sessions; those without have the code for bad params."""
+
 _MOST_NAME: Final = 128
+_MOST_URI: Final = 2_048
 _OF_THE_MESSAGE: Final = frozenset({"bad_request", "too_large", "unknown_session"})
 _OF_PARAMS: Final = frozenset({"denied", "schema_violation", "unsafe_argument", "duplicate_call"})
 _HINTS: Final = ("code", "executed", "retry", "call_id", "approval_id")
@@ -42,7 +46,7 @@ def reply(no: Refusal, message: Message, id: bytes, revision: str, modern: bool,
     served = is_served(CLIENT, message.method, message.kind, revision)
     if message.method in _WITHOUT_BODY and no.code == "unknown_tool":
         headers.append(("Allow", "POST"))  # so says a server that has no such stream
-        return 405, headers, jsonrpc.reply(b"", _error(no, message, said, served))
+        return 405, headers, jsonrpc.reply(b"", _error(no, message, said, served, modern))
     body = clean(_body(no, message, said, served, modern))  # it may name what the caller named
     return _status(no, message, served, modern), headers, jsonrpc.reply(id, body)
 
@@ -57,7 +61,8 @@ def code_of(no: Refusal, message: Message, revision: str) -> int:
     """The code of the JSON-RPC error that refuses a message; 0 where none does."""
     if no.code == "unauthenticated" or _is_of_a_call(no, message):
         return 0
-    return _code(no, is_served(CLIENT, message.method, message.kind, revision))
+    served = is_served(CLIENT, message.method, message.kind, revision)
+    return _code(no, message, served, revision in MODERN)
 
 
 def line(no: Refusal, message: Message, id: bytes, revision: str, modern: bool, clean: Clean = _as_it_is) -> bytes:
@@ -70,7 +75,7 @@ def line(no: Refusal, message: Message, id: bytes, revision: str, modern: bool, 
 def _body(no: Refusal, message: Message, said: dict[str, Any], served: bool, modern: bool) -> bytes:
     if _is_of_a_call(no, message):
         return jsonrpc.written({"result": _result(no, said, modern)})
-    return _error(no, message, said, served)
+    return _error(no, message, said, served, modern)
 
 
 def _is_of_a_call(no: Refusal, message: Message) -> bool:
@@ -91,19 +96,20 @@ def _result(no: Refusal, said: dict[str, Any], modern: bool) -> dict[str, Any]:
     return {"resultType": "complete", **result} if modern else result
 
 
-def _error(no: Refusal, message: Message, said: dict[str, Any], served: bool) -> bytes:
+def _error(no: Refusal, message: Message, said: dict[str, Any], served: bool, modern: bool) -> bytes:
     detail = said.get("detail") or said["title"]
-    code = _code(no, served)
+    code = _code(no, message, served, modern)
     if isinstance(no, Malformed):
         return jsonrpc.error(code, detail, no.data if no.data is not None else said)
     return _unknown(message, code) if no.code == "unknown_tool" else jsonrpc.error(code, detail, said)
 
 
-def _code(no: Refusal, served: bool) -> int:
+def _code(no: Refusal, message: Message, served: bool, modern: bool) -> int:
     if isinstance(no, Malformed):
         return no.rpc
     if no.code == "unknown_tool":
-        return BAD_PARAMS if served else NO_METHOD
+        known = BAD_PARAMS if modern or not _uri(message) else NO_RESOURCE
+        return known if served else NO_METHOD
     return INVALID if no.code in _OF_THE_MESSAGE else BAD_PARAMS if no.code in _OF_PARAMS else INTERNAL
 
 
@@ -111,15 +117,19 @@ def _unknown(message: Message, code: int) -> bytes:
     """The same words for what does not exist and for what this caller may not know of."""
     if code == NO_METHOD:
         return jsonrpc.error(code, "Method not found")
-    named = _named(message.params)
-    what = {"tools/call": "tool", "prompts/get": "prompt"}.get(message.method, "resource" if named else "")
-    return jsonrpc.error(code, f"Unknown {what}: {named}" if what else "There is nothing of this kind for you.")
+    if uri := _uri(message):
+        return jsonrpc.error(code, f"Unknown resource: {uri[:_MOST_NAME]}", {"uri": uri[:_MOST_URI]})
+    named = message.params.get("name", "")
+    what = {"tools/call": "tool", "prompts/get": "prompt"}.get(message.method)
+    if what is None or not isinstance(named, str):
+        return jsonrpc.error(code, "There is nothing of this kind for you.")
+    return jsonrpc.error(code, f"Unknown {what}: {named[:_MOST_NAME]}")
 
 
-def _named(params: Mapping[str, Any]) -> str:
-    """Whom the message names, as it does."""
-    name = params.get("name", params.get("uri", ""))
-    return name[:_MOST_NAME] if isinstance(name, str) else ""
+def _uri(message: Message) -> str:
+    """The URI of the resource that the message asks for."""
+    uri = message.params.get("uri", "")
+    return uri if isinstance(uri, str) and message.method.startswith("resources/") else ""
 
 
 def _status(no: Refusal, message: Message, served: bool, modern: bool) -> int:

@@ -10,6 +10,7 @@ GOOD = b'{"jsonrpc":"2.0","id":1,"result":{"a":12345678901234567890,"b":1.50}}'
 
 CODES = (
     (-32601, 404),
+    (-32002, 404),
     (-32600, 400),
     (-32602, 400),
     (-32020, 400),
@@ -67,6 +68,31 @@ def test_an_answer_counts_as_a_status(data: bytes, status: int) -> None:
 def test_what_could_be_read_in_two_ways_is_untrue(data: bytes) -> None:
     with pytest.raises(Untrue):
         heard(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"jsonrpc":"2.0","id":1,"result":{"content":[],"%b":1}}' % name
+        for name in (b"Content", b"StructuredContent", b"iserror", b"ISERROR", b"_META", b"Tools", b"tool\\u017f")
+    ]
+    + [
+        b'{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"","%b":1}}' % name
+        for name in (b"Code", b"Message", b"DATA")
+    ]
+    + [
+        b'{"jsonrpc":"2.0","method":"notifications/message","params":{"%b":1}}' % name
+        for name in (b"Data", b"URI", b"ProgressToken", b"Messages")
+    ],
+)
+def test_a_name_that_some_readers_take_for_another_is_untrue(data: bytes) -> None:
+    with pytest.raises(Untrue):
+        heard(data)
+
+
+def test_a_name_that_is_only_like_nothing_known_stays() -> None:
+    for name in ("contents2", "Result", "x-Content", "example.com/Content"):
+        assert heard(b'{"jsonrpc":"2.0","id":1,"result":{"%b":1}}' % name.encode()).value == {name: 1}
 
 
 def test_a_message_is_a_request_or_a_notification() -> None:

@@ -68,12 +68,20 @@ def test_hidden_and_unknown_are_said_in_the_same_words() -> None:
     assert (status, body["error"]) == (200, {"code": -32602, "message": "Unknown tool: search"})
     for method, params, words in [
         ("prompts/get", {"name": "p"}, "Unknown prompt: p"),
-        ("resources/read", {"uri": "u://x"}, "Unknown resource: u://x"),
-        ("resources/subscribe", {"uri": "u://x"}, "Unknown resource: u://x"),
         ("tools/list", {}, "There is nothing of this kind for you."),
     ]:
         assert said(no, request(method, **params))[2]["error"] == {"code": -32602, "message": words}
     assert len(said(no, request("tools/call", name="x" * 9999))[2]["error"]["message"]) < 200
+
+
+@pytest.mark.parametrize("method", ["resources/read", "resources/subscribe", "resources/unsubscribe"])
+def test_an_unknown_resource_has_the_code_of_its_era_and_its_uri(method: str) -> None:
+    no = Refusal("unknown_tool", "No tool of this name is available to you.")
+    error = {"code": -32002, "message": "Unknown resource: u://x", "data": {"uri": "u://x"}}
+    assert said(no, request(method, uri="u://x"))[2]["error"] == error
+    if method == "resources/read":
+        assert said(no, request(method, uri="u://x"), modern=True)[2]["error"] == {**error, "code": -32602}
+    assert len(json.dumps(said(no, request(method, uri="u" * 99_999))[2])) < 3_000
 
 
 @pytest.mark.parametrize("method", ["nothing", "sampling/createMessage", "notifications/initialized"])
