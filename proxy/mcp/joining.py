@@ -105,7 +105,7 @@ class Joining:
                 if message or answered.status in _OTHER_ERA:
                     self._joins.learn(backend, "")
                 return _No(failed(entry, answered) if message is None else as_result(answered))
-            joined = self._begun(key, answered, message)
+            joined = self._begun(key, call.principal.id, answered, message)
             self._joins.learn(backend, "legacy")
             try:
                 await _told(exchange, call, joined)
@@ -114,12 +114,12 @@ class Joining:
                 raise
             return joined
 
-    def _begun(self, key: Key, answered: Answered, message: Heard) -> Joined:
+    def _begun(self, key: Key, owner: str, answered: Answered, message: Heard) -> Joined:
         revision = message.value.get("protocolVersion")
         if revision not in LEGACY:
             raise _unknown("it speaks no revision that is known")
         try:
-            return self._joins.begin(key, replyheaders.value(answered.headers, "mcp-session-id"), revision)
+            return self._joins.begin(key, replyheaders.value(answered.headers, "mcp-session-id"), revision, owner)
         except BadSession:
             raise _unknown("it names a session that cannot be, or is another's") from None
 

@@ -20,6 +20,9 @@ from rules.tools import Backend
 MOST_JOINED: Final = 10_000
 """Sessions of the sidecar's own; the one that was used longest ago goes first."""
 
+MOST_OF_ONE: Final = 1_000
+"""Of one principal, however many credentials it brings; nobody else's goes for it."""
+
 IDLE_S: Final = 1800.0
 """How long a session is kept without a call. Servers forget theirs as well, and nobody is told which did so first."""
 
@@ -33,11 +36,13 @@ _NOT_THEIRS: Final = frozenset({"accept", "content-type", "via", "forwarded"})
 
 
 class Joined(NamedTuple):
-    """One session: its id, empty where the server keeps none, its revision, and when it was last used."""
+    """One session: its id, empty where the server keeps none, its revision, when it was last used, and the id of the
+    principal for which it was begun."""
 
     id: str
     revision: str
     used: float
+    owner: str = ""
 
 
 class Joins:
@@ -47,6 +52,7 @@ class Joins:
         self._sessions = sessions
         self._clock = clock
         self._all: OrderedDict[Key, Joined] = OrderedDict()
+        self._of: dict[str, OrderedDict[Key, None]] = {}
         self._turns: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
         self._eras: dict[str, tuple[str, Era]] = {}
 
@@ -77,6 +83,7 @@ class Joins:
             return None
         joined = self._all[key] = joined._replace(used=self._clock())
         self._all.move_to_end(key)
+        self._of[joined.owner].move_to_end(key)
         return joined
 
     def _is_there(self, key: Key, joined: Joined) -> bool:
@@ -87,9 +94,9 @@ class Joins:
         except Refusal:
             return False
 
-    def begin(self, key: Key, id: str, revision: str) -> Joined:
-        """A server began a session. Raises BadSession where it gave the id of another."""
-        self._tidy()
+    def begin(self, key: Key, id: str, revision: str, owner: str) -> Joined:
+        """A server began a session for a principal. Raises BadSession where it gave the id of another."""
+        self._tidy(owner)
         if id:
             try:
                 self._sessions.of(key[0], id, key[1])
@@ -97,11 +104,15 @@ class Joins:
                 self._sessions.bind(key[0], id, key[1])
             else:
                 raise BadSession
-        joined = self._all[key] = Joined(id, revision, self._clock())
+        joined = self._all[key] = Joined(id, revision, self._clock(), owner)
+        self._of.setdefault(owner, OrderedDict())[key] = None
         return joined
 
-    def _tidy(self) -> None:
-        """Forget what nobody used for long, and make room for one more."""
+    def _tidy(self, owner: str) -> None:
+        """Forget what nobody used for long, and make room for one more of this principal's."""
+        own = self._of.get(owner)
+        if own is not None and len(own) >= MOST_OF_ONE:
+            self.forget(next(iter(own)))
         while self._all:
             key, joined = next(iter(self._all.items()))
             if len(self._all) < MOST_JOINED and self._clock() - joined.used < IDLE_S:
@@ -114,6 +125,10 @@ class Joins:
         if joined is None or id not in (None, joined.id):
             return
         del self._all[key]
+        own = self._of[joined.owner]
+        del own[key]
+        if not own:
+            del self._of[joined.owner]
         if joined.id:
             self._sessions.forget(key[0], joined.id)
 

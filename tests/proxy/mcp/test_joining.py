@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from proxy.mcp import joins, sessions
 from proxy.mcp.joins import IDLE_S
 from rules.definitions import Definitions, defined, written
 from tests.mcpwire import (
@@ -483,3 +484,19 @@ async def test_a_server_that_is_of_another_era_now_fails_once(tmp_path: Path, er
         client = Client(w, path=PATH)
         assert "error" in (await client.call("hub__find", text="x")).json
         assert (await client.call("hub__find", text="x")).json["result"] == FOUND
+
+
+@played
+async def test_however_many_credentials_one_brings_nobody_else_loses_a_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joins, "MOST_OF_ONE", 3)
+    monkeypatch.setattr(sessions, "MOST_SESSIONS", 8)
+    hub = legacy()
+    async with joined(tmp_path, {"hub": hub}, identity=BOTH) as w:
+        own = await Client(w, key=KEYS["b"], path="/hub/mcp").begin()
+        ann = Client(w, key=KEYS["a"], path=PATH)
+        for number in range(12):
+            message = ann.message("tools/call", {"name": "hub__find", "arguments": {"text": "x"}})
+            assert "result" in last(await ann.send(message, [("Authorization", f"Bearer {number}")]))
+        assert last(await own.call("find", text="x"))["result"] == FOUND
