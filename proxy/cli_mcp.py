@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 MOST_LINES = 60
 """Of one difference on the terminal. A definition that changed more than that is read in the file."""
+
+MOST_COMPARED = 500
+"""Of one difference, behind what is the same at both ends. More are not compared line by line: a server could have that
+take for ever."""
 
 MARK = 16
 """Hex digits that name what was shown."""
@@ -177,11 +181,29 @@ _NOTHING: Any = object()
 
 def _difference(old: Any, new: Any) -> Iterator[str]:
     """Lines that are gone and lines that are there instead, as JSON: nothing hides in it."""
-    found = list(difflib.ndiff(_lines(old), _lines(new)))
-    told = [line for line in found if line[:2] in ("- ", "+ ")]
+    told = list(_other_lines(_lines(old), _lines(new)))
     yield from (f"    {line}" for line in told[:MOST_LINES])
     if len(told) > MOST_LINES:
         yield f"    and {len(told) - MOST_LINES} more lines"
+
+
+def _other_lines(old: list[str], new: list[str]) -> Iterator[str]:
+    begin = _shared(old, new)
+    old, new = old[begin:], new[begin:]
+    end = _shared(old[::-1], new[::-1])
+    old, new = old[: len(old) - end], new[: len(new) - end]
+    whole = [("replace", 0, len(old), 0, len(new))]
+    is_short = max(len(old), len(new)) <= MOST_COMPARED
+    for what, at, to, there, until in SequenceMatcher(None, old, new).get_opcodes() if is_short else whole:
+        if what != "equal":
+            yield from (f"- {line}" for line in old[at:to])
+            yield from (f"+ {line}" for line in new[there:until])
+
+
+def _shared(one: list[str], other: list[str]) -> int:
+    """How many lines both begin with."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (here, there) in enumerate(pairs) if here != there), min(len(one), len(other)))
 
 
 def _lines(value: Any) -> list[str]:

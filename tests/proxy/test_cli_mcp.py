@@ -1,4 +1,5 @@
 import re
+from time import monotonic
 
 import pytest
 from typer.testing import CliRunner
@@ -89,6 +90,25 @@ def test_a_long_difference_is_cut(server, rules):
     schema = {"type": "object", "properties": {f"a{number}": {"type": "string"} for number in range(100)}}
     server.has["tools/list"] = [{**SEARCH, "inputSchema": schema}, CREATE]
     assert "more lines" in toolwall("mcp", "accept", "hub", "--rules", rules).output
+
+
+@pytest.mark.parametrize("lines", [400, 3000])
+def test_a_difference_is_shown_at_once_whatever_the_server_says(server, rules, lines):
+    """Lines that are nearly the same, in which to look for what fits best takes for ever."""
+    first, second = (
+        {**SEARCH, "inputSchema": {"type": "object", "enum": [f"value-{number:05d}-{end}" for number in range(lines)]}}
+        for end in "ab"
+    )
+    server.has["tools/list"] = [first, CREATE]
+    assert toolwall("mcp", "accept", "hub", "--rules", rules, "--yes").exit_code == 0
+    server.has["tools/list"] = [second, CREATE]
+    began = monotonic()
+    done = toolwall("mcp", "accept", "hub", "--rules", rules)
+    assert monotonic() - began < 5
+    assert '    -   "value-00000-a",' in done.output
+    assert f"and {2 * lines - 60} more lines" in done.output
+    server.has["tools/list"] = [{**second, "title": "x"}, CREATE]
+    assert '    + "x"' in toolwall("mcp", "accept", "hub", "--rules", rules).output
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "gone"])
