@@ -135,9 +135,7 @@ def test_where_nobody_asks_it_the_kind_is_written() -> None:
     assert Scanner(frozenset({"EMAIL_ADDRESS"}), ways).clean_text("to ann@example.com").value == "to <EMAIL_ADDRESS>"
 
 
-TOOLS = (
-    "  get: {says: Read., call: GET /x, reply: {redact: [EMAIL_ADDRESS], operators: {EMAIL_ADDRESS: {presidio: WAY}}}}"
-)
+TOOL = "{says: Read., call: GET /WAY, reply: {redact: [EMAIL_ADDRESS], operators: {EMAIL_ADDRESS: {presidio: WAY}}}}"
 CONFIG = """
 presidio:
   time: 20s
@@ -153,18 +151,18 @@ def test_on_the_wire(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PII_KEY", KEY)
     (tmp_path / "salt").write_text(SALT + "\n")
     config = CONFIG.replace("HOME", str(home)).replace("SALT", str(tmp_path / "salt"))
-    seen = {}
+    ways, seen = ("initials", "salted"), {}
+    tools = "\n".join(f"  {way}: {TOOL.replace('WAY', way)}" for way in ways)
 
-    async def play(way: str) -> None:
-        async with wall(tmp_path / way, TOOLS.replace("WAY", way), config=config) as w:
+    async def play() -> None:
+        async with wall(tmp_path, tools, config=config) as w:
             w.backend.answer = answering(reply(b'{"id": 7, "mail": "ann.lee@example.com"}'))
-            told = await w.tell("GET", "/crm/x")
-            assert told.record["redactions"] == {"EMAIL_ADDRESS": 1}
-            seen[way] = told.reply.body
+            for way in ways:
+                told = await w.tell("GET", f"/crm/{way}")
+                assert told.record["redactions"] == {"EMAIL_ADDRESS": 1}
+                seen[way] = told.reply.body
 
-    for way in ("initials", "salted"):
-        (tmp_path / way).mkdir()
-        perform(play(way))
+    perform(play())
     digest = hashlib.sha256(f"ann.lee@example.com{SALT}".encode()).hexdigest()
     assert seen == {
         "initials": b'{"id": 7, "mail": "a-l"}',
@@ -194,7 +192,7 @@ def test_on_the_wire_it_does_not_start(operator: str, way: str, says: str, home:
 
     async def play() -> None:
         with pytest.raises(CannotRun, match=says):
-            async with wall(tmp_path, TOOLS.replace("WAY", way), config=config):
+            async with wall(tmp_path, f"  get: {TOOL.replace('WAY', way)}", config=config):
                 pass
 
     perform(play())

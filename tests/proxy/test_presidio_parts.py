@@ -52,10 +52,14 @@ class Ship(LocalRecognizer):
         return [RecognizerResult("SHIP", at, at + 4, 0.9)] if at >= 0 else []
 
 class Beyond(Ship):
+    def __init__(self):
+        LocalRecognizer.__init__(self, supported_entities=["BEYOND"])
     def analyze(self, text, entities, nlp_artifacts=None):
-        return [RecognizerResult("SHIP", 0, len(text) + 1, 0.9)]
+        return [RecognizerResult("BEYOND", 0, len(text) + 1, 0.9)]
 
 class Home(Ship):
+    def __init__(self):
+        LocalRecognizer.__init__(self, supported_entities=["HOME"])
     def analyze(self, text, entities, nlp_artifacts=None):
         import urllib.request
         return urllib.request.urlopen("http://127.0.0.1:9/") and []
@@ -84,6 +88,8 @@ class Cloud(AzureAILanguageRecognizer):
 nothing = 1
 """
 
+CLASSES_OF_OURS = ("ours:Badge", "ours:Ship", "ours:Beyond", "ours:Home")
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -96,9 +102,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def presidio(home: Path) -> Iterator[Presidio]:
     made = Presidio(
-        PresidioSettings(
-            text_s=20, registry=str(home / "registry.yaml"), recognizers=("ours:Badge", "ours:Ship"), code=str(home)
-        )
+        PresidioSettings(text_s=20, registry=str(home / "registry.yaml"), recognizers=CLASSES_OF_OURS, code=str(home))
     )
     yield made
     made.close()
@@ -109,7 +113,7 @@ def cleaned(presidio: Presidio, text: str, *kinds: str) -> str:
 
 
 def test_what_they_find_can_be_named(presidio: Presidio) -> None:
-    found = {"BADGE", "SHIP", "TOWN_CODE", "TITLE", "WEAK", "CREDIT_CARD"}
+    found = {"BADGE", "SHIP", "BEYOND", "HOME", "TOWN_CODE", "TITLE", "WEAK", "CREDIT_CARD"}
     assert presidio.kinds() == found | {f"presidio:{kind}" for kind in found}
 
 
@@ -204,13 +208,12 @@ def test_what_cannot_be_used_is_said_with_its_place_or_name(bad: str, said: dict
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("ours:Beyond", "outside of the text"), ("ours:Home", "a recognizer of Presidio failed")]
+    ("kind", "says"), [("BEYOND", "outside of the text"), ("HOME", "a recognizer of Presidio failed")]
 )
-def test_a_class_that_fails_on_a_text_fails_closed(name: str, says: str, home: Path) -> None:
-    made = Presidio(PresidioSettings(recognizers=(name,), code=str(home), text_s=20))
+def test_a_class_that_fails_on_a_text_fails_closed(kind: str, says: str, presidio: Presidio) -> None:
     with pytest.raises(Unreadable, match=says):
-        cleaned(made, "a", "SHIP")
-    made.close()
+        cleaned(presidio, "a", kind)
+    assert cleaned(presidio, "the Vasa", "SHIP") == "the <SHIP>"
 
 
 TOOLS = "  get: {says: Read., call: GET /x, reply: {redact: ['presidio:BADGE', EMAIL_ADDRESS]}}"

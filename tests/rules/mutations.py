@@ -15,6 +15,7 @@ from rules.dialects import DRAFT202012
 from rules.forms import form_of
 from rules.load import RulesError, load
 from rules.shape import Either, Form, JsonSchema, Many, Shape, Table
+from tests.counts import every_third
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,15 @@ class Mutation:
 
 
 def check_mutations(source: Path, scratch: Path) -> int:
-    """Every mutation of the folder must fail to load with a problem in the right line; returns how many there were."""
+    """Every mutation of the folder must fail to load with a problem in the right line; returns how many there are.
+
+    The short form tries every third.
+    """
     good = scratch / "good"
     shutil.copytree(source, good)
     load(good)
     found = list(mutations(source))
-    for mutation in found:
+    for mutation in every_third(found):
         (good / mutation.file).write_text(mutation.text)
         with pytest.raises(RulesError) as caught:
             load(good)
