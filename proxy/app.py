@@ -66,6 +66,7 @@ from proxy.state import (
     LEDGER_HEAD,
     REWRITING,
     SURROGATES,
+    TOKENS,
     StateError,
     StateKey,
     state_folder,
@@ -148,7 +149,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         _tell_of(answers, telemetry)
         budgets = _budgets(stack, settings, telemetry)
         once = Once(deeds)
-        servers = Servers()
+        servers = Servers(key.derive(TOKENS))
         kept = remainders, answers, keeper, budgets, once, keepsakes, injecting, servers
         regimes = Regimes(first, scans, settings.upstream, known, *kept)
         stack.push_async_callback(regimes.close)

@@ -31,6 +31,7 @@ ARGUMENTS_HASH = "arguments hash"
 REWRITING = "rewritten findings"
 STORE = "encrypted table"
 SURROGATES = "surrogates"
+TOKENS = "tokens of servers"
 
 
 class StateError(Exception):

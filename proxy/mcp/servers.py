@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from contextlib import suppress
 from time import time_ns
 from typing import Final
@@ -17,6 +18,7 @@ from proxy.mcp.entry import AskedEntry, McpEntry, OrderedEntry
 from proxy.mcp.exchange import JSON, listening
 from proxy.mcp.heard import Heard
 from proxy.mcp.joins import Joins
+from proxy.mcp.opaque import Opaque
 from proxy.mcp.pins import Pins
 from proxy.mcp.sessions import Sessions, gone
 from proxy.mcp.streams import Streams
@@ -38,9 +40,10 @@ _HEAD: Final = (("accept", "application/json, text/event-stream"), *_ENVELOPE)
 
 
 class Servers:
-    """`firewall` judges what servers ask; it is there once calls are."""
+    """`firewall` judges what servers ask; it is there once calls are. `key` seals tokens of servers'."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: bytes = b"") -> None:
+        self.opaque = Opaque(key or os.urandom(32))
         self.sessions = Sessions()
         self.tasks = Tasks()
         self.joins = Joins(self.sessions)

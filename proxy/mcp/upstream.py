@@ -21,6 +21,7 @@ from proxy.mcp.exchange import JSON, Answered, Exchange, aside
 from proxy.mcp.heard import Heard, Untrue, body_of
 from proxy.mcp.joining import Joining
 from proxy.mcp.looking import Looking
+from proxy.mcp.opaque import GIVEN
 from proxy.mcp.pins import BY_METHOD
 from proxy.mcp.reader import Reader
 from proxy.mcp.servers import Servers, asked_back
@@ -52,6 +53,7 @@ class McpUpstream:
         self._way = send
         self._rules = rules
         self._servers = servers
+        self._reader = reader
         self._beside = Beside(rules, reader, servers)
         self._streaming = Streaming(self._beside)
         self._looking = Looking(rules, servers)
@@ -79,6 +81,7 @@ class McpUpstream:
 
     async def _message(self, exchange: Exchange, entry: Entry, remote: Remote, call: Call) -> Result:
         """A request or a notification."""
+        call = self._servers.opaque.opened(call)
         if no := await self._looking.first(exchange, call, entry, remote):
             return no
         id = b"" if remote.method.startswith("notifications/") else _id_of(call, entry)
@@ -104,6 +107,7 @@ class McpUpstream:
         body = body_of(message)
         if message.kind == "result":
             value = await self._made(call, entry, remote, answered, message)
+            value = await self._sealed(call, entry, message.value if value is None else value) or value
             body = body if value is None else jsonrpc.written({"result": value})
         elif isinstance(entry, McpEntry):
             entry.http = answered.status
@@ -134,6 +138,24 @@ class McpUpstream:
             except Untrue as why:
                 raise withheld(entry.record, str(why), note=str(why)) from None
         return None
+
+    async def _sealed(self, call: Call, entry: Entry, said: dict[str, Any]) -> dict[str, Any] | None:
+        """A result with tokens that stand for those which hold what is taken out of answers; None where none does.
+        A token that was cleaned would be nothing to the server any more."""
+        made = {}
+        for name in GIVEN.keys() & said.keys():
+            token = said[name]
+            if not isinstance(token, str) or await self._is_clean(call, entry, name, token):
+                continue
+            made[name] = self._servers.opaque.sealed(token, call, name)
+            if not await self._is_clean(call, entry, name, made[name]):
+                raise withheld(entry.record, f"Its {name} may not be told.", note=name)
+        return {**said, **made} if made else None
+
+    async def _is_clean(self, call: Call, entry: Entry, name: str, token: str) -> bool:
+        text = jsonrpc.written({name: token})
+        read = await self._reader(call, entry, text)
+        return read == text or json.loads(read) == {name: token}
 
     def _is_task(self, call: Call, entry: Entry, remote: Remote, said: dict[str, Any]) -> bool:
         """Whether the call goes on as a task, and its client said that it knows such (2026-07-28)."""
