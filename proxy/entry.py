@@ -87,7 +87,7 @@ class Entry:
     judged = ""
     """The call as it was read, before anything was put into it, and the hash of the arguments that were judged."""
 
-    _restored: tuple[Any, Any] | None = None  # the arguments before and after
+    _restored: tuple[Call, Call] | None = None  # before and after
 
     def __init__(self, entries: Entries, record: Record) -> None:
         self.record = record
@@ -168,7 +168,7 @@ class Entry:
     def restored(self, before: Call, after: Call, restoring: Restoring) -> None:
         """Values were put into the arguments; the Record shows what stood there before."""
         self.put_back, self.joined = tuple(restoring.restored.values()), frozenset(restoring.joined)
-        self._restored = dict(before.arguments), dict(after.arguments)
+        self._restored = before, after
         self.record.restored = dict(sorted(restoring.counts.items()))
 
     def decided(self, call: Call, decision: Decision) -> None:
@@ -180,22 +180,21 @@ class Entry:
         record.rules, record.revision = decision.rules, decision.revision
         record.waived = dict(decision.waived)
         self.judged = record.arguments_hash = self.keyed_hash(call.same)
-        if self._entries.arguments == "redacted":
-            record.arguments = self._shown(call)
+        self._show(call)
 
     def masked(self, call: Call) -> None:
         """The arguments are sent otherwise than they came: the Record tells of those that are sent."""
         record = self.record
         record.arguments_hash = self.keyed_hash(call.same)
         record.notes.append("arguments were masked")
-        if self._entries.arguments == "redacted":
-            record.arguments = self._shown(call)
+        self._show(call)
 
-    def _shown(self, call: Call) -> Any:
-        arguments: Any = dict(call.arguments)
-        if self._restored is not None:
-            arguments = veiled(*self._restored, arguments)
-        return self._entries.shown(arguments)
+    def _show(self, call: Call) -> None:
+        """Put what is sent into the Record, as it may be seen there."""
+        if self._entries.arguments == "redacted":
+            before, after = self._restored or (call, call)
+            said = veiled(*([dict(each.arguments), dict(each.aside)] for each in (before, after, call)))
+            self.record.arguments, self.record.aside = self._entries.shown(said)
 
     def keyed_hash(self, value: Any) -> str:
         """Equal for equal values, and not to be guessed back."""

@@ -16,14 +16,16 @@ class Record:
     `client_gone`, `outcome_unknown`; it is empty while the call is under way. `deviations` says where the reply
     was off the tool's contract, in the words of its schema; `shaped` how much was left out of it. `replayed` is the
     call whose answer was given again, and `cache` how: `hit`, `joined`, `stale`, or `miss`. `restored` says how many
-    values of each kind were put back into the arguments, which show their pseudonyms. `cost` is what is known of the
-    call's price, `budgets` how much of each was used with it, in per cent. `once` is the name of the action and what
-    became of it, `undo` the tool that takes the call back, as far as that can be done. Of a call that the sidecar made
-    itself, `ordered` says who wanted it, `undoes` which call it took back, `resends` which it is again, and `settles`
-    of which it asks whether it was done. `batch` is the Record of the batch that the call came in. `leaked` are
-    the backends whose credential, which the sidecar sends, stood in the answer before it was taken out. `mcp` tells of
-    a message of MCP: its `method`, the protocol's `revision`, its `id` where it merely counts, a keyed hash of its
-    `session`, the `uri` of a declared resource, and the `error` that it was answered with.
+    values of each kind were put back into the arguments, which show their pseudonyms. `aside` is what went along with
+    them: of MCP the answers to what a server wanted to know, its state, a task, and others' members of `_meta`.
+    `cost` is what is known of the call's price, `budgets` how much of each was used with it, in per cent. `once` is
+    the name of the action and what became of it, `undo` the tool that takes the call back, as far as that can be
+    done. Of a call that the sidecar made itself, `ordered` says who wanted it, `undoes` which call it took back,
+    `resends` which it is again, and `settles` of which it asks whether it was done. `batch` is the Record of the
+    batch that the call came in. `leaked` are the backends whose credential, which the sidecar sends, stood in the
+    answer before it was taken out. `mcp` tells of a message of MCP: its `method`, the protocol's `revision`, its `id`
+    where it merely counts, a keyed hash of its `session`, the `uri` of a declared resource, and the `error` that it
+    was answered with.
 
     A field that was not set stands in the class alone, so making a Record and reading it out costs only what it says.
     """
@@ -47,6 +49,7 @@ class Record:
     method: str = ""
     arguments_hash: str = ""
     arguments: Any = None
+    aside: Any = None
     reason: str = ""
     decision: str = ""
     rules: tuple[str, ...] = ()

@@ -85,3 +85,34 @@ async def test_other_messages_ask_for_nothing(tmp_path: Path, method: str) -> No
             "ref": {"type": "ref/prompt", "name": "none"}, "argument": {"name": "a", "value": ""},
         }))  # fmt: skip
         assert "error" in last(said), said.raw
+
+
+@pytest.mark.parametrize("shows", ["off", "redacted"])
+@played
+async def test_the_record_shows_what_went_along_as_it_shows_arguments(tmp_path: Path, shows: str) -> None:
+    server = Server()
+    keys = "restore: true\nreply: {operators: {EMAIL_ADDRESS: pseudonym}}\n"
+    config = f"ledger: {{arguments: {shows}}}"
+    async with mcp_wall(tmp_path, server, POLICY, keys=keys, config=config) as w:
+        client = Client(w, modern=True)
+        run = [("Toolwall-Run", "r-1")]
+        server.says["tools/call"] = lambda _: {"content": [{"type": "text", "text": MAIL}]}
+        first = client.message("tools/call", {"name": "find", "arguments": {"text": "x"}})
+        token = last(await client.send(first, run))["result"]["content"][0]["text"]
+        assert token.startswith("<EMAIL_ADDRESS_")
+        assert "aside" not in w.records()[-1]
+        said = {"action": "accept", "content": {"who": token, "other": "bob@example.org"}}
+        more = {"inputResponses": {"a": said}, "requestState": "s-1", "_meta": {"example.com/note": "bob@example.org"}}
+        await client.send(client.message("tools/call", {"name": "find", "arguments": {"text": "y"}, **more}), run)
+        sent = server.calls("tools/call")[-1].message["params"]
+        assert sent["inputResponses"]["a"]["content"] == {"who": MAIL, "other": "bob@example.org"}
+        record = w.records()[-1]
+        if shows == "redacted":
+            assert record["arguments"] == {"text": "y"}
+            told = {"action": "accept", "content": {"who": token, "other": "<EMAIL_ADDRESS>"}}
+            note = {"example.com/note": "<EMAIL_ADDRESS>"}
+            assert record["aside"] == {"inputResponses": {"a": told}, "requestState": "s-1", "_meta": note}
+        else:
+            assert not {"aside", "arguments"} & record.keys()
+        assert b"example.org" not in w.ledger()
+        assert MAIL.encode() not in w.ledger()
