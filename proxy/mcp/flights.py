@@ -17,7 +17,8 @@ from proxy.protocols import jsonrpc, strictjson
 CANCELLED: Final = "notifications/cancelled"
 PROGRESS: Final = "notifications/progress"
 MOST_UNHEARD: Final = 64
-"""Messages that wait for whoever asked; then the server waits."""
+MOST_UNHEARD_BYTES: Final = 4 << 20
+"""Messages that wait for whoever asked, and their bytes; then the server waits."""
 
 _SUBSCRIPTION: Final = "io.modelcontextprotocol/subscriptionId"
 
@@ -31,13 +32,13 @@ class Flight:
         self.is_answered = self.is_over = False
         self.is_ours = self.is_taken_back = False
         self.why = ""
-        self._said = deque[bytes]()
+        self._said, self._size = deque[bytes](), 0
         self._news, self._room = asyncio.Event(), asyncio.Event()
 
     @property
     def is_full(self) -> bool:
         """Whether nobody listens as fast as the server talks."""
-        return len(self._said) >= MOST_UNHEARD
+        return len(self._said) >= MOST_UNHEARD or self._size >= MOST_UNHEARD_BYTES
 
     async def say(self, message: bytes) -> None:
         """The server says something."""
@@ -50,6 +51,7 @@ class Flight:
     def put(self, message: bytes) -> None:
         """The server says something, and nobody waits for room."""
         self._said.append(message)
+        self._size += len(message)
         self._news.set()
 
     def close(self, why: str = "") -> None:
@@ -67,7 +69,9 @@ class Flight:
         if not self._said:
             return None
         self._room.set()
-        return self._said.popleft()
+        said = self._said.popleft()
+        self._size -= len(said)
+        return said
 
 
 class Flights:

@@ -41,7 +41,8 @@ CONNECT_S: Final = 10.0
 """How long a call waits for a server that is being started again, where its tool says nothing else."""
 
 MOST_LOOSE: Final = 100
-"""Messages that are kept for a client which does not listen yet."""
+MOST_LOOSE_BYTES: Final = 4 << 20
+"""Messages that are kept for a client which does not listen yet, and their bytes: the last alone may have more."""
 
 BEGIN: Final = "initialize"
 BEGUN: Final = "notifications/initialized"
@@ -77,7 +78,7 @@ class Lane:
         self._server = server
         self._flights = Flights()
         self._loose: Flight | None = None
-        self._kept = deque[bytes](maxlen=MOST_LOOSE)
+        self._kept, self._kept_bytes = deque[bytes](), 0
         self._child: Child | None = None
         self._up = asyncio.Event()
         self._greeting: tuple[Heard, str] | None = None
@@ -132,6 +133,7 @@ class Lane:
     def _down(self, why: str) -> None:
         self._up.clear()
         self._kept.clear()
+        self._kept_bytes = 0
         if self._loose is not None:
             self._loose.close()
         for flight in self._flights:
@@ -216,15 +218,18 @@ class Lane:
 
     def _tell(self, message: bytes) -> None:
         """What is for nobody in particular."""
-        if len(self._kept) == MOST_LOOSE:
+        while self._kept and (len(self._kept) == MOST_LOOSE or self._kept_bytes + len(message) > MOST_LOOSE_BYTES):
             self._dropped("told more than is listened to")
+            self._kept_bytes -= len(self._kept.popleft())
         self._kept.append(message)
+        self._kept_bytes += len(message)
         if self._loose is not None:
             self._pass_on(self._loose)
 
     def _pass_on(self, loose: Flight) -> None:
         while self._kept and not loose.is_full:
-            loose.put(self._kept.popleft())
+            loose.put(message := self._kept.popleft())
+            self._kept_bytes -= len(message)
 
     async def send(self, call: Call, entry: Entry) -> Result:
         """Send one call. Raises Refusal where nothing can come back."""

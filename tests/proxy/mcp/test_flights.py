@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from proxy.mcp.flights import MOST_UNHEARD, Flights, cancelled
+from proxy.mcp.flights import MOST_UNHEARD, MOST_UNHEARD_BYTES, Flights, cancelled
 from proxy.mcp.heard import heard
 from tests.mcpwire import played
 
@@ -88,3 +88,16 @@ async def test_who_does_not_listen_is_waited_for_and_who_left_is_not() -> None:
     assert flight.why == "gone"
     await flight.say(b"nobody")
     assert await flight.heard() is None
+
+
+@played
+async def test_what_is_not_listened_to_takes_little_room() -> None:
+    flight, _line = Flights().begin(asked(1))
+    for _ in range(2):
+        await flight.say(b"x" * MOST_UNHEARD_BYTES)  # one alone may be as long as a line
+        more = asyncio.create_task(flight.say(b"y"))
+        await asyncio.sleep(0)
+        assert not more.done()
+        assert len(await flight.heard() or b"") == MOST_UNHEARD_BYTES
+        await more
+        assert await flight.heard() == b"y"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from proxy.mcp.lane import Gone
+from proxy.mcp.lane import MOST_LOOSE_BYTES, Gone
 from tests.mcpwire import played
 from tests.stdiowire import SERVER, gone, inside
 
@@ -57,6 +58,27 @@ async def test_a_line_without_an_end_ends_the_server_and_not_us(tmp_path: Path) 
         assert code(await one.answer(1)) == "outcome_unknown"
         one.call(2, "find", "b")
         assert "result" in await one.answer(2)
+
+
+@played
+async def test_what_is_told_before_anybody_listens_takes_little_room(tmp_path: Path) -> None:
+    """Of 20 MiB the last few are kept, until the client begins a session."""
+    said = json.dumps(
+        {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "%d %s"}}
+    )
+    flood = f"for i in range(40): print({said!r} % (i, 'x ' * 2**18))"
+    then = f"import runpy; runpy.run_path({SERVER[1]!r}, run_name='__main__')"
+    async with inside(tmp_path, [SERVER[0], "-u", "-c", f"{flood}\n{then}"]) as one:
+        await one.begin()
+
+        def told() -> list[int]:
+            said = [each for each in one.said if each.get("method") == "notifications/message"]
+            return [int(each["params"]["data"].partition(" ")[0]) for each in said]
+
+        await one.until(lambda: 39 in told())
+        most = MOST_LOOSE_BYTES // 2**19
+        assert told() == list(range(40 - len(told()), 40))
+        assert 1 < len(told()) <= most
 
 
 @played
