@@ -37,9 +37,10 @@ class Looking:
             return None
         pinned = self._servers.pins.of(self._rules.catalog.backends[call.tool.backend])
         kind = pinned.kind_of(remote)
-        if kind and pinned.is_due(kind):
+        who = call.principal.id
+        if kind and pinned.is_due(kind, who):
             async with pinned.turn:
-                no = await self._look(exchange, call, entry, kind, pinned) if pinned.is_due(kind) else None
+                no = await self._look(exchange, call, entry, kind, pinned) if pinned.is_due(kind, who) else None
             if no:
                 return no
         if pinned.differs(kind, remote.name):
@@ -61,13 +62,13 @@ class Looking:
                 listed = message.value.get(listing.member)
                 if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
                     raise _unknown("its list is none")
-                await aside(len(message.body), pinned.look, kind, listed, seen)
+                await aside(len(message.body), pinned.look, kind, listed, call.principal.id, seen)
                 cursor = message.value.get("nextCursor", "")
                 if not isinstance(cursor, str) or not cursor:
                     break
             else:
                 raise _unknown("its list has too many pages")
-        pinned.looked(kind)
+        pinned.looked(kind, call.principal.id)
         return None
 
     async def _page(self, exchange: Exchange, call: Call, method: str, cursor: str) -> Answered:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any, Final, NamedTuple
@@ -12,6 +13,9 @@ from rules.tools import Backend, Remote
 
 FRESH_S: Final = 300.0
 """How long a look at a server's list counts, where the server does not say that it changed."""
+
+MOST_LOOKED: Final = 10_000
+"""Looks that are kept in mind of one server. Of those that are forgotten the next call is a new one."""
 
 MOST_PAGES: Final = 50
 
@@ -47,11 +51,12 @@ class Pinned:
         self.accepted = accepted
         self.turn = asyncio.Lock()
         """Whoever looks through a whole list has it."""
-        self._differs: set[tuple[str, str]] = set()
-        self._looked: dict[str, float] = {}
+        self._differs: dict[tuple[str, str], tuple[str, float]] = {}
+        self._looked: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    def look(self, kind: str, listed: Sequence[Mapping[str, Any]], seen: set[str] | None = None) -> None:
-        """Compare some definitions of a list that passes by. What is there twice is not what was accepted.
+    def look(self, kind: str, listed: Sequence[Mapping[str, Any]], who: str, seen: set[str] | None = None) -> None:
+        """Compare some definitions of a list that passes by on its way to a principal. What is there twice is not what
+        was accepted, and what one was shown otherwise is not made good by what another is shown soon after.
 
         `seen` are the names on the pages before, and gets those of this one. Without it this is one page of several
         of which nobody knows the others: then what differs goes on to differ, for it may stand there.
@@ -64,23 +69,29 @@ class Pinned:
             if accepted is None or not isinstance(name, str):
                 continue
             if hash_of(one) != accepted or name in seen:
-                self._differs.add((kind, name))
-            elif is_all:
-                self._differs.discard((kind, name))
+                self._differs[kind, name] = who, monotonic()
+            elif is_all and self._is_over(who, *self._differs.get((kind, name), (who, 0.0))):
+                self._differs.pop((kind, name), None)
             seen.add(name)
 
-    def looked(self, kind: str) -> None:
-        """The whole list was looked at."""
-        self._looked[kind] = monotonic()
+    def _is_over(self, who: str, shown_to: str, at: float) -> bool:
+        """Whether what differed for somebody may be what was accepted again, as it is for another."""
+        return who == shown_to or monotonic() - at >= FRESH_S
+
+    def looked(self, kind: str, who: str) -> None:
+        """The whole list was looked at, as a principal is shown it."""
+        if (kind, who) not in self._looked and len(self._looked) >= MOST_LOOKED:
+            self._looked.popitem(last=False)
+        self._looked[kind, who] = monotonic()
 
     def changed(self, kinds: Sequence[str]) -> None:
         """The server says that lists are others now."""
-        for kind in kinds:
-            self._looked.pop(kind, None)
+        for key in [key for key in self._looked if key[0] in kinds]:
+            del self._looked[key]
 
-    def is_due(self, kind: str) -> bool:
-        """Whether nobody knows what the server says today."""
-        return monotonic() - self._looked.get(kind, -FRESH_S) >= FRESH_S
+    def is_due(self, kind: str, who: str) -> bool:
+        """Whether nobody knows what the server says today to a principal: it may say something else to another."""
+        return monotonic() - self._looked.get((kind, who), -FRESH_S) >= FRESH_S
 
     def differs(self, kind: str, name: str) -> bool:
         """Whether the definition is another than the one that was accepted."""

@@ -33,7 +33,7 @@ def trimmed(
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise Untrue("It is no list of definitions.")
     is_all = not (cursor or said.get("nextCursor"))
-    pinned.look(listing.kind, listed, set() if is_all else None)
+    pinned.look(listing.kind, listed, principal.id, set() if is_all else None)
     shown = []
     for one in listed:
         name = one.get(KINDS[listing.kind])

@@ -6,6 +6,7 @@ from copy import deepcopy
 
 import pytest
 
+from proxy.mcp import pins as pins_module
 from proxy.mcp.pins import Pinned, Pins
 from rules.definitions import Definitions, defined
 from rules.tools import Backend, Remote
@@ -21,20 +22,20 @@ ACCEPTED = Definitions(
 
 def test_the_same_definition_is_the_same_in_any_order() -> None:
     pinned = Pinned(ACCEPTED)
-    pinned.look("tools", [dict(reversed(FIND.items())), deepcopy(DROP)], set())
+    pinned.look("tools", [dict(reversed(FIND.items())), deepcopy(DROP)], "ann", set())
     assert not pinned.differs("tools", "find")
 
 
 @pytest.mark.parametrize("change", [{"title": "x"}, {"description": "Finds customers. "}, {"_meta": {}}])
 def test_a_change_counts_until_it_is_taken_back(change: dict[str, object]) -> None:
     pinned = Pinned(ACCEPTED)
-    pinned.look("tools", [{**FIND, **change}])
+    pinned.look("tools", [{**FIND, **change}], "ann")
     assert pinned.differs("tools", "find")
-    pinned.look("tools", [DROP])
+    pinned.look("tools", [DROP], "ann")
     assert pinned.differs("tools", "find")
-    pinned.look("tools", [FIND])  # one page of several
+    pinned.look("tools", [FIND], "ann")  # one page of several
     assert pinned.differs("tools", "find")
-    pinned.look("tools", [FIND], {"drop"})
+    pinned.look("tools", [FIND], "ann", {"drop"})
     assert not pinned.differs("tools", "find")
 
 
@@ -42,7 +43,7 @@ def test_what_is_listed_twice_is_not_what_was_accepted() -> None:
     for other in ({**FIND, "title": "x"}, FIND):
         for listed in ([FIND, other], [other, FIND]):
             pinned = Pinned(ACCEPTED)
-            pinned.look("tools", listed)
+            pinned.look("tools", listed, "ann")
             assert pinned.differs("tools", "find")
 
 
@@ -51,25 +52,47 @@ def test_what_is_on_two_pages_is_not_what_was_accepted() -> None:
         for pages in ([[FIND, DROP], [other]], [[other], [DROP, FIND]]):
             pinned, seen = Pinned(ACCEPTED), set[str]()
             for page in pages:
-                pinned.look("tools", page, seen)
+                pinned.look("tools", page, "ann", seen)
             assert pinned.differs("tools", "find")
             assert not pinned.differs("tools", "drop")
 
 
 def test_strangers_are_no_change() -> None:
     pinned = Pinned(ACCEPTED)
-    pinned.look("tools", [{"name": "new"}, {"name": 7}, {}])
+    pinned.look("tools", [{"name": "new"}, {"name": 7}, {}], "ann")
     assert not any(pinned.differs("tools", name) for name in ("new", "find"))
 
 
 def test_a_look_counts_until_the_list_changes() -> None:
     pinned = Pinned(ACCEPTED)
-    assert pinned.is_due("tools")
-    pinned.looked("tools")
-    assert not pinned.is_due("tools")
-    assert pinned.is_due("prompts")
+    assert pinned.is_due("tools", "ann")
+    pinned.looked("tools", "ann")
+    assert not pinned.is_due("tools", "ann")
+    assert pinned.is_due("prompts", "ann")
+    assert pinned.is_due("tools", "bob")
     pinned.changed(("tools",))
-    assert pinned.is_due("tools")
+    assert pinned.is_due("tools", "ann")
+
+
+def test_what_one_is_shown_does_not_make_good_what_another_was_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned = Pinned(ACCEPTED)
+    pinned.look("tools", [{**FIND, "title": "x"}], "bob", set())
+    pinned.look("tools", [FIND], "ann", set())
+    assert pinned.differs("tools", "find")
+    pinned.look("tools", [FIND], "bob", set())
+    assert not pinned.differs("tools", "find")
+    pinned.look("tools", [{**FIND, "title": "x"}], "bob", set())
+    monkeypatch.setattr(pins_module, "FRESH_S", 0.0)  # he is gone for long
+    pinned.look("tools", [FIND], "ann", set())
+    assert not pinned.differs("tools", "find")
+
+
+def test_looks_are_not_kept_in_mind_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pins_module, "MOST_LOOKED", 2)
+    pinned = Pinned(ACCEPTED)
+    for who in ("ann", "bob", "bob", "carl"):
+        pinned.looked("tools", who)
+    assert [pinned.is_due("tools", who) for who in ("ann", "bob", "carl")] == [True, False, False]
 
 
 @pytest.mark.parametrize(
