@@ -357,6 +357,7 @@ async def _listen(
         bearer=bool(listener.identity.jwt),
         scheme="https" if listener.tls else "http",
         joined=listener.joined,
+        external=listener.external,
     )
     server = HttpDoor(firewall, door, identify, settings.http, places)
     runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=settings.drain_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from proxy.listening_settings import (
     check_means,
     located,
     read_admin,
+    read_external,
     read_place,
     read_tls,
 )
@@ -56,6 +57,10 @@ LISTENER: Final = Form(
         "names": Key(NAMES, "Host names that callers may use beside the bound address; behind 0.0.0.0, all of them."),
         "hosts": Key(Table(Text(), NAME, NAME_LIKE), "Host names that choose a backend, instead of a path prefix."),
         "origins": Key(Many(_Origin), "Origins of browser pages that may call."),
+        "external_url": Key(
+            Either(Text(), Table(Text(), NAME, NAME_LIKE)),
+            "The URL by which clients see this listener, where it is another; with `hosts`, one for each Host.",
+        ),
         "mcp": Key(
             Form({"backends": Key(Many(Text()), "MCP servers whose tools are there as well.", required=True)}),
             "What `/.toolwall/mcp` has besides the tools of HTTP APIs.",
@@ -177,6 +182,8 @@ class ListenerSettings:
     identity: IdentitySettings
     joined: frozenset[str] = frozenset()
     """The MCP servers whose tools the sidecar's own server has as well."""
+    external: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """By which origin clients see it, and what stands before its paths: for a Host, or under the empty name for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,14 +287,16 @@ def _listener(node: Node, folder: Path, taken: set[str], problems: list[LoadProb
     if identity.static:
         problems += check_closed(node, place)
     hosts = raw.get("hosts", {})
+    names = frozenset({*place.names, *raw.get("names", ()), *hosts})
     return ListenerSettings(
         place=place,
         tls=tls,
-        names=frozenset({*place.names, *raw.get("names", ()), *hosts}),
+        names=names,
         hosts=hosts,
         origins=frozenset(each.lower() for each in raw.get("origins", ())),
         identity=identity,
         joined=frozenset(raw.get("mcp", {}).get("backends", ())),
+        external=read_external(node, names, problems),
     )
 
 

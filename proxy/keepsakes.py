@@ -91,8 +91,8 @@ class Keepsakes:
     def keep_soon(self, call: str, kept: Letter | Undoing, lasts_s: float = LETTER_S) -> None:
         """Keep a call, or what undoes it, without anybody waiting for it. Where it fails, the log says so."""
         if isinstance(kept, Letter):
-            *said, outgoing = kept
-            work = self._put(LETTER, call, _sealed([*said, *outgoing[:-1]], kept.outgoing.body), lasts_s)
+            *said, (method, path, headers, body, _) = kept  # of a kind that is never kept where it is rooted
+            work = self._put(LETTER, call, _sealed([*said, method, path, headers], body), lasts_s)
         else:
             work = self._put(UNDO, call, _sealed([*kept]), lasts_s)
         self._begin(call, work)

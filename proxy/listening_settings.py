@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 from proxy.identity_settings import IdentitySettings
 from rules.shape import Choice, Form, Key, Many, Text
 from rules.source import LoadProblem, Node
+from rules.urls import parse_url
 
 MOST_PORT: Final = 65_535
 
@@ -194,6 +195,37 @@ def located(spec: str, folder: Path) -> str:
     """A source of a secret; a path in it is relative to the folder."""
     scheme, _, path = spec.partition(":")
     return f"{scheme}:{folder / path}" if scheme in ("file", "lines") else spec
+
+
+def read_external(node: Node, names: Collection[str], problems: list[LoadProblem]) -> dict[str, tuple[str, str]]:
+    """By which URL clients see a listener, for a Host or under the empty name for all: its origin, and what stands
+    before the paths there. `names` are its Hosts."""
+    found = node.get("external_url")
+    if found is None:
+        return {}
+    if isinstance(found.value, str):
+        if node.get("hosts"):
+            hint = "say it for each: external_url: {HOST: URL}"
+            problems.append(node.key_problem("external_url", "is one for all, and `hosts` tell by the Host", hint))
+        return {"": _external(found, problems)}
+    strange = [name for name, _ in found.items() if name not in names]
+    hint = "add it to `names` or `hosts`"
+    problems += [found.key_problem(name, "is no Host of this listener", hint) for name in strange]
+    return {name: _external(each, problems) for name, each in found.items()}
+
+
+def _external(node: Node, problems: list[LoadProblem]) -> tuple[str, str]:
+    """A URL as it is written down, but for a slash at its end."""
+    said: str = node.value.rstrip("/")
+    try:
+        parse_url(said)
+        if '"' in said or not (said.isascii() and said.isprintable()):
+            raise ValueError("must be ASCII, without quotes")
+    except ValueError as error:
+        problems.append(node.problem(str(error)))
+    scheme, between, rest = said.partition("://")
+    authority, slash, path = rest.partition("/")
+    return scheme + between + authority, slash + path
 
 
 def _is_ipv6(host: str) -> bool:

@@ -25,12 +25,13 @@ Headers = tuple[tuple[str, str], ...]
 
 class Outgoing(NamedTuple):
     """One HTTP request as it will go to the backend, byte for byte. `target` is the raw path and query
-    below the backend's url."""
+    below the backend's url, or where it is `rooted` below the backend's host."""
 
     method: str
     target: str
     headers: Headers
     body: bytes
+    rooted: bool = False
 
     def __repr__(self) -> str:
         return f"Outgoing({self.method}, {len(self.body)} bytes)"

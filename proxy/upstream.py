@@ -110,7 +110,8 @@ class _Lane:
         try:
             line.expect(self._shape(call), self._bounds.most_header_bytes)
             line.bound = any(name == "authorization" and _BINDS(value) for name, value in call.outgoing.headers)
-            data = _request(f"{self.url.path}{call.outgoing.target}", self._fixed, call.outgoing, tracing)
+            below = "" if call.outgoing.rooted else self.url.path
+            data = _request(f"{below}{call.outgoing.target}", self._fixed, call.outgoing, tracing)
             if entry.halted:
                 raise not_sent("limit_reached", "The operator has stopped this call.")
             # From here on, a failure no longer means "not sent".

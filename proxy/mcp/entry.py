@@ -14,6 +14,8 @@ from proxy.mcp.sessions import Session
 from proxy.mcp.tasks import OF_ONE
 from proxy.model import NO_HAIL, Hail, Headers, Result
 from proxy.protocols import mcpsaid
+from proxy.protocols.challenges import NAME as CHALLENGE
+from proxy.protocols.challenges import challenged
 from proxy.protocols.methods import CLIENT
 from proxy.record import Record
 from proxy.telemetry import Telemetry, Trace
@@ -209,7 +211,12 @@ class McpEntry(MessageEntry):
             raise Refusal("unknown_tool", "There is no such task.", note="it names a task that is not the caller's")
 
     async def follow(self, result: Result) -> Result:
+        """The answer. Where it says how to sign in, it names the place where the client is told so here: behind all
+        cleaning, for that place is ours."""
         self.failed(result.status, result.body.whole or b"")
+        if self.came and any(name.lower() == CHALLENGE for name, _ in result.headers):
+            place = self.ask.metadata_for(self.came.tool)
+            result.headers = challenged(result.headers, place, self.record.notes.append)
         return await super().follow(result)
 
     def failed(self, status: int, body: bytes) -> None:

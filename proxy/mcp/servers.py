@@ -52,6 +52,8 @@ class Servers:
         self.streams = Streams()
         self.ways: dict[str, Send] = {}
         """The way to each server that was started, by backend."""
+        self.named: dict[str, str] = {}
+        """Where each server said that its metadata is (path and query), by backend."""
         self._giving_up: set[asyncio.Task[None]] = set()
 
     def check(self, call: Call, status: int) -> None:

@@ -21,6 +21,7 @@ from proxy.mcp.exchange import JSON, Answered, Exchange, aside
 from proxy.mcp.heard import Heard, Untrue, body_of
 from proxy.mcp.joining import Joining
 from proxy.mcp.looking import Looking
+from proxy.mcp.metadata import fetched, named_in
 from proxy.mcp.opaque import GIVEN
 from proxy.mcp.pins import BY_METHOD
 from proxy.mcp.reader import Reader
@@ -34,8 +35,9 @@ from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc, mcpparams
 from redaction.streams import EVENTS
 from rules.decide import Ruleset
-from rules.mcp.plumbing import ASKED, CLOSE, LISTEN, STREAM
+from rules.mcp.plumbing import ASKED, CLOSE, LISTEN, METADATA, STREAM
 from rules.tools import CALL, Remote
+from rules.urls import Url
 
 ACCEPT: Final = ("accept", f"{JSON}, {EVENTS}")
 MOST_INPUTS: Final = 32
@@ -66,8 +68,18 @@ class McpUpstream:
             return await self._way(call, entry)
         if isinstance(entry, AskedEntry):
             return asked_back(call)
-        way = self._servers.ways.get(call.tool.backend, self._way)
-        exchange = Exchange(way, call, entry, self._rules.catalog.backends[call.tool.backend].url)
+        way, url = self._way_to(call.tool.backend)
+        if remote.method == METADATA:
+            return await fetched(way, call, entry, url, self._servers.named.get(call.tool.backend, ""))
+        result = await self._sent(Exchange(way, call, entry, url), call, entry, remote)
+        if place := named_in(result.headers, url, call.origin):
+            self._servers.named[call.tool.backend] = place
+        return result
+
+    def _way_to(self, backend: str) -> tuple[Send, Url]:
+        return self._servers.ways.get(backend, self._way), self._rules.catalog.backends[backend].url
+
+    async def _sent(self, exchange: Exchange, call: Call, entry: Entry, remote: Remote) -> Result:
         if remote.method == STREAM:
             return await self._stream(exchange, call, entry)
         if remote.method == CLOSE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from proxy.errors import Refusal
 
@@ -27,7 +27,8 @@ class Door:
     `names` are the Host values (lower case, without port) that are accepted; `hosts` maps a Host to a backend;
     `origins` are the browser origins that may call. `bearer`: Authorization is a credential for this sidecar, and goes
     no further. `most_body` is in bytes, `most_depth` in JSON levels; `scheme` is `https` where it speaks TLS. `joined`
-    are the MCP servers whose tools the sidecar's own server has there.
+    are the MCP servers whose tools the sidecar's own server has there. `external` says by which URL clients see it,
+    where that is another: origin and path, for a Host or under the empty name for all.
     """
 
     name: str
@@ -39,6 +40,22 @@ class Door:
     bearer: bool = False
     scheme: str = "http"
     joined: frozenset[str] = frozenset()
+    external: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def seen(self, host: str) -> tuple[str, str]:
+        """By which origin clients see it, and what stands before its paths there, for a request with this Host."""
+        if self.external and (said := self.external.get(host_name(host)) or self.external.get("")):
+            return said
+        return f"{self.scheme}://{host}", ""
+
+    def sought(self, host: str, path: str) -> tuple[str, str, str]:
+        """The backend that a request means, the path under which agents see it, and the rest of the path."""
+        before = self.seen(host)[1]
+        backend = self.hosts.get(host_name(host)) if self.hosts else None
+        if backend is not None:
+            return backend, before, path
+        backend, slash, rest = path[1:].partition("/")
+        return backend, f"{before}/{backend}", slash + rest
 
 
 def texts(raw: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:

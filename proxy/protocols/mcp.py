@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from proxy.model import Call, Hail, Headers, Outgoing
-from proxy.protocols import head, mcphead, mcpparams, target
+from proxy.protocols import head, mcphead, mcpmetadata, mcpparams, target
 from proxy.protocols.jsonrpc import BAD_PARAMS, NOTHING, Malformed, Message
 from proxy.protocols.mcpmessage import MessageAsk, Seat, run_of, trace_of, unsupported
+from proxy.protocols.mcpmetadata import PATHS
 from proxy.protocols.mcpparams import NAMED, PROTOCOL, WITHOUT_MESSAGE
 from proxy.protocols.methods import LEGACY, MODERN, REVISIONS
 from proxy.protocols.rest import Greeting, RestAsk
@@ -19,9 +20,6 @@ from rules.tools import Catalog, Tool
 __all__ = ["McpAsk", "Message"]
 
 METHODS: Final = ("POST", "GET", "DELETE")
-PATHS: Final = frozenset({"/mcp", "/mcp/"})
-"""Below a backend; both mean the same, for clients lose their credentials when they are redirected."""
-
 _ALLOW: Final = (("Allow", ", ".join(METHODS)),)
 _ALLOW_MODERN: Final = (("Allow", "POST"),)
 _JSON: Final = re.compile(r"application/json(?: *; *charset=\"?utf-?8\"?)?", re.IGNORECASE)
@@ -111,11 +109,7 @@ class McpAsk(MessageAsk, RestAsk):
 
     def _place(self) -> _Place:
         path, query = target.split(self._target)
-        hosts = self._door.hosts
-        backend, base = hosts.get(head.host_name(self._head["host"])) if hosts else None, ""
-        if backend is None:
-            backend, slash, rest = path[1:].partition("/")
-            base, path = f"/{backend}", slash + rest
+        backend, base, path = self._door.sought(self._head["host"], path)
         if path not in PATHS:
             raise _not_allowed("Messages of MCP are sent with POST to `/mcp`.", _ALLOW)
         return _Place(backend, base, query)
@@ -171,8 +165,14 @@ class McpAsk(MessageAsk, RestAsk):
             call_id, tool, principal, run, arguments, self._sent_as(tool, arguments), self._seat(self._base)
         )
 
+    def metadata_for(self, tool: Tool) -> str:
+        """Where a client is told how to sign in at a tool's server; empty where its token does not go there."""
+        path = self._target.partition("?")[0]
+        for_client = mcpmetadata.is_for_client(self._door, tool)
+        return mcpmetadata.url_of(self._door, self._head["host"], path) if for_client else ""
+
     def _seat(self, base: str) -> Seat:
-        return Seat(base, self._peer.address, f"{self._door.scheme}://{self._head['host']}")
+        return Seat(base, self._peer.address, self._door.seen(self._head["host"])[0])
 
     def _sent_as(self, tool: Tool, arguments: Mapping[str, Any]) -> Outgoing:
         """The message as it goes to the server, under a head of its own."""

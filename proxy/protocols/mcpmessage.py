@@ -46,6 +46,10 @@ class MessageAsk:
     also: tuple[Tool | None, ...] = ()
     """What the caller has to see besides the tool, for the message is about it; None for what is not there."""
 
+    def metadata_for(self, tool: Tool) -> str:
+        """Where a client is told how to sign in at a tool's server; empty where its token does not go there."""
+        return ""
+
     def _read(self, data: bytes, most_depth: int) -> None:
         """Raises Refusal; the id is known also then, where there is one."""
         try:

@@ -16,7 +16,7 @@ def problem(refusal: Refusal, call_id: str, tool: str) -> dict[str, Any]:
     """The public object of a refusal. `tool` is empty where the caller may not know it."""
     row = CODES[refusal.code]
     said: dict[str, Any] = {
-        "status": row.status,
+        "status": refusal.status,
         "code": refusal.code,
         "executed": refusal.executed,
         "title": row.title,
@@ -42,7 +42,7 @@ def reply(refusal: Refusal, call_id: str, tool: str) -> tuple[int, list[tuple[st
     ]
     if refusal.retry_after is not None:
         headers.append(("Retry-After", str(refusal.retry_after)))
-    return CODES[refusal.code].status, headers, body
+    return refusal.status, headers, body
 
 
 def _encoded(said: dict[str, Any]) -> bytes:

@@ -143,12 +143,7 @@ class RestAsk:
 
     async def find(self, catalog: Catalog) -> Tool | None:
         path, self._query = target.split(self._target)
-        hosts = self._door.hosts
-        backend = hosts.get(head.host_name(self._head["host"])) if hosts else None
-        self._base = ""
-        if backend is None:
-            backend, slash, rest = path[1:].partition("/")
-            self._base, path = f"/{backend}", slash + rest
+        backend, self._base, path = self._door.sought(self._head["host"], path)
         self._path = path or "/"
         matched = catalog.match(backend, self._method, self._path, self._sent)
         if matched is None:
@@ -184,7 +179,7 @@ class RestAsk:
             outgoing=self._outgoing(tool, jar, body, kind),
             base=self._base,
             peer=self._peer.address,
-            origin=f"{self._door.scheme}://{self._head['host']}",
+            origin=self._door.seen(self._head["host"])[0],
         )
 
     def _outgoing(self, tool: Tool, jar: dict[str, str], body: bytes, kind: str) -> Outgoing:

@@ -216,7 +216,7 @@ class Connection(RequestHandler):
         target = message.path or ""
         if target.startswith(OURS):
             return next((kind for route, kind in _KINDS.items() if route.means(target)), RestAsk)
-        return McpAsk if self._server.is_mcp(target, message.headers.get("Host", "")) else RestAsk
+        return self._server.kind_of(target, message.headers.get("Host", ""))
 
     async def _shed(self, message: RawRequestMessage) -> bool:
         """Refuse a message unread. Nobody looked at its head, so what follows may be the rest of it."""

@@ -22,8 +22,10 @@ from proxy.protocols.batch import BatchAsk
 from proxy.protocols.head import Door
 from proxy.protocols.listing import ListingAsk
 from proxy.protocols.mcp import McpAsk
+from proxy.protocols.mcpmetadata import MetadataAsk
 from proxy.protocols.mcpown import OwnAsk
 from proxy.protocols.remainder import RemainderAsk
+from proxy.protocols.rest import RestAsk
 from proxy.protocols.undo import UndoAsk
 from proxy.shedding import Shedding
 from proxy.transports import batching, mcp
@@ -110,9 +112,11 @@ class HttpDoor(web.Server):
     def __call__(self) -> RequestHandler:
         return Connection(self, loop=self._loop, **self._kwargs)
 
-    def is_mcp(self, raw_target: str, host: str) -> bool:
-        """Whether a request is for an MCP server."""
-        return "/mcp" in raw_target and mcp.is_meant(self.door, self.firewall.regime.rules.catalog, raw_target, host)
+    def kind_of(self, raw_target: str, host: str) -> type[RestAsk]:
+        """What a request is by its target, where that is none of our own."""
+        if "/mcp" not in raw_target:
+            return RestAsk
+        return mcp.kind_of(self.door, self.firewall.regime.rules.catalog, raw_target, host)
 
     def make_room(self) -> bool:
         """Whether there is room for one more connection. One that only waits is closed for it if there has to be."""
@@ -134,6 +138,8 @@ class HttpDoor(web.Server):
                 return await self._places.rest.answer(self.firewall, ask, self._identify)
             if isinstance(ask, UndoAsk):
                 return await self._places.undo.answer(self.firewall, ask, self._identify)
+            if isinstance(ask, MetadataAsk):
+                return await mcp.metadata(self, ask, self._identify)
             if isinstance(ask, BatchAsk):
                 return await batching.answer(self, self.firewall, ask, self._identify)
             return await self.firewall.handle(ask, self._identify)

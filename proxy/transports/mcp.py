@@ -15,11 +15,14 @@ from proxy.identity import Identify
 from proxy.mcp.entry import McpEntry
 from proxy.mcp.events import written
 from proxy.mcp.heard import NOT_YET
+from proxy.mcp.metadata import MetadataEntry
 from proxy.mcp.servers import Servers
 from proxy.model import Result
 from proxy.protocols import jsonrpc, mcpsaid, problem
-from proxy.protocols.head import Door, host_name
+from proxy.protocols.head import Door
 from proxy.protocols.mcp import McpAsk
+from proxy.protocols.mcpmetadata import PATHS, MetadataAsk, sought
+from proxy.protocols.rest import RestAsk
 from proxy.record import Record, new_id
 from proxy.transports.telling import Telling
 from redaction.streams import EVENTS
@@ -32,7 +35,6 @@ _OF_RPC: Final = frozenset({200, 400, 404, NOT_YET, 500})
 """What an answer of JSON-RPC counts as; every other status is one of HTTP."""
 
 _OF_THE_HEAD: Final = range(-32029, -32019)
-_PATHS: Final = ("/mcp", "/mcp/")
 _BEGINS: Final = "initialize"
 """Its answer is a head as well, so nothing may go before it."""
 
@@ -167,12 +169,27 @@ def _status(ask: McpAsk, body: bytes) -> int:
     return 404 if code == jsonrpc.NO_METHOD else 400 if code in _OF_THE_HEAD else 200
 
 
-def is_meant(door: Door, catalog: Catalog, raw_target: str, host: str) -> bool:
-    """Whether a request is for the endpoint of an MCP server."""
+async def metadata(door: HttpDoor, ask: MetadataAsk, identify: Identify) -> Result:
+    """Where one signs in at an MCP server. Raises Refusal."""
+
+    def opened(listener: str) -> Entry:
+        record = Record(call=new_id(), started_ns=time_ns(), door=listener)
+        return MetadataEntry(door.firewall.entries, record, ask)
+
+    return await door.firewall.handle(ask, identify, opened)
+
+
+def kind_of(door: Door, catalog: Catalog, raw_target: str, host: str) -> type[RestAsk]:
+    """What a request is by its target: a message to an MCP server, a question how to sign in there, or a call of an
+    API."""
     path = raw_target.partition("?")[0]
-    backend = door.hosts.get(host_name(host)) if door.hosts else None
-    if backend is None:
-        backend, slash, rest = path[1:].partition("/")
-        path = slash + rest
-    found = catalog.backends.get(backend) if path in _PATHS else None
+    backend, _, below = door.sought(host, path)
+    if below in PATHS:
+        return McpAsk if _is_mcp(catalog, backend) else RestAsk
+    found = sought(door, host, path)
+    return MetadataAsk if found and _is_mcp(catalog, found.backend) else RestAsk
+
+
+def _is_mcp(catalog: Catalog, backend: str) -> bool:
+    found = catalog.backends.get(backend)
     return found is not None and found.mcp is not None

@@ -10,6 +10,9 @@ MCP: Final = "mcp"
 STREAM, CLOSE = "stream", "close"
 """GET and DELETE of the sessions' era, which have no method of the protocol's."""
 
+METADATA: Final = "metadata"
+"""GET of what says where one signs in at the server (RFC 9728). It is no message either."""
+
 RESPONSE: Final = "response"
 """An answer of the client's to what the server asked: it has no method either."""
 
@@ -18,7 +21,7 @@ LISTEN: Final = "subscriptions/listen"
 PLUMBING: Final = (
     *("initialize", "ping", "server/discover"),
     *("tools/list", "prompts/list", "resources/list", "resources/templates/list"),
-    *("logging/setLevel", "completion/complete", LISTEN, STREAM, CLOSE),
+    *("logging/setLevel", "completion/complete", LISTEN, STREAM, CLOSE, METADATA),
     *("notifications/initialized", "notifications/cancelled", "notifications/progress"),
     *("notifications/roots/list_changed", RESPONSE, "resources/subscribe", "resources/unsubscribe"),
     *("tasks/get", "tasks/result", "tasks/list", "tasks/cancel", "tasks/update"),

@@ -127,6 +127,21 @@ def test_where_the_host_chose_the_backend_no_place_can_lead_away(tmp_path: Path)
     perform(play())
 
 
+def test_places_are_those_by_which_clients_see_the_door(tmp_path: Path) -> None:
+    async def play() -> None:
+        listener = ", external_url: 'https://tools.example/wall'"
+        async with wall(tmp_path, house.TOOLS, house.POLICY, listener=listener) as w:
+            sent = ("Location: /api/things/8", "Set-Cookie: a=1; Path=/api/things")
+            page = f"Next-Page: http://127.0.0.1:{w.backend.port}/api/things?page=2"
+            w.backend.answer = answering(reply(b"{}", *sent, page))
+            came = (await w.call("GET", "/crm/things/7")).headers
+            assert came["location"] == "/wall/crm/things/8"
+            assert came["set-cookie"] == "a=1; Path=/wall/crm/things"
+            assert came["next-page"] == "https://tools.example/wall/crm/things?page=2"
+
+    perform(play())
+
+
 COOKIES = [
     ("a=1", "a=1; Path=/crm/"),
     ("a=1; Path=/", "a=1; Path=/crm/"),

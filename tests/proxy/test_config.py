@@ -36,6 +36,7 @@ listeners:
     hosts: {{crm.example: crm}}
     origins: [https://App.example:8443]
     mcp: {{backends: [hub, fs]}}
+    external_url: {{crm.example: "https://crm.example.com/"}}
     identity:
       static: {{id: bot, roles: [support, billing], agent: helper, user: ann}}
   - bind: "[::]:8443"
@@ -142,6 +143,7 @@ def test_everything_that_may_be_said(tmp_path: Path) -> None:
     assert first.place[:2] == ("127.0.0.1", 8080)
     assert first.names >= {"127.0.0.1", "localhost", "crm.internal", "[fd00::7]", "crm.example"}
     assert first.hosts == {"crm.example": "crm"}
+    assert first.external == {"crm.example": ("https://crm.example.com", "")}
     assert first.origins == {"https://app.example:8443"}
     assert (first.joined, second.joined) == ({"hub", "fs"}, frozenset())
     assert first.identity.static == Principal("bot", frozenset({"support", "billing"}), "helper", "ann", "static")

@@ -133,3 +133,36 @@ def test_who_is_to_be_known_by_what_never_comes_is_an_error(tmp_path: Path) -> N
     assert "asked for none" in problem(tmp_path, {"identity": shown, "tls": FILES}).message
     load(tmp_path, {"identity": peers, "bind": "unix:s"})
     load(tmp_path, {"identity": shown, "tls": asked})
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("https://tools.example", ("https://tools.example", "")),
+        ("https://tools.example:8443/wall/", ("https://tools.example:8443", "/wall")),
+        ("http://[::1]:80", ("http://[::1]:80", "")),
+    ],
+)
+def test_what_clients_see_a_listener_by(said: str, read: tuple[str, str], tmp_path: Path) -> None:
+    assert load(tmp_path, {"external_url": said}).listeners[0].external == {"": read}
+    (listener,) = load(
+        tmp_path, {"hosts": {"a.test": "a"}, "external_url": {"a.test": said, "localhost": said}}
+    ).listeners
+    assert listener.external == {"a.test": read, "localhost": read}
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["tools.example", "ftp://a.test", "https://", "https://a.test?", "https://a.test/?x=1", "https://a.test/#x", "https://u@a.test",
+     "https://u:p@a.test", 'https://a.test/"x', "https://a.test/ä", "https://a.test/a b", "https://a.test:99999", "https://a.test/{x}"],
+)  # fmt: skip
+def test_what_is_no_such_url(said: str, tmp_path: Path) -> None:
+    assert problem(tmp_path, {"external_url": said}).path == "listeners[0].external_url"
+    assert problem(tmp_path, {"external_url": {"localhost": said}}).path == "listeners[0].external_url.localhost"
+
+
+def test_one_url_does_not_hold_where_the_host_tells(tmp_path: Path) -> None:
+    no = problem(tmp_path, {"hosts": {"a.test": "a"}, "external_url": "https://tools.example"})
+    assert (no.path, "{HOST: URL}" in no.hint) == ("listeners[0].external_url", True)
+    no = problem(tmp_path, {"hosts": {"a.test": "a"}, "external_url": {"b.test": "https://b.example"}})
+    assert no.path == "listeners[0].external_url.b.test"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rules.mcp.plumbing import ASKED, CLOSE, LASTING, PLUMBING, RESPONSE, STREAM
+from rules.mcp.plumbing import ASKED, CLOSE, LASTING, METADATA, PLUMBING, RESPONSE, STREAM
 
 TOOLS_AND_THE_LIKE = {"tools/call", "prompts/get", "resources/read"}
 
@@ -37,7 +37,7 @@ def test_every_method_of_a_client_is_plumbing_or_means_a_tool(revision):
 def test_there_is_no_method_in_it_that_no_revision_knows():
     known = {method for revision in ("2025-11-25", "2026-07-28") for method in methods(
         revision, "ClientRequest", "ClientNotification")}  # fmt: skip
-    assert set(PLUMBING) - known == {STREAM, CLOSE, RESPONSE, "tasks/update"}
+    assert set(PLUMBING) - known == {STREAM, CLOSE, METADATA, RESPONSE, "tasks/update"}
 
 
 def test_what_a_server_asks_is_no_plumbing():
