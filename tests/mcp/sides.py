@@ -9,14 +9,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.bench.processes import free_port, running
 from tests.mcp.environments import HERE, node, packages, sdk1, sdk2
-from tests.mcp.published import LEGACY, MODERN
+from tests.mcp.published import LEGACY, MODERN, PROTOCOL
 from tests.mcp.tap import Exchange, Part, Said, Tap
 
 MOST_S = 300
@@ -80,18 +81,24 @@ def where(command: list[str | Path]) -> str:
 
 
 def lines_in(file: Path) -> dict[str, list[Said]]:
-    """What a line tap kept, by revision: `initialize` begins the old one. A process is a session."""
+    """What a line tap kept, by revision: an answer is of that of its request. A process is a session."""
     eras: dict[str, list[Said]] = {MODERN: [], LEGACY: []}
-    begun = set()
+    asked: dict[tuple[str, str, str], str] = {}
+    now: dict[str, str] = {}
     for line in file.read_bytes().splitlines():
         kept = json.loads(line)
-        message = json.loads(kept["line"])
-        session = str(kept["process"])
-        if message.get("method") == "initialize":
-            begun.add(session)
-        body = kept["line"].encode() if kept["by"] == "client" else b""
+        message, by, session = json.loads(kept["line"]), kept["by"], str(kept["process"])
+        if by == "client" and "method" in message:
+            is_new = PROTOCOL in kept["line"] or ("id" not in message and now.get(session) == MODERN)
+            now[session] = MODERN if is_new else LEGACY
+        id = repr(message.get("id"))
+        if "method" in message:
+            era = asked[session, by, id] = now[session]
+        else:
+            era = asked.get((session, "server" if by == "client" else "client", id), now[session])
+        body = kept["line"].encode() if by == "client" else b""
         exchange = Exchange(Part("", {"mcp-session-id": session}, body), None)
-        eras[LEGACY if session in begun else MODERN].append(Said(kept["by"], message, exchange))
+        eras[era].append(Said(by, message, exchange))
     return eras
 
 
@@ -138,6 +145,31 @@ def plays(*command: str | Path) -> dict[str, Any]:
     return found
 
 
+VISITORS: dict[str, Callable[[str, str], list[str | Path]]] = {
+    "sdk1": lambda at, calls: [sdk1(), HERE / "visitor.py", at, calls],
+    "sdk2": lambda at, calls: [sdk2(), HERE / "visitor2.py", at, calls],
+    "fastmcp": lambda at, calls: [sdk2(), HERE / "visitorfast.py", at, calls],
+    "ts1": lambda at, calls: [node(), script("visitorts.mjs"), at, calls, "1"],
+    "ts2": lambda at, calls: [node(), script("visitorts.mjs"), at, calls, "2"],
+}
+"""The commands of clients for servers that they do not know. Those with a 1 know sessions alone."""
+
+
+def visits(clients: Iterable[str], at: str, calls: list[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What comes of the same calls of several clients, two at a time."""
+    clients, asked = list(clients), json.dumps(calls)
+    with ThreadPoolExecutor(2) as beside:
+        yield from zip(clients, beside.map(lambda each: plays(*VISITORS[each](at, asked)), clients), strict=True)
+
+
+def came_of(call: dict[str, Any]) -> str | int:
+    """What came of a visitor's call: the code of an error or of a refusal, else all that it says."""
+    if "error" in call:
+        return int(call["error"]["code"])
+    refused = call.get("_meta", {}).get("toolwall/refusal")
+    return str(refused["code"] if refused else call)
+
+
 def failed(outcomes: dict[str, Any]) -> dict[str, Any]:
     """The plays that failed."""
     return {name: each for name, each in outcomes.items() if isinstance(each, dict) and "failed" in each}
@@ -151,12 +183,14 @@ class Score(NamedTuple):
     words: str
 
 
-def conformance(url: str, suite: str = "active") -> Score:
-    """The official suite against a server."""
+def conformance(url: str, suite: str = "active", scenario: str = "") -> Score:
+    """The official suite, or one scenario of it, against a server."""
     program = packages() / SERVERS / "conformance" / "dist" / "index.js"
-    command = [str(node()), str(program), "server", "--url", url, "--suite", suite]
+    which = ["--scenario", scenario] if scenario else ["--suite", suite]
+    command = [str(node()), str(program), "server", "--url", url, *which]
     done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_S)
     lines = re.findall(r"^\S+ ([\w-]+): (\d+) passed, (\d+) failed", done.stdout, re.MULTILINE)
+    lines += [(scenario, *each) for each in re.findall(r"^Passed: (\d+)/\d+, (\d+) failed", done.stdout, re.MULTILINE)]
     return Score(
         {name: int(passed) for name, passed, _ in lines if int(passed)},
         {name: int(failed) for name, _, failed in lines if int(failed)},

@@ -11,9 +11,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.mcp.environments import HERE, node, sdk1, sdk2
 from tests.mcp.published import LEGACY, MODERN, schema
-from tests.mcp.sides import plays, script
+from tests.mcp.sides import VISITORS, plays
 from tests.mcp.test_clients import check_said
 from tests.mcp.walls import sidecar
 
@@ -42,11 +41,6 @@ CALLS: list[Any] = [
     ["crm__get_customer", {"customer_id": "seven"}],
     ["crm__get_customer", {"customer_id": 404}],
 ]
-CLIENTS = {
-    "sdk1": (lambda url: [sdk1(), HERE / "visitor.py", url, json.dumps(CALLS)], LEGACY),
-    "sdk2": (lambda url: [sdk2(), HERE / "visitor2.py", url, json.dumps(CALLS)], MODERN),
-    "ts2": (lambda url: [node(), script("visitorts.mjs"), url, json.dumps(CALLS)], MODERN),
-}
 
 
 class Crm(BaseHTTPRequestHandler):
@@ -85,13 +79,12 @@ def port() -> Iterator[int]:
         server.shutdown()
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", VISITORS)
 def test_a_client_of_mcp_uses_an_http_api(name: str, port: int, tmp_path: Path) -> None:
-    client, revision = CLIENTS[name]
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "crm.yaml").write_text(RULES.format(port=port))
     with sidecar(tmp_path, ["crm.*"]) as wall:
-        found = plays(*client(f"http://127.0.0.1:{wall.tap.port}/.toolwall/mcp"))
+        found = plays(*VISITORS[name](wall.own, json.dumps(CALLS)))
         assert {each["name"] for each in found["tools"]} == {"crm__get_customer", "crm__add_note"}
         read, written, refused, missing = found["calls"]
         assert not read.get("isError")
@@ -106,4 +99,4 @@ def test_a_client_of_mcp_uses_an_http_api(name: str, port: int, tmp_path: Path) 
             ("GET", "/customers/404"),
         ]
         assert json.loads(Crm.seen[1][2]) == {"text": "called"}
-        check_said(wall.tap.said(), revision, 12)
+        check_said(wall.tap.said(), LEGACY if name.endswith("1") else MODERN, 12)

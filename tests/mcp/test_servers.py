@@ -32,7 +32,9 @@ EVERYTHING: list[Any] = [
     ["trigger-long-running-operation", {"duration": 1, "steps": 4}],
     ["trigger-sampling-request", {"prompt": "hi", "maxTokens": 10}],
     ["trigger-elicitation-request", {}],
+    ["toggle-subscriber-updates", {}],
 ]
+WATCHED = "demo://resource/dynamic/text/1"
 PERSON = {"name": "Ada", "entityType": "person", "observations": ["wrote a program"]}
 MEMORY: list[Any] = [
     ["create_entities", {"entities": [PERSON]}],
@@ -60,7 +62,8 @@ CALLS = {"everything": lambda _: EVERYTHING, "filesystem": filesystem_calls, "me
 def visit(name: str, url: str, folder: Path) -> dict[str, Any]:
     """What a server is and has, and what came of the calls."""
     calls = json.dumps(CALLS[name](folder))
-    return sides.plays(sdk1(), HERE / "visitor.py", url, calls)
+    watched = [WATCHED] if name == "everything" else []
+    return sides.plays(sdk1(), HERE / "visitor.py", url, calls, *watched)
 
 
 def check(name: str, visited: dict[str, Any], folder: Path) -> None:

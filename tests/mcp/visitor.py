@@ -1,7 +1,8 @@
-"""A client on the official SDK 1.x for a server that it does not know: `visitor.py URL CALLS`.
+"""A client on the official SDK 1.x for a server that it does not know: `visitor.py WHERE CALLS [URI]`.
 
-CALLS is a JSON list of [tool, arguments]. It prints one JSON object: what the server is and has, and what came of each
-call.
+WHERE is a URL, or the command of a server that speaks stdio, as a JSON list; CALLS is a JSON list of [tool, arguments].
+A resource with URI is watched meanwhile, until it changes. It prints one JSON object: what the server is and has, and
+what came of each call.
 """
 
 from __future__ import annotations
@@ -14,16 +15,13 @@ from datetime import timedelta
 from typing import Any
 
 import mcp.types as t
+from client1 import dialled, plain
 from mcp import ClientSession, McpError
-from mcp.client.streamable_http import streamable_http_client
+from pydantic import AnyUrl
 
 PATIENCE = timedelta(seconds=20)
 told: list[Any] = []
-
-
-def plain(model: Any) -> Any:
-    """A model as it stands on the wire."""
-    return model.model_dump(mode="json", by_alias=True, exclude_none=True)
+changed = asyncio.Event()
 
 
 async def pages(lists: Callable[..., Awaitable[Any]], kind: str) -> Any:
@@ -46,7 +44,10 @@ async def call(session: ClientSession, tool: str, arguments: Any) -> Any:
     async def step(done: float, total: float | None, message: str | None) -> None:
         told.append([tool, done, total, message])
 
-    return plain(await session.call_tool(tool, arguments, progress_callback=step))
+    try:
+        return plain(await session.call_tool(tool, arguments, progress_callback=step))
+    except McpError as error:
+        return {"error": plain(error.error)}
 
 
 async def sample(_: Any, params: t.CreateMessageRequestParams) -> t.CreateMessageResult:
@@ -59,10 +60,15 @@ async def elicit(_: Any, params: t.ElicitRequestParams) -> t.ElicitResult:
     return t.ElicitResult(action="decline")
 
 
-async def main(url: str, calls: str) -> None:
-    hearing: Any = {"sampling_callback": sample, "elicitation_callback": elicit}
+async def hear(message: Any) -> None:
+    if isinstance(message, t.ServerNotification) and isinstance(message.root, t.ResourceUpdatedNotification):
+        changed.set()
+
+
+async def main(where: str, calls: str, uri: str = "") -> None:
+    hearing: Any = {"sampling_callback": sample, "elicitation_callback": elicit, "message_handler": hear}
     async with (
-        streamable_http_client(url) as (read, write, _),
+        dialled(where) as (read, write),
         ClientSession(read, write, PATIENCE, **hearing) as session,
     ):
         found = {"initialize": plain(await session.initialize())}
@@ -70,7 +76,12 @@ async def main(url: str, calls: str) -> None:
         found["prompts"] = await pages(session.list_prompts, "prompts")
         found["resources"] = await pages(session.list_resources, "resources")
         found["templates"] = await pages(session.list_resource_templates, "resourceTemplates")
+        if uri:
+            await session.subscribe_resource(AnyUrl(uri))
         found["calls"] = [await call(session, *each) for each in json.loads(calls)]
+        if uri:
+            await asyncio.wait_for(changed.wait(), PATIENCE.total_seconds())
+            await session.unsubscribe_resource(AnyUrl(uri))
     print(json.dumps(found | {"told": told}))
 
 

@@ -36,6 +36,7 @@ listeners:
   - bind: 127.0.0.1:{port}
     identity: {{static: {{id: bot, roles: [agent]}}}}
     origins: ["http://127.0.0.1:{port}"]
+    {more}
 admin: {{bind: "127.0.0.1:0"}}
 stdio: {{identity: {{static: {{id: bot, roles: [agent]}}}}}}
 """
@@ -51,6 +52,11 @@ class Wall(NamedTuple):
     def url(self, name: str, tap: bool = True) -> str:
         """Where a client finds a server."""
         return f"http://127.0.0.1:{self.tap.port if tap else self.port}/{name}/mcp"
+
+    @property
+    def own(self) -> str:
+        """Where a client finds the sidecar's own server."""
+        return f"http://127.0.0.1:{self.tap.port}/.toolwall/mcp"
 
     def records(self) -> list[dict[str, Any]]:
         """The ledger's records of calls."""
@@ -90,16 +96,16 @@ def wrapped(folder: Path, name: str, command: list[str | Path], policy: str = ""
     """The command that a client starts instead of a server's; without a policy everything is allowed."""
     imported(folder, name, "--", *command)
     (folder / "rules" / "policy.yaml").write_text(policy or POLICY.format(names=json.dumps(everything_of(name))))
-    (folder / "toolwall.yaml").write_text(CONFIG.format(port=free_port()))
+    (folder / "toolwall.yaml").write_text(CONFIG.format(port=free_port(), more=""))
     return [TOOLWALL, "mcp", "--server", name, "-c", folder / "toolwall.yaml", "--", *command]
 
 
 @contextmanager
-def sidecar(folder: Path, allowed: list[str]) -> Iterator[Wall]:
-    """A sidecar over the backends of FOLDER/rules, where everybody is allowed these tools."""
+def sidecar(folder: Path, allowed: list[str], more: str = "") -> Iterator[Wall]:
+    """A sidecar over the backends of FOLDER/rules, where all are allowed these tools. `more` is of its listener."""
     port = free_port()
     (folder / "rules" / "policy.yaml").write_text(POLICY.format(names=json.dumps(allowed)))
-    (folder / "toolwall.yaml").write_text(CONFIG.format(port=port))
+    (folder / "toolwall.yaml").write_text(CONFIG.format(port=port, more=more))
     with running("toolwall", [str(TOOLWALL), "run", "-c", str(folder / "toolwall.yaml")], folder) as process:
         until_open(port, process.check)
         with tapped(free_port(), port) as tap:
