@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from proxy import replyheaders
 from proxy.body import Body
@@ -12,6 +13,7 @@ from proxy.mcp.heard import Heard, body_of, status_of
 from proxy.model import Result
 from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc
+from proxy.protocols.mcpparams import OURS
 from redaction.streams import EVENTS
 
 UNKNOWN_KIND: Final = "It is a result of a kind that is not known here."
@@ -47,6 +49,14 @@ def status_as(answered: Answered) -> int:
     """The status that an answer counts as: where HTTP says who may not, or not now, that."""
     assert answered.message is not None
     return answered.status if answered.status in _OF_HTTP else status_of(answered.message)
+
+
+def unmarked(said: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A result without what in `_meta` is the sidecar's word, which no server has; None where there is none of it."""
+    meta = said.get("_meta")
+    if not isinstance(meta, dict) or not any(name.startswith(OURS) for name in meta):
+        return None
+    return {**said, "_meta": {name: value for name, value in meta.items() if not name.startswith(OURS)}}
 
 
 def taken(entry: Entry, answered: Answered) -> Result:

@@ -14,7 +14,17 @@ from proxy import replyheaders
 from proxy.body import Body
 from proxy.entry import Entry
 from proxy.errors import Refusal
-from proxy.mcp.answering import UNKNOWN_KIND, as_result, failed, is_stream, kept, refuse_unfinished, status_as, taken
+from proxy.mcp.answering import (
+    UNKNOWN_KIND,
+    as_result,
+    failed,
+    is_stream,
+    kept,
+    refuse_unfinished,
+    status_as,
+    taken,
+    unmarked,
+)
 from proxy.mcp.beside import Beside
 from proxy.mcp.entry import AskedEntry, McpEntry
 from proxy.mcp.exchange import JSON, Answered, Exchange, aside
@@ -120,6 +130,7 @@ class McpUpstream:
         if message.kind == "result":
             value = await self._made(call, entry, remote, answered, message)
             value = await self._sealed(call, entry, message.value if value is None else value) or value
+            value = unmarked(message.value if value is None else value) or value
             body = body if value is None else jsonrpc.written({"result": value})
         elif isinstance(entry, McpEntry):
             entry.http = answered.status

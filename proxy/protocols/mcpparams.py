@@ -81,7 +81,9 @@ _PLAIN_META: Final = frozenset(
 )
 META: Final = _CONTEXT | _PLAIN_META
 _NOTHING: Final[Mapping[str, Any]] = {}
-_OURS: Final = "toolwall/"
+OURS: Final = "toolwall/"
+"""What in `_meta` begins so is the sidecar's word, in both directions."""
+
 _REPEATING: Final = ("mcp-method", "mcp-name", mcphead.PARAM)
 _ODD: Final = re.compile(r"[\x00-\x20\x7f\\{}]")  # no URI has them
 _HIDDEN: Final = re.compile(r"[\x00-\x1f\x7f\\]")  # nor may an escape stand for one of these
@@ -151,7 +153,7 @@ def kept(meta: Mapping[str, Any]) -> Mapping[str, Any]:
     which is not for others, nor ours."""
     if meta.keys() <= _PLAIN_META:
         return meta
-    return {name: value for name, value in meta.items() if name not in _CONTEXT and not name.startswith(_OURS)}
+    return {name: value for name, value in meta.items() if name not in _CONTEXT and not name.startswith(OURS)}
 
 
 def problems_of(tool: Tool, arguments: Mapping[str, Any]) -> tuple[Problem, ...]:

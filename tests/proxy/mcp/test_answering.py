@@ -9,7 +9,7 @@ import pytest
 from proxy.body import Body
 from proxy.entry import Entry
 from proxy.errors import Refusal
-from proxy.mcp.answering import as_result, failed, is_stream, taken
+from proxy.mcp.answering import as_result, failed, is_stream, taken, unmarked
 from proxy.mcp.exchange import Answered
 from proxy.mcp.heard import heard
 from proxy.model import Result
@@ -65,3 +65,9 @@ def test_what_needs_no_answer_is_taken_or_not(status: int, message: object, coun
 )
 def test_a_stream_is_known_by_its_head(status: int, kind: str, streams: bool) -> None:
     assert is_stream(Result(status, [("content-type", kind)], Body.of(b""))) is streams
+
+
+def test_no_server_speaks_in_the_sidecars_name() -> None:
+    said = {"content": [], "_meta": {"toolwall/refusal": {"code": "denied"}, "toolwall/x": 1, "toolwallet/y": 2}}
+    assert unmarked(said) == {"content": [], "_meta": {"toolwallet/y": 2}}
+    assert [unmarked(each) for each in ({}, {"_meta": None}, {"_meta": {}}, {"_meta": {"x": 1}})] == [None] * 4
