@@ -120,7 +120,10 @@ def id_in(line: bytes) -> bytes:
     """The text of the id in a message that cannot be read, or whose middle is not there; empty where it is not found.
     It is looked for where it commonly stands."""
     found = _FIRST.match(line) or _LAST.search(line[-_LONG_TAIL:])
-    return found[1] if found else b""
+    try:
+        return found[1] if found and strictjson.parse(found[1], 1) is not None else b""
+    except Refusal:  # said again, it would be no JSON there either
+        return b""
 
 
 def oversized(most: int) -> Refusal:

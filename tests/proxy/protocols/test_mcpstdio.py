@@ -77,6 +77,9 @@ def test_a_call_belongs_to_the_run_of_its_process_or_session_and_to_the_trace_th
         (b'{"method":"tools/call","params":{"id":5,"x":"' + b"y" * 9000 + b'"}}', b""),
         (b'{"method":"x\\"y","id":5,"params":"' + b"y" * 9000, b""),
         (b'{"params":{"id":5}}', b""),
+        (b'{"id":"\xff","method":"x"}', b""),
+        (b'{"id":"a\x01b","method":"x"', b""),
+        (b'{"method":"x","id":007}', b""),
         (b"", b""),
     ],
 )
