@@ -89,6 +89,18 @@ class Beside:
             return "it is about a task that is not the caller's"
         return ""
 
+    def is_over(self, call: Call, entry: Entry) -> bool:
+        """Whether the operator has stopped a stream's caller, or the rules of now would not let it begin."""
+        firewall = self._servers.firewall
+        assert firewall is not None
+        if firewall.halts.why(entry.record):
+            return True
+        rules = firewall.regime.rules
+        if rules is self._rules:
+            return False
+        tool = rules.catalog.tools.get(call.tool.name)
+        return tool is None or not rules.visible(call.principal, tool)
+
     def _may_read(self, call: Call, uri: Any) -> bool:
         catalog = self._rules.catalog
         tool = mcpparams.resource(catalog, call.tool.backend, uri) if isinstance(uri, str) else None

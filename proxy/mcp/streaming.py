@@ -41,6 +41,8 @@ class Streaming:
             size, most = 0, call.tool.reply.most_bytes - SPARE
             async with aclosing(_beaten(exchange.events(came, lasting=True))) as ready:
                 async for event in ready:
+                    if self._beside.is_over(call, entry):
+                        return
                     piece = COMMENT if event is None else await self._written(exchange, call, entry, event, id)
                     size += len(piece)
                     if size > most:

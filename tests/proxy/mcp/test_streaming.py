@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from proxy.halts import Mark
 from proxy.mcp import streaming
 from tests.mcpwire import EVENTS, Client, Server, event, events, mcp_wall, notification, played, stream
 from tests.wire import reply
@@ -160,3 +161,38 @@ async def test_a_subscription_lasts_until_the_server_ends_it(tmp_path: Path) -> 
         ]  # fmt: skip
         assert MAIL.encode() not in said.raw
         assert json.loads(json.dumps(events(said)[-1]["result"]["by"])) == "<EMAIL_ADDRESS>"
+
+
+@pytest.mark.parametrize("how", ["stopped", "revoked", "denied"])
+@played
+async def test_a_stream_ends_when_its_caller_might_not_open_it_any_more(tmp_path: Path, how: str) -> None:
+    go = asyncio.Event()
+
+    async def said(_: Any) -> Any:
+        yield EVENTS
+        yield event(notification("message", level="info", data="before"))
+        await go.wait()
+        yield event(notification("message", level="info", data="behind"))
+        await asyncio.sleep(60)
+
+    async with mcp_wall(tmp_path, Server(says={"GET": said}), POLICY) as w:
+        client = await Client(w).begin()
+        reader, writer = await w.connect()
+        head = [("Accept", "text/event-stream"), ("Mcp-Session-Id", client.session)]
+        writer.write(w.raw("GET", client.path, b"", head))
+        assert b"before" in await reader.readuntil(b"before")
+        firewall = w.sidecar.firewall
+        if how == "stopped":
+            firewall.halts.stopped = "a test"
+        elif how == "revoked":
+            firewall.halts.marks = frozenset({Mark("bot", "")})
+        else:
+            (tmp_path / "rules" / "policy.yaml").write_text("rules: [{id: none, deny: 'crm.*'}]")
+            before = firewall.regime
+            while firewall.regime is before:
+                await asyncio.sleep(0.05)
+        go.set()
+        async with asyncio.timeout(5):
+            assert b"behind" not in await reader.read()
+        writer.close()
+        assert [each["outcome"] for each in w.records() if each["tool"] == "crm.mcp/stream"] == ["ok"]
