@@ -95,7 +95,8 @@ def load_backend(root: Node, folder: Library, own: frozenset[str] = NO_MORE, rea
         loaded.problems += wrong
         says = root.text("says")
         trace = (told := root.get("trace")) is None or bool(told.value)
-        kept = (breaker, bulkhead, probe, said.injects, accepted, trace)
+        revisions = tuple(sorted({each.value for each in root.under("revisions")}, reverse=True))
+        kept = (breaker, bulkhead, probe, said.injects, accepted, trace, revisions)
         loaded.backend = Backend(name, urls[0], where, names, says, *kept)
     loaded.problems += beyond(root.get("timeout"))
     return loaded

@@ -62,7 +62,8 @@ class Backend:
     """One API behind the sidecar. `addresses` are the networks it may lie in besides the public internet. `breaker`
     says when it is left alone, if ever, `bulkhead` how much it gets at once, and `probe` how it is asked whether it is
     well, if it is. `injects` are the credentials that the sidecar itself sends there. `mcp` is what an MCP server was
-    accepted with. `trace`: it is told which trace a call is in."""
+    accepted with. `trace`: it is told which trace a call is in. `revisions` are those of MCP that may be spoken with
+    it, the newest first; none where all may."""
 
     name: str
     url: Url
@@ -75,6 +76,7 @@ class Backend:
     injects: tuple[Injected, ...] = ()
     mcp: Definitions | None = None
     trace: bool = True
+    revisions: tuple[str, ...] = ()
 
 
 CHOICE = "toolwall-tool"

@@ -255,10 +255,15 @@ class Inside:
 
 @asynccontextmanager
 async def inside(
-    folder: Path, command: Sequence[str] = SERVER, policy: str = POLICY, most_line: int = 1 << 20, most_calls: int = 99
+    folder: Path,
+    command: Sequence[str] = SERVER,
+    policy: str = POLICY,
+    most_line: int = 1 << 20,
+    most_calls: int = 99,
+    keys: str = "",
 ) -> AsyncIterator[Inside]:
     """A door and a server that was started for it."""
-    settings = load_config(folder_of(folder, policy))
+    settings = load_config(folder_of(folder, policy, keys=keys))
     async with running(settings) as sidecar:
         said: list[dict[str, Any]] = []
         errors: list[str] = []

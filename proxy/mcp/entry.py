@@ -199,6 +199,8 @@ class McpEntry(MessageEntry):
             raise unknown_tool(self, None)
         self._check_task(tool)
         super().found(tool)
+        if not self.joins:  # else the client speaks with the sidecar
+            self.ask.check_revision(self._rules.catalog.backends[tool.backend].revisions)
         if self.ask.session:
             self.session = self._servers.sessions.of(tool.backend, self.ask.session, self._principal.id)
 

@@ -4,7 +4,7 @@ the server keeps such."""
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from proxy import replyheaders
@@ -82,6 +82,8 @@ class Joining:
     async def _is_modern(self, exchange: Exchange, call: Call, backend: Backend, key: Key) -> bool:
         """Whether the server does without sessions. It is asked once, and again when it seems to have changed."""
         joins = self._joins
+        if not _allowed(backend, MODERN):
+            return False
         if not joins.era(backend):
             async with joins.turn(key):
                 if not joins.era(backend) and await _discovers(exchange, call):
@@ -95,7 +97,10 @@ class Joining:
         async with self._joins.turn(key):
             if joined := self._joins.of(key):
                 return joined
-            params = {"protocolVersion": LEGACY[0], "capabilities": CAN, "clientInfo": ME}
+            spoken = _allowed(backend, LEGACY)
+            if not spoken:
+                raise _unknown("it is of an era that is not allowed here")
+            params = {"protocolVersion": spoken[0], "capabilities": CAN, "clientInfo": ME}
             try:
                 answered = await _asked(exchange, call, "initialize", params)
             except Refusal as no:
@@ -105,7 +110,7 @@ class Joining:
                 if message or answered.status in _OTHER_ERA:
                     self._joins.learn(backend, "")
                 return _No(failed(entry, answered) if message is None else as_result(answered))
-            joined = self._begun(key, call.principal.id, answered, message)
+            joined = self._begun(key, call.principal.id, answered, message, spoken)
             self._joins.learn(backend, "legacy")
             try:
                 await _told(exchange, call, joined)
@@ -114,14 +119,19 @@ class Joining:
                 raise
             return joined
 
-    def _begun(self, key: Key, owner: str, answered: Answered, message: Heard) -> Joined:
+    def _begun(self, key: Key, owner: str, answered: Answered, message: Heard, spoken: Collection[str]) -> Joined:
         revision = message.value.get("protocolVersion")
-        if revision not in LEGACY:
-            raise _unknown("it speaks no revision that is known")
+        if revision not in spoken:
+            raise _unknown("it speaks no revision that is known, and allowed here")
         try:
             return self._joins.begin(key, replyheaders.value(answered.headers, "mcp-session-id"), revision, owner)
         except BadSession:
             raise _unknown("it names a session that cannot be, or is another's") from None
+
+
+def _allowed(backend: Backend, era: Sequence[str]) -> list[str]:
+    """The revisions of an era that may be spoken with a server, the newest first."""
+    return [each for each in era if not backend.revisions or each in backend.revisions]
 
 
 def _http(entry: McpEntry, result: Result) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from proxy.mcp.heard import Untrue
@@ -16,6 +16,7 @@ GREETINGS: Final = frozenset({"initialize", "server/discover"})
 """What tells what a server is."""
 
 _SCOPE: Final = "cacheScope"
+_VERSIONS: Final = "supportedVersions"
 
 
 def trimmed(
@@ -48,9 +49,12 @@ def _accepted(definition: Mapping[str, Any], tool: Tool) -> dict[str, Any]:
     return {**definition, "description": tool.says} if tool.says else dict(definition)
 
 
-def greeted(said: Mapping[str, Any], pinned: Pinned) -> dict[str, Any]:
-    """What a server says of itself, with the instructions that were accepted, or none."""
+def greeted(said: Mapping[str, Any], pinned: Pinned, spoken: Collection[str]) -> dict[str, Any]:
+    """What a server says of itself, with the instructions that were accepted, or none. Of its revisions it tells those
+    that may be spoken, where such are named."""
     kept = {name: value for name, value in said.items() if name != "instructions"}
+    if spoken and isinstance(versions := kept.get(_VERSIONS), list):
+        kept[_VERSIONS] = [each for each in versions if each in spoken]
     told = pinned.accepted.instructions
     return _private({**kept, "instructions": told} if told else kept)
 

@@ -151,8 +151,10 @@ class McpUpstream:
             return self._servers.tasks.listed(backend.name, call.principal.id, said)
         if remote.method in GREETINGS:
             if remote.method == "initialize":
+                if backend.revisions and said.get("protocolVersion") not in backend.revisions:
+                    raise withheld(entry.record, "It wants a revision of the protocol that is not allowed here.")
                 self._begun(call, entry, answered)
-            return greeted(said, self._servers.pins.of(backend))
+            return greeted(said, self._servers.pins.of(backend), backend.revisions)
         if listing := BY_METHOD.get(remote.method):
             pinned, cursor = self._servers.pins.of(backend), call.arguments.get("cursor")
             given = listing, said, pinned, self._rules, call.principal, backend.name, cursor

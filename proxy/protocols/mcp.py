@@ -57,6 +57,8 @@ class McpAsk(MessageAsk, RestAsk):
     A GET asks for the stream of a session and a DELETE for its end: they have no message.
     """
 
+    assumed = "2025-03-26"  # so says 2025-11-25, basic/transports: later ones name theirs in the head
+
     @property
     def takes_events(self) -> bool:
         """Whether the client takes a stream of events for an answer. One that says nothing of it may be no client of

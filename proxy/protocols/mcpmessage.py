@@ -40,6 +40,9 @@ class MessageAsk:
     session = ""
     """The session that it is a part of; empty in the era without sessions."""
 
+    assumed = ""
+    """The revision of a message that says none, outside of a session in which one was agreed upon."""
+
     _tasks: Tool | None = None
     _sampling: Tool | None = None
 
@@ -49,6 +52,16 @@ class MessageAsk:
     def metadata_for(self, tool: Tool) -> str:
         """Where a client is told how to sign in at a tool's server; empty where its token does not go there."""
         return ""
+
+    def check_revision(self, spoken: Sequence[str]) -> None:
+        """Raise Malformed where the message is of a revision that is not among those that may be spoken with its
+        server; where there are none named all may. `initialize` is of the one that its client wants."""
+        begins = self.message.method == "initialize"
+        asked = self.message.params.get("protocolVersion") if begins else self.revision
+        if not begins and not asked:
+            asked = "" if self.session else self.assumed
+        if spoken and asked not in spoken and (asked or begins):
+            raise unsupported(asked if isinstance(asked, str) else "", spoken)
 
     def _read(self, data: bytes, most_depth: int) -> None:
         """Raises Refusal; the id is known also then, where there is one."""

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-MODERN: Final = ("2026-07-28",)
-"""The revisions without sessions: each request says what it is."""
+from rules.mcp.plumbing import LEGACY, MODERN, REVISIONS
 
-LEGACY: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
-"""Those that begin with `initialize`."""
+__all__ = ["CLIENT", "LEGACY", "MODERN", "REVISIONS", "SERVER", "is_served"]
 
-REVISIONS: Final = (*MODERN, *LEGACY)
 _LAST: Final = LEGACY[0]
 Kind = Literal["request", "notification"]
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Final
 
 from rules.grammar import BACKEND, NAME, NAME_LIKE, REPLY, TOOL
+from rules.mcp.plumbing import REVISIONS
 from rules.once import IDEMPOTENCY
-from rules.shape import Form, Key, Table, Text
+from rules.shape import Choice, Form, Key, Many, Table, Text
 
 _DEFINED: Final = "it comes from the server's definition, which `toolwall mcp accept` takes over"
 _OURS: Final = "calls that Toolwall makes by itself are HTTP calls in this version"
@@ -77,6 +78,10 @@ MCP_BACKEND: Final = Form(
             Text(r"^[^\x00-\x1f]{1,250}\.json$", "a file in the rules folder whose name ends in .json"),
             "The backend is an MCP server; this file holds what was accepted of what it says that it is and has.",
             required=True,
+        ),
+        "revisions": Key(
+            Many(Choice(REVISIONS)),
+            "The revisions of the protocol that may be spoken with it; all, if nothing is said.",
         ),
         "tools": Key(Table(MCP_TOOL, NAME, NAME_LIKE), "The server's tools, by name; BACKEND.NAME in rules."),
         "prompts": Key(

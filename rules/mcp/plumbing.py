@@ -7,6 +7,15 @@ from typing import Final
 MCP: Final = "mcp"
 """The part of a tool's short name under which the protocol's own methods stand: `mcp/ping`."""
 
+MODERN: Final = ("2026-07-28",)
+"""The revisions without sessions: each request says what it is."""
+
+LEGACY: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+"""Those that begin with `initialize`."""
+
+REVISIONS: Final = (*MODERN, *LEGACY)
+"""All that are spoken, the newest first."""
+
 STREAM, CLOSE = "stream", "close"
 """GET and DELETE of the sessions' era, which have no method of the protocol's."""
 

@@ -320,6 +320,27 @@ def test_a_host_or_an_origin_that_the_listener_names(tmp_path: Path) -> None:
     perform(play())
 
 
+def test_a_page_of_the_doors_own_origin_may_call_only_if_it_is_named(tmp_path: Path) -> None:
+    """What a backend gives is no page of anybody who may act for the caller, whatever a browser makes of it."""
+
+    async def play() -> None:
+        for listener, status in (
+            ("", 400),
+            (", external_url: 'http://localhost:8080'", 400),
+            (", origins: ['http://localhost:8080']", 200),
+        ):
+            async with wall(tmp_path, house.TOOLS, house.POLICY, listener=listener) as w:
+                head = "GET /crm/things/7 HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\n"
+                for more in (
+                    "Origin: http://localhost:8080",
+                    "Origin: http://localhost:8080\r\nSec-Fetch-Site: same-origin",
+                ):
+                    told = await w.tell_raw(f"{head}{more}\r\n\r\n".encode())
+                    assert (told.reply.status, len(told.reached)) == (status, int(status == 200))
+
+    perform(play())
+
+
 def test_no_request_leaves_anything_for_the_next(door: Stage) -> None:
     async def play(w: Wall) -> None:
         w.backend.answer = answering(reply())

@@ -52,3 +52,9 @@ def test_every_key_misspelt_or_doubled_is_refused_with_its_line(tmp_path):
     source = write(tmp_path / "source", hub=HUB)
     accept(source)
     assert check_mutations(source, tmp_path) > 20
+
+
+@pytest.mark.parametrize("said", ["[]", "2025-11-25", "[2025-11-24]", "[all]", "[2026-07-28, 1]"])
+def test_a_revision_is_one_that_is_known(tmp_path, said):
+    text = f"revisions: {said}\nbackend: hub\nurl: https://hub.test\nmcp: hub.definitions.json\n"
+    assert wrong(tmp_path, text)[0].path.startswith("revisions")
