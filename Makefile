@@ -9,23 +9,25 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-all test-vault lint bench eval docs clean
 
+# Python compiles what is used when it is first used; to compile all of it here takes longer than half of the rest.
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing Toolwall and its dependencies into $(VENV) (about a minute the first time) ..."
 	@PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
-	    $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,lint]'
+	    $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[test,lint]'
 	@touch $@
 
 demo: $(STAMP)
 	$(BIN)/toolwall demo $(ARGS)
 
 # Three processes, for many tests wait, each with whole files, and one seed for hashes, for all have to see the same
-# tests. What is timed runs by itself, before them.
+# tests. What is timed runs by itself, before them. The order stays that of the folders: files of few but slow tests
+# would come last, one process at work on them.
 test: $(STAMP)
 	@# Beside the linters the tests are made ready once, so that not each process has to do it.
 	@$(BIN)/python -m pytest --collect-only -qq > /dev/null 2>&1 & $(MAKE) --no-print-directory lint && wait
 	$(BIN)/python -m pytest -m "alone and not full" $$(grep -rlw --include='*.py' mark.alone tests)
-	PYTHONHASHSEED=$$(date +%s) $(BIN)/python -m pytest -m "not full and not alone" -n 3 --dist loadfile $(ARGS)
+	PYTHONHASHSEED=$$(date +%s) $(BIN)/python -m pytest -m "not full and not alone" -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-all: $(STAMP) lint
 	$(BIN)/python -m tests.all $(ARGS)

@@ -45,7 +45,10 @@ def main(args: list[str]) -> int:
     if CORPORA.is_dir():
         os.environ.setdefault("TOOLWALL_CORPORA", str(CORPORA))
     os.environ |= {LONG: "1", "PYTHONHASHSEED": str(int(time.time()))}  # all processes have to see the same tests
-    return max(run("-m", "alone", *args), run("-m", "not alone", "-n", "2", "--dist", "loadfile", *args))
+    return max(
+        run("-m", "alone", *args),
+        run("-m", "not alone", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *args),
+    )
 
 
 if __name__ == "__main__":
