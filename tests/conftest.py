@@ -1,10 +1,14 @@
-"""What all tests share: only how Python's garbage is collected while they run."""
+"""What all tests share: how garbage is collected while they run, and that a machine may be busy."""
 
 from __future__ import annotations
 
 import gc
 
+from hypothesis import HealthCheck, settings
+
 gc.disable()
+settings.register_profile("house", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 
 def pytest_collection_finish() -> None:

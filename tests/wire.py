@@ -165,8 +165,8 @@ class Wall:
             writer.close()
 
     async def call(self, method: str, path: str, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()) -> Reply:
-        """One well-formed request."""
-        return Reply.parse(await self.send(self.raw(method, path, body, headers)))
+        """One well-formed request. The door ends the connection behind its answer, so the wait is for that."""
+        return Reply.parse(await self.send(self.raw(method, path, body, headers), quiet_s=30.0))
 
     async def tell(self, method: str, path: str, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()) -> Told:
         """One well-formed request, its answer, its only Record and what reached the backend."""

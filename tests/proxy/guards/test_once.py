@@ -491,12 +491,15 @@ def test_a_caller_who_leaves_leaves_it_unknown(desk: Stage) -> None:
 
         w.backend.answer = silence
         before = len(w.backend.requests)
+        w.news()
         _, writer = await asyncio.open_connection(*w.address)
         writer.write(w.raw("POST", "/crm/pay", b'{"order":"q1","cents":5}', by("ann")))
         while len(w.backend.requests) == before:
             await asyncio.sleep(0.01)
         writer.close()
-        await w.backend.hung_up_on()
+        async with asyncio.timeout(10):
+            while not w.news():
+                await asyncio.sleep(0.01)
         w.backend.answer = counting()
         assert refused(await pay(w, "pay", order="q1", cents=5), "outcome_unknown", "unknown")
 
