@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,8 @@ from rules.tools import Tool
 
 BODILESS: Final = frozenset({204, 205, 304})
 """Statuses whose answers have no body (RFC 9110, 15.3.5, 15.3.6 and 15.4.5)."""
+
+_BASE64: Final = re.compile(rb'"(?:data|blob)"\s*:\s*"')
 
 Redacted = Mapping[str, frozenset[str]]
 """The kinds that were taken out, by the JSON pointer (RFC 6901) of the string, number or object that held them. The
@@ -72,7 +75,9 @@ def returned(tool: Tool, reply: Reply, own: tuple[Pattern, ...] = (), foreign: F
     off = _deviations(tool, reply, body)
     if off and tool.reply.contract == "enforce" and not is_own_error(reply.status, off):
         return Returned(refused=f"it is off its contract: {_listed(off)}")
-    notes = (f"off its contract, which is only reported: {_listed(off)}",) if off else ()
+    notes: tuple[str, ...] = (f"off its contract, which is only reported: {_listed(off)}",) if off else ()
+    if tool.mcp and tool.reply.redact and _BASE64.search(body):
+        notes += (f"images, sounds and blobs are not judged here; `binary: {tool.reply.binary}` holds for them",)
     back, left = _cleaned(tool, reply, body, own, foreign)
     if left and not back.refused and tool.reply.shaping:
         back = _shaped(tool.reply.shaping, reply, left, back)

@@ -21,6 +21,13 @@ TOOLS = [
 ]
 MODERN = "2026-07-28"
 META = "io.modelcontextprotocol/"
+ODD: dict[str, dict[str, Any]] = {
+    "image": {"content": [{"type": "image", "data": "iVBORw0KGgo=", "mimeType": "image/png"}]},
+    "base64": {"content": [{"type": "resource", "resource": {"uri": "a:b", "mimeType": "text/plain", "blob": "eA"}}]},
+    "cased": {"content": [], "StructuredContent": {"a": 1}},
+    "kind": {"content": [], "resultType": "task"},
+}
+"""Results that are withheld, by the text of the call."""
 
 
 def text_of(name: str, text: str) -> str:
@@ -49,6 +56,8 @@ def _result(method: str, params: dict[str, Any]) -> dict[str, Any] | None:
         return {"tools": TOOLS, **more, **({"ttlMs": 0, "cacheScope": "public"} if more else {})}
     if method == "tools/call":
         text = params["arguments"]["text"]
+        if text in ODD:
+            return {**more, **ODD[text]}
         said = [{"type": "text", "text": text_of(params["name"], text)}]
         return {"content": said, **more, **({"isError": True} if text == "fail" else {})}
     return {} if method == "ping" else None

@@ -165,12 +165,12 @@ class McpUpstream:
         return None
 
     async def _sealed(self, call: Call, entry: Entry, said: dict[str, Any]) -> dict[str, Any] | None:
-        """A result with tokens that stand for those which hold what is taken out of answers; None where none does.
-        A token that was cleaned would be nothing to the server any more."""
-        made = {}
+        """A result with tokens that stand for those which hold what is taken out of answers, or might hold what may not
+        be sent; None where none does. A token that was cleaned would be nothing to the server any more."""
+        made, comes_back = {}, call.tool.outgoing.kinds <= call.tool.reply.redact
         for name in GIVEN.keys() & said.keys():
             token = said[name]
-            if not isinstance(token, str) or await self._is_clean(call, entry, name, token):
+            if not isinstance(token, str) or (comes_back and await self._is_clean(call, entry, name, token)):
                 continue
             made[name] = self._servers.opaque.sealed(token, call, name)
             if not await self._is_clean(call, entry, name, made[name]):

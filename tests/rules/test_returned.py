@@ -6,6 +6,7 @@ import pytest
 
 from redaction.profiles import kinds_of
 from rules.returned import Reply, Returned, returned
+from rules.tools import Remote
 from rules.tools import Reply as Settings
 from tests.rules.helpers import CRM, ruleset
 
@@ -41,6 +42,14 @@ def redacted(tool, body, media_type=JSON):
 )
 def test_json_is_told_by_pointer(tool, body, places):
     assert redacted(tool, body) == places
+
+
+def test_of_an_mcp_server_s_images_an_example_says_nothing_but_which_rule_holds(tool):
+    body = b'{"result": {"content": [{"type": "image", "data" : "aGk=", "mimeType": "image/png"}]}}'
+    remote = replace(tool, mcp=Remote("tools/call", "shot"))
+    [note] = returned(remote, Reply(200, JSON, body)).notes
+    assert "`binary: refuse` holds" in note
+    assert returned(tool, Reply(200, JSON, body)).notes == ()
 
 
 def test_other_texts_have_one_place(tool):

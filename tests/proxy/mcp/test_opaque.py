@@ -140,6 +140,20 @@ async def test_where_cleaning_is_off_tokens_are_told_as_they_are(tmp_path: Path)
 
 
 @played
+async def test_a_token_that_might_not_be_sent_again_is_sealed(tmp_path: Path) -> None:
+    server = Server(tools=[FIND])
+    keys = "reply: {redact: [IBAN_CODE]}\noutgoing: {refuse: [standard]}\n"
+    async with mcp_wall(tmp_path, server, tools="\n  find: {effect: read}\n", keys=keys) as w:
+        client = Client(w, modern=True)
+        paging(server, LEAKY[0])
+        given = last(await client.ask("tools/list"))["result"]["nextCursor"]
+        assert "result" in last(await client.ask("tools/list", cursor=given))
+        assert cursors(server) == [LEAKY[0]]
+        said = await client.ask("tools/list", cursor=LEAKY[0])
+        assert last(said)["error"]["data"]["code"] == "unsafe_argument"
+
+
+@played
 async def test_a_cursor_that_is_no_text_is_cleaned_as_all_else(tmp_path: Path) -> None:
     server = Server(tools=[FIND])
     async with mcp_wall(tmp_path, server, tools="\n  find: {effect: read}\n") as w:
