@@ -23,6 +23,7 @@ from proxy.mcp.pins import Pins
 from proxy.mcp.sessions import Sessions, gone
 from proxy.mcp.streams import Streams
 from proxy.mcp.tasks import Tasks
+from proxy.mcp.underway import UnderWay
 from proxy.model import Call, Outgoing, Result, Send
 from proxy.outcomes import whole
 from proxy.protocols import jsonrpc
@@ -46,6 +47,7 @@ class Servers:
         self.opaque = Opaque(key or os.urandom(32))
         self.sessions = Sessions()
         self.tasks = Tasks()
+        self.under_way = UnderWay()
         self.joins = Joins(self.sessions)
         self.pins = Pins()
         self.firewall: Firewall | None = None

@@ -35,7 +35,7 @@ from proxy.mcp.metadata import fetched, named_in
 from proxy.mcp.opaque import GIVEN
 from proxy.mcp.pins import BY_METHOD
 from proxy.mcp.reader import Reader
-from proxy.mcp.servers import Servers, asked_back
+from proxy.mcp.servers import CANCELLED, Servers, asked_back
 from proxy.mcp.sessions import BadSession
 from proxy.mcp.streaming import Streaming
 from proxy.mcp.tasks import LIST as TASKS
@@ -106,13 +106,16 @@ class McpUpstream:
         call = self._servers.opaque.opened(call)
         if no := await self._looking.first(exchange, call, entry, remote):
             return no
+        if self._takes_back_of_others(call, entry, remote):
+            return Result(202, [], Body.of(b""))
         id = b"" if remote.method.startswith("notifications/") else _id_of(call, entry)
         body = jsonrpc.request(id, remote.method, call.outgoing.body)
         if remote.method == LISTEN:
             return await self._listen(exchange, call, entry, id, body)
         hear = partial(self._beside.hear, exchange, call, entry)
         try:
-            answered = await exchange.post(_headers(call), body, id, hear)
+            with self._servers.under_way.begun(call, id):
+                answered = await exchange.post(_headers(call), body, id, hear)
         except CancelledError:  # the client left, or the time is over: what the server still does is for nobody
             self._servers.give_up(entry, id)
             raise
@@ -122,6 +125,15 @@ class McpUpstream:
         if answered.message is None:
             return failed(entry, answered)
         return await self._told(call, entry, remote, answered)
+
+    def _takes_back_of_others(self, call: Call, entry: Entry, remote: Remote) -> bool:
+        """Whether a client takes back what is not its own, or over already. In a session the server sees to that, and
+        of one that is started all is one client's."""
+        if remote.method != CANCELLED or not isinstance(entry, McpEntry):
+            return False
+        if entry.session or call.tool.backend in self._servers.ways:
+            return False
+        return not self._servers.under_way.has(call, call.arguments.get("requestId"))
 
     async def _told(self, call: Call, entry: Entry, remote: Remote, answered: Answered) -> Result:
         message = answered.message
