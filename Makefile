@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-all test-vault lint bench eval docs clean
 
-# Python compiles what is used when it is first used; to compile all of it here takes longer than half of the rest.
+# Python compiles what is used when it is first used; to compile all of it here takes half as long again.
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing Toolwall and its dependencies into $(VENV) (about a minute the first time) ..."

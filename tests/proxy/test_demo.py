@@ -159,7 +159,9 @@ def test_the_story_comes_out_as_told_and_leaves_nothing(tmp_path: Path) -> None:
     assert processes_in(tmp_path) == {}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, *(pytest.param(each, marks=pytest.mark.full) for each in (signal.SIGTERM, signal.SIGHUP))]
+)
 def test_serves_after_the_story_until_it_is_told_to_end(number: signal.Signals, tmp_path: Path) -> None:
     process = run("--port", "0", temp=tmp_path)
     said = read_until(process, "Ctrl-C ends the demo")

