@@ -78,7 +78,7 @@ async def fetched(way: Send, call: Call, entry: Entry, url: Url, named: str) -> 
     if not entry.ask.is_for_client(call.tool):
         entry.record.notes.append(_NO_SIGN_IN)
         return _none()
-    trouble, ours = "", entry.ask.resource
+    trouble, ours = "", entry.ask.resource.rstrip("/")  # clients may write one behind it, and servers mean the same
     for place in dict.fromkeys(_places(url, named, ours)):
         result = await way(call._replace(outgoing=call.outgoing._replace(target=place)), entry)
         try:
@@ -137,7 +137,7 @@ def _metadata(raw: bytes, url: Url, ours: str) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise Unfit("it is no object")
     resource = _url(said.get(_RESOURCE))
-    if resource is None or (_origin(resource) != _origin(url) and said[_RESOURCE] != ours):
+    if resource is None or (_origin(resource) != _origin(url) and said[_RESOURCE].rstrip("/") != ours):
         raise Unfit("its `resource` is at another place than the server")
     servers = said.get(_SERVERS)
     if not isinstance(servers, list) or not 0 < len(servers) <= MOST_SERVERS:

@@ -286,6 +286,9 @@ async def test_a_server_may_be_told_the_url_that_clients_know(tmp_path: Path) ->
             no.headers["www-authenticate"] == f'Bearer resource_metadata="https://tools.example/wall{METADATA}/crm/mcp"'
         )
         assert (await metadata(wall)).json["resource"] == known
+        assert (await metadata(wall, "/crm/mcp/")).json["resource"] == f"{known}/"
+        assert asks(server)[1:] == [f"{METADATA}/wall/crm/mcp"]
+        assert (await metadata(wall)).status == 200
         assert asks(server) == [f"{METADATA}/wall/crm/mcp"]
         server.documents[f"{METADATA}/wall/crm/mcp"] = document("https://tools.example/other")
         assert (await metadata(wall)).status == 502
