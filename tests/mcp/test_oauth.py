@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.bench.processes import free_port, running
-from tests.mcp.environments import HERE, run, sdk1
+from tests.mcp.environments import HERE, run, sdk1, sdk2
 from tests.mcp.sides import plays, until_open
 from tests.mcp.walls import CONFIG, POLICY, TOOLWALL, set_up
 
@@ -17,8 +18,10 @@ pytestmark = pytest.mark.full
 TOKEN = "importer-0123456789"
 
 
-@pytest.mark.parametrize("end", ["", "/"])
-def test_a_client_signs_in_at_a_server_through_the_sidecar(tmp_path: Path, end: str) -> None:
+@pytest.mark.parametrize(("client", "end"), [(sdk1, ""), (sdk1, "/"), (sdk2, "")], ids=["sdk1", "slash", "sdk2"])
+def test_a_client_signs_in_at_a_server_through_the_sidecar(
+    tmp_path: Path, client: Callable[[], Path], end: str
+) -> None:
     """The server was told by which URL its clients know it, and refuses tokens for any other."""
     port, own = free_port(), free_port()
     url = f"http://127.0.0.1:{port}/notes/mcp"
@@ -33,7 +36,7 @@ def test_a_client_signs_in_at_a_server_through_the_sidecar(tmp_path: Path, end: 
         (tmp_path / "toolwall.yaml").write_text(CONFIG.format(port=port, more=""))
         with running("toolwall", [str(TOOLWALL), "run", "-c", str(tmp_path / "toolwall.yaml")], tmp_path) as process:
             until_open(port, process.check)
-            assert plays(sdk1(), HERE / "signin1.py", url + end) == {
+            assert plays(client(), HERE / "signin.py", url + end) == {
                 "resource": [url + end],
                 "at": f"127.0.0.1:{own}",
                 "tools": ["greet"],

@@ -1,4 +1,4 @@
-"""A client on the official SDK 1.x that signs in where its server says: `signin1.py URL`.
+"""A client on the official SDK, 1.x or 2.x, that signs in where its server says: `signin.py URL`.
 
 It prints one JSON object: for which resource it signed in and where, which tools there are, and what came of a call.
 """
@@ -11,12 +11,22 @@ import sys
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 from mcp import ClientSession
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 from pydantic import AnyUrl
+
+try:  # 2.x
+    import httpx2 as httpx
+    from mcp.shared.auth import AuthorizationCodeResult
+except ImportError:
+    import httpx
+
+    def AuthorizationCodeResult(code: str, state: str | None) -> tuple[str, str | None]:  # noqa: N802 - stands for it
+        """What 1.x wants in its place."""
+        return code, state
+
 
 seen: dict[str, Any] = {}
 
@@ -46,9 +56,9 @@ async def browse(url: str) -> None:
     seen["at"] = urlsplit(url).netloc
 
 
-async def back() -> tuple[str, str | None]:
+async def back() -> Any:
     said = parse_qs(urlsplit(seen.pop("back")).query)
-    return said["code"][0], said.get("state", [None])[0]
+    return AuthorizationCodeResult(code=said["code"][0], state=said.get("state", [None])[0])
 
 
 async def main(url: str) -> None:
@@ -56,8 +66,8 @@ async def main(url: str) -> None:
     auth = OAuthClientProvider(url, about, Memory(), browse, back)
     async with (
         httpx.AsyncClient(auth=auth, timeout=20) as http,
-        streamable_http_client(url, http_client=http) as (read, write, _),
-        ClientSession(read, write) as session,
+        streamable_http_client(url, http_client=http) as streams,
+        ClientSession(*streams[:2]) as session,
     ):
         await session.initialize()
         seen["tools"] = [tool.name for tool in (await session.list_tools()).tools]
