@@ -23,8 +23,12 @@ from tests.mcp.walls import imported, sidecar
 pytestmark = pytest.mark.full
 
 SECRET = "jane.roe" + "@" + "example.org"
+OLD = ("sdk1", "ts1")
+"""Clients that know nothing of the era without sessions."""
+
 NAMES = ("old", "new", "gone", "mute", "never")
 ALLOWED = ["old.echo", "old.get-sum", "old.trigger-long-running-operation", *(f"{name}.*" for name in NAMES[1:])]
+ALLOWED += [f"new.{asked}" for asked in ("elicitation/create", "sampling/createMessage", "roots/list")]
 CALLS: list[tuple[str, dict[str, Any], str | int]] = [
     ("old__echo", {"message": f"write to {SECRET}"}, "write to <EMAIL_ADDRESS>"),
     ("gone__add", {"a": 2, "b": 3}, "upstream_unreachable"),
@@ -35,6 +39,8 @@ CALLS: list[tuple[str, dict[str, Any], str | int]] = [
     ("new__leak", {}, "<EMAIL_ADDRESS>"),
     ("old__trigger-long-running-operation", {"duration": 0.2, "steps": 2}, "completed"),
     ("new__steps", {}, "It is done."),
+    ("new__place", {"region": "Île-de-France ", "number": 7, "note": "north"}, "north"),
+    ("new__ask", {}, "asked once"),
     ("old__get-env", {}, -32602),
     ("old__no-such-tool", {}, -32602),
     ("echo", {"message": "hello"}, -32602),
@@ -82,6 +88,8 @@ def set_up(folder: Path, urls: dict[str, str], bad: dict[str, int]) -> None:
 def check(client: str, visited: dict[str, Any], calls: list[tuple[str, dict[str, Any], str | int]]) -> None:
     """That of each call of a client came what had to."""
     for (tool, _, due), each in zip(calls, visited["calls"], strict=True):
+        if tool == "new__ask" and client in OLD:
+            due = "reply_refused"  # by the era with sessions nobody can be asked here
         came = came_of(each)
         assert came == due or (isinstance(came, str) and str(due) in came), (client, tool, each)
 
@@ -95,8 +103,11 @@ def test_each_client_reaches_servers_of_both_eras_and_bad_ones_change_nothing(tm
             lists = []
             for client, visited in visits(VISITORS, wall.own, [each[:2] for each in CALLS]):
                 check(client, visited, CALLS)
-                steps = {each[0] for each in visited.get("told", []) if isinstance(each, list)}
+                steps = {each[0] for each in visited["told"] if isinstance(each, list)}
+                steps.discard("new__ask")  # the TypeScript SDK 2.x says by progress that it was asked
                 assert steps == {"old__trigger-long-running-operation", "new__steps"}, client
+                questions = [each for each in visited["told"] if isinstance(each, dict)]
+                assert len(questions) == (0 if client in OLD else 2), client
                 lists.append(sorted(each["name"] for each in visited["tools"]))
             assert lists == [lists[0]] * len(VISITORS)
             assert {each.partition("__")[0] for each in lists[0]} == set(NAMES)

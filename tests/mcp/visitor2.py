@@ -13,7 +13,7 @@ import warnings
 from typing import Any
 
 import mcp_types as t
-from client2 import place, plain
+from client2 import place, plain, roots
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 
@@ -44,7 +44,7 @@ async def elicit(_: Any, params: t.ElicitRequestParams) -> t.ElicitResult:
 
 
 async def main(where: str, calls: str) -> None:
-    asking: Any = {"sampling_callback": sample, "elicitation_callback": elicit}
+    asking: Any = {"sampling_callback": sample, "elicitation_callback": elicit, "list_roots_callback": roots}
     async with Client(place(where), cache=None, read_timeout_seconds=PATIENCE_S, **asking) as client:
         found = {
             "revision": client.protocol_version,

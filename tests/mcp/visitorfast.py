@@ -37,7 +37,7 @@ async def elicit(message: str, *_: Any) -> Any:
 
 
 async def main(where: str, calls: str) -> None:
-    answering: Any = {"sampling_handler": sample, "elicitation_handler": elicit}
+    answering: Any = {"sampling_handler": sample, "elicitation_handler": elicit, "roots": ["file:///srv/here"]}
     async with Client(place(where), timeout=PATIENCE_S, cache=False, **answering) as client:
         found = {
             "tools": [plain(each) for each in await client.list_tools()],

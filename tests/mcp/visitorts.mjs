@@ -11,7 +11,7 @@ const { StdioClientTransport } = await import(old ? `${from}/stdio.js` : `${from
 const types = old ? await import("@modelcontextprotocol/sdk/types.js") : {};
 
 const told = [];
-const capabilities = { sampling: {}, elicitation: { form: {} } };
+const capabilities = { sampling: {}, elicitation: { form: {} }, roots: {} };
 const client = new Client({ name: "visitor", version: "1.0.0" }, { capabilities, versionNegotiation: { mode: "auto" } });
 client.setRequestHandler(old ? types.CreateMessageRequestSchema : "sampling/createMessage", ({ params }) => {
   told.push(params);
@@ -21,6 +21,7 @@ client.setRequestHandler(old ? types.ElicitRequestSchema : "elicitation/create",
   told.push(params);
   return { action: "decline" };
 });
+client.setRequestHandler(old ? types.ListRootsRequestSchema : "roots/list", () => ({ roots: [{ uri: "file:///srv/here" }] }));
 
 async function call(name, args) {
   const options = { onprogress: ({ progress, total, message }) => told.push([name, progress, total, message]) };
