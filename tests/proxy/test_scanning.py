@@ -7,7 +7,7 @@ import sys
 import threading
 from collections import Counter
 from math import inf
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -136,3 +136,26 @@ def test_while_there_are_scans_the_loop_gets_its_turn_soon() -> None:
     assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
     scans.close()
     assert sys.getswitchinterval() == pytest.approx(before)
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_who_leaves_just_when_a_scan_ends_has_left(turns: int) -> None:
+    """However near the two come: a cancel that was lost would have a call go on for nobody, or beyond its time."""
+
+    async def play() -> None:
+        scans, done = Scans(), threading.Event()
+        try:
+            task = asyncio.create_task(scans.apart(done.set))
+            await asyncio.sleep(0)
+            while not done.is_set():
+                sleep(0.001)  # the loop stands still, so that nobody has heard of it yet
+            sleep(0.01)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if task.cancel():
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+        finally:
+            scans.close()
+
+    asyncio.run(play())
