@@ -138,7 +138,8 @@ class Reloader:
             except Exception as error:  # whatever a file system does, the watch goes on
                 self._fail(self._about(f"cannot be used: internal error ({type(error).__name__})"))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._asked.wait(), self._rest_s)
+                async with asyncio.timeout(self._rest_s):
+                    await self._asked.wait()
 
     async def _turn(self, asked: bool) -> None:
         started = monotonic()

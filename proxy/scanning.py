@@ -74,7 +74,7 @@ class Scans:
         task = asyncio.get_running_loop().run_in_executor(self._pool, context.run, _in_time, work, *arguments)
         task.add_done_callback(self._done)
         try:
-            async with asyncio.timeout(self._bounds.scan_s):  # `wait_for` of Python 3.11 loses a cancel at the end
+            async with asyncio.timeout(self._bounds.scan_s):
                 return await asyncio.shield(task)
         except TimeoutError:
             raise Unreadable("the reply could not be checked in time") from None

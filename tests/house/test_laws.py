@@ -113,6 +113,13 @@ def test_every_obligation_has_a_guard() -> None:
         assert f"import {kind.__name__}" in guards, kind
 
 
+def test_no_cancellation_is_lost() -> None:
+    """Before Python 3.12 `asyncio.wait_for` loses one that comes when what is waited for is ready."""
+    for folder in ("proxy", "rules", "redaction"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert "asyncio.wait_for" not in path.read_text(encoding="utf-8"), f"{path}: use asyncio.timeout"
+
+
 def test_no_test_uses_mocks() -> None:
     for path in (ROOT / "tests").rglob("*.py"):
         if path != Path(__file__):
