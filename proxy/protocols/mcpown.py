@@ -13,7 +13,7 @@ import orjson
 
 from proxy import replyheaders
 from proxy.errors import Refusal
-from proxy.model import Call, Carried, Hail, Outgoing
+from proxy.model import Call, Carried, Hail, Headers, Outgoing
 from proxy.protocols import bodies, head, jsonrpc, mcpcontent, mcphead, mcpparams, strictjson, target
 from proxy.protocols.jsonrpc import BAD_PARAMS, NO_METHOD, Malformed
 from proxy.protocols.mcp import McpAsk
@@ -44,8 +44,6 @@ _UNICODE: Final = frozenset({None, "utf-8", "utf8", "us-ascii", "ascii"})
 _MOST_DEPTH: Final = 200
 _SPACE: Final = re.compile(rb'("(?:[^"\\]|\\.)*+")|[ \t\r\n]++')
 """A string, which stays, or space between the tokens of JSON."""
-
-Headers = Iterable[tuple[str, str]]
 
 
 class OwnAsk(McpAsk):
@@ -132,13 +130,22 @@ class OwnAsk(McpAsk):
         call = self._call(call_id, tool, principal, run, arguments, outgoing, self._seat(f"/{tool.backend}"))
         return call._replace(aside=mcpparams.aside_of(CALL, params))
 
+    def _along(self, tool: Tool) -> Headers:
+        return _meant(tool, super()._along(tool))
+
     def _carried(self, tool: Tool) -> Carried:
         """The caller's own credential, where the backend takes it from the caller."""
         slots = tool.slots
-        passed = tuple(pair for pair in self._greeting.passed if pair[0] in _CARRIED)
+        passed = _meant(tool, tuple(pair for pair in self._greeting.passed if pair[0] in _CARRIED))
         jar = head.cookies(self._head["cookie"]) if slots.cookies and "cookie" in self._head else {}
         cookies = tuple((name, value) for name, value in jar.items() if name in slots.cookies)
         return Carried(self._with_credentials(slots, passed) if tool.credentials else passed, (), cookies)
+
+
+def _meant(tool: Tool, headers: Headers) -> Headers:
+    """Without the caller's Authorization where the backend's file does not ask for it: here one header is there for
+    many backends, and a token that is meant for one of them is nothing for the others."""
+    return headers if tool.credentials else tuple(pair for pair in headers if pair[0] != "authorization")
 
 
 def answer(ask: OwnAsk, version: str) -> bytes:
@@ -167,7 +174,7 @@ def listing(ask: OwnAsk, tools: bytes, version: str) -> bytes:
     return b'{"result":%b%b}' % (tools.strip()[:-1], b"," + more if more else b"}")
 
 
-def result(ask: OwnAsk, status: int, headers: Headers, body: bytes, version: str) -> bytes:
+def result(ask: OwnAsk, status: int, headers: Iterable[tuple[str, str]], body: bytes, version: str) -> bytes:
     """The body of an answer to a call: what the API said, as content that a model reads with few tokens."""
     pairs, stamp = list(headers), _stamp(ask, version)
     meta = {**stamp.get("_meta", {}), "toolwall/status": status, **_told(pairs)}

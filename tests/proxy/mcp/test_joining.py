@@ -249,6 +249,20 @@ async def test_a_server_that_gives_two_one_session_serves_the_first(tmp_path: Pa
 
 
 @played
+async def test_a_credential_reaches_those_alone_that_ask_for_it(tmp_path: Path) -> None:
+    hub, fs = legacy(), legacy()
+    async with joined(tmp_path, {"hub": hub, "fs": fs}, names="hub, fs") as w:
+        client = Client(w, path=PATH)
+        for tool, arguments in (("hub__find", {"text": "x"}), ("fs__find", {"text": "x"}), ("crm__get", {"id": 7})):
+            message = client.message("tools/call", {"name": tool, "arguments": arguments})
+            assert "error" not in last(await client.send(message, [("Authorization", "Bearer mine")]))
+        assert len(hub.calls("tools/call")) == len(fs.calls("tools/call")) == 1
+        assert [each for server in (hub, fs) for each in server.heard if "authorization" in each.headers] == []
+        (api,) = [request for request in w.backend.requests if b"/things/7" in request]
+        assert b"authorization" not in api.lower()
+
+
+@played
 async def test_another_credential_is_another_session(tmp_path: Path) -> None:
     hub = legacy()
     async with joined(tmp_path, {"hub": hub}, keys="credential: {send: bearer, from: caller}") as w:
@@ -493,7 +507,8 @@ async def test_however_many_credentials_one_brings_nobody_else_loses_a_session(
     monkeypatch.setattr(joins, "MOST_OF_ONE", 3)
     monkeypatch.setattr(sessions, "MOST_SESSIONS", 8)
     hub = legacy()
-    async with joined(tmp_path, {"hub": hub}, identity=BOTH) as w:
+    keys = "credential: {send: bearer, from: caller}"
+    async with joined(tmp_path, {"hub": hub}, identity=BOTH, keys=keys) as w:
         own = await Client(w, key=KEYS["b"], path="/hub/mcp").begin()
         ann = Client(w, key=KEYS["a"], path=PATH)
         for number in range(12):
