@@ -56,7 +56,7 @@ def main(args: list[str]) -> int:
     os.environ |= {LONG: "1", "PYTHONHASHSEED": str(int(time.time()))}  # all processes have to see the same tests
     return max(
         timed(args),
-        run("-m", "not alone", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *args),
+        run("-m", "not alone", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", *args),
     )
 
 
