@@ -90,8 +90,8 @@ def _play(stack: ExitStack, once: bool, door: int, console: Console) -> int:
     if good < len(told):
         console.print(Text(f"The sidecar said:\n{sidecar.last_words()}", "red"))
     if not once:
-        _how_to_go_on(console, work, door)
         with suppress(KeyboardInterrupt):
+            _how_to_go_on(console, work, door)
             _serve((desk, sidecar))
     return 0 if good == len(told) else 1
 

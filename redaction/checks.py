@@ -53,6 +53,13 @@ _IBAN_LENGTHS = {
     for country in countries.split()
 }  # fmt: skip
 
+# Those whose account numbers are digits alone, from the same. A hexadecimal token of the right length would be an IBAN
+# of theirs once in a hundred.
+_IBAN_OF_DIGITS = frozenset(
+    "AE AT BA BE BI CR CZ DE DJ DK EE EG ES FI FO GL HR HU IL IS LT LY ME MN MR NO PL PT RS SD SE SI SK SO TL TN VA "
+    "XK".split()
+)
+
 _IBAN_DIGITS = {ord("A") + n: str(10 + n) for n in range(26)}
 
 # Last labels that are file or unit endings and no top-level domain: `icon@2x.png`, `getty@tty1.service`.
@@ -119,6 +126,8 @@ def iban(value: str) -> int:
         number = "".join(filter(str.isalnum, number))
     length = _IBAN_LENGTHS.get(number[:2], 0)
     if not 0 < length <= len(number):
+        return 0
+    if number[:2] in _IBAN_OF_DIGITS and not number[4:length].isdigit():
         return 0
     end = _reach(value, length)
     if value[end : end + 1].isalnum() or not number.isascii():

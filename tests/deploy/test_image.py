@@ -132,6 +132,7 @@ def test_the_health_check_tells_up_from_down() -> None:
     assert down != 0
 
 
+@pytest.mark.alone
 @pytest.mark.full
 def test_hadolint_has_nothing_to_say() -> None:
     run(tool("hadolint"), DEPLOY / "Dockerfile")
@@ -150,6 +151,7 @@ def container(buildah: Buildah) -> Iterator[str]:
     buildah("rm", made)
 
 
+@pytest.mark.alone
 @pytest.mark.full
 def test_the_image_is_small(buildah: Buildah) -> None:
     size = buildah.size_mb(IMAGE)
@@ -157,6 +159,7 @@ def test_the_image_is_small(buildah: Buildah) -> None:
     assert size < MOST_MB
 
 
+@pytest.mark.alone
 @pytest.mark.full
 def test_the_image_says_what_the_dockerfile_says(buildah: Buildah) -> None:
     config = buildah.config(IMAGE)
@@ -165,6 +168,7 @@ def test_the_image_says_what_the_dockerfile_says(buildah: Buildah) -> None:
     assert not [each for each in config["Env"] if "PIP" in each]
 
 
+@pytest.mark.alone
 @pytest.mark.full
 def test_no_tool_of_the_build_is_left(buildah: Buildah, container: str) -> None:
     assert buildah.run(container, "id", "-u").stdout.strip() == "65532"
@@ -180,11 +184,13 @@ def test_no_tool_of_the_build_is_left(buildah: Buildah, container: str) -> None:
     assert not [path for path in writable if not path.startswith(allowed)]
 
 
+@pytest.mark.alone
 @pytest.mark.full
 def test_the_demo_plays_in_it(buildah: Buildah, container: str) -> None:
     assert "steps came out as told" in buildah.run(container, "toolwall", "demo", "--once", "--port", "0").stdout
 
 
+@pytest.mark.alone
 @pytest.mark.full
 def test_the_full_edition_has_presidio(buildah: Buildah, tmp_path: Path) -> None:
     build(buildah, tmp_path, "--build-arg=EDITION=full", "--tag=localhost/full")
@@ -195,12 +201,14 @@ def test_the_full_edition_has_presidio(buildah: Buildah, tmp_path: Path) -> None
     buildah("rm", container)
 
 
+@pytest.mark.alone
 @pytest.mark.full
 def test_an_edition_that_there_is_not_is_refused(buildah: Buildah, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="EDITION is slim or full, not tiny"):
         build(buildah, tmp_path, "--build-arg=EDITION=tiny", "--tag=localhost/none")
 
 
+@pytest.mark.alone
 @pytest.mark.full
 def test_the_agent_cannot_go_around(buildah: Buildah, tmp_path: Path) -> None:
     """The networks of compose.yaml, its read-only sidecar, and an agent that tries every other way first."""

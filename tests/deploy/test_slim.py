@@ -129,12 +129,14 @@ def toolwall(venv: Path, *words: str, text: str = "") -> subprocess.CompletedPro
     return run(venv / "bin" / "toolwall", *words, check=False, input=text, cwd=venv)
 
 
+@pytest.mark.alone
 @pytest.mark.full
 def test_slim_cleans_all_that_the_profiles_name(slim: Path) -> None:
     done = toolwall(slim, "redact", text=json.dumps({"to": "ada@example.com"}))
     assert (done.returncode, done.stdout) == (0, '{"to": "<EMAIL_ADDRESS>"}')
 
 
+@pytest.mark.alone
 @pytest.mark.full
 def test_slim_refuses_a_rule_that_needs_presidio(slim: Path, tmp_path: Path) -> None:
     change = {
@@ -152,6 +154,7 @@ def test_slim_refuses_a_rule_that_needs_presidio(slim: Path, tmp_path: Path) -> 
     assert full.stdout == "x"  # where Presidio is installed, the same name is known
 
 
+@pytest.mark.alone
 @pytest.mark.full
 def test_slim_refuses_a_rule_that_signs(slim: Path, tmp_path: Path) -> None:
     keys = {name: tmp_path / name for name in ("access_key", "secret_key")}
@@ -169,6 +172,7 @@ def test_slim_refuses_a_rule_that_signs(slim: Path, tmp_path: Path) -> None:
     assert "kestrel" not in done.stderr
 
 
+@pytest.mark.alone
 @pytest.mark.full
 def test_slim_is_light(slim: Path, tmp_path: Path) -> None:
     run(slim / "bin" / "pip", "uninstall", "--yes", "pip", "setuptools")
