@@ -55,10 +55,10 @@ _IBAN_LENGTHS = {
 
 # Those whose account numbers are digits alone, from the same. A hexadecimal token of the right length would be an IBAN
 # of theirs once in a hundred.
-_IBAN_OF_DIGITS = frozenset(
-    "AE AT BA BE BI CR CZ DE DJ DK EE EG ES FI FO GL HR HU IL IS LT LY ME MN MR NO PL PT RS SD SE SI SK SO TL TN VA "
-    "XK".split()
+_IBAN_FIGURES = (
+    "AE AT BA BE BI CR CZ DE DJ DK EE EG ES FI FO GL HR HU IL IS LT LY ME MN MR NO PL PT RS SD SE SI SK SO TL TN VA XK"
 )
+_IBAN_OF_DIGITS = frozenset(_IBAN_FIGURES.split())
 
 _IBAN_DIGITS = {ord("A") + n: str(10 + n) for n in range(26)}
 

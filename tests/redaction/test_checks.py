@@ -79,7 +79,15 @@ def test_an_iban_ends_where_its_country_says() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["DE89370400440532013001", "DE8937040044053201300", "XX89370400440532013000", "NO9386011117947A", "DE", "be364a195dcc7fda"]
+    "value",
+    [
+        "DE89370400440532013001",
+        "DE8937040044053201300",
+        "XX89370400440532013000",
+        "NO9386011117947A",
+        "DE",
+        "be364a195dcc7fda",
+    ],
 )
 def test_no_iban(value: str) -> None:
     assert checks.iban(value) == 0
