@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from base64 import b64encode
 from typing import Any, Final
 
@@ -13,13 +12,14 @@ from proxy.protocols.mcpcontent import BadContent, Part, parts
 from redaction.scanner import Scanner, Unreadable
 from rules.tools import Binary
 
-_MAY_HOLD: Final = re.compile(rb'"(?:data|blob)"|\\u00', re.IGNORECASE)
+_SIGNS: Final = (b'"data"', b'"blob"', b"\\u00")
 """A name may be written with escapes, and a lenient reader takes another case for the same."""
 
 
 def may_hold(message: bytes) -> bool:
     """Whether a closer look is due; most messages have nothing binary."""
-    return _MAY_HOLD.search(message) is not None
+    lower = message.lower()
+    return any(sign in lower for sign in _SIGNS)
 
 
 def treated(scanner: Scanner, message: bytes, how: Binary) -> Other | None:
@@ -27,6 +27,8 @@ def treated(scanner: Scanner, message: bytes, how: Binary) -> Other | None:
 
     What passes is not looked at as text, and stays byte for byte. Raises Unreadable.
     """
+    if not may_hold(message):
+        return None
     try:
         said = json.loads(message)
         before = [(part, part.decoded()) for part in parts(said)]

@@ -56,6 +56,20 @@ class Heard:
         return str(self.message.get("method", "response" if self.message else self.method))
 
 
+ONE_OF_EACH = """
+  find: {effect: read}
+prompts:
+  review: {}
+resources:
+  readme: {uri: "repo://readme"}
+"""
+EACH_ACCEPTED = Definitions(
+    tools=defined("tools", [FIND]),
+    prompts=defined("prompts", [{"name": "review"}]),
+    resources=defined("resources", [{"uri": "repo://readme", "name": "readme"}]),
+)
+
+
 @dataclass
 class Server:
     """A server that answers as it is told to, and by itself what every client asks first."""

@@ -17,7 +17,7 @@ from proxy.model import Call, Result, Send
 from proxy.outcomes import oversized, whole, withheld
 from proxy.pseudonyms import Keeper, RunPseudonyms
 from proxy.replyheaders import BadHeaders, Headers, Seat
-from proxy.scanning import Scans
+from proxy.scanning import INLINE_BYTES, Scans
 from proxy.store import StoreError
 from redaction import streams
 from redaction.pseudonyms import InCall
@@ -163,7 +163,7 @@ class Clean:
         if not raw:
             return raw, False
         done = None
-        if tool.mcp and contents.may_hold(raw):
+        if tool.mcp and (len(raw) > INLINE_BYTES or contents.may_hold(raw)):
             done = await self._scans.apart(contents.treated, scanner, raw, tool.reply.binary)
         if done is not None:
             counts.update(done.counts)

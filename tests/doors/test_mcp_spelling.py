@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from rules.definitions import Definitions, defined
 from tests.mcpwire import (
+    EACH_ACCEPTED,
     FIND,
     FOUND,
+    ONE_OF_EACH,
     Client,
     Heard,
     Server,
@@ -30,22 +31,10 @@ from tests.mcpwire import (
 )
 from tests.wire import Reply, Wall
 
-TOOLS = """
-  find: {effect: read}
-prompts:
-  review: {}
-resources:
-  readme: {uri: "repo://readme"}
-"""
 POLICY = """
 rules:
   - {id: all, allow: [crm.*, crm.prompts/*, crm.resources/*, crm.elicitation/create]}
 """
-ACCEPTED = Definitions(
-    tools=defined("tools", [FIND]),
-    prompts=defined("prompts", [{"name": "review"}]),
-    resources=defined("resources", [{"uri": "repo://readme", "name": "readme"}]),
-)
 ASKED = {"a": {"method": "elicitation/create", "params": {"message": "m", "requestedSchema": {"type": "object"}}}}
 TASK = {"resultType": "task", "taskId": "t", "status": "working", "ttlMs": None, "createdAt": "x", "lastUpdatedAt": "x"}
 HIDDEN = {"name": "hidden", "inputSchema": {"type": "object"}}
@@ -68,7 +57,7 @@ ODD: dict[str, dict[str, Any]] = {
 def wall_of(folder: Path, server: Server, keys: str = "") -> Any:
     server.says["prompts/list"] = lambda _: {"prompts": [{"name": "review"}]}
     server.says["resources/list"] = lambda _: {"resources": [{"uri": "repo://readme", "name": "readme"}]}
-    return mcp_wall(folder, server, POLICY, TOOLS, ACCEPTED, keys=keys)
+    return mcp_wall(folder, server, POLICY, ONE_OF_EACH, EACH_ACCEPTED, keys=keys)
 
 
 def refused(said: Reply, w: Wall) -> bool:

@@ -14,28 +14,29 @@ from typing import Any
 
 import pytest
 
-from rules.definitions import Definitions, defined
-from tests.mcpwire import FIND, Client, Heard, Server, answer, answered, event, last, mcp_wall, played, stream
+from tests.mcpwire import (
+    EACH_ACCEPTED,
+    FIND,
+    ONE_OF_EACH,
+    Client,
+    Heard,
+    Server,
+    answer,
+    answered,
+    event,
+    last,
+    mcp_wall,
+    played,
+    stream,
+)
 from tests.wire import Reply, Wall
 
 MAIL = "ann@example.com"
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\x01 ann@example.com \xff\xfe"
-TOOLS = """
-  find: {effect: read}
-prompts:
-  review: {}
-resources:
-  readme: {uri: "repo://readme"}
-"""
 POLICY = """
 rules:
   - {id: all, allow: [crm.*, crm.prompts/*, crm.resources/*, crm.sampling/createMessage]}
 """
-ACCEPTED = Definitions(
-    tools=defined("tools", [FIND]),
-    prompts=defined("prompts", [{"name": "review"}]),
-    resources=defined("resources", [{"uri": "repo://readme", "name": "readme"}]),
-)
 CALLS: dict[str, dict[str, Any]] = {
     "tools/call": {"name": "find", "arguments": {"text": "x"}},
     "prompts/get": {"name": "review"},
@@ -113,7 +114,9 @@ def refusal(said: Reply) -> Any:
 
 
 def wall_of(folder: Path, server: Server, how: str = "") -> Any:
-    return mcp_wall(folder, server, POLICY, TOOLS, ACCEPTED, keys=f"reply: {{binary: {how}}}\n" if how else "")
+    return mcp_wall(
+        folder, server, POLICY, ONE_OF_EACH, EACH_ACCEPTED, keys=f"reply: {{binary: {how}}}\n" if how else ""
+    )
 
 
 @played
@@ -126,6 +129,19 @@ async def test_what_is_no_text_is_withheld_by_default(tmp_path: Path) -> None:
                 assert refusal(said)["code"] == "reply_refused", said.raw
                 assert b64(PNG).encode() not in said.raw
                 assert w.records()[-1]["code"] == "reply_refused"
+
+
+@played
+async def test_nor_does_a_long_answer_hide_it(tmp_path: Path) -> None:
+    server = Server(tools=[FIND])
+    long = {"type": "text", "text": f"to {MAIL} " * 10_000}
+    async with wall_of(tmp_path, server) as w:
+        for modern, streamed in ways():
+            said = await asked(w, server, "tools/call", {"content": [long, image()]}, modern, streamed)
+            assert refusal(said)["code"] == "reply_refused"
+            said = await asked(w, server, "tools/call", {"content": [long]}, modern, streamed)
+            (text,) = last(said)["result"]["content"]
+            assert text["text"] == "to <EMAIL_ADDRESS> " * 10_000
 
 
 @pytest.mark.parametrize("how", ["refuse", "pass", "hash"])
