@@ -89,7 +89,9 @@ def run(
 
 @app.command()
 def redact(
-    profile: Annotated[str, typer.Option(help="off, secrets, standard, or kinds joined by commas.")] = "standard",
+    profile: Annotated[
+        str, typer.Option(help="off, secrets, standard, strict, medical, payment, or kinds joined by commas.")
+    ] = "standard",
     findings: Annotated[bool, typer.Option("--findings", help="Print findings as JSON lines instead.")] = False,
     config: OfSidecar = None,
 ) -> None:
