@@ -97,10 +97,9 @@ def test_what_is_still_valid_is_used_while_vault_is_in_trouble(there: World, how
             assert p99(late) < 0.02
             standin(there).upset = None
             there.put("secret", "other", token="x")
-            async with asyncio.timeout(3):
-                while vaults.trouble():
+            async with asyncio.timeout(3):  # what never counted as in trouble is confirmed again as well
+                while vaults.trouble() or vaults.age() > 0.3:
                     await asyncio.sleep(0.01)
-            assert vaults.age() < 0.5
             assert (await new.get("call", "bot", "run")).field("value") == "x"
 
     asyncio.run(play())
