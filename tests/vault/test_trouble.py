@@ -83,7 +83,7 @@ def test_what_is_still_valid_is_used_while_vault_is_in_trouble(there: World, how
             while monotonic() < ends:
                 began = monotonic()
                 assert (await source.get("call", "bot", "run")).field("value") == VALUE
-                assert monotonic() - began < 0.02
+                assert monotonic() - began < 0.1  # half of what one look at a Vault that hangs takes
                 with pytest.raises(CredentialError):
                     await new.get("call", "bot", "run")
                 assert monotonic() - began < 0.3
