@@ -153,7 +153,7 @@ def test_a_body_made_to_cost_much(door: Stage) -> None:
         for body in (b"{" + names + b"}", deep, b'{"' + b"n" * 60_000 + b'": 1}', b'{"name": "%s"}' % (b"a" * 60_000)):
             started = monotonic()
             await w.call("POST", "/crm/things", body)
-            assert monotonic() - started < 0.5
+            assert monotonic() - started < 2
 
     door.run(play)
 

