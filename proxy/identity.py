@@ -132,6 +132,8 @@ class Identity:
 
     def _by_certificate(self, certificate: Certificate) -> Principal:
         settings = self._settings
+        if not certificate.holds(time()):  # a stream that lasts asks again who its caller is
+            raise self._no("Its certificate does not count any more.", "Connect again, with one that does.")
         found = settings.digests.get(certificate.digest) or settings.subjects.get(certificate.subject)
         if found:
             return found

@@ -120,15 +120,24 @@ class Behalf(NamedTuple):
         return {"ordered": self.ordered, "undoes": self.undoes, "resends": self.resends, "settles": self.settles}
 
 
+def _always() -> bool:
+    return True
+
+
 class Certificate(NamedTuple):
     """A client's certificate that the listener verified. `subject` is written as in RFC 4514, `uris` are the URIs among
     its alternative names (a SPIFFE id is one), `digest` is the SHA-256 of all of it, in hex. `until` is when its time
-    is over, in seconds since 1970."""
+    is over, in seconds since 1970. `trusted`: whether those who may sign are the same as when it was verified."""
 
     subject: str
     uris: tuple[str, ...]
     digest: str
     until: float = inf
+    trusted: Callable[[], bool] = _always
+
+    def holds(self, now: float) -> bool:
+        """Whether it still counts, in seconds since 1970."""
+        return now <= self.until and self.trusted()
 
 
 class Peer(NamedTuple):

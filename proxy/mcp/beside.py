@@ -89,17 +89,14 @@ class Beside:
             return "it is about a task that is not the caller's"
         return ""
 
-    def is_over(self, call: Call, entry: Entry) -> bool:
-        """Whether the operator has stopped a stream's caller, or the rules of now would not let it begin."""
+    async def is_over(self, call: Call, entry: Entry) -> bool:
+        """Whether a stream may not go on: the operator has stopped its caller, who it is counts no more or is somebody
+        else now, or other rules are in force. Whoever listens comes back, and is judged by those."""
         firewall = self._servers.firewall
         assert firewall is not None
-        if firewall.halts.why(entry.record):
+        if firewall.halts.why(entry.record) or firewall.regime.rules is not self._rules:
             return True
-        rules = firewall.regime.rules
-        if rules is self._rules:
-            return False
-        tool = rules.catalog.tools.get(call.tool.name)
-        return tool is None or not rules.visible(call.principal, tool)
+        return isinstance(entry, McpEntry) and not await entry.is_known()
 
     def _may_read(self, call: Call, uri: Any) -> bool:
         catalog = self._rules.catalog

@@ -10,6 +10,7 @@ from proxy.attributes import OTHER, TOOL_ERROR, UNKNOWN
 from proxy.entry import Entries, Entry
 from proxy.errors import Refusal
 from proxy.firewall import unknown_tool
+from proxy.identity import Identify
 from proxy.mcp.sessions import Session
 from proxy.mcp.tasks import OF_ONE
 from proxy.model import NO_HAIL, Hail, Headers, Result
@@ -158,9 +159,11 @@ class McpEntry(MessageEntry):
         channel: Channel,
         servers: Servers,
         rules: Ruleset,
+        identify: Identify,
     ) -> None:
         super().__init__(entries, record, ask)
         self.channel = channel
+        self._identify = identify
         self._servers = servers
         self._rules = rules
 
@@ -191,6 +194,14 @@ class McpEntry(MessageEntry):
     def identified(self, principal: Principal, run: Run) -> None:
         super().identified(principal, run)
         self._principal = principal
+
+    async def is_known(self) -> bool:
+        """Whether what came with the message still says that it is of the same caller: a key may be gone, and the time
+        of a token or a certificate over."""
+        try:
+            return await self._identify(self.hail) == self._principal
+        except Refusal:
+            return False
 
     def found(self, tool: Tool) -> None:
         """The caller may know this tool. Whether it may know what else the message is about, and whether the session is

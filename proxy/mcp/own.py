@@ -55,7 +55,7 @@ class Own:
         """The answer to one message. Raises Refusal; either way its Record is written."""
         with firewall.regime as regime:
             channel.record = record = Record(call=new_id(), started_ns=time_ns(), door=ask.listener)
-            about = (firewall.entries, record, ask, channel, self._servers, regime.rules)
+            about = (firewall.entries, record, ask, channel, self._servers, regime.rules, identify)
             async with OwnEntry(*about, self._version) as entry:
                 entry.hailed(hail := ask.hail())
                 principal = await identify(hail)
@@ -109,9 +109,10 @@ class OwnEntry(McpEntry):
         channel: Channel,
         servers: Servers,
         rules: Ruleset,
+        identify: Identify,
         sidecar: str,
     ) -> None:
-        super().__init__(entries, record, ask, channel, servers, rules)
+        super().__init__(entries, record, ask, channel, servers, rules, identify)
         self._ask = ask
         self._version = sidecar
 

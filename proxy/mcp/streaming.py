@@ -23,6 +23,9 @@ from redaction.streams import EVENTS
 BEAT_S: Final = 10.0
 """A stream that is silent is not dead: a comment says so to all who wait for a sign of life."""
 
+LOOK_S: Final = 1.0
+"""Between two looks whether a stream that is silent may go on."""
+
 COMMENT: Final = b": nothing new\n\n"
 SPARE: Final = 64 * 1024
 """A stream ends in good order before it is as large as an answer may be: whoever listens comes back."""
@@ -39,15 +42,21 @@ class Streaming:
 
         async def pieces() -> AsyncGenerator[bytes, None]:
             size, most = 0, call.tool.reply.most_bytes - SPARE
-            async with aclosing(_beaten(exchange.events(came, lasting=True))) as ready:
+            look_s, silent_s = min(LOOK_S, BEAT_S), 0.0
+            async with aclosing(_looked_at(exchange.events(came, lasting=True), look_s)) as ready:
                 async for event in ready:
-                    if self._beside.is_over(call, entry):
+                    if await self._beside.is_over(call, entry):
                         return
-                    piece = COMMENT if event is None else await self._written(exchange, call, entry, event, id)
+                    if event is None:
+                        silent_s += look_s
+                        piece = COMMENT if silent_s >= BEAT_S else b""
+                    else:
+                        piece = await self._written(exchange, call, entry, event, id)
                     size += len(piece)
                     if size > most:
                         return
                     if piece:
+                        silent_s = 0.0
                         yield piece
 
         return Result(200, [("content-type", EVENTS)], Body(pieces(), came.body.close))
@@ -69,13 +78,13 @@ class Streaming:
         return b"" if told is None else events.written(jsonrpc.request(told.id, told.method, told.body), event)
 
 
-async def _beaten(ready: AsyncIterator[Event]) -> AsyncGenerator[Event | None, None]:
-    """The events, and None for each while in which there was none. A stream that breaks off is over."""
+async def _looked_at(ready: AsyncIterator[Event], look_s: float) -> AsyncGenerator[Event | None, None]:
+    """The events, and None for each time of `look_s` in which there was none. A stream that breaks off is over."""
     waiting: asyncio.Future[Event | None] | None = None
     try:
         while True:
             waiting = waiting or asyncio.ensure_future(_next(ready))
-            await asyncio.wait({waiting}, timeout=BEAT_S)
+            await asyncio.wait({waiting}, timeout=look_s)
             if not waiting.done():
                 yield None
                 continue

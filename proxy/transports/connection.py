@@ -6,7 +6,6 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from functools import partial
-from math import inf
 from time import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -84,13 +83,13 @@ class Connection(RequestHandler):
     Its own way makes a task, a request and a response of each message, which costs more than the rules do.
     """
 
-    __slots__ = ("_greetings", "_server", "_until")
+    __slots__ = ("_certificate", "_greetings", "_server")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._server = cast("HttpDoor", self._manager)
         peer = peer_of(transport)
         self._greetings = Greetings(self._server.door, peer or Peer())
-        self._until = peer.certificate.until if peer and peer.certificate else inf
+        self._certificate = peer.certificate if peer else None
         super().connection_made(transport)
         self._server.waiting.came(self)
         if peer is None or not self._server.make_room():
@@ -174,7 +173,7 @@ class Connection(RequestHandler):
         if isinstance(message, _ErrInfo):
             ask: Any = Malformed(self._server.door.name, _malformed(message.exc))
             method, keep, version = "", False, HttpVersion11
-        elif self._until < time():
+        elif self._certificate is not None and not self._certificate.holds(time()):
             ask = Malformed(self._server.door.name, _over())
             method, keep, version = message.method, False, message.version
         elif self._server.admission.take() or await self._server.admission.wait():
@@ -328,7 +327,7 @@ class Connection(RequestHandler):
 def _over() -> Refusal:
     return Refusal(
         "unauthenticated",
-        "The time of the certificate with which this connection began is over.",
+        "The certificate with which this connection began does not count any more.",
         suggestion="Connect again, with the certificate that is valid now.",
     )
 

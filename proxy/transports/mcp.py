@@ -140,7 +140,8 @@ async def forwarded(door: HttpDoor, servers: Servers, ask: McpAsk, identify: Ide
 
     def opened(listener: str) -> Entry:
         told.record = record = Record(call=new_id(), started_ns=time_ns(), door=listener)
-        made.append(McpEntry(door.firewall.entries, record, ask, told, servers, door.firewall.regime.rules))
+        rules = door.firewall.regime.rules
+        made.append(McpEntry(door.firewall.entries, record, ask, told, servers, rules, identify))
         return made[-1]
 
     result = await door.firewall.handle(ask, identify, opened)

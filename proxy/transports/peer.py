@@ -10,6 +10,7 @@ from hashlib import sha256
 from cryptography.x509 import SubjectAlternativeName, UniformResourceIdentifier, load_der_x509_certificate
 
 from proxy.model import Certificate, Peer
+from proxy.transports.tls import Context
 
 _CREDENTIALS = struct.Struct("3i")
 """Process, user and group, as the kernel noted them when the peer connected (unix(7), SO_PEERCRED)."""
@@ -41,7 +42,11 @@ def _verified(transport: asyncio.BaseTransport) -> Certificate | None:
     tls = transport.get_extra_info("ssl_object")
     # Only what was verified is given in this form; a handshake with a certificate that is not fails.
     given = tls.getpeercert(binary_form=True) if tls is not None else None
-    return certificate(given) if given else None
+    if not given:
+        return None
+    context = transport.get_extra_info("sslcontext")
+    found = certificate(given)
+    return found._replace(trusted=context.trusted) if isinstance(context, Context) else found
 
 
 def certificate(der: bytes) -> Certificate:

@@ -169,8 +169,8 @@ class StdioDoor:
 
         def opened(listener: str) -> Entry:
             record = Record(call=new_id(), started_ns=time_ns(), door=listener)
-            rules = self._firewall.regime.rules
-            made.append(McpEntry(self._firewall.entries, record, ask, Told(self._send), self._servers, rules))
+            about = self._firewall.entries, record, ask, Told(self._send), self._servers
+            made.append(McpEntry(*about, self._firewall.regime.rules, self._identify))
             return made[-1]
 
         result = await self._firewall.handle(ask, self._identify, opened)

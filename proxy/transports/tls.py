@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import ssl
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -43,6 +44,14 @@ class _Term(NamedTuple):
     ends: datetime
 
 
+class Context(ssl.SSLContext):
+    """What handshakes need. `authorities` is a hash of those whose certificates are taken from clients, `trusted` tells
+    whether they are still the same."""
+
+    authorities = b""
+    trusted: Callable[[], bool] = staticmethod(lambda: True)
+
+
 class Tls:
     """The TLS of one listener. `context` is for the handshakes from now on; `trouble` says why the files that are there
     now are not in use, empty if they are; `refused` counts the handshakes that failed."""
@@ -52,7 +61,7 @@ class Tls:
         self.name = name
         self._settings = settings
         self._seen = _signature(settings)
-        self.context, self._term = _made(settings)
+        self._use(*_made(settings))
         self.trouble = ""
         self.refused = 0
         self._told = float("-inf")
@@ -72,7 +81,7 @@ class Tls:
             seen = _signature(self._settings)
             if seen == self._seen:
                 return
-            self.context, self._term = _made(self._settings)
+            self._use(*_made(self._settings))
         except TlsError as error:
             if self.trouble != str(error):
                 _log.error("the new certificate of %s cannot be used, the one before stays: %s", self.name, error)
@@ -82,6 +91,12 @@ class Tls:
             _log.info("%s has a new certificate, until %s", self.name, self._term.ends.isoformat())
         finally:
             self._seen = seen
+
+    def _use(self, context: Context, term: _Term) -> None:
+        """Use it from now on. Who was verified by other authorities is to be verified anew."""
+        mine = context.authorities
+        context.trusted = lambda: self.context.authorities == mine
+        self.context, self._term = context, term
 
     @property
     def note(self) -> str:
@@ -122,8 +137,8 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _made(settings: TlsSettings) -> tuple[ssl.SSLContext, _Term]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+def _made(settings: TlsSettings) -> tuple[Context, _Term]:
+    context = Context(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(_CIPHERS)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
@@ -138,10 +153,12 @@ def _made(settings: TlsSettings) -> tuple[ssl.SSLContext, _Term]:
     return context, term
 
 
-def _ask(context: ssl.SSLContext, authorities: Path, required: bool) -> None:
+def _ask(context: Context, authorities: Path, required: bool) -> None:
     """Ask clients for a certificate that one of the authorities signed for this use."""
+    read = _read(authorities)
+    context.authorities = hashlib.sha256(read).digest()
     try:
-        context.load_verify_locations(cadata=_read(authorities).decode("ascii", "replace"))
+        context.load_verify_locations(cadata=read.decode("ascii", "replace"))
     except (ssl.SSLError, ValueError):
         raise TlsError(f"{authorities} holds no certificates in PEM form") from None
     if not context.cert_store_stats()["x509_ca"]:

@@ -310,3 +310,31 @@ def test_connections_are_bounded_behind_tls_too(tmp_path: Path) -> None:
                 writer.close()
 
     perform(play())
+
+
+@pytest.mark.parametrize("change", ["authorities", "certificate"])
+def test_a_connection_ends_when_those_who_vouch_for_its_caller_change(tmp_path: Path, change: str) -> None:
+    async def play() -> None:
+        async with secure(tmp_path, "required") as w:
+            w.tls = AUTHORITY.client(tmp_path, CLIENTS.sign(use=CLIENT))
+            reader, writer = await w.connect()
+            request = w.raw("GET", "/crm/things/7").replace(b"Connection: close\r\n", b"")
+            writer.write(request)
+            assert Reply.parse(await reader.readuntil(b'{"ok":true}')).status == 200
+            AUTHORITY.server("another").write(tmp_path)
+            if change == "authorities":
+                (tmp_path / "clients.pem").write_bytes(STRANGER.own.pem)
+            before = await shown(w)
+            async with asyncio.timeout(5):
+                while await shown(w) == before:
+                    await asyncio.sleep(0.02)
+            writer.write(request)
+            if change == "authorities":
+                last = Reply.parse(await reader.read())
+                assert (last.status, last.headers["toolwall-refused"]) == (401, "unauthenticated")
+            else:
+                assert Reply.parse(await reader.readuntil(b'{"ok":true}')).status == 200
+                writer.close()
+            assert len(w.backend.requests) == (1 if change == "authorities" else 2)
+
+    perform(play())

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import time
 from typing import Any
 
 import pytest
 
+from proxy import keyfile, reload
 from proxy.halts import Mark
 from proxy.mcp import streaming
+from proxy.transports import tls
+from rules.facts import Principal
+from tests.certificates import CLIENT, Authority
+from tests.issuer import AUDIENCE, ISSUER, jwks, public, rsa_key, token
 from tests.mcpwire import EVENTS, Client, Server, event, events, mcp_wall, notification, played, stream
-from tests.wire import reply
+from tests.wire import Wall, reply
 
 MAIL = "ann@example.com"
 ASKED = {"jsonrpc": "2.0", "id": 9, "method": "elicitation/create", "params": {"message": MAIL}}
@@ -20,6 +28,9 @@ POLICY = """
 rules:
   - {id: tools, allow: [crm.*, crm.elicitation/create]}
 """
+
+
+LASTING = ("crm.mcp/stream", "crm.mcp/subscriptions/listen")
 
 
 def of(said: Any) -> list[Any]:
@@ -196,3 +207,123 @@ async def test_a_stream_ends_when_its_caller_might_not_open_it_any_more(tmp_path
             assert b"behind" not in await reader.read()
         writer.close()
         assert [each["outcome"] for each in w.records() if each["tool"] == "crm.mcp/stream"] == ["ok"]
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name in ((streaming, "LOOK_S"), (keyfile, "LOOK_S"), (tls, "LOOK_S"), (reload, "POLL_S")):
+        monkeypatch.setattr(module, name, 0.05)
+
+
+async def silent(_: Any) -> Any:
+    yield EVENTS
+    yield event(notification("message", level="info", data="before"))
+    await asyncio.sleep(60)
+
+
+async def ends(w: Wall, raw: bytes, then: Callable[[], object]) -> None:
+    """A stream that says nothing more ends after something happened, and its Record is a good one."""
+    reader, writer = await w.connect()
+    try:
+        writer.write(raw)
+        await reader.readuntil(b"before")
+        then()
+        async with asyncio.timeout(8):
+            await reader.read()
+    finally:
+        writer.close()
+    assert [each["outcome"] for each in w.records() if each["tool"] in LASTING] == ["ok"]
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("how", "modern"), [("revoked", False), ("revoked", True), ("roles", False), ("over", False), ("gone", True)]
+)
+@played
+async def test_a_silent_stream_ends_with_the_key_that_opened_it(tmp_path: Path, how: str, modern: bool) -> None:
+    path = tmp_path / "keys.yaml"
+    key, kept = keyfile.made(Principal("ann", frozenset({"a"})), time(), 2.0 if how == "over" else 3600.0)
+    keyfile.add(path, kept, time())
+    says = {"GET": silent, "subscriptions/listen": silent}
+
+    def change() -> None:
+        if how == "revoked":
+            keyfile.revoke(path, "ann")
+        elif how == "roles":
+            path.write_text(path.read_text().replace('"a"', '"b"'))
+        elif how == "gone":
+            path.unlink()
+
+    async with mcp_wall(tmp_path, Server(says=says), identity="{key_file: keys.yaml}") as w:
+        client = Client(w, modern=modern, key=key)
+        await (client.begin() if not modern else asyncio.sleep(0))
+        await ends(w, opening(client), change)
+
+
+def opening(client: Client, *more: tuple[str, str]) -> bytes:
+    """The bytes that open a stream which lasts."""
+    if not client.modern:
+        named = [("Mcp-Session-Id", client.session), *([("Toolwall-Key", client.key)] if client.key else [])]
+        return client.wall.raw("GET", client.path, b"", [("Accept", "text/event-stream"), *named, *more])
+    asked = client.message("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+    return client.wall.raw("POST", client.path, json.dumps(asked).encode(), client.head(asked, more))
+
+
+@pytest.mark.usefixtures("quick")
+@played
+async def test_a_silent_stream_ends_with_the_token_that_opened_it(tmp_path: Path) -> None:
+    (tmp_path / "jwks.json").write_bytes(jwks(public(rsa_key("one"), "one")))
+    made = {"issuer": ISSUER, "audience": AUDIENCE, "keys": "file:jwks.json", "leeway": "1s"}
+    server = Server(says={"subscriptions/listen": silent})
+    async with mcp_wall(tmp_path, server, identity=json.dumps({"jwt": [made]})) as w:
+        now = int(time())
+        bearer = f"Bearer {token(exp=now + 2, iat=now - 10)}"
+        await ends(w, opening(Client(w, modern=True), ("Authorization", bearer)), lambda: None)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("how", ["its time is over", "nobody vouches for it"])
+@played
+async def test_a_silent_stream_ends_with_the_certificate_that_opened_it(tmp_path: Path, how: str) -> None:
+    servers, clients = Authority.new(), Authority.new("Clients")
+    servers.server().write(tmp_path)
+    (tmp_path / "clients.pem").write_bytes(clients.own.pem)
+    listener = ", tls: {certificate: own.pem, key: own.key, client_ca: clients.pem, client: required}"
+    identity = "{certificates: [{subject: 'CN=bot', id: bot}]}"
+    server = Server(says={"subscriptions/listen": silent})
+    async with mcp_wall(tmp_path, server, identity=identity, listener=listener) as w:
+        now = datetime.now(UTC)
+        short = timedelta(seconds=3) - timedelta(microseconds=now.microsecond)
+        until = short if how == "its time is over" else timedelta(days=1)
+        w.tls = servers.client(tmp_path, clients.sign(use=CLIENT, ends=until))
+
+        def change() -> None:
+            if how != "its time is over":
+                (tmp_path / "clients.pem").write_bytes(Authority.new("Others").own.pem)
+
+        await ends(w, opening(Client(w, modern=True)), change)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("how", ["stopped", "revoked", "denied", "without the backend", "other rules"])
+@played
+async def test_a_silent_stream_ends_too(tmp_path: Path, how: str) -> None:
+    rules = tmp_path / "rules"
+    async with mcp_wall(tmp_path, Server(says={"GET": silent}), POLICY) as w:
+        client = await Client(w).begin()
+
+        def change() -> None:
+            if how == "stopped":
+                w.sidecar.halting.stop("a test")
+            elif how == "revoked":
+                w.sidecar.firewall.halts.marks = frozenset({Mark("bot", "")})
+            elif how == "denied":
+                (rules / "policy.yaml").write_text("rules: [{id: none, deny: 'crm.*'}]")
+            elif how == "without the backend":
+                (rules / "crm.yaml").unlink()
+                (rules / "policy.yaml").write_text("rules: [{id: none, deny: 'erp.*'}]")
+                (rules / "erp.yaml").write_text("backend: erp\nurl: http://127.0.0.1:1\ntools: {get: {call: GET /}}")
+            else:
+                (rules / "crm.yaml").write_text((rules / "crm.yaml").read_text() + "reply: {redact: [EMAIL_ADDRESS]}\n")
+
+        await ends(w, opening(client), change)

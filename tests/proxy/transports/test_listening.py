@@ -90,11 +90,14 @@ def test_who_shows_a_certificate_is_known_by_what_it_says(raw: bytes, tmp_path: 
                 assert (await asked(connection, raw)).status == 200
         known, nobody = heard.hails
         assert (known.peer, known.uid) == ("127.0.0.1", None)
-        assert known.certificate == Certificate(
+        assert known.certificate is not None
+        assert known.certificate.trusted()
+        assert known.certificate._replace(trusted=bool) == Certificate(
             "CN=bot\\, the first",
             ("spiffe://acme.example/bot",),
             sha256(pair.der).hexdigest(),
             pair.certificate.not_valid_after_utc.timestamp(),
+            bool,
         )
         assert nobody.certificate is None
 
