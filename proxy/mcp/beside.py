@@ -51,7 +51,7 @@ class Beside:
         except Refusal as no:
             _note(entry, f"{_DROPPED}{no.note or no.code}")
             return
-        await entry.channel.tell(jsonrpc.request(told.id, told.method, _as_before(entry, told, params)))
+        await entry.channel.tell(jsonrpc.request(told.id, told.method, as_before(entry, told, params)))
 
     async def told(self, exchange: Exchange, call: Call, entry: Entry, message: Heard) -> Heard | None:
         """The message as it may be told once it is cleaned, or None. The server hears of a request that is not."""
@@ -144,7 +144,7 @@ def _is_progress_of(entry: McpEntry, message: Heard) -> bool:
     return token is not None and type(told) is type(token) and told == token
 
 
-def _as_before(entry: McpEntry, told: Heard, params: bytes) -> bytes:
+def as_before(entry: McpEntry, told: Heard, params: bytes) -> bytes:
     """What the client knows a request by is its own, and stays as it was whatever it looks like."""
     token = entry.client_token
     if told.method != PROGRESS or (params == told.body and told.value["progressToken"] == token):

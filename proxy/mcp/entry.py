@@ -169,13 +169,20 @@ class McpEntry(MessageEntry):
 
     @property
     def id(self) -> bytes:
-        """What the server knows the request by: the client's own id, which other messages may name."""
-        return self.ask.message.id
+        """What the server knows the request by: in a session the client's own id, and else one that nobody else has,
+        for clients count alike."""
+        return self.ask.message.id if self.is_apart or not self.ask.message.id else b'"%b"' % self.record.call.encode()
 
     @property
     def token(self) -> Any:
         """What the server knows the progress of the request by; None where nobody wants to hear of it."""
-        return self.client_token
+        return self.client_token if self.is_apart or self.client_token is None else self.record.call
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether the server tells the caller from all others: by a session, or as the only one that it was started
+        for."""
+        return self.session is not None or (self.came is not None and self.came.tool.backend in self._servers.ways)
 
     @property
     def client_token(self) -> Any:

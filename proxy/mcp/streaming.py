@@ -11,10 +11,12 @@ from proxy.body import Body
 from proxy.entry import Entry
 from proxy.mcp import events
 from proxy.mcp.answering import refuse_unfinished
-from proxy.mcp.beside import Beside
+from proxy.mcp.beside import Beside, as_before
+from proxy.mcp.entry import McpEntry
 from proxy.mcp.events import Event
 from proxy.mcp.exchange import Broken, Exchange, is_message, read
-from proxy.mcp.heard import Untrue, body_of, same_id
+from proxy.mcp.heard import Heard, Untrue, body_of, same_id
+from proxy.mcp.underway import subscribed
 from proxy.model import Call, Result
 from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc
@@ -72,10 +74,21 @@ class Streaming:
         if message.kind in ("result", "error"):
             if id and same_id(message.id, id):
                 refuse_unfinished(entry, message)
-                return events.written(jsonrpc.reply(id, body_of(message)), event)
+                asked, said = _as_asked(entry, id, message)
+                return events.written(jsonrpc.reply(asked, body_of(said)), event) if said else b""
             return b""
         told = await self._beside.told(exchange, call, entry, message)
-        return b"" if told is None else events.written(jsonrpc.request(told.id, told.method, told.body), event)
+        _, said = _as_asked(entry, id, told) if told else (id, None)
+        return events.written(jsonrpc.request(said.id, said.method, said.body), event) if said else b""
+
+
+def _as_asked(entry: Entry, id: bytes, said: Heard) -> tuple[bytes, Heard | None]:
+    """The id by which the client knows the request of this one, and what is said of it by that; None for what is said
+    of another's."""
+    if not isinstance(entry, McpEntry):
+        return id, said
+    told = subscribed(entry, said)
+    return entry.ask.message.id, told and told._replace(body=as_before(entry, told, told.body))
 
 
 async def _looked_at(ready: AsyncIterator[Event], look_s: float) -> AsyncGenerator[Event | None, None]:

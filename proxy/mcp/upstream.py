@@ -40,6 +40,7 @@ from proxy.mcp.sessions import BadSession
 from proxy.mcp.streaming import Streaming
 from proxy.mcp.tasks import LIST as TASKS
 from proxy.mcp.trimming import GREETINGS, greeted, trimmed
+from proxy.mcp.underway import renamed, tokened
 from proxy.model import Call, Headers, Result, Send
 from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc, mcpparams
@@ -106,15 +107,16 @@ class McpUpstream:
         call = self._servers.opaque.opened(call)
         if no := await self._looking.first(exchange, call, entry, remote):
             return no
-        if self._takes_back_of_others(call, entry, remote):
+        if (known := self._as_known(call, entry, remote)) is None:
             return Result(202, [], Body.of(b""))
+        call = known
         id = b"" if remote.method.startswith("notifications/") else _id_of(call, entry)
         body = jsonrpc.request(id, remote.method, call.outgoing.body)
         if remote.method == LISTEN:
             return await self._listen(exchange, call, entry, id, body)
         hear = partial(self._beside.hear, exchange, call, entry)
         try:
-            with self._servers.under_way.begun(call, id):
+            with self._servers.under_way.begun(call, _asked_as(entry, id), id):
                 answered = await exchange.post(_headers(call), body, id, hear)
         except CancelledError:  # the client left, or the time is over: what the server still does is for nobody
             self._servers.give_up(entry, id)
@@ -126,14 +128,15 @@ class McpUpstream:
             return failed(entry, answered)
         return await self._told(call, entry, remote, answered)
 
-    def _takes_back_of_others(self, call: Call, entry: Entry, remote: Remote) -> bool:
-        """Whether a client takes back what is not its own, or over already. In a session the server sees to that, and
-        of one that is started all is one client's."""
-        if remote.method != CANCELLED or not isinstance(entry, McpEntry):
-            return False
-        if entry.session or call.tool.backend in self._servers.ways:
-            return False
-        return not self._servers.under_way.has(call, call.arguments.get("requestId"))
+    def _as_known(self, call: Call, entry: Entry, remote: Remote) -> Call | None:
+        """The call by the names that the server knows requests by; None where a client takes back what is not its own,
+        is over already, or may be another client's."""
+        if not isinstance(entry, McpEntry) or entry.joins or entry.is_apart:
+            return call
+        if remote.method != CANCELLED:
+            return tokened(call, entry)
+        known = self._servers.under_way.known_as(call, call.arguments.get("requestId"))
+        return None if known is None else renamed(call, known)
 
     async def _told(self, call: Call, entry: Entry, remote: Remote, answered: Answered) -> Result:
         message = answered.message
@@ -300,6 +303,11 @@ def _headers(call: Call) -> tuple[tuple[str, str], ...]:
     return (*more, *headers)
 
 
+def _asked_as(entry: Entry, id: bytes) -> bytes:
+    """What other messages of the client may name its request by."""
+    return entry.ask.message.id if isinstance(entry, McpEntry) and not entry.joins else id
+
+
 def _id_of(call: Call, entry: Entry) -> bytes:
-    """The client's own id, which other messages may name; of a call that no client made, one of ours."""
+    """What the server is to know the request by."""
     return entry.id if isinstance(entry, McpEntry) else b'"%b"' % call.id.encode()
