@@ -1,5 +1,5 @@
-"""Requests under way outside of sessions. There a server tells its callers apart by nothing but what the sidecar says of
-them, and clients count from one: it knows each request, and its progress, by a name of the sidecar's that no other has.
+"""Requests under way outside of sessions. There a server tells its callers apart by nothing but what the sidecar says
+of them, and clients count from one: it knows each request, and its progress, by a name of the sidecar's own.
 """
 
 from __future__ import annotations
