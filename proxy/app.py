@@ -169,7 +169,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             "toolwall.rules.stale", "1 while the rules folder cannot be used.", lambda: float(bool(reloader.trouble))
         )
         undoing = Undoing(firewall, keepsakes, deeds, ledger, settings.state / "ledger")
-        places = Places(Fetching(remainders, scans), ByRequest(undoing), servers, Own(servers))
+        places = Places(Fetching(regimes.pieces), ByRequest(undoing), servers, Own(servers, regimes.pieces))
         stack.push_async_callback(keepsakes.settled)
         stack.push_async_callback(places.undo.close)
         callers, doors, listeners = Callers(settings), list[str](), Listeners(stack)

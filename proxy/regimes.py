@@ -31,6 +31,7 @@ from proxy.limits import Limits
 from proxy.mcp.reader import Reader
 from proxy.mcp.servers import Servers
 from proxy.mcp.upstream import McpUpstream
+from proxy.pieces import Pieces
 from proxy.probing import Probes
 from proxy.protocols.masking import masked
 from proxy.protocols.restoring import restored
@@ -119,6 +120,7 @@ class Regimes:
         self._once = once
         self._keeping = Keep(keepsakes, carried, scans) if keepsakes else None
         self._remainders = Remainders() if remainders is None else remainders
+        self.pieces = Pieces(self._remainders, scans)
         self._known = known
         self._cache = Cache(Answers() if answers is None else answers)
         self._bounds = bounds
@@ -178,7 +180,7 @@ class Regimes:
         self._relating = Relating(new.rules.relations.services, self._bounds)
         send = self._upstream.send
         if any(backend.mcp for backend in backends.values()):
-            send = McpUpstream(send, new.rules, Reader((clean, secrets)), self._servers).send
+            send = McpUpstream(send, new.rules, Reader((clean, secrets)), self._servers, self.pieces).send
         self.regime = Regime(new.rules, guards, send, self._relating, *restore)
 
     async def tend(self) -> None:

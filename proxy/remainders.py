@@ -16,8 +16,13 @@ from typing import Final, NamedTuple
 
 from proxy.routes import REST
 from redaction.shaping import Bounds, Links, Part
+from rules.mcp.plumbing import REST_TOOL
 
 PATH: Final = REST.path
+
+ASKED: Final = f"GET {PATH}"
+CALLED: Final = f"call {REST_TOOL} with rest="
+"""How who got a reply gets the rest: by a request, or by a call over MCP. The handle comes behind it."""
 
 MOST_PARTS: Final = 1_000
 """Of one reply that can be had; a reply with more cuts than that says so without a link."""
@@ -93,18 +98,16 @@ class Remainders:
         """Bytes of memory of all that is kept."""
         return self._size
 
-    def fresh(self, body: bytes) -> tuple[str, Links]:
-        """A handle for this reply, and links with it; none where it is too large to be kept."""
+    def fresh(self, body: bytes, way: str = ASKED) -> tuple[str, Links]:
+        """A handle for this reply, and links with it; none where it is too large to be kept. `way` is how the rest is
+        asked for."""
         handle = secrets.token_urlsafe(16)
         most = len(body) if body.isascii() else 4 * len(body)  # of the text that it is
-        return handle, self._links(handle, MOST_PARTS if most < self._bounds.most_run_bytes else 0)
+        return handle, Links(f"{way}{handle}-", MOST_PARTS if most < self._bounds.most_run_bytes else 0)
 
-    def links(self, handle: str, kept: Kept) -> Links:
+    def links(self, handle: str, kept: Kept, way: str = ASKED) -> Links:
         """Links for what is left out of a piece of it."""
-        return self._links(handle, MOST_PARTS - len(kept.parts))
-
-    def _links(self, handle: str, room: int) -> Links:
-        return Links(f"{PATH}{handle}-", room)
+        return Links(f"{way}{handle}-", MOST_PARTS - len(kept.parts))
 
     def keep(self, handle: str, kept: Kept) -> None:
         """Keep it under a fresh handle, and let the oldest go where it is too much."""

@@ -24,6 +24,8 @@ STRING, NAME, OPEN, CLOSE, COMMA = 1, 2, 3, 4, 5
 _FIELD = re.compile(
     rf'(?:[^"\[\]{{}},]++|{_STRING}(?![ \t\r\n]*+:))*+(?:({_STRING})([ \t\r\n]*+:)|([\[{{])|([\]}}])|(,))'
 )
+_MEMBER = re.compile(rf"[ \t\r\n,]*+({_STRING})[ \t\r\n]*+:[ \t\r\n]*+")
+_PLAIN = re.compile(rf"(?:{_STRING}|[^ \t\r\n,}}]++)?+")
 _FLAT = re.compile(rf'(?:[^"\[\]{{}}]++|{_STRING})*+')
 # Reads a value and gives its end, ten times as fast as an expression. It is only looked at, so numbers stay text.
 _SCAN: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(parse_int=str, parse_float=str).scan_once  # type: ignore[attr-defined]
@@ -195,6 +197,17 @@ def closing(text: str, at: int) -> int:
         at = over(_FLAT, text, at) + 1
         depth += 1 if text[at - 1] in "[{" else -1
     return at
+
+
+def members(text: str) -> dict[str, str]:
+    """The members of a JSON object, each with the text of its value, byte for byte."""
+    found = {}
+    at = text.index("{") + 1
+    while match := _MEMBER.match(text, at):
+        at = match.end()
+        end = closing(text, at + 1) if text[at] in "[{" else over(_PLAIN, text, at)
+        found[_read(match[1])], at = text[at:end], end
+    return found
 
 
 def over(pattern: re.Pattern[str], text: str, at: int) -> int:

@@ -7,8 +7,8 @@ it: behind a text that was cut, in a member beside a list that was cut, and wher
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, TypeVar
 
 from redaction.fields import CLOSE, COMMA, NAME, OPEN, STRING, TOKEN, closing, over
 from redaction.operators import splice
@@ -16,6 +16,8 @@ from redaction.unwrap import JSON
 
 LEFT_OUT: Final = ":left_out"
 """The member beside a list that was cut has the list's name with this behind it."""
+
+T = TypeVar("T")
 
 MARK_ROOM: Final = 128
 """Bytes that a mark may take, at most."""
@@ -49,10 +51,16 @@ UNBOUNDED: Final = Bounds()
 
 
 class Links(NamedTuple):
-    """Where the rest can be had: `prefix` and the place of what was cut. `room` is how many have a link."""
+    """How the rest can be had: `prefix` says it, and behind it comes the place of what was cut, counted from `base`.
+    `room` is how many have a link."""
 
     prefix: str = ""
     room: int = 0
+    base: int = 0
+
+    def to(self, place: int) -> str:
+        """The link to what was cut at a place."""
+        return f"{self.prefix}{self.base + place}"
 
 
 class Part(NamedTuple):
@@ -97,7 +105,7 @@ def cut(text: str, bounds: Bounds, links: Links, encoding: str = "utf-8") -> Sho
     if end == len(text):
         return Short(text)
     part = Part(0, len(text), end, False)
-    link = links.prefix + "0" if links.room else ""
+    link = links.to(0) if links.room else ""
     return Short(text[:end] + _mark(len(text) - end, link), 0, 1, (part,) if link else ())
 
 
@@ -126,11 +134,17 @@ def _fitting(text: str, bounds: Bounds, links: Links, encoding: str, at: int | N
     ends: Ends = {}
     if not bounds.fit:
         return _Pass(text, bounds, links, at, ends)
+    return fitting(bounds, lambda each: _tried(text, each, links, encoding, at, ends))
+
+
+def fitting(bounds: Bounds, tried: Callable[[Bounds], T | None]) -> T:
+    """What `tried` makes with these bounds, or with the widest that are narrower with which it fits: it gives None
+    where it does not. Raises Unfit."""
     ladder = [bounds, *_shorter(bounds)]
     found, low, high = None, 0, len(ladder)
     while low < high:
         middle = low and (low + high) // 2  # the bounds as they are come first
-        if (one := _tried(text, ladder[middle], links, encoding, at, ends)) is None:
+        if (one := tried(ladder[middle])) is None:
             low = middle + 1
         else:
             found, high = one, middle
@@ -243,7 +257,7 @@ class _Pass:
             self.left = left
             self._edit(comma, end - 1, "")
             return end
-        mark = _said(left, "items", self._link(Part(holder.start, end, holder.count, True)))
+        mark = said(left, "items", self._link(Part(holder.start, end, holder.count, True)))
         name = stack[-2].name + LEFT_OUT if len(stack) > 1 and not stack[-2].is_array else ""
         if name and self._beside:
             self._edit(comma, end - 1, "")
@@ -260,15 +274,16 @@ class _Pass:
         if len(self._parts) >= self._links.room:
             return ""
         self._parts.append(part)
-        return f"{self._links.prefix}{part.start}"
+        return self._links.to(part.start)
 
 
-def _said(left: int, what: str, link: str) -> str:
-    return f"{left} more {what[: -1 if left == 1 else None]}" + (f": GET {link}" if link else "")
+def said(left: int, what: str, link: str) -> str:
+    """How much was left out, and where to get it."""
+    return f"{left} more {what[: -1 if left == 1 else None]}" + (f": {link}" if link else "")
 
 
 def _mark(left: int, link: str) -> str:
-    return f"... [{_said(left, 'characters', link)}]"
+    return f"... [{said(left, 'characters', link)}]"
 
 
 def _passed(text: str, at: int) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from redaction.detector import Pattern
 from redaction.profiles import UnknownKind
 from redaction.scanner import Foreign, Scanner, Unreadable
 from redaction.shaping import Links
+from rules.mcp.shaping import shaped as result_shaped
 from rules.problems import pointer
 from rules.replies import Deviation, is_own_error
 from rules.shaping import Answer, Shaping, Unshapable, shaped
@@ -80,14 +81,15 @@ def returned(tool: Tool, reply: Reply, own: tuple[Pattern, ...] = (), foreign: F
         notes += (f"images, sounds and blobs are not judged here; `binary: {tool.reply.binary}` holds for them",)
     back, left = _cleaned(tool, reply, body, own, foreign)
     if left and not back.refused and tool.reply.shaping:
-        back = _shaped(tool.reply.shaping, reply, left, back)
+        back = _shaped(tool, tool.reply.shaping, reply, left, back)
     return replace(back, notes=(*notes, *back.notes))
 
 
-def _shaped(shaping: Shaping, reply: Reply, body: bytes, back: Returned) -> Returned:
+def _shaped(tool: Tool, shaping: Shaping, reply: Reply, body: bytes, back: Returned) -> Returned:
     """The same, and what is left out of it; that is no finding, so an example need not expect it."""
     try:
-        counts = shaped(shaping, Answer(body, reply.media_type, None, reply.status >= 300), Links()).counts
+        work = result_shaped if tool.mcp else shaped
+        counts = work(shaping, Answer(body, reply.media_type, None, reply.status >= 300), Links()).counts
     except (Unshapable, Unreadable) as why:
         return Returned(refused=f"only a part of it may be given, and {why}", notes=back.notes)
     left_out = ", ".join(f"{count} {what}" for what, count in counts.items())

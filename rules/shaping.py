@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -107,7 +107,7 @@ def shaped(shaping: Shaping, answer: Answer, links: Links) -> Shaped:
         raise Unreadable("the body is not JSON, or is nested too deep")
     if is_json(answer.media_type) or walk.is_document(document):  # JSON is often sent as text
         return _document(shaping, answer, document, links)
-    return _text(shaping, answer, text, links) if _can_be_cut(answer.media_type) else _other(shaping, answer, text)
+    return _text(shaping, answer, text, links) if can_be_cut(answer.media_type) else _other(shaping, answer, text)
 
 
 def check_stream(shaping: Shaping, is_error: bool) -> None:
@@ -116,7 +116,7 @@ def check_stream(shaping: Shaping, is_error: bool) -> None:
         raise Unshapable("it is a stream, and of this tool's answers only some fields are given")
 
 
-def _can_be_cut(media_type: str) -> bool:
+def can_be_cut(media_type: str) -> bool:
     """Whether the beginning of such a text is such a text."""
     return media_type.startswith("text/") and not _is_markup(media_type)
 
@@ -156,7 +156,7 @@ def _document(shaping: Shaping, answer: Answer, text: str, links: Links) -> Shap
     except Nothing:
         raise Unshapable("it holds nothing of what this tool's answers are limited to") from None
     except Unfit:
-        raise Unshapable(_too_long(shaping)) from None
+        raise Unshapable(too_long(shaping)) from None
     if not (counts := _counts(gone, short)):
         return Shaped(answer.body, {})
     return Shaped(answer.body[:mark] + short.text.encode(answer.encoding), counts, left, True, short.parts)
@@ -167,7 +167,7 @@ def _text(shaping: Shaping, answer: Answer, text: str, links: Links) -> Shaped:
     try:
         short = cut(text, shaping.bounds, links, answer.encoding)
     except Unfit:
-        raise Unshapable(_too_long(shaping)) from None
+        raise Unshapable(too_long(shaping)) from None
     if not (counts := _counts(0, short)):
         return Shaped(answer.body, {})
     return Shaped(short.text.encode(answer.encoding), counts, text, False, short.parts)
@@ -178,7 +178,7 @@ def _other(shaping: Shaping, answer: Answer, text: str) -> Shaped:
     _refuse_fields(shaping, answer)
     _, longest, fit = shaping.bounds
     if (fit and len(answer.body) > fit) or (longest and len(text) > longest):
-        raise Unshapable(_too_long(shaping))
+        raise Unshapable(too_long(shaping))
     return Shaped(answer.body, {})
 
 
@@ -192,10 +192,16 @@ def _counts(fields: int, short: Short) -> dict[str, int]:
     return {what: number for what, number in counts.items() if number}
 
 
-def _too_long(shaping: Shaping) -> str:
+def too_long(shaping: Shaping) -> str:
+    """Why an answer is withheld that is not within its bounds."""
     unit = "bytes" if shaping.bounds.fit else "characters"
     most = shaping.bounds.fit or shaping.bounds.longest
     return f"it cannot be cut to {most} {unit} and stay what it is. Ask for less"
+
+
+def told(counts: Mapping[str, int]) -> str:
+    """What was left out, as headers and results say it."""
+    return ", ".join(f"{what}={count}" for what, count in counts.items())
 
 
 def read_shaping(said: Callable[[str], Node | None]) -> tuple[Shaping | None, list[LoadProblem]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from redaction.rewriting import NO_WAYS, Ways
+from redaction.shaping import UNBOUNDED
 from redaction.sparing import NOTHING_SPARED, Sparing
 from rules.caching import Caching
 from rules.credentials import Injected
@@ -257,14 +258,24 @@ class Tool:
         return self.mcp is not None and self.mcp.plumbing
 
     @property
+    def is_rest(self) -> bool:
+        """Whether it gives the rest of results, which no backend is asked for."""
+        return self.mcp is not None and self.mcp.plumbing and self.mcp.method == CALL
+
+    @property
     def is_chosen(self) -> bool:
         """Whether an author wrote it down, and the protocol did not bring it along."""
-        return self.mcp is None or bool(self.mcp.name)
+        return self.mcp is None or bool(self.mcp.name and not self.mcp.plumbing)
 
     @property
     def is_function(self) -> bool:
         """Whether a model calls it as a function: no prompt, resource or method of a protocol."""
-        return self.mcp is None or self.mcp.method == CALL
+        return self.mcp is None or (self.mcp.method == CALL and not self.mcp.plumbing)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether of its answers a part may be given of which the rest can be had."""
+        return self.reply.shaping is not None and self.reply.shaping.bounds != UNBOUNDED
 
     @property
     def call(self) -> str:

@@ -30,6 +30,16 @@ ODD: dict[str, dict[str, Any]] = {
 """Results that are withheld, by the text of the call."""
 
 
+DATA = {
+    "rows": [
+        {"id": number, "note": f"Customer {number} wrote from ann@example.com and waits", "secret": "canary"}
+        for number in range(1, 6)
+    ],
+    "secret": "canary",
+}
+"""What a call with the text `rows` gives, as data and as text."""
+
+
 def text_of(name: str, text: str) -> str:
     """What a tool says."""
     return f"{name}: {text} of ann@example.com"
@@ -58,6 +68,9 @@ def _result(method: str, params: dict[str, Any]) -> dict[str, Any] | None:
         text = params["arguments"]["text"]
         if text in ODD:
             return {**more, **ODD[text]}
+        if text == "rows":
+            said = [{"type": "text", "text": json.dumps(DATA, indent=1)}, {"type": "text", "text": "See canary."}]
+            return {**more, "content": said, "structuredContent": DATA}
         said = [{"type": "text", "text": text_of(params["name"], text)}]
         return {"content": said, **more, **({"isError": True} if text == "fail" else {})}
     return {} if method == "ping" else None

@@ -10,11 +10,12 @@ from proxy.decoding import Undecodable
 from proxy.entry import Entry
 from proxy.model import Call, Result, Send
 from proxy.outcomes import whole, withheld
-from proxy.remainders import Kept, Owner, Remainders
+from proxy.remainders import ASKED, CALLED, Kept, Owner, Remainders
 from proxy.scanning import Scans
 from redaction.scanner import Unreadable
 from rules.decide import Decision
-from rules.shaping import Answer, Shaped, Shaping, Unshapable, check_stream, is_stream, shaped
+from rules.mcp.shaping import shaped as result_shaped
+from rules.shaping import Answer, Shaped, Shaping, Unshapable, check_stream, is_stream, shaped, told
 from rules.tools import Tool
 
 _INLINE_BYTES = 8 * 1024  # a body up to this size is shaped at once: it takes less than the way to a thread and back
@@ -95,11 +96,13 @@ class Shape:
         return raw
 
     async def _given(self, call: Call, entry: Entry, result: Result, shaping: Shaping, answer: Answer) -> None:
-        handle, links = self._remainders.fresh(answer.body)
+        way = CALLED if entry.hail.protocol == "mcp" else ASKED  # who speaks MCP may have no other way
+        handle, links = self._remainders.fresh(answer.body, way)
+        work = result_shaped if call.tool.mcp else shaped
         if len(answer.body) <= _INLINE_BYTES:
-            done = shaped(shaping, answer, links)
+            done = work(shaping, answer, links)
         else:
-            done = await self._scans.apart(shaped, shaping, answer, links)
+            done = await self._scans.apart(work, shaping, answer, links)
         if not done.counts:
             return
         if done.parts:
@@ -115,8 +118,3 @@ def _kept(call: Call, entry: Entry, shaping: Shaping, done: Shaped) -> Kept:
     owner = Owner(call.principal.id, call.run.id, entry.record.revision)
     parts = {part.start: part for part in done.parts}
     return Kept(owner, call.id, done.whole, done.is_json, shaping.bounds, parts)
-
-
-def told(counts: dict[str, int]) -> str:
-    """What was left out, as the header says it."""
-    return ", ".join(f"{what}={count}" for what, count in counts.items())

@@ -8,28 +8,35 @@ from collections.abc import Container, Iterator, Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
-from time import time_ns
+from time import monotonic, time_ns
 from typing import Any, Final
 
 from proxy.attributes import TOOL_ERROR
 from proxy.body import Body, TooLong
-from proxy.entry import Entries
+from proxy.entry import Entries, Entry
+from proxy.errors import Refusal
 from proxy.firewall import Firewall
 from proxy.identity import Identify
 from proxy.listing import Listings, joined
 from proxy.mcp.beside import LOG, PROGRESS
 from proxy.mcp.entry import FAILED, Channel, McpEntry
 from proxy.mcp.servers import Servers
+from proxy.mcp.trimming import rest_tool
 from proxy.model import Result
 from proxy.outcomes import withheld
+from proxy.pieces import Pieces
 from proxy.protocols import jsonrpc, mcpown
 from proxy.protocols.mcpown import OwnAsk
+from proxy.protocols.remainder import named
 from proxy.record import Record, new_id
+from proxy.remainders import CALLED, Owner
 from redaction.known import Known
 from rules.decide import Ruleset
 from rules.definitions import Definition
 from rules.facts import Principal, Run
 from rules.listing import functions, listed, rendered
+from rules.mcp import schemas, shown
+from rules.mcp.plumbing import REST_TOOL
 from rules.tools import Tool
 
 MOST_ANSWER: Final = 8 << 20
@@ -42,8 +49,9 @@ _TOO_MANY: Final = "Ask the operator for fewer tools: a model cannot choose amon
 class Own:
     """The server. It keeps nothing of its clients: each message says all that is needed."""
 
-    def __init__(self, servers: Servers) -> None:
+    def __init__(self, servers: Servers, pieces: Pieces) -> None:
         self._servers = servers
+        self._pieces = pieces
         try:
             self._version = version("toolwall")
         except PackageNotFoundError:  # run from its source
@@ -60,6 +68,8 @@ class Own:
                 entry.hailed(hail := ask.hail())
                 principal = await identify(hail)
                 await ask.read()
+                if ask.is_call and ask.message.params["name"] == REST_TOOL:
+                    return await self._rest(firewall, ask, entry, principal)
                 if ask.is_call:
                     ask.tools = self._tools(regime.rules, ask.servers)
                     return await firewall.call(ask, entry, regime, principal)
@@ -79,6 +89,23 @@ class Own:
         elif not (body := mcpown.answer(ask, self._version)):
             return Result(202, [], Body.of(b""))
         return Result(200, [_JSON], Body.of(jsonrpc.reply(ask.message.id, body)))
+
+    async def _rest(self, firewall: Firewall, ask: OwnAsk, entry: Entry, principal: Principal) -> Result:
+        """The rest of an answer, whichever backend gave it. It is no step of a run."""
+        run = firewall.runs.current(principal.id, entry.hail.run, monotonic())
+        entry.identified(principal, Run(run, 0))
+        firewall.halts.check(entry)
+        record = entry.record
+        record.method, record.effect = "POST", "read"
+        record.decision, record.revision = "deny", firewall.regime.rules.revision
+        arguments = ask.message.params.get("arguments", {})
+        if problems := schemas.rest().check(arguments):
+            errors = tuple({"path": each.path, "problem": each.problem} for each in problems)
+            raise Refusal("schema_violation", "It is asked for with what stands in the answer.", errors=errors)
+        owner = Owner(principal.id, run, record.revision)
+        body = await self._pieces.given(entry, named(arguments["rest"], arguments.get("from")), owner, CALLED)
+        record.decision = "allow"
+        return await entry.follow(Result(200, [_JSON], Body.of(body)))
 
     def _tools(self, rules: Ruleset, servers: frozenset[str]) -> Mapping[str, Tool]:
         """The tools by the names that models call them by. Each listener has its own servers."""
@@ -191,12 +218,16 @@ def _listed(rules: Ruleset, principal: Principal, changed: Mapping[str, frozense
 
 def _shown(rules: Ruleset, principal: Principal, changed: Mapping[str, frozenset[str]]) -> Iterator[Mapping[str, Any]]:
     """Those of MCP servers stand there as they were accepted, by another name."""
+    is_cut = False
     for each in listed(rules, principal):
         tool = each.tool
         if not _is_here(rules, tool, changed) or (tool.mcp and tool.mcp.name in changed[tool.backend]):
             continue
-        [shown] = rendered([each], "mcp")["tools"]
-        yield _renamed(_accepted(rules, tool), shown, tool) if tool.mcp else shown
+        [one] = rendered([each], "mcp")["tools"]
+        is_cut = is_cut or tool.is_cut
+        yield _renamed(shown.definition(_accepted(rules, tool), tool), one, tool) if tool.mcp else one
+    if is_cut:
+        yield rest_tool()
 
 
 def _renamed(accepted: Definition, shown: Mapping[str, Any], tool: Tool) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from proxy.mcp.heard import Untrue
@@ -10,7 +10,9 @@ from proxy.mcp.pins import Listing, Pinned
 from rules.decide import Ruleset
 from rules.definitions import KINDS
 from rules.facts import Principal
-from rules.tools import Tool
+from rules.mcp import schemas, shown
+from rules.mcp.plumbing import REST_TOOL
+from rules.tools import CALL, Tool
 
 GREETINGS: Final = frozenset({"initialize", "server/discover"})
 """What tells what a server is."""
@@ -35,18 +37,38 @@ def trimmed(
         raise Untrue("It is no list of definitions.")
     is_all = not (cursor or said.get("nextCursor"))
     pinned.look(listing.kind, listed, principal.id, set() if is_all else None)
-    shown = []
+    visible: list[dict[str, Any]] = []
     for one in listed:
         name = one.get(KINDS[listing.kind])
         tool = rules.catalog.remote(backend, listing.call, name) if isinstance(name, str) else None
         if tool and rules.visible(principal, tool) and not pinned.differs(listing.kind, name):
-            shown.append(_accepted(pinned.accepted.of(listing.kind)[name], tool))
-    return _private({**said, listing.member: shown})
+            visible.append(_accepted(pinned.accepted.of(listing.kind)[name], tool))
+    if listing.call == CALL and not said.get("nextCursor"):
+        visible += resting(rules, principal, rules.catalog.backends[backend].tools)
+    return _private({**said, listing.member: visible})
 
 
 def _accepted(definition: Mapping[str, Any], tool: Tool) -> dict[str, Any]:
-    """A definition, with the rules' own words where they have such."""
-    return {**definition, "description": tool.says} if tool.says else dict(definition)
+    """A definition, with the rules' own words where they have such, and the form that results have here."""
+    definition = shown.definition(definition, tool)
+    return {**definition, "description": tool.says} if tool.says else definition
+
+
+def resting(rules: Ruleset, principal: Principal, names: Iterable[str]) -> list[dict[str, Any]]:
+    """The tool that gives the rest of results, where this caller may use one of these of whose results a part is
+    given, and may use it too."""
+    tools = [rules.catalog.tools[name] for name in names]
+    rest = [tool for tool in tools if tool.mcp and tool.mcp.name == REST_TOOL and tool.is_plumbing]
+    if not any(tool.is_cut and rules.visible(principal, tool) for tool in tools):
+        return []
+    return [rest_tool()] if all(rules.visible(principal, tool) for tool in rest) else []
+
+
+def rest_tool() -> dict[str, Any]:
+    """How that is listed."""
+    schema = {name: value for name, value in schemas.rest().schema.items() if name != "$schema"}
+    hints = {"readOnlyHint": True}
+    return {"name": REST_TOOL, "description": schemas.REST_SAYS, "inputSchema": schema, "annotations": hints}
 
 
 def greeted(said: Mapping[str, Any], pinned: Pinned, spoken: Collection[str]) -> dict[str, Any]:

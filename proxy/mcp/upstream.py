@@ -35,6 +35,7 @@ from proxy.mcp.metadata import fetched, named_in
 from proxy.mcp.opaque import GIVEN
 from proxy.mcp.pins import BY_METHOD
 from proxy.mcp.reader import Reader
+from proxy.mcp.rest import rest
 from proxy.mcp.servers import CANCELLED, Servers, asked_back
 from proxy.mcp.sessions import BadSession
 from proxy.mcp.streaming import Streaming
@@ -43,6 +44,7 @@ from proxy.mcp.trimming import GREETINGS, greeted, trimmed
 from proxy.mcp.underway import renamed, tokened
 from proxy.model import Call, Headers, Result, Send
 from proxy.outcomes import withheld
+from proxy.pieces import Pieces
 from proxy.protocols import jsonrpc, mcpparams
 from redaction.streams import EVENTS
 from rules.decide import Ruleset
@@ -60,9 +62,11 @@ _MAY_ASK: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
 
 
 class McpUpstream:
-    """`send` is the way to all backends, `rules` judge, `reader` cleans, `servers` stay while rules change."""
+    """`send` is the way to all backends, `rules` judge, `reader` cleans, `servers` stay while rules change,
+    `pieces` are of what was left out of results."""
 
-    def __init__(self, send: Send, rules: Ruleset, reader: Reader, servers: Servers) -> None:
+    def __init__(self, send: Send, rules: Ruleset, reader: Reader, servers: Servers, pieces: Pieces) -> None:
+        self._pieces = pieces
         self._way = send
         self._rules = rules
         self._servers = servers
@@ -79,6 +83,8 @@ class McpUpstream:
             return await self._way(call, entry)
         if isinstance(entry, AskedEntry):
             return asked_back(call)
+        if call.tool.is_rest:
+            return await rest(self._pieces, call, entry)
         way, url = self._way_to(call.tool.backend)
         if remote.method == METADATA:
             return await fetched(way, call, entry, url, self._servers.named.get(call.tool.backend, ""))

@@ -181,6 +181,12 @@ def result(ask: OwnAsk, status: int, headers: Iterable[tuple[str, str]], body: b
     return _result({**stamp, "content": _content(pairs, body), "isError": status >= 400, "_meta": meta})
 
 
+def told(text: bytes, modern: bool) -> bytes:
+    """The body of an answer to a call that the sidecar gives by itself."""
+    said = {"content": [{"type": "text", "text": text.decode()}], "isError": False}
+    return _result({"resultType": "complete", **said} if modern else said)
+
+
 def passed(body: bytes, modern: bool) -> bytes:
     """The body of another server's answer to a call, as it is; where the client is of the other era, with what that era
     says of results. Raises ValueError where that has no word for it."""

@@ -26,6 +26,12 @@ class Wanted(NamedTuple):
     since: int | None
 
 
+def named(handle: str, since: int | None = None) -> Wanted | None:
+    """What a handle as it stands in a mark means; None where none looks like that."""
+    found = _HANDLE.fullmatch(handle)
+    return Wanted(found[1], int(found[2]), since) if found else None
+
+
 class RemainderAsk(RestAsk):
     """The same head as that of a call, and a path and query of its own."""
 
@@ -37,9 +43,7 @@ class RemainderAsk(RestAsk):
         if self._head.get("content-length", "0") != "0" or "transfer-encoding" in self._head:
             raise bad("The rest of a reply is asked for without a body.", _HINT)
         path, query = target.split(self._target)
-        since = self._since(query)
-        named = _HANDLE.fullmatch(path.removeprefix(PATH))
-        return Wanted(named[1], int(named[2]), since) if named else None
+        return named(path.removeprefix(PATH), self._since(query))
 
     def _since(self, query: str) -> int | None:
         given = target.pairs(query)

@@ -14,7 +14,7 @@ from rules.dialects import Flaw
 from rules.documents import ROOT, BadSchema, Library, inside
 from rules.mcp import schemas, templates
 from rules.mcp.meaning import MEANINGS, Meant
-from rules.mcp.plumbing import ASKED, LASTING, MCP, PLUMBING
+from rules.mcp.plumbing import ASKED, LASTING, MCP, PLUMBING, REST, REST_TOOL
 from rules.problems import closest
 from rules.restoring import read_restore
 from rules.schema import Contract
@@ -50,7 +50,7 @@ def names_in(root: Node) -> Iterator[str]:
         below = root.get(kind.key)
         yield from (f"{name}.{kind.before}{short}" for short, _ in (below.items() if below else ()))
     if root.get("mcp"):
-        yield from (f"{name}.{each}" for each in (*ASKED, *(f"{MCP}/{method}" for method in PLUMBING)))
+        yield from (f"{name}.{each}" for each in (*ASKED, *(f"{MCP}/{method}" for method in (*PLUMBING, REST))))
 
 
 def load_mcp(loaded: Loaded, folder: Library) -> Definitions | None:
@@ -65,7 +65,11 @@ def load_mcp(loaded: Loaded, folder: Library) -> Definitions | None:
         loaded.problems += _doubles(root, kind, found)
     loaded.problems += _collisions(root, loaded.tools)
     loaded.tools += [_own(loaded, method, method, False) for method in ASKED]
-    loaded.tools += [_own(loaded, f"{MCP}/{method}", method, True) for method in PLUMBING]
+    own = [_own(loaded, f"{MCP}/{method}", method, True) for method in PLUMBING]
+    if any(tool.is_cut for tool in loaded.tools):
+        loaded.problems += _namesakes(root, loaded.tools)
+        own.append(_rest(loaded))
+    loaded.tools += own
     return accepted
 
 
@@ -132,6 +136,7 @@ def _tool(loaded: Loaded, node: Node, kind: _Kind, short: str, meant: Meant) -> 
     """The tool of one entry, or None where something is wrong with it."""
     root, before = loaded.root, len(loaded.problems)
     reply = backends.read_reply(loaded, root.get("reply"), node.get("reply"), meant.replies is not None)
+    reply = reply if kind is TOOLS else replace(reply, shaping=None)
     loaded.problems += beyond(node.get("timeout"))
     if len(loaded.problems) > before:
         return None
@@ -193,7 +198,7 @@ def _made(loaded: Loaded, short: str, remote: Remote, contract: Contract, reply:
 def _own(loaded: Loaded, short: str, method: str, plumbing: bool) -> Tool:
     """A method of the protocol's own. Nobody has to approve one, and none is taken for a repeat of another."""
     root = loaded.root
-    reply = backends.read_reply(loaded, root.get("reply"), None, False)
+    reply = replace(backends.read_reply(loaded, root.get("reply"), None, False), shaping=None)
     tool = _made(loaded, short, Remote(method, plumbing=plumbing), schemas.anything(), reply, "read")
     timeout_s, waits = read_timeout(None, root.get("timeout"), "read")
     outgoing = backends.read_outgoings(loaded, root.get("outgoing"))
@@ -209,6 +214,22 @@ def _own(loaded: Loaded, short: str, method: str, plumbing: bool) -> Tool:
         restore=restore,
         line=root.value["mcp"].line,
     )
+
+
+def _rest(loaded: Loaded) -> Tool:
+    """What gives the rest of shaped results. The sidecar answers it itself, with what it has cleaned before."""
+    remote = Remote(CALL, REST_TOOL, plumbing=True)
+    tool = _made(loaded, f"{MCP}/{REST}", remote, schemas.rest(), Reply(), "read")
+    timeout_s, waits = read_timeout(None, None, "read")
+    line = loaded.root.value["mcp"].line
+    return replace(tool, says=schemas.REST_SAYS, timeout_s=timeout_s, waits=waits, line=line)
+
+
+def _namesakes(root: Node, tools: list[Tool]) -> Iterator[LoadProblem]:
+    for tool in tools:
+        if tool.mcp and tool.mcp.method == CALL and tool.mcp.name == REST_TOOL:
+            hint = "leave it out, or all of most, longest and fit"
+            yield root.value["tools"].key_problem(tool.short, "has the name by which the rest of results is had", hint)
 
 
 def _doubles(root: Node, kind: _Kind, tools: list[Tool]) -> Iterator[LoadProblem]:

@@ -13,7 +13,7 @@ from rules.shape import Choice, Form, Key, Many, Table, Text
 _DEFINED: Final = "it comes from the server's definition, which `toolwall mcp accept` takes over"
 _OURS: Final = "calls that Toolwall makes by itself are HTTP calls in this version"
 _READS: Final = "a prompt or resource is read; a tool has effects"
-_WHOLE: Final = "results of an MCP server are given whole in this version: most say the same as text and as data"
+_WHOLE: Final = "prompts and resources are given whole; of tools' results a part can be given"
 _SHAPING: Final = ("keep", "drop", "most", "longest", "fit")
 _REPLY: Final = Form(
     {name: key for name, key in REPLY.keys.items() if name not in _SHAPING},
@@ -40,6 +40,7 @@ MCP_TOOL: Final = Form(
     {
         "name": _THEIRS,
         **_SHARED,
+        "reply": TOOL.keys["reply"],
         "effect": Key(TOOL.keys["effect"].shape, "What a call does to the world.", required=True),
         "guessed": TOOL.keys["guessed"],
         "idempotency": Key(_ONCE, TOOL.keys["idempotency"].says),
@@ -68,7 +69,6 @@ MCP_RESOURCE: Final = Form(
 MCP_BACKEND: Final = Form(
     {
         **{name: key for name, key in BACKEND.keys.items() if name not in ("tools", "probe")},
-        "reply": replace(BACKEND.keys["reply"], shape=_REPLY),
         "url": Key(
             Text(),
             "The server's endpoint: http(s)://host[:port][/path]; or `stdio:` where `toolwall mcp` starts it.",

@@ -27,6 +27,11 @@ RESPONSE: Final = "response"
 
 LISTEN: Final = "subscriptions/listen"
 
+REST: Final = "rest"
+REST_TOOL: Final = "toolwall_rest"
+"""What gives the rest of shaped results, and the name of the tool by which a client calls it: it is the sidecar's own,
+and no method of the protocol's."""
+
 PLUMBING: Final = (
     *("initialize", "ping", "server/discover"),
     *("tools/list", "prompts/list", "resources/list", "resources/templates/list"),

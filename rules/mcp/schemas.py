@@ -80,6 +80,21 @@ def anything() -> Contract:
     return Contract({"type": "object", "additionalProperties": True})
 
 
+REST_SAYS: Final = (
+    "Gives the next piece of what was left out of a result. Where something was left out the result says so, with "
+    "`rest` and how much that is. Changes nothing."
+)
+
+
+@cache
+def rest() -> Contract:
+    """The contract of what gives the rest of shaped results."""
+    place = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,80}$", "description": "As it stands in the result."}
+    since = {"type": "integer", "minimum": 0, "description": "The number of the character or item to go on from."}
+    named = {"rest": place, "from": since}
+    return Contract({"type": "object", "properties": named, "required": ["rest"], "additionalProperties": False})
+
+
 def _usable(schema: Any, word: str) -> tuple[dict[str, Any], list[str]]:
     """A copy that can be compiled, and what had to be left out. Raises BadSchema."""
     if not isinstance(schema, dict):

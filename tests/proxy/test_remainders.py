@@ -44,7 +44,7 @@ def test_handles_cannot_be_guessed_and_never_come_twice() -> None:
     handles = {remainders.fresh(b"")[0] for _ in range(10_000)}
     assert len(handles) == 10_000
     assert {len(each) for each in handles} == {22}
-    assert remainders.fresh(b"")[1].prefix.startswith(PATH)
+    assert remainders.fresh(b"")[1].prefix.startswith(f"GET {PATH}")
 
 
 def test_ten_thousand_handles_stay_within_the_bounds() -> None:

@@ -27,7 +27,7 @@ from redaction.shaping import (
 )
 from tests.redaction.test_fields import DOCUMENTS, is_subsequence
 
-LINKS = Links("/rest/H-", 1_000)
+LINKS = Links("GET /rest/H-", 1_000)
 TEXT_MARK = re.compile(r"\.\.\. \[(\d+) more characters?(?:: GET /rest/H-(\d+))?\]")
 ITEM_MARK = re.compile(r'(, "(?:[^"\\]|\\.)*:left_out": )?(?(1)|, )"(\d+) more items?(?:: GET /rest/H-(\d+))?"')
 
@@ -78,7 +78,7 @@ def test_texts_are_cut_between_characters_and_not_in_a_finding(longest: int, tex
 
 
 def test_more_than_there_is_room_for_has_no_link() -> None:
-    done = shortened('["abc", "def"]', Bounds(0, 1), Links("/rest/H-", 1))
+    done = shortened('["abc", "def"]', Bounds(0, 1), Links("GET /rest/H-", 1))
     assert done.text == '["a... [2 more characters: GET /rest/H-2]", "d... [2 more characters]"]'
     assert [part.start for part in done.parts] == [2]
     assert cut("abc", Bounds(0, 1), Links()) == Short("a... [2 more characters]", 0, 1)

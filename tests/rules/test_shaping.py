@@ -13,7 +13,7 @@ from rules.shaping import Answer, Shaping, Unshapable, is_stream, shaped
 from tests.rules.helpers import write
 
 JSON = "application/json"
-LINKS = Links("/H-", 100)
+LINKS = Links("GET /H-", 100)
 FILE = """
     backend: shop
     url: http://shop.test

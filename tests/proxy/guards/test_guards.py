@@ -108,6 +108,10 @@ def test_budgets_pay_before_limits_count_and_prices_are_read_first_of_all() -> N
     ]
 
 
+def test_the_rest_of_answers_has_been_through_all_guards_before() -> None:
+    assert _names(_call("read", "off", is_rest=True), SimpleNamespace(obligations=())) == []
+
+
 def _call(
     effect: str, contract: str, shaping: Shaping | None = None, warn: frozenset[str] = frozenset(), **keys: Any
 ) -> Any:
@@ -116,6 +120,7 @@ def _call(
         "once": None,
         "caching": None,
         "invalidates": frozenset(),
+        "is_rest": False,
         "backend": "b",
         "retry": Retry(),
         **keys,

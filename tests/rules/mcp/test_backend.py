@@ -300,3 +300,35 @@ def test_every_tool_of_the_specification_s_examples_loads(tmp_path):
     catalog = load(tmp_path).catalog
     assert [catalog.tools[f"s{number}.t"].mcp.name for number in range(len(tools))] == [one["name"] for one in tools]
     assert len(tools) >= 6
+
+
+SHAPED = HUB.replace("tools:", "reply: {keep: [id], longest: 50}\n    tools:", 1)
+
+
+def test_what_the_backend_says_of_parts_holds_for_its_tools_alone(tmp_path):
+    tools = hub(tmp_path, text=SHAPED).catalog.tools
+    shaped = {name for name, tool in tools.items() if tool.reply.shaping}
+    assert shaped == {"hub.search_issues", "hub.create"}
+    assert tools["hub.mcp/rest"].call == "tools/call toolwall_rest"
+    assert not tools["hub.mcp/rest"].reply.redact
+
+
+@pytest.mark.parametrize("reply", ["{}", "{keep: [id]}", "{drop: [id]}"])
+def test_without_bounds_there_is_no_rest(tmp_path, reply):
+    text = HUB.replace("tools:", f"reply: {reply}\n    tools:", 1).replace("reply: {}", "says: A hub.")
+    assert "hub.mcp/rest" not in hub(tmp_path, text=text).catalog.tools
+
+
+def test_a_rule_may_name_the_rest_whether_there_is_one_or_not(tmp_path):
+    policy = "rules: [{id: all, allow: [hub.*]}, {id: no, deny: hub.mcp/rest}]"
+    hub(tmp_path, policy)
+    hub(tmp_path, policy, text=SHAPED)
+
+
+def test_a_tool_of_the_name_that_gives_the_rest_is_left_out_or_nothing_is_cut(tmp_path):
+    named = {**SEARCH, "name": "toolwall_rest"}
+    text = SHAPED.replace("search_issues: {effect: read, cache: 1m}", "found: {name: toolwall_rest, effect: read}")
+    [problem] = wrong(tmp_path, text, tools=[named, CREATE])
+    assert problem.path == "tools.found"
+    assert "leave it out" in problem.hint
+    hub(tmp_path, text=text.replace(", longest: 50", ""), tools=[named, CREATE])

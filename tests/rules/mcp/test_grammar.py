@@ -23,7 +23,7 @@ def test_every_key_says_what_it_is_for_and_none_is_refused_too():
         ("tools", "search_issues: {effect: read, replies: {}}", "replies", "mcp accept"),
         ("tools", "search_issues: {effect: write, undo: {tool: x, with: {}}}", "undo", "HTTP"),
         ("tools", "search_issues: {effect: write, idempotency: {header: X}}", "header", "no headers"),
-        ("tools", "search_issues: {effect: read, reply: {keep: [id]}}", "keep", "given whole"),
+        ("resources", "readme: {uri: x, reply: {keep: [id]}}", "keep", "given whole"),
         ("prompts", "review: {reply: {most: 5}}", "most", "given whole"),
         ("prompts", "review: {effect: read}", "effect", "is read"),
         ("resources", "readme: {uri: x, repeatable: true}", "repeatable", "is read"),

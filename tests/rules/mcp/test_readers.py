@@ -45,6 +45,18 @@ def test_examples_run(tmp_path, reply, wanted):
     assert [one.as_text() for one in failures(run(hub(tmp_path, policy), NOW))] == []
 
 
+def test_an_example_s_result_is_shaped_as_the_sidecar_would(tmp_path):
+    shaped = HUB.replace("effect: read, cache: 1m", "effect: read, reply: {drop: [extra], longest: 5}")
+    text = {"type": "text", "text": json.dumps({"count": 1, "extra": "ann@mail.example"})}
+    reply = {"result": {"content": [text], "structuredContent": {"count": 1, "extra": "canary"}}}
+    policy = EXAMPLES.replace("REPLY", json.dumps(reply)).replace(
+        "WANTED", '{redacted: {"/result/content/0/text": EMAIL_ADDRESS}}'
+    )
+    found = run(hub(tmp_path, policy, text=shaped), NOW)
+    assert [one.as_text() for one in failures(found)] == []
+    assert "left out: 2 fields" in str(found)
+
+
 def test_an_explanation_says_why_the_protocol_s_own_methods_are_allowed(tmp_path):
     rules = hub(tmp_path)
     told = explain(rules, facts(rules, "hub.mcp/ping", {})).as_text()

@@ -1,0 +1,141 @@
+"""The schemas of results as clients are shown them: what a client gets fits, whatever was cleaned and left out of it.
+
+Each keyword that stays holds for what is left of every result that fitted before. So it is a list of those that do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from redaction.shaping import LEFT_OUT
+from rules.definitions import Definition
+from rules.tools import Reply, Tool
+
+MOST_DEPTH: Final = 64
+SHORT: Final = 100
+"""Texts up to this many characters are whole in an answer that has to `fit`."""
+
+_WORDS: Final = frozenset({"$schema", "$comment", "title", "description", "deprecated", "readOnly", "type", "$ref"})
+_OF_NUMBERS: Final = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
+_OF_TEXTS: Final = frozenset({"minLength", "maxLength", "pattern", "format", "contentEncoding", "contentMediaType"})
+_MAPS: Final = frozenset({"$defs", "definitions", "properties", "patternProperties"})
+_LISTS: Final = frozenset({"allOf", "anyOf", "oneOf"})
+_TEXT: Final[Mapping[str, Any]] = {"type": "string"}
+
+
+class _Left(NamedTuple):
+    """What may have become of a result: `picks`, members were left out; `most`, items were, and marks put in; and texts
+    of more than `longest` characters were cut, where that is not None."""
+
+    picks: bool
+    most: bool
+    longest: int | None
+
+
+def definition(accepted: Definition, tool: Tool) -> dict[str, Any]:
+    """A tool's definition as it is shown, where its results come otherwise than the server gave them."""
+    schema = accepted.get("outputSchema")
+    if not isinstance(schema, dict) or not tool.reply.shaping:
+        return dict(accepted)
+    made = _loose(schema, _left(tool.reply), 0)
+    return {**accepted, "outputSchema": _followed(made, made)}
+
+
+def _left(reply: Reply) -> _Left:
+    assert reply.shaping is not None
+    bounds = reply.shaping.bounds
+    longest = bounds.longest or None
+    if bounds.fit:
+        longest = min(longest or SHORT, SHORT)
+    return _Left(reply.shaping.picks, bool(bounds.most or bounds.fit), 0 if reply.redact else longest)
+
+
+def _loose(schema: Any, left: _Left, depth: int) -> Any:
+    """The schema without what may not hold any more. `oneOf` becomes `anyOf`: of two that are looser both may fit."""
+    if not isinstance(schema, dict):
+        return True
+    if depth > MOST_DEPTH:
+        return {}
+    made: dict[str, Any] = {}
+    for word, value in schema.items():
+        if _stays(word, value, left):
+            made[word] = value
+        elif word in _MAPS and isinstance(value, dict):
+            made[word] = {name: _loose(one, left, depth + 1) for name, one in value.items()}
+        elif word in _LISTS and isinstance(value, list):
+            made[word] = [_loose(one, left, depth + 1) for one in value]
+        elif word == "items" and isinstance(value, dict) and "prefixItems" not in schema:
+            made[word] = _or_mark(_loose(value, left, depth + 1), left)
+        elif word == "additionalProperties":
+            made[word] = value if isinstance(value, bool) else _or_mark(_loose(value, left, depth + 1), left)
+    return _with_marks(_one_of(made), left)
+
+
+def _stays(word: str, value: Any, left: _Left) -> bool:
+    """Whether a keyword without a schema in it holds as it is."""
+    if word in ("enum", "const"):
+        return _is_whole(value if word == "enum" else [value], left)
+    if word in _OF_TEXTS:
+        return left.longest is None
+    return word in _WORDS or word in _OF_NUMBERS or (word == "required" and not left.picks)
+
+
+def _one_of(made: dict[str, Any]) -> dict[str, Any]:
+    if "oneOf" not in made:
+        return made
+    either = {"anyOf": made.pop("oneOf")}
+    return {**made, "allOf": [*made.get("allOf", []), either]} if "anyOf" in made else {**made, **either}
+
+
+def _with_marks(made: dict[str, Any], left: _Left) -> dict[str, Any]:
+    """Beside a list that was cut stands a member that says so."""
+    if not left.most:
+        return made
+    if any(name.endswith(LEFT_OUT) for name in made.get("properties", ())):  # nobody could tell them from marks
+        return {word: value for word, value in made.items() if word not in ("additionalProperties", "properties")}
+    if "patternProperties" in made:
+        made["patternProperties"] = {name: _or_mark(one, left) for name, one in made["patternProperties"].items()}
+    if made.get("additionalProperties") is False:
+        made["patternProperties"] = {**made.get("patternProperties", {}), f"{LEFT_OUT}$": dict(_TEXT)}
+    return made
+
+
+def _or_mark(schema: Any, left: _Left) -> Any:
+    return {"anyOf": [schema, dict(_TEXT)]} if left.most and schema is not True else schema
+
+
+def _is_whole(values: Any, left: _Left) -> bool:
+    """Whether none of these values can come otherwise. Of lists and objects some may."""
+    if not isinstance(values, list) or any(isinstance(one, list | dict) for one in values):
+        return False
+    texts = [one for one in values if isinstance(one, str)]
+    return left.longest is None or all(len(one) <= left.longest for one in texts)
+
+
+def _followed(schema: Any, root: Any) -> Any:
+    """The same; a reference to what is not there any more says nothing."""
+    if isinstance(schema, list):
+        return [_followed(one, root) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if isinstance(ref := schema.get("$ref"), str) and not _leads(ref, root):
+        schema = {word: value for word, value in schema.items() if word != "$ref"}
+    return {word: _followed(value, root) if word not in ("enum", "const") else value for word, value in schema.items()}
+
+
+def _leads(ref: str, root: Any) -> bool:
+    if ref == "#":
+        return True
+    if not ref.startswith("#/"):
+        return False
+    here = root
+    for step in ref[2:].split("/"):
+        step = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(here, dict) and step in here:
+            here = here[step]
+        elif isinstance(here, list) and step.isdigit() and int(step) < len(here):
+            here = here[int(step)]
+        else:
+            return False
+    return isinstance(here, dict | bool)
