@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -68,6 +69,7 @@ def run(
     log: Log = "info",
 ) -> None:
     """Serve: stand between agents and backends until a signal says stop."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the rules are about to be read as they are now
     gc.disable()  # what is made at start stays, so looking for what went is a tenth of the start for nothing
     from proxy import serve
     from proxy.app import CannotRun, Running
@@ -85,6 +87,7 @@ def run(
         fail(str(error))
     finally:
         gc.enable()
+        signal.signal(signal.SIGHUP, before)
 
 
 @app.command()
@@ -130,7 +133,10 @@ def _redact(profile: str, findings: bool, presidio: Presidio | None) -> None:
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the story.")] = False,
     port: Annotated[
-        int | None, typer.Option(help="The door's port: 8080, or a free one where that is taken; 0 takes a free one.")
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="The door's port: 8080, or a free one where that is taken; 0 takes a free one."
+        ),
     ] = None,
 ) -> None:
     """Play the story of a scripted agent against a small support desk, through a real sidecar."""
@@ -142,6 +148,12 @@ def demo(
 @app.command()
 def version() -> None:
     """The version of Toolwall."""
+    _version(True)
+
+
+def _version(asked: bool) -> None:
+    if not asked:
+        return
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as installed
 
@@ -149,6 +161,16 @@ def version() -> None:
         typer.echo(f"toolwall {installed('toolwall')}")
     except PackageNotFoundError:
         fail("Toolwall runs from its source here; an installed one has a version.")
+    raise typer.Exit
+
+
+@app.callback()
+def every(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="The version of Toolwall.")
+    ] = False,
+) -> None:
+    """A tool firewall for LLM agents: it checks, judges, cleans and records every tool call."""
 
 
 def main() -> None:

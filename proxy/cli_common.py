@@ -83,6 +83,14 @@ def presidio_of(config: Path | None) -> Iterator[Presidio | None]:
         presidio.close()
 
 
+def rules_folder(folder: Path, advice: str = "Name another one, as in path/to/rules.") -> None:
+    """An end that says so where this is no folder."""
+    if folder.exists() and not folder.is_dir():
+        fail(f"{folder} is no folder. Name the folder that holds the rules files: {folder.parent}?")
+    if not folder.is_dir():
+        fail(f"There is no rules folder {folder}. {advice}")
+
+
 def console() -> Console:
     """Where tables go. Ledger and rules are text, never markup. A pipe gets lines wide enough for a whole row."""
     from rich.console import Console

@@ -87,7 +87,7 @@ def _bytes(file: Path) -> bytes:
     from rules.openapi.reading import MOST_BYTES
 
     if not file.is_file():
-        raise FileNotFoundError(None, "there is no such file")
+        raise FileNotFoundError(None, "it is no regular file" if file.exists() else "there is no such file")
     with file.open("rb") as stream:
         return stream.read(MOST_BYTES + 1)
 
@@ -155,6 +155,8 @@ def _summary(imported: Imported, roles: Roles, out: Path, written: int) -> None:
     say(f"{imported.title} {imported.version} ({imported.dialect}): {len(imported.tools)} operations")
     if imported.tools:
         console().print(table)
+    else:
+        say("Nothing of it can be called: is it the whole document, with its `paths`?")
     _warnings(imported)
     say(f"{written} files written to {out}" if written else f"Nothing to write: {out} holds all of it already.")
     _next(imported, out)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from proxy.cli_common import FINDINGS, USAGE, fail, say
+from proxy.cli_common import FINDINGS, USAGE, fail, rules_folder, say
 
 if TYPE_CHECKING:
     from rules.compare.tools import Contracts
@@ -73,6 +73,7 @@ def _base(folder: Path, backend: str) -> tuple[str, dict[str, Any], Contracts]:
     """The backend's name, all that the import noted, and what it generated."""
     from rules.compare.tools import Contracts
 
+    rules_folder(folder, "Name the one that `toolwall import openapi` wrote.")
     found = sorted((folder / ".import").glob("*.json"))
     if len(found) > 1 or backend:
         found = [file for file in found if file.stem == backend] if backend else []

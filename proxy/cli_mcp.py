@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperGroup
 
-from proxy.cli_common import FINDINGS, USAGE, Config, Log, fail, log_at, say, settings_of, visible
+from proxy.cli_common import FINDINGS, USAGE, Config, Log, fail, log_at, rules_folder, say, settings_of, visible
 from proxy.cli_import import replace_file
 from proxy.cli_import_mcp import Ca, Env, Token, asked, started_and_asked
 
@@ -129,8 +129,7 @@ def _place(folder: Path, backend: str) -> _Place:
     from rules.load import servers
     from rules.urls import parse_endpoint
 
-    if not folder.is_dir():
-        fail(f"There is no rules folder {folder}. Name another one with --rules.")
+    rules_folder(folder, "Name another one with --rules.")
     known = servers(folder)
     if backend not in known:
         there = f"it has {', '.join(sorted(known))}" if known else "it has none; `toolwall import mcp` adds one"

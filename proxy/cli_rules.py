@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import typer
 
-from proxy.cli_common import FINDINGS, OfSidecar, fail, presidio_of, say
+from proxy.cli_common import FINDINGS, OfSidecar, fail, presidio_of, rules_folder, say
 
 if TYPE_CHECKING:
     from proxy.presidio import Presidio
@@ -27,8 +27,7 @@ def load_rules(folder: Path, presidio: Presidio | None = None) -> Ruleset:
     from redaction.profiles import NO_MORE
     from rules.load import RulesError, load
 
-    if not folder.is_dir():
-        fail(f"There is no rules folder {folder}. Name another one, as in path/to/rules.")
+    rules_folder(folder)
     try:
         return load(folder, presidio.kinds() if presidio else NO_MORE)
     except RulesError as error:
@@ -55,8 +54,7 @@ def check(
     from rules.lint.report import of_problems
     from rules.load import RulesError, load
 
-    if not folder.is_dir():
-        fail(f"There is no rules folder {folder}. Name another one, as in path/to/rules.")
+    rules_folder(folder)
     summary: dict[str, Any] = {}
     try:
         with presidio_of(config) as presidio:

@@ -137,6 +137,9 @@ class _Lane:
 def _request(target: str, fixed: str, outgoing: Outgoing, tracing: Mapping[str, str]) -> bytes:
     """The request as it goes out. Raises ValueError for what would break its framing, which was refused before."""
     lines = [f"{name}: {value}\r\n" for name, value in (*outgoing.headers, *tracing.items())]
+    # Some APIs refuse who does not say it (RFC 9110, 10.1.5); the agent's own says nothing that was judged.
+    if not any(name.lower() == "user-agent" for name, _ in outgoing.headers):
+        lines.append("user-agent: toolwall\r\n")
     if outgoing.body or outgoing.method in _WITH_BODY:
         lines.append(f"content-length: {len(outgoing.body)}\r\n")
     head = f"{outgoing.method} {target} HTTP/1.1\r\n{fixed}{''.join(lines)}\r\n"

@@ -67,7 +67,8 @@ def kinds_of(spec: str | Sequence[str], more: frozenset[str] = NO_MORE) -> froze
     """
     if isinstance(spec, str):
         if spec not in PROFILES:
-            raise UnknownKind(f"there is no profile {spec!r}{suggest(spec, PROFILES)}; kinds are given as a list")
+            known = suggest(spec, PROFILES) or f" (there are {', '.join(PROFILES)})"
+            raise UnknownKind(f"there is no profile {spec!r}{known}; kinds are given as a list")
         return frozenset(PROFILES[spec])
     kinds = frozenset(spec)
     require(kinds, more)

@@ -327,6 +327,19 @@ def _refuse_flaws(schema: Any, dialect: Dialect, documents: Mapping[str, Any], f
 def _flaw(error: jsonschema_rs.ValidationError) -> Flaw:
     """What is wrong with a schema, from the validator's complaint about it."""
     hint = ""
+    if error.kind.name == "anyOf" and error.instance_path[-1:] == ["type"]:
+        return Flaw(tuple(error.instance_path), *_no_type(error.instance))
     if error.kind.name == "format":
         hint = "patterns are matched in linear time: no look-around, no back-references, no huge repeats"
     return Flaw(tuple(error.instance_path), error.message.partition("\n")[0], hint)
+
+
+_TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
+
+
+def _no_type(value: Any) -> tuple[str, str]:
+    """What is wrong with a `type`, which the validator only says to fit no schema of its own, and what was meant."""
+    wrong = [one for one in (value if isinstance(value, list) else [value]) if one not in _TYPES]
+    meant = closest(wrong[0], _TYPES) if wrong and isinstance(wrong[0], str) else ""
+    known = f"known are: {', '.join(_TYPES)}"
+    return "names no type, or one twice", f"did you mean {meant}?" if meant else known

@@ -139,7 +139,8 @@ def read(file: str, data: bytes) -> tuple[Node | None, list[LoadProblem]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, col = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        problems.append(LoadProblem(file, line, col, "", f"is not YAML: {error.problem or error.context}"))
+        hint = "indent with spaces, never with tabs" if mark and text[mark.index : mark.index + 1] == "\t" else ""
+        problems.append(LoadProblem(file, line, col, "", f"is not YAML: {error.problem or error.context}", hint))
     except yaml.YAMLError as error:
         problems.append(LoadProblem(file, 1, 1, "", f"is not YAML: {str(error).partition(chr(10))[0]}"))
     return None, problems

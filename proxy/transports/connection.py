@@ -313,7 +313,7 @@ class Connection(RequestHandler):
         most = self._server.door.most_body
         if int(message.headers.get("Content-Length", 0)) > most:
             raise _too_large(most)
-        if "Expect" in message.headers:
+        if "Expect" in message.headers and message.version >= (1, 1):  # 1.0 has no interim replies (RFC 9110, 15.2)
             self._put(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
             async with asyncio.timeout(self._server.bounds.body_s):

@@ -170,6 +170,15 @@ def test_a_body_that_waits_for_the_go_ahead(door: Stage) -> None:
     door.run(play)
 
 
+def test_http_1_0_knows_no_go_ahead(door: Stage) -> None:
+    async def play(w: Wall) -> None:
+        whole = w.raw("POST", "/crm/any", b"{}", [("Expect", "100-continue")]).replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+        told = await w.tell_raw(whole)
+        assert told.reply.raw.startswith(b"HTTP/1.1 200 ")
+
+    door.run(play)
+
+
 def test_who_is_refused_is_not_told_to_go_on(door: Stage) -> None:
     async def play(w: Wall) -> None:
         told = await w.tell_raw(w.raw("POST", "/crm/secret", b"{}", [("Expect", "100-continue")])[:-2])
@@ -232,12 +241,26 @@ def test_only_known_headers_go_on(door: Stage) -> None:
             "via": "1.1 toolwall",
             "forwarded": f'for=127.0.0.1;host="{w.host}";proto=http',
             "accept-encoding": "identity",
+            "user-agent": "toolwall",
         }
         assert dict(sent) == own | dict(trace) | {name.lower(): value for name, value in PASSED.items()}
         assert len(trace) == 1
         assert told.record["run"] == "run-1"
 
     door.run(play)
+
+
+def test_a_declared_user_agent_is_the_only_one(tmp_path: Path) -> None:
+    tools = """
+  find: {says: Search., call: GET /find, args: {User-Agent: {type: string}}, in: {User-Agent: header}}
+"""
+
+    async def play() -> None:
+        async with wall(tmp_path, tools) as w:
+            told = await w.tell("GET", "/crm/find", headers=[("User-Agent", "mine/1")])
+            assert [value for name, value in headers_of(told.reached[0]) if name == "user-agent"] == ["mine/1"]
+
+    perform(play())
 
 
 def test_the_trace_goes_on(door: Stage) -> None:

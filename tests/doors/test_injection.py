@@ -36,7 +36,7 @@ def held(folder: Path, value: str = SECRET, name: str = "secret") -> str:
 def lines(request: bytes) -> list[str]:
     """What of a request could carry a credential: its first line and every header but those of each request."""
     first, *headers = request.partition(b"\r\n\r\n")[0].decode().split("\r\n")
-    usual = ("host", "accept-encoding", "via", "forwarded", "traceparent", "content-", "accept")
+    usual = ("host", "user-agent", "accept-encoding", "via", "forwarded", "traceparent", "content-", "accept")
     return [first, *sorted(each for each in headers if not each.startswith(usual))]
 
 

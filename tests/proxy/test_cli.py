@@ -63,6 +63,8 @@ def process(*args: str, given: bytes = b"") -> tuple[int, bytes, str]:
         ["ledger", "tail", "-n", "-1"],
         ["ledger", "export", "--json"],
         ["demo", "--port", "http"],
+        ["demo", "--port", "65536"],
+        ["demo", "--port", "-1"],
         ["schema", "backend"],
     ],
     ids=" ".join,
@@ -152,6 +154,7 @@ def test_redact_by_profile_or_by_kinds(profile: str, cleaned: str) -> None:
     [
         ("standart", "there is no profile 'standart' (did you mean 'standard'?)"),
         ("", "there is no profile ''"),
+        ("pii", "there is no profile 'pii' (there are off, secrets, standard, strict, medical, payment); "),
         ("EMAIL_ADDRES", "nothing finds the kind 'EMAIL_ADDRES' (did you mean 'EMAIL_ADDRESS'?)"),
         ("EMAIL_ADDRESS,", "nothing finds the kind ''"),
     ],
@@ -209,7 +212,7 @@ def test_the_version_is_that_of_the_package() -> None:
         expected = (0, f"toolwall {installed('toolwall')}\n".encode(), "")
     except PackageNotFoundError:
         expected = (3, b"", "Toolwall runs from its source here; an installed one has a version.\n")
-    assert toolwall("version") == expected
+    assert toolwall("version") == toolwall("--version") == toolwall("--version", "check") == expected
 
 
 def test_help_names_every_command_and_the_exit_codes() -> None:

@@ -51,6 +51,19 @@ def test_one_command_makes_a_folder_that_passes(spec, tmp_path):
         assert done.exit_code == 0, done.output
 
 
+def test_a_document_without_operations_is_told(tmp_path):
+    (tmp_path / "bare.json").write_text('{"openapi": "3.1.0", "info": {"title": "Bare", "version": "1"}}')
+    done = toolwall("import", "openapi", tmp_path / "bare.json", "-o", tmp_path / "rules")
+    assert done.exit_code == 0
+    assert "0 operations\nNothing of it can be called" in done.output
+
+
+def test_a_folder_is_no_document(tmp_path):
+    done = toolwall("import", "openapi", tmp_path, "-o", tmp_path / "rules")
+    assert done.exit_code == 3
+    assert done.output.startswith(f"Cannot read {tmp_path}: it is no regular file. ")
+
+
 def test_again_is_nothing_new(spec, tmp_path):
     out = tmp_path / "rules"
     toolwall("import", "openapi", spec, "-o", out)

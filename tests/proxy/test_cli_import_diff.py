@@ -191,7 +191,8 @@ def test_the_address_that_was_given_still_counts(tmp_path: Path, monkeypatch: py
     ("args", "code", "says"),
     [
         (["gone.json"], 3, "Cannot read gone.json"),
-        (["shop.json", "nowhere"], 2, "Which backend of nowhere?"),
+        (["shop.json", "nowhere"], 3, "There is no rules folder nowhere."),
+        (["shop.json", "."], 2, "Which backend of .?"),
         (["shop.json", "rules", "--backend", "other"], 2, "Imported there: shop."),
         (["rules/shop.policy.yaml"], 3, "not an OpenAPI document"),
     ],

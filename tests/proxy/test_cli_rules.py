@@ -126,7 +126,9 @@ def test_a_folder_that_is_not_there(command: str, tmp_path: Path, monkeypatch: p
     assert (code, out) == (3, "")
     assert err.startswith("There is no rules folder nowhere. ")
     (tmp_path / "nowhere").write_text("a file")
-    assert toolwall(command, *args)[0] == 3
+    code, out, err = toolwall(command, *args)
+    assert (code, out) == (3, "")
+    assert err.startswith("nowhere is no folder. ")
 
 
 @pytest.mark.parametrize("command", ["check", "test", "explain"])

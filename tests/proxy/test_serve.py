@@ -164,6 +164,21 @@ def test_two_hundred_kills_lose_no_record(tmp_path: Path) -> None:
     crash(tmp_path, 200)
 
 
+def test_a_word_to_reload_does_not_end_a_start(tmp_path: Path) -> None:
+    write_files(tmp_path, 9)
+    text = (tmp_path / "toolwall.yaml").read_text()
+    os.mkfifo(tmp_path / "slow.yaml")  # it is read only when somebody writes, so the start takes as long as wanted
+    command = [sys.executable, "-m", "proxy.cli", "run", "-c", str(tmp_path / "slow.yaml")]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        with (tmp_path / "slow.yaml").open("w") as file:
+            process.send_signal(signal.SIGHUP)
+            file.write(text)
+        assert process.stderr is not None
+        assert any("serves on" in line for line in process.stderr)
+        process.terminate()
+        assert process.wait(10) == 0
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_signal_ends_it_in_order(tmp_path: Path, name: str) -> None:
     write_files(tmp_path, 9)

@@ -154,7 +154,7 @@ def test_the_top_level_is_closed_unless_the_author_opened_it(schema, is_open, al
         ({"properties": {"a": {"pattern": "(?=x)"}}}, ("properties", "a", "pattern"), "is not a"),
         ({"properties": {"a": {"pattern": r"(a)\1"}}}, ("properties", "a", "pattern"), "is not a"),
         ({"properties": {"a": {"pattern": "("}}}, ("properties", "a", "pattern"), "is not a"),
-        ({"properties": {"a": {"type": "strin"}}}, ("properties", "a", "type"), "is not valid"),
+        ({"properties": {"a": {"type": "strin"}}}, ("properties", "a", "type"), "names no type"),
         ({"properties": {"a": {"minimum": "1"}}}, ("properties", "a", "minimum"), "is not of type"),
         ({"properties": {"a": {"$ref": "#/$defs/no"}}}, (), "does not exist"),
         ({"properties": {"a": {"minimun": 1}}}, ("properties", "a", "minimun"), "is not a keyword"),
@@ -170,6 +170,23 @@ def test_what_can_be_no_contract_is_refused_at_load(schema, path, message):
     (flaw,) = caught.value.flaws
     assert flaw.path == path
     assert message in flaw.message
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ("interger", "did you mean integer?"),
+        (["string", "nul"], "did you mean null?"),
+        ("x", "known are: array, boolean, integer, null, number, object, string"),
+        (5, "known are: array, boolean, integer, null, number, object, string"),
+    ],
+)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_type_that_there_is_not(wrong, hint, dialect):
+    with pytest.raises(BadSchema) as caught:
+        Contract({"$schema": dialect.uri, "properties": {"n": {"type": wrong}}})
+    (flaw,) = caught.value.flaws
+    assert (flaw.path, flaw.message, flaw.hint) == (("properties", "n", "type"), "names no type, or one twice", hint)
 
 
 def test_a_pattern_that_needs_backtracking_comes_with_advice():

@@ -90,6 +90,12 @@ def test_what_is_not_yaml_is_one_problem_with_a_place(text):
     assert problem[0] >= 1
 
 
+@pytest.mark.parametrize("text", ["\ta: 1", "a:\n\tb: 1", "a:\r\n  b: 1\r\n\tc: 2"])
+def test_a_tab_is_named(text):
+    (problem,) = read("a.yaml", text.encode())[1]
+    assert problem.hint == "indent with spaces, never with tabs"
+
+
 def test_bytes_that_are_not_utf_8_are_a_problem_in_their_line():
     assert wrong(b"a: 1\nb: \xff") == [(2, 1, "", "is not UTF-8")]
     assert wrong("a: 1".encode("utf-16"))[0][3] in ("is not UTF-8", "is not YAML: special characters are not allowed")

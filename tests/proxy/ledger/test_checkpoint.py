@@ -67,6 +67,13 @@ def test_half_a_line_of_a_crash_costs_no_other(file: Path) -> None:
     assert (found.known.keys(), found.faults, len(found.notes)) == ({3, 9}, [], 1)
 
 
+def test_a_file_without_a_checkpoint_is_no_proof(file: Path) -> None:
+    file.write_bytes(b"neither\nis one\n")
+    assert read(file, Signer(SEED).public).faults == ["checkpoints: holds no checkpoint, so it proves nothing"]
+    file.write_bytes(b"")  # none was due yet
+    assert read(file, Signer(SEED).public) == Checkpoints({}, [], [])
+
+
 def test_a_place_that_cannot_be_written_or_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="cannot write the checkpoint"):
         append(tmp_path / "no" / "folder", b"x\n")
