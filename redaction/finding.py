@@ -78,6 +78,17 @@ def _union(one: Finding, two: Finding) -> Finding:
     return strongest._replace(start=start, end=end, opened=opened)
 
 
+def merged(some: list[Hit], others: list[Hit]) -> list[Hit]:
+    """The hits of both, in order; those of one place are one."""
+    if not some or not others:
+        return some or others
+    at = {hit.start: hit for hit in some}
+    for hit in others:
+        same = at.get(hit.start)
+        at[hit.start] = same._replace(findings=resolve([*same.findings, *hit.findings])) if same else hit
+    return [at[start] for start in sorted(at)]
+
+
 def kinds(findings: Iterable[Finding]) -> Iterator[str]:
     """The kind of each, and of each within what was opened."""
     for finding in findings:

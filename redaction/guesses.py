@@ -17,6 +17,8 @@ _TEMPLATE_BEGINS = re.compile(r"\{|<|\$[A-Za-z_]|%[A-Z_]+%$|@[A-Za-z]|#\{|!(?:re
 _CODE = re.compile(
     r"^[A-Za-z_]\w*(?:(?:\.|->|::)[A-Za-z_]\w*)+[;,]?$|^[A-Za-z_][\w.]*[(\[]|^(?:self|this|req|env|process)\."
 )
+# No name of a program's is like this, also where dots stand between several: twenty letters with figures among them.
+_NO_NAME = re.compile(r"(?:^|\.)(?=(?:[A-Za-z]*\d){3})[A-Za-z0-9]{20,}(?:\.|$)")
 _WORDS = (
     "example", "placeholder", "changeme", "change_me", "your_", "your-", "yourpass", "redacted", "dummy", "xxxx",
     "****", "....", "<password", "undefined", "fixme", "todo",
@@ -37,6 +39,7 @@ _WORDY = re.compile(r"^[A-Za-z]+(?:[-_.:][A-Za-z]+)*\d{0,2}$")
 _DIGIT = re.compile(r"\d")
 _RUN = re.compile(r"^(?:[a-z]{20,}|[A-Z]{20,})$")  # longer than words are
 _SHORT = 16
+_LONG = 24  # no time, and no number that people count with, has so many figures
 
 
 def opaque(value: str) -> int:
@@ -59,7 +62,7 @@ def _least(value: str) -> float:
 
 def random(value: str) -> int:
     """The same, longer and surer, for where only a word stands before and no sign that it is assigned."""
-    if len(value) < _SHORT or not re.search("[A-Za-z]", value):
+    if len(value) < _SHORT or not (re.search("[A-Za-z]", value) or len(value) >= _LONG):
         return 0
     return opaque(value)
 
@@ -94,6 +97,10 @@ def _is_template(value: str) -> bool:
     return bool(_TEMPLATE_BEGINS.match(value) or _TEMPLATE.search(value))
 
 
+def _is_code(value: str) -> bool:
+    return bool(_CODE.search(value)) and not _NO_NAME.search(value)
+
+
 def _holds_a_word(lower: str) -> bool:
     data = lower.encode("utf-8", "replace")
     return _WORD(ANYWHERE, data, 0, len(data))[0][0] >= 0
@@ -101,4 +108,4 @@ def _holds_a_word(lower: str) -> bool:
 
 def _placeholder(value: str) -> bool:
     lower = value.lower()
-    return _is_template(value) or bool(_CODE.search(value)) or _holds_a_word(lower)
+    return _is_template(value) or _is_code(value) or _holds_a_word(lower)

@@ -17,13 +17,17 @@ FILE = Path(__file__).with_name("keys.toml")
 NAMES_KEPT = 4_000
 LONGEST_NAME = 100
 LONGEST_VALUE = 400
+_ANY = r"[:,\]}]"
+# In an object under a name that says what its value is, members that hold it: `{"first_name": {"value": "Ana"}}`.
+_WRAPS = frozenset({"value", "values", "val", "raw", "formatted", "current", "string value", "stringvalue"})
+_NO_WRAPS: frozenset[str] = frozenset()
 SCORE = 0.6  # a pattern that is sure of what it saw names the kind
 DETECTOR = "key"
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)")
 _NO_LETTER = re.compile(r"[\W_]+")
 _ROOM = r'[^0-9A-Za-z"]{0,2}'
-_END = r'[^A-Za-z"\x{80}-\x{10FFFF}]{0,4}"[ \t\r\n]*:'
+_END = r'[^A-Za-z"\x{80}-\x{10FFFF}]{0,4}"[ \t\r\n]*'
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,14 @@ class Signs:
     against: frozenset[str]
     beside: frozenset[str]
     over: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Names of members that hold a label, and of those that hold what it is the label of."""
+
+    labels: frozenset[str]
+    values: frozenset[str]
 
 
 class Role:
@@ -107,7 +119,7 @@ class Judge:
 
     def __init__(self, family: Family) -> None:
         self.family, self.kind, self.alone = family, family.kind, family.alone
-        self.members = frozenset(family.object)
+        self.members = frozenset(family.object) | (_NO_WRAPS if family.alone else _WRAPS)
         self._value = re.compile(_python(family.value), re.DOTALL)
         self._within = re.compile(_python(family.within or family.value), re.DOTALL)
         self._unless = re.compile(family.unless or r"(?!)", re.DOTALL)
@@ -147,6 +159,13 @@ def signs() -> Signs:
 
 
 @cache
+def beside() -> Beside:
+    """Where labels and their values stand."""
+    block = _loaded()["beside"]
+    return Beside(frozenset(block["labels"]), frozenset(block["values"]))
+
+
+@cache
 def kinds() -> frozenset[str]:
     """The kinds that names tell."""
     return frozenset(family.kind for family in families())
@@ -177,17 +196,21 @@ def _singular(words: str) -> str:
     return words.removesuffix("es") if words.endswith("sses") else words.removesuffix("s")
 
 
-def _expression(names: Iterable[str]) -> str:
-    """Matches, in JSON without escapes, the end of a name that ends with one of the names, up to its colon."""
+def _expression(names: Iterable[str], behind: str = ":") -> str:
+    """Matches, in JSON without escapes, the end of a string that ends with one of the names, and what stands behind
+    it: a colon, for the string is a name.
+    """
     either = "|".join(sorted({_ROOM.join(map(escape, name.split())) for name in names}))
-    return f"(?i:{either})(?:e?s)?{_END}" if either else ""
+    return f"(?i:{either})(?:e?s)?{_END}{behind}" if either else ""
 
 
 def _near(certain: list[str], bare: list[str], signs: Signs) -> list[str]:
-    """What a scout looks for. A bare name counts by itself only over an object."""
+    """What a scout looks for. A bare name counts by itself only over an object. Strings that are values count too: as
+    labels, see `labels`.
+    """
     if not bare:
-        return [_expression(certain)] if certain else []
-    return [_expression([*certain, *signs.beside, *signs.over]), _expression(bare) + r"[ \t\r\n]*\{"]
+        return [_expression(certain, _ANY)] if certain else []
+    return [_expression([*certain, *signs.beside, *signs.over], _ANY), _expression(bare) + r"[ \t\r\n]*\{"]
 
 
 def _python(expression: str) -> str:

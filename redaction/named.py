@@ -1,21 +1,21 @@
 """The values of a JSON text that their names give away: in leaves, in lists, and in whole objects."""
 
 import re
-from bisect import bisect_right
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
-from redaction.finding import Finding, Hit
+from redaction.brackets import Brackets
+from redaction.finding import Finding, Hit, merged
 from redaction.keys import DETECTOR, SCORE, Judge, Keys, Role
+from redaction.labels import labelled
 from redaction.linear import ANYWHERE
 from redaction.unwrap import HIDDEN
 
 # A string (1), which is a name if a colon follows (2); an opening (3) or closing (4) bracket; a number (5).
 _TOKEN = re.compile(rb'"([^"]*+)"(?:[ \t\r\n]*+(:))?|([\[{])|([\]}])|(-?[0-9][0-9.eE+\-]*+)')
 _COLON, _OPEN, _CLOSE = 2, 3, 4
-_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:"[^"]*+"[^"\[\]{}]*+)*+([\[\]{}])')
 _NO_SPACE = re.compile(rb"[^ \t\r\n]")
 _LIST, _OBJECT = b"[{"
 # How much of an object is searched for signs that it is no person, in bytes, and how many in others are passed by.
@@ -44,36 +44,19 @@ class _Meaning(NamedTuple):
 
 
 def named(
-    text: bytes, notes: Iterable[Note], keys: Keys, hidden: bool, sure: Container[int] = frozenset()
+    text: bytes,
+    notes: Iterable[Note],
+    keys: Keys,
+    hidden: bool,
+    sure: Container[int] = frozenset(),
+    labels: Collection[int] = (),
 ) -> list[Hit]:
     """The values that count, in order. `text` is as `search` has it: valid JSON, escapes undone. Of strings that begin
-    at a place of `sure` it is known already, and for sure, what they are.
+    at a place of `sure` it is known already, and for sure, what they are; those at places of `labels` may be labels.
     """
     reader = _Reader(text, keys, hidden, sure)
-    return reader.read({note.start: note for note in notes})
-
-
-class _Shape:
-    """Where the objects and lists of a text open and close, and which is in which."""
-
-    def __init__(self, text: bytes) -> None:
-        self.closes: dict[int, int] = {}
-        self.outer: dict[int, int] = {}
-        self._places, self._homes = [-1], [-1]
-        inside = [-1]
-        for match in _BRACKET.finditer(text):
-            at = match.start(1)
-            if text[at] in b"[{":
-                self.outer[at] = inside[-1]
-                inside.append(at)
-            else:
-                self.closes[inside.pop()] = at
-            self._places.append(at)
-            self._homes.append(inside[-1])
-
-    def home(self, place: int) -> int:
-        """Where the object or list opens that is next around a place."""
-        return self._homes[bisect_right(self._places, place) - 1]
+    hits = reader.read({note.start: note for note in notes})
+    return merged(hits, reader.labelled(labels)) if labels else hits
 
 
 class _Reader:
@@ -102,6 +85,19 @@ class _Reader:
                 covered = self._region(note, judge, hits)
         return hits
 
+    def labelled(self, places: Collection[int]) -> list[Hit]:
+        """The values that labels give away, in order."""
+        hits, text = list[Hit](), self._text
+        for start, end, value, role in labelled(text, places, self._keys, Brackets(text), self._shown):
+            judge = role.judge
+            if judge is None or value + 1 in self._sure:
+                continue
+            if text[value] in b"[{":
+                self._region(Note(start, end, value, role), judge, hits)
+            else:
+                hits += self._leaf(_TOKEN.match(text, value), _Meaning(judge, self._shown(text[start:end]), False))
+        return sorted(hits, key=_PLACE)
+
     def _name(self, note: Note) -> str:
         return self._shown(self._text[note.start : note.end])
 
@@ -119,7 +115,7 @@ class _Reader:
         if len(bare) <= _FEW and self._surely_beside(bare, signs):
             yield from bare
             return
-        shape = _Shape(self._text)
+        shape = Brackets(self._text)
         homes = {shape.home(sign.start) for sign in signs if sign.role.beside and sign.value not in shape.closes}
         around = {home for home in homes if not self._is_against(home, shape)}
         under = {sign.value for sign in signs if sign.role.over}
@@ -147,7 +143,7 @@ class _Reader:
     def _is_flat(self, start: int, end: int) -> bool:
         return end - start <= _NEAR and not _ANY_BRACKET.search(self._text, start, end)
 
-    def _is_against(self, home: int, shape: _Shape) -> bool:
+    def _is_against(self, home: int, shape: Brackets) -> bool:
         """Whether early in an object stands a sign that its name is no person's."""
         find, at = self._keys.find_against, home
         end = min(shape.closes.get(home, 0), home + _EARLY)

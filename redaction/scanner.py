@@ -12,13 +12,13 @@ import orjson
 from redaction import named_text, operators, profiles, walk
 from redaction.detector import Detector, Pattern, all_patterns
 from redaction.engine import Engine, ScanError
-from redaction.finding import Finding, Hit, counted, kinds, resolve
+from redaction.finding import Finding, Hit, counted, kinds, merged, resolve
 from redaction.keys import Keys
 from redaction.opening import GATES, opening
 from redaction.pointers import Path
 from redaction.pseudonyms import InCall
 from redaction.rewriting import NO_WAYS, Operate, Rewriting, Ways
-from redaction.search import merged, search, search_text
+from redaction.search import search, search_text
 from redaction.sparing import ALL, NOTHING_SPARED, Spare, Sparing
 from redaction.unwrap import FORM, MARKUP, PLAIN, Escaping, unwrap
 from redaction.window import Edit

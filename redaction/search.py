@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable
+from functools import cached_property
 
 from redaction.engine import Engine, covers, encode, in_characters
-from redaction.finding import Finding, Hit, resolve
-from redaction.keys import SCORE
+from redaction.finding import Finding, Hit, merged
+from redaction.keys import LONGEST_NAME, SCORE, beside
 from redaction.named import Note, named
 from redaction.unwrap import HIDDEN, read_json, way_out_of_json
 from redaction.walk import is_common
@@ -16,12 +17,14 @@ _NUMBER = re.compile(rb"[0-9.eE+\-]+")
 _NAMES = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 # A string, which is a name (1) if a colon follows, an opening (2) or closing (3) bracket.
 _STRUCTURE = re.compile(rb'"(?:([^"]*)"[ \t\r\n]*:|[^"]*")|([\[{])|([\]}])')
+_TABLE = re.compile(rb"\[[ \t\r\n]*\[")
 _NAME, _OPENS, _CLOSES = 1, 2, 3
 # In a text without escapes, a string that may hold JSON with strings.
 _INNER = re.compile(rb'"([\[{][^"\x01]*+\x01[^"]*+)"(?![ \t\r\n]*:)')
 MOST_OPENED = 3  # JSON in strings of JSON: that many in each other are read
 _QUOTE, _COLON, _LIST = b'":['
 _NO_NAME = (b",", b"}", b"]", b"")  # after a string: it is no name
+_BEHIND_VALUE = b",]}"
 _SPACE, _DIGITS = b" \t\r\n", b"0123456789.eE+-"
 
 
@@ -76,17 +79,6 @@ def _nested(hit: Hit, found: Finding, left: int) -> Finding:
     return found._replace(start=left + found.start, end=left + found.end, quotes=quotes)
 
 
-def merged(some: list[Hit], others: list[Hit]) -> list[Hit]:
-    """The hits of both, in order; those of one place are one."""
-    if not some or not others:
-        return some or others
-    at = {hit.start: hit for hit in some}
-    for hit in others:
-        same = at.get(hit.start)
-        at[hit.start] = same._replace(findings=resolve([*same.findings, *hit.findings])) if same else hit
-    return [at[start] for start in sorted(at)]
-
-
 def _look_through(text: bytes, engine: Engine, hidden: bool) -> list[Hit]:
     """What is found in a JSON text without escapes. `hidden`: quotation marks in strings read as HIDDEN."""
     outline: _Outline | None = None
@@ -100,6 +92,14 @@ def _look_through(text: bytes, engine: Engine, hidden: bool) -> list[Hit]:
         at = max(outline.look(start, end) - 1, start + 1)
         if near and outline.list_named:
             places, near = engine.scout.far(text), False
+
+
+def _left_of(text: bytes, at: int) -> int:
+    """Where the last character before a place is that is no white space; -1 for none."""
+    at -= 1
+    while at >= 0 and text[at] in _SPACE:
+        at -= 1
+    return at
 
 
 def _placed(hits: list[Hit], flat: bytes, data: bytes) -> list[Hit]:
@@ -135,22 +135,24 @@ class _Outline:
         self._text, self._engine, self._hidden = text, engine, hidden
         self._names: _Names | None = None
         self._notes: list[Note] = []
+        self._labels: list[int] = []  # where strings begin that read like names which tell something
         self._at = 0
         self._keyed_at, self._known_key = -1, ""
         self._sure: set[int] = set()  # where strings begin that are one finding, surer than what a name tells of it
 
     def all(self) -> list[Hit]:
         """The hits, with those that names give away."""
-        if not self._notes:
+        if not self._notes and not self._labels:
             return self.hits
-        return merged(self.hits, named(self._text, self._notes, self._engine.keys, self._hidden, self._sure))
+        keys = self._engine.keys
+        return merged(self.hits, named(self._text, self._notes, keys, self._hidden, self._sure, self._labels))
 
     def look(self, start: int, end: int) -> int:
         """Looks at all that a place touches, and where that is a name, at what it names. Says how far it looked.
 
         Places must be asked for in order.
         """
-        text, done = self._text, self._done
+        text, done, last = self._text, self._done, end
         at = start if start > done else done
         if text.count(_QUOTE, done, at) & 1:
             at, end = self._string(text.rfind(_QUOTE, done, at) + 1, end)
@@ -161,7 +163,29 @@ class _Outline:
             else:
                 at = self._number(at)
         self._done = at
+        if text[last - 1] in _BEHIND_VALUE:
+            self._label(last)
         return at if at > end else end
+
+    def _label(self, end: int) -> None:
+        """Notes the string before `end` if it may be a label that tells something: see `labels`."""
+        text, keys = self._text, self._engine.keys
+        right = text.rfind(_QUOTE, 0, end)
+        left = text.rfind(_QUOTE, 0, right) + 1
+        role = keys.role(self._read(left, right).decode()) if right - left <= LONGEST_NAME else None
+        if role is None or not (role.judge or role.beside):
+            return
+        self._at = left - 1
+        if text[_left_of(text, left - 1)] == _COLON:
+            if role.judge and keys.words(self._key()) in beside().labels:
+                self._labels.append(left)
+        elif self._has_table:
+            self._labels.append(left)
+
+    @cached_property
+    def _has_table(self) -> bool:
+        """Whether a list begins with a list."""
+        return _TABLE.search(self._text) is not None
 
     def _string(self, left: int, end: int) -> tuple[int, int]:
         """Looks at the string from `left`. Says where it ends, and how far to look at least."""
@@ -212,9 +236,7 @@ class _Outline:
         return self._known_key
 
     def _key_there(self) -> str:
-        text, colon = self._text, self._at - 1
-        while colon >= 0 and text[colon] in _SPACE:
-            colon -= 1
+        text, colon = self._text, _left_of(self._text, self._at)
         if colon >= 0 and text[colon] == _COLON:
             right = text.rfind(_QUOTE, 0, colon)
             left = text.rfind(_QUOTE, 0, right) + 1

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from redaction import walk
-from redaction.finding import Finding, Hit
+from redaction.finding import Finding, Hit, merged
 from redaction.pointers import Path, Pointers
-from redaction.search import MOST_OPENED, merged
+from redaction.search import MOST_OPENED
 from redaction.unwrap import JSON, unwrap
 
 ALL: Final = frozenset({"*"})
