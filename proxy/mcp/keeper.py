@@ -1,9 +1,13 @@
-"""Starts one command in the group of this process, and ends all of the group when the command ends, or when nobody is
+"""Starts one command in the group of this process, and ends all that it began when the command ends, or when nobody is
 left who wants it: `keeper.py FD COMMAND ARGS`. At the other end of the socket FD is who started this; as soon as that
-is closed, however it came, the whole group is killed. It is run as a file of its own, without what it lies in.
+is closed, however it came, all is killed. It is run as a file of its own, without what it lies in.
 
 It says `+` when the command runs, `!ERRNO` when it cannot be run, and `=STATUS` when it has ended. `T` asks it to ask
-the group to end.
+all to end.
+
+What leaves the group (`setsid`, a daemon) is handed to this process when its parent is gone: Linux can do that. Only
+children are killed, for no other process may wait for them, so that none of these numbers can mean another one; then
+theirs are children.
 """
 
 from __future__ import annotations
@@ -13,8 +17,14 @@ import os
 import select
 import signal
 import sys
+import time
+from typing import NoReturn
 
 PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+LAST_S = 1.0
+"""For so long what is killed is waited for, and what it had begun killed in turn."""
+
 NOT_OURS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -26,6 +36,7 @@ def main() -> None:
     os.set_blocking(told, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(told)
+    _set(PR_SET_CHILD_SUBREAPER, 1)
     failed, failing = os.pipe()
     child = os.fork()
     if not child:
@@ -38,7 +49,7 @@ def main() -> None:
     _say(line, b"!" + errno if errno else b"+")
     if not errno:
         _say(line, b"=%d" % _wait(line, ended, child))
-    os.killpg(0, signal.SIGKILL)
+    _end()
 
 
 def _become(command: list[str], failing: int) -> None:
@@ -46,7 +57,7 @@ def _become(command: list[str], failing: int) -> None:
         for name in ("SIGPIPE", "SIGXFSZ", "SIGCHLD"):  # the first two are ignored by Python, and would stay so
             signal.signal(getattr(signal, name), signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
-        _die_with_parent()
+        _set(PR_SET_PDEATHSIG, signal.SIGKILL)
         os.execvp(command[0], command)  # noqa: S606 - what the operator wrote, as it stands
     except OSError as error:
         os.write(failing, b"%d" % (error.errno or 0))
@@ -54,14 +65,14 @@ def _become(command: list[str], failing: int) -> None:
         os._exit(127)
 
 
-def _die_with_parent() -> None:
-    """Linux alone knows this; elsewhere the socket has to do."""
+def _set(what: int, value: int) -> None:
+    """Linux alone knows this; elsewhere the socket and the group have to do."""
     if sys.platform != "linux":
         return
     with contextlib.suppress(ImportError, OSError, AttributeError):
         import ctypes
 
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(what, value, 0, 0, 0)
 
 
 def _let_go() -> None:
@@ -78,14 +89,62 @@ def _wait(line: int, ended: int, child: int) -> int:
         if line in ready:
             asked = _heard(line)
             if not asked:
-                os.killpg(0, signal.SIGKILL)
+                _end()
             if b"T" in asked:
                 os.killpg(0, signal.SIGTERM)
+                _signal([each for each in _children() if _group_of(each) != os.getpgid(0)], signal.SIGTERM)
         if ended in ready:
             os.read(ended, 64)
-        found, status = os.waitpid(child, os.WNOHANG)
-        if found:
-            return os.waitstatus_to_exitcode(status)
+        while (over := os.waitpid(-1, os.WNOHANG))[0]:  # also of what was handed to this process
+            if over[0] == child:
+                return os.waitstatus_to_exitcode(over[1])
+
+
+def _end() -> NoReturn:
+    """Kill all, and this process last."""
+    until = time.monotonic() + LAST_S
+    with contextlib.suppress(ChildProcessError):  # there is none left
+        while time.monotonic() < until:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+            _signal(_children(), signal.SIGKILL)
+            time.sleep(0.005)
+    os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
+def _signal(processes: list[int], which: int) -> None:
+    for each in processes:
+        with contextlib.suppress(OSError):  # it is over, or runs as somebody else
+            os.kill(each, which)
+
+
+def _children() -> list[int]:
+    """Those of this process."""
+    numbers = [name for name in _names("/proc") if name.isdigit()]
+    return [int(each) for each in numbers if _parent_of(each) == os.getpid()]
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _parent_of(process: str) -> int:
+    try:
+        with open(f"/proc/{process}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def _group_of(process: int) -> int:
+    try:
+        return os.getpgid(process)
+    except OSError:
+        return 0
 
 
 def _heard(line: int) -> bytes:
