@@ -41,6 +41,7 @@ from proxy.ledger import Ledger, LedgerError
 from proxy.ledger_settings import LedgerSettings
 from proxy.listeners import CannotListen, Listeners
 from proxy.listening_settings import AdminSettings
+from proxy.mcp.made import Making
 from proxy.mcp.own import Own
 from proxy.mcp.servers import Servers
 from proxy.metrics import Family
@@ -168,7 +169,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         telemetry.gauge(
             "toolwall.rules.stale", "1 while the rules folder cannot be used.", lambda: float(bool(reloader.trouble))
         )
-        undoing = Undoing(firewall, keepsakes, deeds, ledger, settings.state / "ledger")
+        making = Making(firewall, servers)
+        undoing = Undoing(making, keepsakes, deeds, ledger, settings.state / "ledger")
         places = Places(Fetching(regimes.pieces), ByRequest(undoing), servers, Own(servers, regimes.pieces))
         stack.push_async_callback(keepsakes.settled)
         stack.push_async_callback(places.undo.close)
@@ -183,7 +185,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         listeners.show(telemetry)
         stack.callback(reloader.close)
         settler = Settler(ledger, deeds, once, budgets, keepsakes)
-        asking = Asking(firewall, settler)
+        asking = Asking(making, settler)
         once.asks = asking.for_repeat
         does: Does = {"cache clear": partial(_clear, answers), ORDER: settler}
         works = {**_works(firewall, keepsakes, settler, asking, undoing, callers), LIST: halting.listed}
@@ -203,12 +205,7 @@ def _entries(settings: LedgerSettings, ledger: Ledger, telemetry: Telemetry, key
 
 
 def _works(
-    firewall: Firewall,
-    keepsakes: Keepsakes,
-    settler: Settler,
-    asking: Asking,
-    undoing: Undoing,
-    callers: Callers,
+    firewall: Firewall, keepsakes: Keepsakes, settler: Settler, asking: Asking, undoing: Undoing, callers: Callers
 ) -> Works:
     """The orders that make calls, by name."""
     return {

@@ -16,13 +16,14 @@ from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.firewall import Firewall
 from proxy.hashing import keyed_hash
-from proxy.identity import NotKnown, principal_of, static
+from proxy.identity import NotKnown, principal_of
 from proxy.keepsakes import Keepsakes, Letter
+from proxy.mcp.made import Making
 from proxy.model import Behalf, Call, Carried, Hail, Outgoing
 from proxy.once import Held, State
 from proxy.orders import Answer, Order
 from proxy.protocols.again import again
-from proxy.protocols.ordered import DOOR, PROTOCOL, Ordered
+from proxy.protocols.ordered import DOOR, PROTOCOL
 from proxy.protocols.placing import Placed
 from proxy.protocols.writing import brought, carried, written
 from proxy.settling import AS, Settler
@@ -64,8 +65,8 @@ class Found(NamedTuple):
 class Asking:
     """Asks, and lets whoever makes the call again know."""
 
-    def __init__(self, firewall: Firewall, settler: Settler) -> None:
-        self._firewall = firewall
+    def __init__(self, making: Making, settler: Settler) -> None:
+        self._making = making
         self._settler = settler
 
     async def for_repeat(self, call: Call, entry: Entry, held: Held, once: Mapping[str, Any]) -> State | None:
@@ -100,9 +101,9 @@ class Asking:
         def make(tool: Tool, catalog: Catalog) -> tuple[Placed, Outgoing]:
             return written(tool, arguments, doubt.brought, catalog)
 
-        ask = Ordered(listener, hail._replace(behalf=behalf), doubt.settle_by.tool, make)
+        hail = hail._replace(behalf=behalf)
         try:
-            result = await self._firewall.handle(ask, static(principal))
+            result = await self._making(listener, hail, doubt.settle_by.tool, make, principal)
             async with result.body:
                 with suppress(TooLong):
                     await result.body.read(MOST_REPLY)

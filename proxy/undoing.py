@@ -17,14 +17,14 @@ from typing import Any, Final, NamedTuple
 from proxy.body import TooLong
 from proxy.deeds import Deeds
 from proxy.errors import Refusal
-from proxy.firewall import Firewall, Regime
-from proxy.identity import static
+from proxy.firewall import Regime
 from proxy.keepsakes import UNDO, Keepsakes
 from proxy.keepsakes import Undoing as Kept
 from proxy.ledger import Ledger, LedgerError, index
+from proxy.mcp.made import Making
 from proxy.model import Behalf, Hail, Outgoing
 from proxy.once import answered
-from proxy.protocols.ordered import PROTOCOL, Ordered
+from proxy.protocols.ordered import PROTOCOL
 from proxy.protocols.placing import Placed
 from proxy.protocols.writing import CannotWrite, written
 from proxy.store import StoreError
@@ -99,8 +99,9 @@ class Report:
 class Undoing:
     """Undoes runs; `folder` is that of the ledger."""
 
-    def __init__(self, firewall: Firewall, keepsakes: Keepsakes, deeds: Deeds, ledger: Ledger, folder: Path) -> None:
-        self._firewall = firewall
+    def __init__(self, making: Making, keepsakes: Keepsakes, deeds: Deeds, ledger: Ledger, folder: Path) -> None:
+        self._making = making
+        self._firewall = making.firewall
         self._keepsakes = keepsakes
         self._deeds = deeds
         self._ledger = ledger
@@ -186,9 +187,8 @@ class Undoing:
         def make(tool: Tool, catalog: Catalog) -> tuple[Placed, Outgoing]:
             return written(tool, kept.arguments, kept.brought, catalog)
 
-        ask = Ordered(order.listener, hail, kept.tool, make)
         try:
-            result = await self._firewall.handle(ask, static(order.principal))
+            result = await self._making(order.listener, hail, kept.tool, make, order.principal)
             by = next((value for name, value in result.headers if name == "Toolwall-Call"), "")
             async with result.body:
                 with suppress(TooLong):

@@ -77,4 +77,7 @@ def _acted(record: Mapping[str, Any]) -> bool:
     told = record.get("once")
     if isinstance(told, dict) and "state" in told:
         return bool(told["state"] == "done")
+    of_mcp = record.get("mcp")
+    if isinstance(of_mcp, dict) and of_mcp.get("error"):  # which a server may give with any status
+        return False
     return 200 <= int(record.get("upstream_status", 0)) < 400

@@ -1,7 +1,8 @@
 """Witness: what an answer says of another call is heard before anything is taken out of it.
 
 Only of answers that say something: that it is there (200), or that it is not (404, 410). A backend that fails, is busy,
-is still at it (202), or does not let this caller look, says nothing.
+is still at it (202), or does not let this caller look, says nothing. Nor does an MCP server that gives no result: it
+has no word that says so.
 """
 
 from __future__ import annotations
@@ -37,12 +38,13 @@ class Witness:
         """Let the call go on, and let whoever asked hear what came back."""
         result = await send(call, entry)
         hear = entry.hail.behalf.hear if entry.hail.behalf else None
-        if hear and (result.status == _THERE or result.status in _NOT_THERE):
+        not_there = result.status in _NOT_THERE and call.tool.mcp is None
+        if hear and (result.status == _THERE or not_there):
             reply: Any = None
             try:
                 reply = await taken_from(call, entry, result, self._scans)
                 hear(result.status, True, reply)
             except Untold:
-                hear(result.status, result.status in _NOT_THERE, None)
+                hear(result.status, not_there, None)
         entry.check(self.__name__)
         return result

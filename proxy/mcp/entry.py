@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from proxy.mcp.servers import Servers
     from proxy.protocols.mcp import McpAsk
     from proxy.protocols.mcpstdio import StdioAsk
+    from proxy.protocols.ordered import OrderedMessage
 
 MOST_HASH: Final = 16
 """Hex digits of the hash of a session's id: enough to tell sessions apart."""
@@ -77,7 +78,7 @@ class MessageEntry(Entry):
 
     _uri = ""
 
-    def __init__(self, entries: Entries, record: Record, ask: McpAsk | StdioAsk) -> None:
+    def __init__(self, entries: Entries, record: Record, ask: McpAsk | StdioAsk | OrderedMessage) -> None:
         super().__init__(entries, record)
         self.ask = ask
 
@@ -155,7 +156,7 @@ class McpEntry(MessageEntry):
         self,
         entries: Entries,
         record: Record,
-        ask: McpAsk | StdioAsk,
+        ask: McpAsk | StdioAsk | OrderedMessage,
         channel: Channel,
         servers: Servers,
         rules: Ruleset,

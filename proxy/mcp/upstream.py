@@ -43,7 +43,7 @@ from proxy.mcp.tasks import LIST as TASKS
 from proxy.mcp.trimming import GREETINGS, greeted, trimmed
 from proxy.mcp.underway import renamed, tokened
 from proxy.model import Call, Headers, Result, Send
-from proxy.outcomes import withheld
+from proxy.outcomes import not_sent, withheld
 from proxy.pieces import Pieces
 from proxy.protocols import jsonrpc, mcpparams
 from redaction.streams import EVENTS
@@ -56,6 +56,7 @@ ACCEPT: Final = ("accept", f"{JSON}, {EVENTS}")
 MOST_INPUTS: Final = 32
 """Things that a server may want to know at once."""
 
+_ONE_CLIENT: Final = "A server that is started for a client is that client's alone: it gets no call of another."
 _KINDS: Final = ("complete", "input_required")
 _MAY_ASK: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
 """Whose answer may be that the server wants to know more first (2026-07-28)."""
@@ -105,6 +106,8 @@ class McpUpstream:
             return await self._respond(exchange, call, entry)
         go = partial(self._message, exchange, entry, remote)
         if isinstance(entry, McpEntry) and entry.joins:
+            if call.tool.backend in self._servers.ways:
+                raise not_sent("upstream_unreachable", _ONE_CLIENT, note=_ONE_CLIENT)
             return await self._joining.answer(exchange, call, entry, go)
         return await go(call)
 

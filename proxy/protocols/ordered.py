@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from proxy.errors import Refusal
 from proxy.model import Call, Hail, Outgoing
+from proxy.protocols.jsonrpc import Message
+from proxy.protocols.mcpmessage import MessageAsk
 from proxy.protocols.placing import Placed
 from proxy.protocols.writing import CannotWrite
 from rules.facts import Principal, Run
@@ -54,3 +56,14 @@ class Ordered:
             peer=self._hail.peer,
             origin=self._origin,
         )
+
+
+class OrderedMessage(MessageAsk, Ordered):
+    """The same, of a tool of an MCP server. No client sent it, so it has nothing to say of one."""
+
+    async def find(self, catalog: Catalog) -> Tool | None:
+        tool = await Ordered.find(self, catalog)
+        if tool is None or tool.mcp is None:
+            return None
+        self.message = Message("request", b'"order"', tool.mcp.method, {"name": tool.mcp.name}, {})
+        return tool

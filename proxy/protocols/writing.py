@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 from proxy.errors import Refusal
 from proxy.model import Call, Carried, Outgoing
-from proxy.protocols import head, target
+from proxy.protocols import head, mcpparams, target
 from proxy.protocols.again import again
 from proxy.protocols.placing import Placed
 from rules.template import parse
-from rules.tools import Catalog, Tool
+from rules.tools import Catalog, Remote, Tool
 from rules.wire import FORM_TYPE, JSON_TYPE, Param
 
 Pairs = list[tuple[str, str]]
@@ -70,6 +70,8 @@ def written(tool: Tool, arguments: Mapping[str, Any], along: Carried, catalog: C
 
 
 def _outgoing(tool: Tool, arguments: Mapping[str, Any], along: Carried) -> Outgoing:
+    if tool.mcp:
+        return _message(tool.mcp, arguments, along)
     known = {param.name: param for param in tool.params}
     there = {name: known[name] for name in arguments if name in known}
 
@@ -80,12 +82,25 @@ def _outgoing(tool: Tool, arguments: Mapping[str, Any], along: Carried) -> Outgo
     query = "&".join([*pairs, *along.query])
     headers = [(param.wire.lower(), _in_head(param, value, _HEADER)) for param, value in at("header")]
     crumbs = [(param.wire, _in_head(param, value, _COOKIE)) for param, value in at("cookie")]
-    if crumbs or along.cookies:
-        headers.append(("cookie", "; ".join(f"{name}={value}" for name, value in (*crumbs, *along.cookies))))
+    headers += _baked((*crumbs, *along.cookies))
     body, kind = _body(tool, {name: value for name, value in arguments.items() if name not in known})
     headers += [("content-type", kind)] if body else []
     path = _path(tool, {param.name: _in_path(param, value) for param, value in at("path")})
     return Outgoing(tool.method, f"{path}?{query}" if query else path, (*headers, *along.headers), body)
+
+
+def _message(remote: Remote, arguments: Mapping[str, Any], along: Carried) -> Outgoing:
+    """What an MCP server is sent. How it wants it, and in which session, is seen when it is sent."""
+    query = "&".join(along.query)
+    headers = (*mcpparams.HEADERS, *_baked(along.cookies), *along.headers)
+    body = mcpparams.written(remote, {"name": remote.name}, arguments)
+    return Outgoing("POST", f"?{query}" if query else "", headers, body)
+
+
+def _baked(crumbs: Iterable[tuple[str, str]]) -> Pairs:
+    """The header that takes cookies along, where there are any."""
+    jar = "; ".join(f"{name}={value}" for name, value in crumbs)
+    return [("cookie", jar)] if jar else []
 
 
 def _path(tool: Tool, values: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from rules.definitions import MOST_FILE, BadDefinitions, Definitions, hash_of, r
 from rules.dialects import Flaw
 from rules.documents import ROOT, BadSchema, Library, inside
 from rules.mcp import schemas, templates
+from rules.mcp.following import read_following
 from rules.mcp.meaning import MEANINGS, Meant
 from rules.mcp.plumbing import ASKED, LASTING, MCP, PLUMBING, REST, REST_TOOL
 from rules.problems import closest
@@ -64,6 +65,8 @@ def load_mcp(loaded: Loaded, folder: Library) -> Definitions | None:
         loaded.tools += found
         loaded.problems += _doubles(root, kind, found)
     loaded.problems += _collisions(root, loaded.tools)
+    loaded.tools, wrong = read_following(root, loaded.tools, accepted)
+    loaded.problems += wrong
     loaded.tools += [_own(loaded, method, method, False) for method in ASKED]
     own = [_own(loaded, f"{MCP}/{method}", method, True) for method in PLUMBING]
     if any(tool.is_cut for tool in loaded.tools):

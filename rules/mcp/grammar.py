@@ -11,7 +11,6 @@ from rules.once import IDEMPOTENCY
 from rules.shape import Choice, Form, Key, Many, Table, Text
 
 _DEFINED: Final = "it comes from the server's definition, which `toolwall mcp accept` takes over"
-_OURS: Final = "calls that Toolwall makes by itself are HTTP calls in this version"
 _READS: Final = "a prompt or resource is read; a tool has effects"
 _WHOLE: Final = "prompts and resources are given whole; of tools' results a part can be given"
 _SHAPING: Final = ("keep", "drop", "most", "longest", "fit")
@@ -25,11 +24,10 @@ _SHARED: Final = {**{name: TOOL.keys[name] for name in _OF_TOOLS}, "reply": repl
 _NOT_OF_MCP: Final = {
     **dict.fromkeys(("call", "picked_by", "in", "body"), "an MCP server is called by a tool's name"),
     **dict.fromkeys(("args", "input", "replies"), _DEFINED),
-    **dict.fromkeys(("undo", "settle_by"), _OURS),
 }
 _NOT_READ: Final = {
     **_NOT_OF_MCP,
-    **dict.fromkeys(("effect", "guessed", "idempotency", "repeatable", "invalidates"), _READS),
+    **dict.fromkeys(("effect", "guessed", "idempotency", "repeatable", "invalidates", "undo", "settle_by"), _READS),
 }
 _THEIRS: Final = Key(Text(), "What the server calls it, where that is not the key above.")
 _ONCE: Final = Form(
@@ -46,6 +44,8 @@ MCP_TOOL: Final = Form(
         "idempotency": Key(_ONCE, TOOL.keys["idempotency"].says),
         "repeatable": TOOL.keys["repeatable"],
         "invalidates": TOOL.keys["invalidates"],
+        "settle_by": TOOL.keys["settle_by"],
+        "undo": TOOL.keys["undo"],
     },
     elsewhere=_NOT_OF_MCP,
     later=TOOL.later,

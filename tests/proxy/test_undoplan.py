@@ -55,6 +55,7 @@ def test_what_became_of_an_effect(entries: list[dict[str, Any]], state: str) -> 
         [intent(), ended(executed="yes", state="declined")],
         [intent(), ended(executed="no", state="")],
         [intent(once=None), ended(once=None, upstream_status=404)],
+        [intent(once=None), ended(once=None, mcp={"method": "tools/call", "error": "tool_error"})],
         [intent(), ended(executed="unknown", state="unknown"), settled("not-done")],
         [ended(executed="no", replayed="c0")],
         [settled("not-done")],

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from proxy.errors import Refusal
-from proxy.model import Behalf, Carried, Hail
-from proxy.protocols.ordered import Ordered
+from proxy.model import Behalf, Carried, Hail, Outgoing
+from proxy.protocols.ordered import Ordered, OrderedMessage
+from proxy.protocols.placing import Placed
 from proxy.protocols.writing import written
 from rules.facts import Principal, Run
 from rules.load import load
-from rules.tools import Catalog
+from rules.tools import Catalog, Tool
+from tests.rules.mcp.hub import hub
 
 RULES = """
 backend: crm
@@ -54,3 +57,21 @@ def test_what_cannot_be_written_is_refused_without_its_value(catalog: Catalog) -
     with pytest.raises(Refusal) as caught:
         asyncio.run(ask.call("c2", tool, Principal("ann"), Run("r", 2)))
     assert (caught.value.code, "4711" in caught.value.detail) == ("bad_request", False)
+
+
+def test_to_an_mcp_server_it_is_a_message(tmp_path: Path, catalog: Catalog) -> None:
+    rules = hub(tmp_path).catalog
+
+    def make(tool: Tool, catalog: Catalog) -> tuple[Placed, Outgoing]:
+        return written(tool, {"title": "x"}, Carried((("authorization", "b"),), ("key=v",), (("sid", "7"),)), catalog)
+
+    ask = OrderedMessage("orders", HAIL, "hub.create", make)
+    tool = asyncio.run(ask.find(rules))
+    assert tool is not None
+    assert (ask.message.kind, ask.message.method, ask.modern, ask.session) == ("request", "tools/call", False, "")
+    call = asyncio.run(ask.call("c2", tool, Principal("ann"), Run("r", 2)))
+    assert json.loads(call.outgoing.body) == {"_meta": {}, "name": "issue.create", "arguments": {"title": "x"}}
+    assert (call.outgoing.method, call.outgoing.target) == ("POST", "?key=v")
+    assert {("authorization", "b"), ("cookie", "sid=7")} <= set(call.outgoing.headers)
+    assert asyncio.run(OrderedMessage("orders", HAIL, "crm.put", make).find(catalog)) is None
+    assert asyncio.run(OrderedMessage("orders", HAIL, "hub.gone", make).find(rules)) is None

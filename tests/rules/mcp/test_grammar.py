@@ -21,7 +21,7 @@ def test_every_key_says_what_it_is_for_and_none_is_refused_too():
         ("tools", "search_issues: {effect: read, call: GET /x}", "call", "by a tool's name"),
         ("tools", "search_issues: {effect: read, args: {}}", "args", "mcp accept"),
         ("tools", "search_issues: {effect: read, replies: {}}", "replies", "mcp accept"),
-        ("tools", "search_issues: {effect: write, undo: {tool: x, with: {}}}", "undo", "HTTP"),
+        ("prompts", "review: {undo: {tool: x, with: {}}}", "undo", "is read"),
         ("tools", "search_issues: {effect: write, idempotency: {header: X}}", "header", "no headers"),
         ("resources", "readme: {uri: x, reply: {keep: [id]}}", "keep", "given whole"),
         ("prompts", "review: {reply: {most: 5}}", "most", "given whole"),
