@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
+from redaction.operators import Way
+from redaction.rewriting import Ways
 from rules import backends
 from rules.backends import Loaded, digest
 from rules.budgets import read_costs
@@ -23,6 +25,7 @@ from rules.source import LoadProblem, Node
 from rules.terms import beyond, read_retry, read_timeout
 from rules.tools import CALL, GET, READ, Remote, Reply, Tool
 
+ZERO: Final = Way("zero")
 DAY_S: Final = 24 * 3600.0
 """How long a stream may be open that lasts as long as client and server want."""
 
@@ -140,6 +143,8 @@ def _tool(loaded: Loaded, node: Node, kind: _Kind, short: str, meant: Meant) -> 
     root, before = loaded.root, len(loaded.problems)
     reply = backends.read_reply(loaded, root.get("reply"), node.get("reply"), meant.replies is not None)
     reply = reply if kind is TOOLS else replace(reply, shaping=None)
+    if meant.replies is not None:
+        reply = replace(reply, ways=_numbers(reply))
     loaded.problems += beyond(node.get("timeout"))
     if len(loaded.problems) > before:
         return None
@@ -169,6 +174,13 @@ def _tool(loaded: Loaded, node: Node, kind: _Kind, short: str, meant: Meant) -> 
         line=line,
     )
     return backends.kept(loaded, _shorts(root), node, tool)
+
+
+def _numbers(reply: Reply) -> Ways:
+    """How findings are rewritten where clients check the form of results: a number stays one, unless the file says
+    otherwise of its kind."""
+    named = {kind for kind, _ in reply.ways}
+    return reply.ways | {(kind, ZERO) for kind in reply.redact - named}
 
 
 def _shorts(root: Node) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from redaction.shaping import LEFT_OUT
+from redaction.shaping import LEFT_OUT, UNBOUNDED
 from rules.definitions import Definition
 from rules.tools import Reply, Tool
 
@@ -19,36 +19,46 @@ SHORT: Final = 100
 _WORDS: Final = frozenset({"$schema", "$comment", "title", "description", "deprecated", "readOnly", "type", "$ref"})
 _OF_NUMBERS: Final = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
 _OF_TEXTS: Final = frozenset({"minLength", "maxLength", "pattern", "format", "contentEncoding", "contentMediaType"})
+_SIZES: Final = frozenset({"minItems", "maxItems"})
 _MAPS: Final = frozenset({"$defs", "definitions", "properties", "patternProperties"})
 _LISTS: Final = frozenset({"allOf", "anyOf", "oneOf"})
 _TEXT: Final[Mapping[str, Any]] = {"type": "string"}
 
 
 class _Left(NamedTuple):
-    """What may have become of a result: `picks`, members were left out; `most`, items were, and marks put in; and texts
-    of more than `longest` characters were cut, where that is not None."""
+    """What may have become of a result: `picks`, members were left out; `most`, items were, and marks put in; texts of
+    more than `longest` characters were cut, where that is not None; `cleaned`, other texts and zeros stand in the place
+    of findings, `in_text` that it may be texts where numbers were."""
 
     picks: bool
     most: bool
     longest: int | None
+    cleaned: bool
+    in_text: bool
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether each item of a list stands where it stood, and none is missing."""
+        return not (self.picks or self.most)
 
 
 def definition(accepted: Definition, tool: Tool) -> dict[str, Any]:
-    """A tool's definition as it is shown, where its results come otherwise than the server gave them."""
-    schema = accepted.get("outputSchema")
-    if not isinstance(schema, dict) or not tool.reply.shaping:
+    """A tool's definition as it is shown, where its results may come otherwise than the server gives them."""
+    schema, reply = accepted.get("outputSchema"), tool.reply
+    if not isinstance(schema, dict) or not (reply.shaping or reply.redact):
         return dict(accepted)
-    made = _loose(schema, _left(tool.reply), 0)
+    made = _loose(schema, _left(reply), 0)
     return {**accepted, "outputSchema": _followed(made, made)}
 
 
 def _left(reply: Reply) -> _Left:
-    assert reply.shaping is not None
-    bounds = reply.shaping.bounds
+    bounds = reply.shaping.bounds if reply.shaping else UNBOUNDED
+    picks = bool(reply.shaping and reply.shaping.picks) or any(way.name == "drop" for _, way in reply.ways)
     longest = bounds.longest or None
     if bounds.fit:
         longest = min(longest or SHORT, SHORT)
-    return _Left(reply.shaping.picks, bool(bounds.most or bounds.fit), 0 if reply.redact else longest)
+    in_text = any(way.name != "zero" for _, way in reply.ways)
+    return _Left(picks, bool(bounds.most or bounds.fit), longest, bool(reply.redact), in_text)
 
 
 def _loose(schema: Any, left: _Left, depth: int) -> Any:
@@ -63,22 +73,22 @@ def _loose(schema: Any, left: _Left, depth: int) -> Any:
             made[word] = value
         elif word in _MAPS and isinstance(value, dict):
             made[word] = {name: _loose(one, left, depth + 1) for name, one in value.items()}
-        elif word in _LISTS and isinstance(value, list):
+        elif (word in _LISTS or (word == "prefixItems" and left.is_in_order)) and isinstance(value, list):
             made[word] = [_loose(one, left, depth + 1) for one in value]
-        elif word == "items" and isinstance(value, dict) and "prefixItems" not in schema:
+        elif word == "items" and isinstance(value, dict) and (left.is_in_order or "prefixItems" not in schema):
             made[word] = _or_mark(_loose(value, left, depth + 1), left)
         elif word == "additionalProperties":
             made[word] = value if isinstance(value, bool) else _or_mark(_loose(value, left, depth + 1), left)
-    return _with_marks(_one_of(made), left)
+    return _with_marks(_with_texts(_one_of(made), left), left)
 
 
 def _stays(word: str, value: Any, left: _Left) -> bool:
     """Whether a keyword without a schema in it holds as it is."""
     if word in ("enum", "const"):
-        return _is_whole(value if word == "enum" else [value], left)
-    if word in _OF_TEXTS:
-        return left.longest is None
-    return word in _WORDS or word in _OF_NUMBERS or (word == "required" and not left.picks)
+        return not left.cleaned and _is_whole(value if word == "enum" else [value], left)
+    if word in _OF_TEXTS or word in _OF_NUMBERS:
+        return not left.cleaned and (left.longest is None or word in _OF_NUMBERS)
+    return word in _WORDS or (word in _SIZES and left.is_in_order) or (word == "required" and not left.picks)
 
 
 def _one_of(made: dict[str, Any]) -> dict[str, Any]:
@@ -86,6 +96,17 @@ def _one_of(made: dict[str, Any]) -> dict[str, Any]:
         return made
     either = {"anyOf": made.pop("oneOf")}
     return {**made, "allOf": [*made.get("allOf", []), either]} if "anyOf" in made else {**made, **either}
+
+
+def _with_texts(made: dict[str, Any], left: _Left) -> dict[str, Any]:
+    """What was cleaned may be a text where a number was, and its name may be another."""
+    kinds = made.get("type")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    if left.in_text and "string" not in kinds and {"integer", "number"} & {each for each in kinds if each}:
+        made["type"] = [*kinds, "string"]
+    if left.cleaned and "patternProperties" in made:
+        made.pop("additionalProperties", None)
+    return made
 
 
 def _with_marks(made: dict[str, Any], left: _Left) -> dict[str, Any]:
@@ -121,7 +142,7 @@ def _followed(schema: Any, root: Any) -> Any:
         return schema
     if isinstance(ref := schema.get("$ref"), str) and not _leads(ref, root):
         schema = {word: value for word, value in schema.items() if word != "$ref"}
-    return {word: _followed(value, root) if word not in ("enum", "const") else value for word, value in schema.items()}
+    return {word: _followed(value, root) for word, value in schema.items()}
 
 
 def _leads(ref: str, root: Any) -> bool:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from rules.definitions import Definitions, defined
@@ -134,3 +135,42 @@ async def test_instructions_are_those_that_were_accepted(tmp_path: Path) -> None
             result = last(said)["result"]
             assert result["instructions"] == "Be kind."
             assert "capabilities" in result
+
+
+@pytest.mark.parametrize("operators", ["", "reply: {operators: {CREDIT_CARD: mask}}"])
+@played
+async def test_a_result_from_which_something_was_taken_fits_the_schema_that_its_client_was_shown(
+    tmp_path: Path, operators: str
+) -> None:
+    mail = {"type": "string", "format": "email", "pattern": "^[a-z.]+@", "maxLength": 18, "enum": ["ann@mail.example"]}
+    cards = {"type": "array", "items": {"type": "integer", "minimum": 1}, "uniqueItems": True, "minItems": 2}
+    row = {"type": "object", "properties": {"cvv": {"enum": [123]}, "to": mail}, "required": ["cvv", "to"]}
+    schema = {
+        "type": "object",
+        "properties": {"cards": cards, "row": row, "left": {"type": "integer", "maximum": 9}},
+        "required": ["cards", "row", "left"],
+        "patternProperties": {"@": {"type": "object"}},
+        "additionalProperties": False,
+    }
+    data = {
+        "cards": [4111111111111111, 5555555555554444],
+        "row": {"cvv": 123, "to": "ann@mail.example"},
+        "left": 7,
+        "ann@mail.example": {},
+    }
+    jsonschema.Draft202012Validator(schema).validate(data)
+    server = Server([{**FIND, "outputSchema": schema}])
+    text = {"type": "text", "text": json.dumps(data)}
+    server.says["tools/call"] = lambda _: {"content": [text], "structuredContent": data}
+    async with mcp_wall(tmp_path, server, tools="\n  find: {effect: read}\n", keys=operators) as w:
+        client = await Client(w).begin()
+        [tool] = last(await client.ask("tools/list"))["result"]["tools"]
+        result = last(await client.call("find", text="x"))["result"]
+        told = jsonschema.Draft202012Validator(tool["outputSchema"])
+        told.validate(result["structuredContent"])
+        assert "4111" not in json.dumps(result)
+        assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
+        if not operators:
+            assert result["structuredContent"]["cards"] == [0, 0]
+            assert tool["outputSchema"]["properties"]["left"]["type"] == "integer"
+            assert not told.is_valid({"cards": [1], "row": {}, "left": 7})

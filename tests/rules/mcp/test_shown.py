@@ -7,6 +7,7 @@ from dataclasses import replace
 import jsonschema
 import pytest
 
+from redaction.operators import Way
 from redaction.shaping import Bounds, Links
 from rules.mcp import shown
 from rules.mcp.shaping import shaped
@@ -113,7 +114,20 @@ def test_what_cleaning_writes_may_stand_for_any_text(tmp_path):
     kinds = frozenset({"EMAIL_ADDRESS"})
     a_tool, accepted = tool(tmp_path, shaping=Shaping(bounds=Bounds(most=3)), redact=kinds)
     told = shown.definition(accepted, a_tool)["outputSchema"]["definitions"]["row"]["properties"]
-    assert (told["note"], told["state"]) == ({"type": "string"}, {})
+    assert (told["note"], told["state"], told["id"]) == ({"type": "string"}, {}, {"type": "integer"})
+
+
+@pytest.mark.parametrize(
+    ("way", "kind", "required"),
+    [("zero", "integer", True), ("mask", ["integer", "string"], True), ("drop", ["integer", "string"], False)],
+)
+def test_how_findings_are_rewritten_counts(tmp_path, way, kind, required):
+    ways = frozenset({("CREDIT_CARD", Way(way))})
+    a_tool, accepted = tool(tmp_path, redact=frozenset({"CREDIT_CARD"}), ways=ways)
+    row = shown.definition(accepted, a_tool)["outputSchema"]["definitions"]["row"]
+    assert row["properties"]["id"] == {"type": kind}
+    assert ("required" in row) == required
+    assert ("minItems" in row["properties"]["tags"]) == required
 
 
 def test_a_tool_whose_results_are_whole_is_shown_as_it_was_accepted(tmp_path):
