@@ -40,7 +40,8 @@ class Way(NamedTuple):
     - `redact`: nothing is left of it.
     - `replace`: it becomes `mark`, which holds nothing that JSON escapes.
     - `presidio`: what the operator `mark` of Presidio's anonymizer makes of it; as `kind` where nobody asks that.
-    - `drop`: the member of a JSON object that holds it is taken out; elsewhere as `kind`.
+    - `drop`: the member of a JSON object that holds it is taken out; elsewhere as `kind`. If `mark` is a JSON pointer
+      this goes for what lies below it alone.
     """
 
     name: str = "kind"

@@ -34,7 +34,9 @@ class Rewriting:
         self._run = run
         self._operate = operate
         self.apart = any(way.name == operators.APART for way in self._ways.values())
-        self.drops = any(way.name == "drop" for way in self._ways.values())
+        drops = [way for way in self._ways.values() if way.name == "drop"]
+        self.drops = bool(drops)
+        self._below = next((tuple(way.mark.split("/")[1:]) for way in drops if way.mark != PLAIN.mark), ())
         self.gives_pseudonyms = any(way.name == "pseudonym" for way in self._ways.values())
 
     def within(self, run: InCall) -> "Rewriting":
@@ -61,7 +63,7 @@ class Rewriting:
         return self.text(finding.kind, value) if finding.opened is None else self._closed(finding.opened)
 
     def _closed(self, opened: Opened) -> str:
-        edits = self.edits(opened.text, opened.hits) if opened.is_json else self._in_text(opened)
+        edits = self.edits(opened.text, opened.hits, inner=True) if opened.is_json else self._in_text(opened)
         return opened.close(operators.splice(opened.text, edits))
 
     def _in_text(self, opened: Opened) -> Iterator[tuple[int, int, str]]:
@@ -90,9 +92,9 @@ class Rewriting:
             return self._in_run(self._run, kind, value, number=True)
         return 0 if way.name == "zero" else self.text(kind, value)
 
-    def edits(self, text: str, hits: list[Hit]) -> Iterator[tuple[int, int, str]]:
-        """The edits of a JSON text, in order."""
-        gone = self._gone(text, hits) if self.drops else []
+    def edits(self, text: str, hits: list[Hit], inner: bool = False) -> Iterator[tuple[int, int, str]]:
+        """The edits of a JSON text, in order. `inner`: it was in a string of another."""
+        gone = self._gone(text, hits, () if inner else self._below) if self.drops else []
         edits = self._replacing(text, hits)
         if not gone:
             return edits
@@ -129,8 +131,11 @@ class Rewriting:
         # Of a string that looks like JSON itself, what is in it has escapes of its own.
         return self.text(found.kind, unwrap(value, JSON).text if nested and "\\" in value else value)
 
-    def _gone(self, text: str, hits: list[Hit]) -> list[tuple[int, int]]:
+    def _gone(self, text: str, hits: list[Hit], below: tuple[str, ...]) -> list[tuple[int, int]]:
         dropped = {hit.start for hit in hits if not hit.is_name and any(self._drops(f.kind) for f in hit.findings)}
+        if dropped and below:
+            places = walk.paths(text, dropped) or {}
+            dropped = {at for at, path in places.items() if path[: len(below)] == below}
         return walk.members(text, dropped) if dropped else []
 
     def _drops(self, kind: str) -> bool:

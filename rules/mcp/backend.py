@@ -26,6 +26,7 @@ from rules.terms import beyond, read_retry, read_timeout
 from rules.tools import CALL, GET, READ, Remote, Reply, Tool
 
 ZERO: Final = Way("zero")
+DROP: Final = Way("drop", "/result/structuredContent")
 DAY_S: Final = 24 * 3600.0
 """How long a stream may be open that lasts as long as client and server want."""
 
@@ -142,7 +143,7 @@ def _tool(loaded: Loaded, node: Node, kind: _Kind, short: str, meant: Meant) -> 
     """The tool of one entry, or None where something is wrong with it."""
     root, before = loaded.root, len(loaded.problems)
     reply = backends.read_reply(loaded, root.get("reply"), node.get("reply"), meant.replies is not None)
-    reply = reply if kind is TOOLS else replace(reply, shaping=None)
+    reply = _in_messages(reply if kind is TOOLS else replace(reply, shaping=None))
     if meant.replies is not None:
         reply = replace(reply, ways=_numbers(reply))
     loaded.problems += beyond(node.get("timeout"))
@@ -174,6 +175,11 @@ def _tool(loaded: Loaded, node: Node, kind: _Kind, short: str, meant: Meant) -> 
         line=line,
     )
     return backends.kept(loaded, _shorts(root), node, tool)
+
+
+def _in_messages(reply: Reply) -> Reply:
+    """Members are dropped of data alone: all around is the protocol's own, which needs each that it has."""
+    return replace(reply, ways=frozenset((kind, DROP if way.name == "drop" else way) for kind, way in reply.ways))
 
 
 def _numbers(reply: Reply) -> Ways:
@@ -213,7 +219,7 @@ def _made(loaded: Loaded, short: str, remote: Remote, contract: Contract, reply:
 def _own(loaded: Loaded, short: str, method: str, plumbing: bool) -> Tool:
     """A method of the protocol's own. Nobody has to approve one, and none is taken for a repeat of another."""
     root = loaded.root
-    reply = replace(backends.read_reply(loaded, root.get("reply"), None, False), shaping=None)
+    reply = _in_messages(replace(backends.read_reply(loaded, root.get("reply"), None, False), shaping=None))
     tool = _made(loaded, short, Remote(method, plumbing=plumbing), schemas.anything(), reply, "read")
     timeout_s, waits = read_timeout(None, root.get("timeout"), "read")
     outgoing = backends.read_outgoings(loaded, root.get("outgoing"))

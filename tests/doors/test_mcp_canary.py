@@ -145,3 +145,33 @@ async def test_a_greeting_brings_no_canary(tmp_path: Path) -> None:
         told = await Client(w).ask("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo={})
         assert "result" in last(told)
         assert b"canary" not in told.raw
+
+
+@played
+async def test_what_is_dropped_is_a_member_of_data_and_never_one_that_the_protocol_needs(tmp_path: Path) -> None:
+    results: dict[str, Any] = {
+        "tools/call": {"content": CONTENT[:5], "structuredContent": {"a": MAIL, "deep": [{"b": MAIL, "c": 1}]}},
+        "prompts/get": {"messages": [{"role": "user", "content": CONTENT[0]}]},
+        "resources/read": {"contents": [TEXT_RESOURCE]},
+    }
+    results["prompts/list"] = {"prompts": [{"name": "review"}]}
+    results["resources/list"] = {"resources": [{"uri": "repo://readme", "name": "readme"}]}
+    server = Server([FIND], {name: lambda heard: results[heard.called] for name in results})
+    keys = "reply: {operators: {EMAIL_ADDRESS: drop}}"
+    async with mcp_wall(tmp_path, server, POLICY, ONE_OF_EACH, EACH_ACCEPTED, keys) as w:
+        client = await Client(w).begin()
+        called = last(await client.call("find", text="x"))["result"]
+        given = last(await client.ask("prompts/get", name="review"))["result"]
+        read = last(await client.ask("resources/read", uri="repo://readme"))["result"]
+        assert MAIL not in json.dumps([called, given, read])
+        assert called["structuredContent"] == {"deep": [{"c": 1}]}
+        texts = [each["text"] for each in called["content"][:3]]
+        assert (texts[0], json.loads(texts[1])) == (
+            "ask <EMAIL_ADDRESS>",
+            {"to": "<EMAIL_ADDRESS>", "also": '["<EMAIL_ADDRESS>"]'},
+        )
+        assert {*called["content"][3]} == {*LINK}
+        assert (called["content"][4]["resource"]["text"], given["messages"][0]["content"]["text"]) == (
+            "<EMAIL_ADDRESS>", "ask <EMAIL_ADDRESS>",
+        )  # fmt: skip
+        assert {*read["contents"][0]} == {*TEXT_RESOURCE}

@@ -136,3 +136,10 @@ def test_text_is_written_as_its_reader_reads_it() -> None:
 def test_a_key_is_never_shown() -> None:
     scanner = Scanner(KINDS, frozenset({("EMAIL_ADDRESS", Way("hash"))}), KEY)
     assert repr(KEY) not in repr(scanner) + repr(scanner._rewriting)
+
+
+def test_members_are_dropped_below_a_place_alone_where_one_is_named() -> None:
+    text = '{"a": {"m": "ann@x.example", "n": 1}, "m": "ann@x.example", "l": ["ann@x.example"]}'
+    ways = frozenset({("EMAIL_ADDRESS", Way("drop", "/a"))})
+    done = Scanner(KINDS, ways).clean(text.encode(), "application/json", None)
+    assert done.value == b'{"a": {"n": 1}, "m": "<EMAIL_ADDRESS>", "l": ["<EMAIL_ADDRESS>"]}'

@@ -137,7 +137,7 @@ async def test_instructions_are_those_that_were_accepted(tmp_path: Path) -> None
             assert "capabilities" in result
 
 
-@pytest.mark.parametrize("operators", ["", "reply: {operators: {CREDIT_CARD: mask}}"])
+@pytest.mark.parametrize("operators", ["", "reply: {operators: {CREDIT_CARD: mask, EMAIL_ADDRESS: drop}}"])
 @played
 async def test_a_result_from_which_something_was_taken_fits_the_schema_that_its_client_was_shown(
     tmp_path: Path, operators: str
@@ -169,8 +169,8 @@ async def test_a_result_from_which_something_was_taken_fits_the_schema_that_its_
         told = jsonschema.Draft202012Validator(tool["outputSchema"])
         told.validate(result["structuredContent"])
         assert "4111" not in json.dumps(result)
-        assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
         if not operators:
+            assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
             assert result["structuredContent"]["cards"] == [0, 0]
             assert tool["outputSchema"]["properties"]["left"]["type"] == "integer"
             assert not told.is_valid({"cards": [1], "row": {}, "left": 7})
