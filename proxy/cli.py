@@ -6,6 +6,7 @@ import gc
 import json
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,7 +76,8 @@ def run(
     from proxy.app import CannotRun, Running
 
     def say(sidecar: Running) -> None:
-        typer.echo(f"toolwall serves on {', '.join(sidecar.doors)} (admin on {sidecar.admin})", err=True)
+        with suppress(OSError):  # nobody who reads it, or a full disk
+            typer.echo(f"toolwall serves on {', '.join(sidecar.doors)} (admin on {sidecar.admin})", err=True)
 
     log_at(log)
     settings = settings_of(config)

@@ -10,7 +10,9 @@ import logging
 import os
 import random
 import re
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -443,6 +445,62 @@ def test_log_lines_hold_no_text_of_exceptions() -> None:
         record = logging.LogRecord("toolwall", logging.ERROR, "", 1, "it\nfailed", (), sys.exc_info())
     line = _OneLine("%(levelname)s %(message)s").format(record)
     assert line == "ERROR it failed (ValueError)"
+
+
+def test_calls_do_not_wait_for_who_reads_the_log(tmp_path: Path) -> None:
+    write_files(tmp_path, 9)
+    command = [sys.executable, "-m", "proxy.cli", "run", "-c", str(tmp_path / "toolwall.yaml")]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, bufsize=0) as process:
+        assert process.stderr is not None
+        port = int(re.findall(rb"serves on [\d.]+:(\d+)", process.stderr.readline())[0])
+        request = f"GET /crm/nothing HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as agent:
+            stream = agent.makefile("rb")
+            for _ in range(1000):  # some 200 bytes of log each; a pipe takes 64 KiB
+                agent.sendall(request)
+                assert stream.readline() == b"HTTP/1.1 403 Forbidden\r\n"
+                length = next(int(line[15:]) for line in stream if line.startswith(b"Content-Length:"))
+                stream.readline()
+                stream.read(length)
+            lines = [process.stderr.read(65536)]
+            agent.sendall(request)
+            stream.readline()
+        process.terminate()
+        lines.append(process.stderr.read())
+        assert process.wait(10) == 0
+    told = re.findall(rb"WARNING toolwall (\d+) log lines were left out", b"".join(lines))
+    assert len(told) == 1
+    assert b"".join(lines).count(b"code=unknown_tool") == 1001 - int(told[0])
+
+
+@pytest.mark.parametrize(("most", "says"), [(20, "Only 20 files may be open, at least 64 are needed"), (200, "")])
+def test_open_files(tmp_path: Path, most: int, says: str) -> None:
+    write_files(tmp_path, 9)
+    command = [sys.executable, "-m", "proxy.cli", "run", "-c", str(tmp_path / "toolwall.yaml")]
+    limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (20, most))  # noqa: E731
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=limit) as process:
+        assert process.stderr is not None
+        if says:
+            assert process.stderr.read().startswith(says)
+            assert process.wait(10) == 3
+            return
+        assert "only 200 files may be open, and agents may make 1000 connections" in process.stderr.readline()
+        assert "serves on" in process.stderr.readline()
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (200, 200)
+        process.terminate()
+
+
+def test_a_log_on_a_full_disk_ends_nothing(tmp_path: Path) -> None:
+    write_files(tmp_path, 9)
+    command = [sys.executable, "-m", "proxy.cli", "run", "-c", str(tmp_path / "toolwall.yaml")]
+    with Path("/dev/full").open("w") as full, subprocess.Popen(command, cwd=ROOT, stderr=full) as process:
+        ledger = tmp_path / "state" / "ledger"
+        until = time.monotonic() + 30
+        while not list(ledger.glob("segment-*")) and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(0.5)  # it says that it serves after that
+        process.terminate()
+        assert process.wait(10) == 0
 
 
 def test_of_a_log_line_that_cannot_be_written_nothing_is_shown() -> None:
