@@ -41,7 +41,9 @@ def trimmed(
     for one in listed:
         name = one.get(KINDS[listing.kind])
         tool = rules.catalog.remote(backend, listing.call, name) if isinstance(name, str) else None
-        if tool and rules.visible(principal, tool) and not pinned.differs(listing.kind, name):
+        if tool is None or tool.is_rest:  # no server has that one
+            continue
+        if rules.visible(principal, tool) and not pinned.differs(listing.kind, name):
             visible.append(_accepted(pinned.accepted.of(listing.kind)[name], tool))
     if listing.call == CALL and not said.get("nextCursor"):
         visible += resting(rules, principal, rules.catalog.backends[backend].tools)
