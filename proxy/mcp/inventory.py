@@ -14,9 +14,7 @@ import aiohttp
 from proxy.mcp.events import Events
 from rules.definitions import MOST, MOST_FILE, BadDefinitions, Definitions, defined, definitions, written
 from rules.documents import plain_json
-
-MODERN: Final = "2026-07-28"
-LEGACY: Final = ("2025-11-25", "2025-06-18", "2025-03-26")
+from rules.mcp.plumbing import LEGACY, MODERN, REVISIONS
 
 MOST_PAGES: Final = 200
 """Of one list. Servers give some dozens at a time."""
@@ -100,7 +98,7 @@ class Asking:
         self._headers["Accept-Encoding"] = "identity"  # what is small on the wire may be large in memory
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
-        self._revision, self._number, self._room = MODERN, 0, MOST_FILE
+        self._revision, self._number, self._room = MODERN[0], 0, MOST_FILE
 
     async def all(self) -> Said:
         said = await self._greet()
@@ -126,7 +124,7 @@ class Asking:
     async def _greet(self) -> Mapping[str, Any]:
         """What the server says of itself: in the era without sessions, else in the one before."""
         answer = await self._try("server/discover")
-        if isinstance(answer.result, dict) and MODERN in (answer.result.get("supportedVersions") or ()):
+        if isinstance(answer.result, dict) and MODERN[0] in (answer.result.get("supportedVersions") or ()):
             return answer.result
         self._revision = LEGACY[0]
         client = {"name": "toolwall", "version": "1"}
@@ -136,7 +134,7 @@ class Asking:
             raise NoServer(f"{self._url} is no MCP server that Toolwall knows: {_why(answer)}")
         revision = answer.result.get("protocolVersion")
         if revision not in LEGACY:
-            raise NoServer(f"{self._url} speaks none of {MODERN}, {', '.join(LEGACY)}.")
+            raise NoServer(f"{self._url} speaks none of {', '.join(REVISIONS)}.")
         self._revision = self._headers["MCP-Protocol-Version"] = revision
         if answer.session:
             self._headers["Mcp-Session-Id"] = answer.session
@@ -178,11 +176,11 @@ class Asking:
         self._number += 1
         said = dict(params or {})
         headers = {}
-        if self._revision == MODERN:
+        if self._revision == MODERN[0]:
             client = {"name": "toolwall", "version": "1"}
-            meta = {"protocolVersion": MODERN, "clientInfo": client, "clientCapabilities": _OFFERED}
+            meta = {"protocolVersion": MODERN[0], "clientInfo": client, "clientCapabilities": _OFFERED}
             said["_meta"] = {f"{_META}{name}": value for name, value in meta.items()}
-            headers = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method}
+            headers = {"MCP-Protocol-Version": MODERN[0], "Mcp-Method": method}
         message = {"jsonrpc": "2.0", "id": self._number, "method": method, "params": said}
         return await self._post(message, self._number, headers)
 

@@ -9,6 +9,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
+from urllib.parse import quote
 
 import jsonschema_rs
 
@@ -27,7 +28,17 @@ MOST_MENDED: Final = 32
 _RESULT: Final = ("result", "structuredContent")
 _WITHIN: Final = "".join(f"/properties/{name}" for name in _RESULT)
 _TIED: Final = frozenset({"$id", "id", "$recursiveRef", "$dynamicRef"})
-_NAMES: Final = {dialect.uri.partition("//")[2]: dialect.uri for dialect in DIALECTS}
+_LATEST: Final = DIALECTS[-1].uri
+_NAMES: Final = {
+    **{dialect.uri.partition("//")[2]: dialect.uri for dialect in DIALECTS},
+    "": _LATEST,
+    "json-schema.org/schema": _LATEST,
+    "spec.openapis.org/oas/3.1/dialect/base": _LATEST,
+}
+"""Dialects, without the scheme of a URI. The last has words of its own, which say nothing of what fits."""
+
+_IN_REFERENCES: Final = "/%~!$&'()*+,;=:@?-._"
+"""What stands in the fragment of a URI as it is (RFC 3986, 3.5), beside letters and digits."""
 
 
 def contract(schema: Any) -> Contract:
@@ -47,7 +58,8 @@ def replies(schema: Any) -> Replies:
     made.pop("$id", None)
     for _, here in subschemas(made, dialect):
         if isinstance(here, dict):
-            if found := sorted(_TIED & {word for word in here if isinstance(here[word], str)}):
+            tied = _TIED & dialect.keywords.keys()
+            if found := sorted(tied & {word for word in here if isinstance(here[word], str)}):
                 raise BadSchema([Flaw((found[0],), "cannot be followed in an outputSchema")])
             if isinstance(here.get("$ref"), str) and (here["$ref"] == "#" or here["$ref"].startswith("#/")):
                 here["$ref"] = f"#{_WITHIN}{here['$ref'][1:]}"
@@ -102,12 +114,15 @@ def _usable(schema: Any, word: str) -> tuple[dict[str, Any], list[str]]:
     made = copy.deepcopy(schema)
     made.pop(LEFT_OUT, None)
     uri = made.get("$schema")
-    if isinstance(uri, str) and (known := _NAMES.get(uri.removesuffix("#").partition("//")[2])):
+    if isinstance(uri, str) and (known := _NAMES.get(uri.removesuffix("#").rpartition("://")[2])):
         made["$schema"] = known
     try:
         dialect = dialect_of(made)
     except ValueError as error:
         raise BadSchema([Flaw(("$schema",), "names an unknown dialect", str(error))]) from None
+    for _, here in subschemas(made, dialect):
+        if isinstance(here, dict):
+            _spell(here)
     left = list(_without_patterns(made, dialect))
     for _ in range(MOST_MENDED):
         wrong = _no_keyword(made, dialect)
@@ -115,6 +130,17 @@ def _usable(schema: Any, word: str) -> tuple[dict[str, Any], list[str]]:
             break
         left.append(wrong)
     return made, left
+
+
+def _spell(here: dict[str, Any]) -> None:
+    """Spell what can mean one thing only as a validator wants it."""
+    ref, named, required = here.get("$ref"), here.get("$id"), here.get("required")
+    if isinstance(ref, str) and ref.startswith("#/"):
+        here["$ref"] = f"#{quote(ref[1:], safe=_IN_REFERENCES)}"
+    if isinstance(named, str) and named.startswith("#/"):  # it tells where it stands, and nobody refers to that
+        del here["$id"]
+    if isinstance(required, list) and all(isinstance(name, str) for name in required):
+        here["required"] = list(dict.fromkeys(required))
 
 
 def _without_patterns(schema: Any, dialect: Dialect) -> Iterator[str]:

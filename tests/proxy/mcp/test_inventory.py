@@ -78,11 +78,18 @@ def test_each_message_is_one_of_its_era():
     assert server.heads[-1].startswith("DELETE /mcp "), "the session is over"
 
 
-def test_a_server_of_an_older_revision_is_asked_in_it():
+@pytest.mark.parametrize("revision", ["2025-06-18", "2025-03-26", "2024-11-05"])
+def test_a_server_of_an_older_revision_is_asked_in_it(revision):
     server = hub(modern=False)
-    server.revision = "2025-03-26"
-    assert asked(server).revision == "2025-03-26"
-    assert "MCP-Protocol-Version: 2025-03-26" in server.heads[-1]
+    server.revision = revision
+    assert asked(server).revision == revision
+    assert f"MCP-Protocol-Version: {revision}" in server.heads[-1]
+
+
+def test_a_server_of_a_revision_that_nobody_knows_is_not():
+    server = hub(modern=False)
+    server.revision = "2024-10-07"
+    assert "speaks none of 2026-07-28, 2025-11-25, 2025-06-18, 2025-03-26, 2024-11-05" in refused(server)
 
 
 def test_what_a_server_does_not_have_is_not_asked_for():

@@ -183,3 +183,58 @@ def test_the_arguments_of_a_prompt_are_texts():
 def test_arguments_of_a_prompt_that_are_none_are_refused(arguments):
     with pytest.raises(BadSchema):
         schemas.prompt(arguments)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "",
+        "http://json-schema.org/schema#",
+        "json-schema.org/draft-07/schema#",
+        "https://spec.openapis.org/oas/3.1/dialect/base",
+    ],
+)
+def test_no_dialect_and_those_that_are_another_by_name_are_read(uri):
+    schema = {"$schema": uri, "type": "object", "properties": {"a": {"type": "integer"}}}
+    assert arguments(schema, {"a": 1})
+    assert not arguments(schema, {"a": "x"})
+    assert not result(schema, {"a": "x"})
+
+
+def test_what_is_required_twice_is_required():
+    schema = {"type": "object", "properties": {"a": {}, "b": {"required": ["c", "c"]}}, "required": ["a", "a"]}
+    assert arguments(schema, {"a": 1})
+    assert not arguments(schema, {})
+    assert not arguments(schema, {"a": 1, "b": {}})
+
+
+@pytest.mark.parametrize("name", ["List[str]", "Record<string,unknown>", "a b", "Größe", "50%25", "{x}", "a|b^`\\"])
+@pytest.mark.parametrize("word", ["$defs", "definitions"])
+def test_a_reference_may_be_spelt_as_no_uri_is(name, word):
+    """Generators name definitions after types of their languages, and put the names into references as they are."""
+    schema = {
+        "type": "object",
+        "properties": {"a": {"$ref": f"#/{word}/{name}"}},
+        word: {name.replace("%25", "%"): {"type": "integer"}},
+    }
+    for fits in (arguments, result):
+        assert fits(schema, {"a": 1})
+        assert not fits(schema, {"a": "x"})
+
+
+def test_names_of_definitions_that_mean_nothing_are_not_in_the_way():
+    modern = {
+        "type": "object",
+        "properties": {"a": {"$ref": "#/$defs/A"}},
+        "$defs": {"A": {"id": "A", "type": "integer"}},
+    }
+    old = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": "http://example.com/root.json",
+        "type": "object",
+        "properties": {"a": {"$id": "#/properties/a", "type": "integer"}},
+    }
+    for schema in (modern, old):
+        for fits in (arguments, result):
+            assert fits(schema, {"a": 1})
+            assert not fits(schema, {"a": "x"})
