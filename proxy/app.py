@@ -47,7 +47,7 @@ from proxy.mcp.servers import Servers
 from proxy.metrics import Family
 from proxy.orders import Does, Order, Orders, Works
 from proxy.ownkey import own_key
-from proxy.preparing import prepare
+from proxy.preparing import NotReady, prepare
 from proxy.presidio import Presidio
 from proxy.presidio_settings import BadPlace, resolved
 from proxy.protocols.head import Door
@@ -268,6 +268,8 @@ def _signature(folder: Path) -> bytes:
 def _first(settings: Settings, prepared: Callable[[Callable[[], Scanners]], Ready]) -> Ready:
     try:
         first = prepared(dict)
+    except NotReady as error:
+        raise CannotRun(str(error.__cause__)) from None
     except RulesError as error:
         raise CannotRun(f"The rules cannot be used:\n{error}") from None
     if not first.rules.rules:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 from collections.abc import Iterator
@@ -81,6 +82,14 @@ def presidio_of(config: Path | None) -> Iterator[Presidio | None]:
         fail(f"{error}: {error.__cause__ or 'it did not load in time'}")
     finally:
         presidio.close()
+
+
+def operator() -> str:
+    """Who gives an order: the user's name, or its number where the system has no name for it, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def rules_folder(folder: Path, advice: str = "Name another one, as in path/to/rules.") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from proxy.cli_common import CANNOT_RUN, FINDINGS, USAGE, Config, console, fail, say, settings_of, visible
+from proxy.cli_common import CANNOT_RUN, FINDINGS, USAGE, Config, console, fail, operator, say, settings_of, visible
 from proxy.cli_ledger import folder_of, ledger, print_lines
 from proxy.cli_undo import asked
 
@@ -60,7 +59,7 @@ def settle(
 
     if (found is None) is not ask:
         fail("Say either what you found out, with --as, or --ask.", USAGE)
-    folder, by = folder_of(config), getpass.getuser()
+    folder, by = folder_of(config), operator()
     try:
         known = index.show(folder, call)
         entries = {each: settled([one.entry for one in known], each, by) for each in Found}
@@ -103,7 +102,7 @@ def retry(
     from proxy.ledger import LedgerError, NoSuchCall, index
     from proxy.settling import CannotSettle, again
 
-    settings, by = settings_of(config), getpass.getuser()
+    settings, by = settings_of(config), operator()
     try:
         known = index.show(settings.state / "ledger", call)
         entry = again([each.entry for each in known], by)

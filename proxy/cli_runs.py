@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from proxy.cli_common import CANNOT_RUN, FINDINGS, USAGE, Config, console, fail, say, settings_of
+from proxy.cli_common import CANNOT_RUN, FINDINGS, USAGE, Config, console, fail, operator, say, settings_of
 
 if TYPE_CHECKING:
     from proxy.halts import Mark
@@ -119,7 +118,7 @@ def stop(config: Config = Path("toolwall.yaml")) -> None:
     settings = settings_of(config)
     try:
         state_folder(settings.state)
-        killswitch.turn_on(settings.stop, getpass.getuser())
+        killswitch.turn_on(settings.stop, operator())
     except (OSError, StateError) as error:
         fail(f"The file {settings.stop} cannot be written: {error}. A signal stops a sidecar too: kill -USR1 PID.")
     say(f"Stopped by the file {settings.stop}. A sidecar that runs refuses all calls within a second.")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from proxy.cli_common import CANNOT_RUN, FINDINGS, Config, fail, say, settings_of
+from proxy.cli_common import CANNOT_RUN, FINDINGS, Config, fail, operator, say, settings_of
 
 if TYPE_CHECKING:
     from proxy.config import Settings
@@ -30,7 +29,7 @@ def undo(
     settings = settings_of(config)
     id, door = _whose(settings, run, principal)
     order = {"do": "undo", "run": run, "principal": id, "door": door, "dry_run": dry_run}
-    report = asked(settings, {**order, "leave": _whole(settings, leave or []), "by": getpass.getuser()})
+    report = asked(settings, {**order, "leave": _whole(settings, leave or []), "by": operator()})
     if as_json:
         typer.echo(json.dumps(report))
     else:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import time_ns
 from types import TracebackType
 from typing import Any, Literal
@@ -17,8 +17,9 @@ from proxy.errors import Refusal
 from proxy.hashing import keyed_hash
 from proxy.ledger import Ledger, LedgerError
 from proxy.model import NO_HAIL, Call, Hail, Result
-from proxy.outcomes import executed, place_of, unforeseen, unrecorded, withheld
+from proxy.outcomes import executed, ledger_trouble, place_of, unforeseen, unrecorded, withheld
 from proxy.record import Record, new_id, veiled
+from proxy.seldom import Seldom
 from proxy.telemetry import Attempt, Telemetry, Trace
 from redaction.known import NOTHING, Known
 from redaction.profiles import kinds_of
@@ -41,8 +42,7 @@ class Entries:
     """Opens the Record of each call, and knows where it goes.
 
     `hash_key` keys the argument hashes, `scanner` cleans what the ledger may show, `arguments` says whether it shows
-    redacted arguments at all. `known` are secrets that nothing may show. `pass_reads`: reads go on without a Record
-    while none can be written.
+    any at all. `known` are secrets that nothing may show. `pass_reads`: reads go on while no Record can be written.
     """
 
     ledger: Ledger
@@ -52,6 +52,7 @@ class Entries:
     arguments: Literal["off", "redacted"] = "off"
     known: Known = NOTHING
     pass_reads: bool = False
+    trouble: Seldom = field(default_factory=ledger_trouble)
 
     def check_name(self, name: str) -> None:
         """Raise Refusal for a name that a caller chose and that looks like a credential: it would stand in Records."""
@@ -366,7 +367,7 @@ class Entry:
             raise self._unrecorded(error) from None
 
     def _unrecorded(self, error: LedgerError) -> Refusal:
-        _log.error("the ledger cannot be written: %s", error)
+        self._entries.trouble.tell(error)
         return unrecorded(self.record, self.sent)
 
     def _unrecorded_headers(self) -> list[tuple[str, str]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import traceback
 
 from proxy.body import Body, TooLong
 from proxy.errors import Executed, Refusal
 from proxy.record import Record
+from proxy.seldom import Seldom
 
 
 def executed(record: Record) -> Executed:
@@ -114,6 +116,11 @@ def unforeseen(sent: bool, note: str) -> Refusal:
         retry_after=RETRY_SECONDS,
         note=note,
     )
+
+
+def ledger_trouble() -> Seldom:
+    """The line of the log about calls that `unrecorded` ended."""
+    return Seldom(logging.getLogger("toolwall.calls"), logging.ERROR, "the ledger cannot be written (calls: %d): %s")
 
 
 def unrecorded(record: Record, sent: bool) -> Refusal:

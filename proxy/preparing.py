@@ -28,6 +28,10 @@ class Opens(Protocol):
         """Raises StoreError, LedgerError."""
 
 
+class NotReady(RulesError):
+    """The rules are in order, and what they need cannot be opened; the cause says why."""
+
+
 def prepare(
     settings: Settings,
     key: Callable[[], bytes],
@@ -58,7 +62,8 @@ def prepare(
                 each.open()
         return ready
     except (UnknownKind, StoreError, StateError, LedgerError) as error:
-        raise RulesError([LoadProblem(str(settings.rules), 1, 1, "", str(error))]) from None
+        problem = LoadProblem(str(settings.rules), 1, 1, "", str(error))
+        raise (RulesError if isinstance(error, UnknownKind) else NotReady)([problem]) from error
 
 
 def _check_named(settings: Settings, backends: Mapping[str, Backend]) -> None:

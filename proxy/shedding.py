@@ -4,18 +4,16 @@ tells of many by one line."""
 from __future__ import annotations
 
 import logging
-from time import monotonic, time_ns
-from typing import Final
+from time import time_ns
 
 from proxy.entry import Entries
 from proxy.errors import Refusal
 from proxy.ledger import LedgerError
 from proxy.outcomes import unrecorded
 from proxy.record import Record, new_id
+from proxy.seldom import Seldom
 
 _log = logging.getLogger("toolwall.calls")
-
-TOLD_EVERY_S: Final = 1.0
 
 
 class Shedding:
@@ -23,8 +21,7 @@ class Shedding:
 
     def __init__(self, entries: Entries, door: str) -> None:
         self._entries, self._door = entries, door
-        self._untold = 0
-        self._told_at = float("-inf")
+        self._many = Seldom(_log, logging.WARNING, "too much to do: %d more messages were refused unread at %s")
 
     def refusal(self) -> Refusal:
         """What is said to one more message, now that its Record is written."""
@@ -37,14 +34,8 @@ class Shedding:
             refusal = unrecorded(record, False)
             _said(record, refusal)
         self._entries.telemetry.count(record)
-        self._tell(monotonic())
+        self._many.tell(self._door)
         return refusal
-
-    def _tell(self, now: float) -> None:
-        self._untold += 1
-        if now - self._told_at >= TOLD_EVERY_S:
-            _log.warning("%s has too much to do: %d more messages were refused unread", self._door, self._untold)
-            self._untold, self._told_at = 0, now
 
 
 def _said(record: Record, refusal: Refusal) -> None:

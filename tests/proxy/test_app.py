@@ -165,6 +165,14 @@ def test_a_state_folder_that_cannot_be_used(tmp_path: Path) -> None:
     assert "others may write to the state folder" in refusal(file)
 
 
+def test_a_store_that_cannot_be_opened_is_no_fault_of_the_rules(tmp_path: Path) -> None:
+    file = write_files(tmp_path)
+    (tmp_path / "state").mkdir(mode=0o700)
+    (tmp_path / "state" / "store.db").mkdir()
+    text = refusal(file)
+    assert text.startswith(f"cannot open {tmp_path / 'state' / 'store.db'}: ")
+
+
 def test_a_state_key_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write_files(tmp_path)
     perform(start(file))

@@ -47,6 +47,15 @@ def test_a_list_that_cannot_be_used_is_said(tmp_path: Path, config: str) -> None
         assert (code, "mend it" in err) == (3, True)
 
 
+def test_who_has_no_name_may_stop_it_too(tmp_path: Path, config: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's user often has none; the number of nobody here stands for it."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 987_654_321)
+    assert toolwall("stop", "-c", config)[0] == 0
+    assert "uid 987654321" in (tmp_path / "state" / "stop").read_text()
+
+
 def test_the_switch_is_the_file_that_the_configuration_names(tmp_path: Path, config: str) -> None:
     assert toolwall("stop", "-c", config)[0] == 0
     assert (tmp_path / "state" / "stop").exists()
