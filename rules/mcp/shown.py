@@ -28,13 +28,14 @@ _TEXT: Final[Mapping[str, Any]] = {"type": "string"}
 class _Left(NamedTuple):
     """What may have become of a result: `picks`, members were left out; `most`, items were, and marks put in; texts of
     more than `longest` characters were cut, where that is not None; `cleaned`, other texts and zeros stand in the place
-    of findings, `in_text` that it may be texts where numbers were."""
+    of findings, `in_text` that it may be texts where numbers were. `gone` are the names of members that never come."""
 
     picks: bool
     most: bool
     longest: int | None
     cleaned: bool
     in_text: bool
+    gone: frozenset[str]
 
     @property
     def is_in_order(self) -> bool:
@@ -58,7 +59,8 @@ def _left(reply: Reply) -> _Left:
     if bounds.fit:
         longest = min(longest or SHORT, SHORT)
     in_text = any(way.name != "zero" for _, way in reply.ways)
-    return _Left(picks, bool(bounds.most or bounds.fit), longest, bool(reply.redact), in_text)
+    gone = frozenset(reply.shaping.drop if reply.shaping else ())  # which are names, or patterns of places
+    return _Left(picks, bool(bounds.most or bounds.fit), longest, bool(reply.redact), in_text, gone)
 
 
 def _loose(schema: Any, left: _Left, depth: int) -> Any:
@@ -72,7 +74,8 @@ def _loose(schema: Any, left: _Left, depth: int) -> Any:
         if _stays(word, value, left):
             made[word] = value
         elif word in _MAPS and isinstance(value, dict):
-            made[word] = {name: _loose(one, left, depth + 1) for name, one in value.items()}
+            gone = left.gone if word == "properties" else ()
+            made[word] = {name: _loose(one, left, depth + 1) for name, one in value.items() if name not in gone}
         elif (word in _LISTS or (word == "prefixItems" and left.is_in_order)) and isinstance(value, list):
             made[word] = [_loose(one, left, depth + 1) for one in value]
         elif word == "items" and isinstance(value, dict) and (left.is_in_order or "prefixItems" not in schema):

@@ -15,6 +15,7 @@ from tests.mcp.walls import everything_of, imported, sidecar
 
 pytestmark = pytest.mark.full
 
+CALLS: list[Any] = [["page", {"count": 5}], ["plain", {"count": 5}], ["words", {"count": 5}]]
 SHAPED = {"drop": ["secret"], "most": 2, "longest": 30}
 
 
@@ -29,16 +30,22 @@ def shape(file: Path) -> None:
     file.write_text(yaml.safe_dump(backend, sort_keys=False))
 
 
-def test_the_official_sdk_on_both_sides(tmp_path: Path) -> None:
+def test_clients_that_nobody_here_wrote_take_the_part_and_read_on(tmp_path: Path) -> None:
     with sides.served("listing", [sdk1(), HERE / "listing1.py", "{port}", "{called}"], tmp_path) as server:
         imported(tmp_path, "hub", server.url)
         shape(tmp_path / "rules" / "hub.yaml")
         with sidecar(tmp_path, everything_of("hub")) as wall:
             came = sides.plays(sdk1(), HERE / "shaped1.py", wall.url("hub"))
+            others = dict(sides.visits(["ts1", "ts2", "sdk2", "fastmcp"], wall.url("hub"), CALLS))
     assert came["tools"] == ["page", "plain", "words", "toolwall_rest"]
     assert "canary" not in json.dumps(came)
     check_page(came["page"], came["page on"])
     check_plain(came["plain"], came["plain on"])
+    for client, visited in others.items():
+        page, plain, words = visited["calls"]
+        assert "canary" not in json.dumps(visited), client
+        assert [each["id"] for each in json.loads(page["content"][0]["text"])["orders"]] == [1, 2], page
+        assert (len(plain["content"]), "... [" in words["content"][0]["text"]) == (3, True), client
     assert came["words"]["structuredContent"]["result"].startswith("word " * 6 + "... [")
 
 

@@ -110,6 +110,13 @@ def test_what_still_holds_is_still_told(tmp_path):
     assert not validator.is_valid({"rows": 1})
 
 
+def test_of_what_is_dropped_nobody_is_told(tmp_path):
+    a_tool, accepted = tool(tmp_path, shaping=Shaping(drop=("state", "/rows/0")))
+    told = shown.definition(accepted, a_tool)["outputSchema"]
+    assert "state" not in told["definitions"]["row"]["properties"]
+    assert {"id", "note", "tags", "cells"} == {*told["definitions"]["row"]["properties"]}
+
+
 def test_what_cleaning_writes_may_stand_for_any_text(tmp_path):
     kinds = frozenset({"EMAIL_ADDRESS"})
     a_tool, accepted = tool(tmp_path, shaping=Shaping(bounds=Bounds(most=3)), redact=kinds)
