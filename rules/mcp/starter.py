@@ -70,6 +70,9 @@ def started(found: Definitions) -> Started:
         if len(kept) == MOST_TEMPLATES:
             made.left.append(f"template {one}: there are more than {MOST_TEMPLATES}")
             continue
+        if one in found.resources:
+            made.left.append(f"template {one}: it is listed as a resource too")
+            continue
         if other := next((each for each in kept if collide(each, one)), ""):
             made.left.append(f"template {one}: cannot be told apart from {other}")
             continue

@@ -65,8 +65,8 @@ def _pattern(template: str) -> str:
     for found in _EXPRESSION.finditer(template):
         made += _literal(template[end : found.start()]) + _expression(found[1], found[2])
         end, count = found.end(), count + found[2].count(",") + 1
-    if not count or count > MOST_VARIABLES:
-        raise ValueError(f"must have 1 to {MOST_VARIABLES} variables, such as repo://{{owner}}/{{repo}}")
+    if count > MOST_VARIABLES:
+        raise ValueError(f"must have at most {MOST_VARIABLES} variables")
     made += _literal(template[end:])
     if re.search(_UNCLEAR, _sample(template, "a")):
         raise ValueError("has a segment `.` or `..`, or an encoded slash")

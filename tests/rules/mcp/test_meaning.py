@@ -26,7 +26,7 @@ def test_each_kind_has_its_contract():
         ("tools", "t", {"inputSchema": {"type": "object", "x-mcp-header": "A"}}),
         ("prompts", "p", {"arguments": [1]}),
         ("resources", "a://{b}", {}),
-        ("templates", "a://b", {}),
+        ("templates", "a://b{", {}),
         ("templates", "a://{b*}", {}),
     ],
 )

@@ -124,3 +124,12 @@ def test_the_files_of_real_servers_load_and_their_examples_hold(tmp_path):
         assert sum(tool.is_chosen for tool in rules.catalog.tools.values()) == len(tools)
         assert failures(run(rules, NOW)) == ()
     assert len(json.dumps(servers)) > 100_000
+
+
+def test_a_template_without_variables_is_a_resource_but_where_it_is_one_already(tmp_path):
+    templates = [{"uriTemplate": README["uri"], "name": "again"}, {"uriTemplate": "git://tree", "name": "tree"}]
+    made = folder(tmp_path, definitions([], [], [README], templates))
+    assert made.left == [f"template {README['uri']}: it is listed as a resource too"]
+    rules = load(tmp_path)
+    assert {"hub.resources/readme", "hub.resources/tree"} <= set(rules.catalog.tools)
+    assert failures(run(rules, NOW)) == ()

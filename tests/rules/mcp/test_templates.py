@@ -58,6 +58,7 @@ def fits(template, uri):
         ("doc://x?a=b{&q}", ["doc://x?a=b", "doc://x?a=b&q=1"], ["doc://x?a=b&z=1", "doc://x?q=1"]),
         ("map://{x,y}", ["map://1,2", "map://1"], ["map://1/2", "map://"]),
         ("m.c://{a}", ["m.c://x"], ["mxc://x"]),
+        ("git://working-directory", ["git://working-directory"], ["git://working-directory/", "git://x", "", "git:"]),
     ],
 )
 def test_a_uri_fits_or_it_does_not(template, good, bad):
@@ -70,17 +71,16 @@ def test_a_uri_fits_or_it_does_not(template, good, bad):
     [
         ("repo://{owner*}", "level 4"),
         ("repo://{owner:3}", "level 4"),
-        ("repo://readme", "variables"),
         ("repo://{}", "names no variable"),
         ("repo://{a b}", "names no variable"),
         ("repo://{=a}", "names no variable"),
-        ("repo://{a", "variables"),
+        ("repo://{a", "braces"),
         ("repo://{a}/}", "braces"),
         ("repo://{{a}}", "braces"),
         ("repo://{a}/b c", "character"),
         ("repo://../{a}", "segment"),
         ("repo://x/%2f/{a}", "encoded slash"),
-        ("".join(f"{{a{one}}}" for one in range(33)), "1 to 32"),
+        ("".join(f"{{a{one}}}" for one in range(33)), "at most 32"),
     ],
 )
 def test_what_is_no_simple_template_is_refused(template, says):
