@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -24,7 +26,7 @@ from proxy import (
 )
 from proxy.cli_budgets import budgets
 from proxy.cli_cache import cache
-from proxy.cli_common import USAGE, Config, Log, OfSidecar, fail, log_at, presidio_of, settings_of
+from proxy.cli_common import CANNOT_RUN, USAGE, Config, Log, OfSidecar, fail, log_at, presidio_of, say, settings_of
 from proxy.cli_import import importing
 from proxy.cli_keys import keys
 from proxy.cli_ledger import ledger
@@ -176,8 +178,17 @@ def every(
 
 
 def main() -> None:
-    """The entry point."""
-    app(prog_name="toolwall")
+    """The entry point. What a terminal cannot show stands as an escape; where nothing can be written, that is said."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app(prog_name="toolwall")
+    except OSError as error:
+        with suppress(OSError):
+            where = f"{error.filename}: " if error.filename else ""
+            say(f"toolwall cannot go on: {where}{error.strerror or error}.", err=True)
+        os._exit(CANNOT_RUN)  # a further flush would fail in the same way, and say so in its own words
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
@@ -205,6 +206,26 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
         running.stdin.write(b"x" * 1_000_000)
         running.stdin.close()
         assert running.stderr.read() == b""
+
+
+@pytest.mark.parametrize("args", [["schema"], ["version"], ["redact"], ["check", "deploy/demo/rules"], ["--help"]])
+def test_what_cannot_be_written_is_said(args: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *args], cwd=ROOT, input=b"a", stdout=full, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    assert (done.returncode, done.stderr) == (3, b"toolwall cannot go on: No space left on device.\n")
+
+
+def test_a_terminal_that_lacks_a_character_gets_an_escape(tmp_path: Path) -> None:
+    document = '{"openapi": "3.1.0", "info": {"title": "Caf\u00e9 \u2713", "version": "1"}}'
+    (tmp_path / "bare.json").write_text(document, encoding="utf-8")
+    done = subprocess.run(
+        [*COMMAND, "import", "openapi", str(tmp_path / "bare.json"), "-o", str(tmp_path / "rules")],
+        cwd=ROOT, capture_output=True, timeout=60, check=False, env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"Caf\xe9 \\u2713 1 (3.1.0): 0 operations\n")
 
 
 def test_the_version_is_that_of_the_package() -> None:
