@@ -81,7 +81,7 @@ def read(path: Path, public: str) -> Checkpoints:
         newest = deque(enumerate(iter(lambda: file.readline(LINE_MOST), b""), 1), READ_MOST)
     for number, line in newest:
         _take(f"{path.name}:{number}", line, key, found)
-    if found.notes and not found.known:
+    if not found.known and not found.faults:
         found.faults.append(f"{path.name}: holds no checkpoint, so it proves nothing")
     return found
 
