@@ -16,7 +16,7 @@ from proxy.cli_import import replace_file
 from proxy.cli_import_mcp import Ca, Env, Token, asked, started_and_asked
 
 if TYPE_CHECKING:
-    from rules.definitions import Change, Definitions
+    from rules.definitions import Change, Definition, Definitions
 
 MOST_LINES = 60
 """Of one difference on the terminal. A definition that changed more than that is read in the file."""
@@ -163,16 +163,24 @@ def _shown(change: Change, accepted: Definitions, present: Definitions) -> Itera
         yield f"instructions are {change.what}"
         yield from _difference(accepted.instructions, present.instructions)
         return
+    if change.kind == "serverInfo":
+        yield "serverInfo is changed"
+        yield from _fields(change, accepted.server, present.server)
+        return
     what = f"renamed; it was {visible(change.was)}" if change.was else change.what
     yield f"{change.kind}: {visible(change.name)} is {what}"
     old = accepted.of(change.kind).get(change.was or change.name, {})
     new = present.of(change.kind).get(change.name, {})
     if change.what == "changed":
-        for field in change.fields:
-            yield f"  {field}"
-            yield from _difference(old.get(field, _NOTHING), new.get(field, _NOTHING))
+        yield from _fields(change, old, new)
     elif change.what != "renamed":
         yield from _difference(old or _NOTHING, new or _NOTHING)
+
+
+def _fields(change: Change, old: Definition, new: Definition) -> Iterator[str]:
+    for field in change.fields:
+        yield f"  {visible(field)}"
+        yield from _difference(old.get(field, _NOTHING), new.get(field, _NOTHING))
 
 
 _NOTHING: Any = object()

@@ -46,6 +46,8 @@ MOST_FILE: Final = 16 * 1024 * 1024
 
 _FORMAT: Final = "toolwall definitions 1"
 _REVISION: Final = re.compile(r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2})?")
+_NOTED: Final = frozenset({"revision", "serverInfo"})
+_VERSION: Final = "version"
 _SCHEMAS: Final = ("inputSchema", "outputSchema")
 
 
@@ -60,14 +62,16 @@ class BadDefinitions(ValueError):
 @dataclass(frozen=True, slots=True)
 class Definitions:
     """Everything that a model may read before it calls anything. Tools and prompts by name, resources by URI, templates
-    by URI template. `hashes` names the exact content of each, by kind and name. `revision` is that of the protocol
-    which the server spoke, empty where nobody asked: no model reads it."""
+    by URI template. `hashes` names the exact content of each, by kind and name. `server` is what the server says that
+    it is (`serverInfo`), but for its version: that changes with each of its releases. `revision` is that of the
+    protocol which the server spoke: no model reads it. Both are empty where nobody asked."""
 
     tools: Mapping[str, Definition] = field(default_factory=dict)
     prompts: Mapping[str, Definition] = field(default_factory=dict)
     resources: Mapping[str, Definition] = field(default_factory=dict)
     templates: Mapping[str, Definition] = field(default_factory=dict)
     instructions: str = ""
+    server: Definition = field(default_factory=dict, compare=False)
     revision: str = field(default="", compare=False)
     hashes: Mapping[str, Mapping[str, str]] = field(init=False, repr=False, compare=False)
 
@@ -83,7 +87,7 @@ class Definitions:
     @property
     def digest(self) -> str:
         """The SHA-256 over everything, as 64 hex digits."""
-        return hash_of([_FORMAT, self.hashes, self.instructions, *([self.revision] if self.revision else [])])
+        return hash_of([_FORMAT, self.hashes, self.instructions, *filter(None, (self.revision, self.server))])
 
 
 def hash_of(value: Any) -> str:
@@ -143,6 +147,7 @@ def definitions(
     templates: Iterable[Any] = (),
     instructions: Any = "",
     revision: Any = "",
+    server: Any = None,
 ) -> Definitions:
     """What a server listed. Raises BadDefinitions."""
     good = isinstance(instructions, str) and _is_text(instructions)
@@ -152,13 +157,24 @@ def definitions(
         raise BadDefinitions("revision: must be a date, such as 2025-11-25")
     lists = {"tools": tools, "prompts": prompts, "resources": resources, "templates": templates}
     found = {kind: defined(kind, listed) for kind, listed in lists.items()}
-    return Definitions(**found, instructions=instructions, revision=revision)
+    return Definitions(**found, instructions=instructions, revision=revision, server=identity(server or {}))
+
+
+def identity(said: Any) -> Definition:
+    """What a server says that it is, but for its version. Raises BadDefinitions."""
+    if not isinstance(said, dict) or elements(said, MOST_DEPTH) < 0 or not _is_text(said):
+        raise BadDefinitions("serverInfo: must be an object")
+    kept = {name: value for name, value in said.items() if name != _VERSION}
+    if len(_canonical(kept)) > MOST_INSTRUCTIONS:
+        raise BadDefinitions(f"serverInfo: must have at most {MOST_INSTRUCTIONS} bytes")
+    return kept
 
 
 def written(accepted: Definitions) -> bytes:
     """The file: sorted, and ASCII, so that a review shows characters that an editor would hide."""
     kept = {kind: [accepted.of(kind)[name] for name in sorted(accepted.of(kind))] for kind in KINDS}
-    spoken = {"revision": accepted.revision} if accepted.revision else {}
+    noted = {"revision": accepted.revision, "serverInfo": accepted.server}
+    spoken = {name: value for name, value in noted.items() if value}
     whole = {"format": _FORMAT, "digest": accepted.digest, "instructions": accepted.instructions, **spoken, **kept}
     return (json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=True) + "\n").encode()
 
@@ -172,11 +188,12 @@ def read_definitions(data: bytes) -> Definitions:
     except ValueError as error:
         raise BadDefinitions(f"cannot be read: {error}") from None
     known = {"format", "digest", "instructions", *KINDS}
-    if not isinstance(whole, dict) or whole.keys() - {"revision"} != known or whole["format"] != _FORMAT:
+    if not isinstance(whole, dict) or whole.keys() - _NOTED != known or whole["format"] != _FORMAT:
         raise BadDefinitions(f"is not a file of {_FORMAT}")
     if not all(isinstance(whole[kind], list) for kind in KINDS):
         raise BadDefinitions("holds definitions that are no list")
-    others = {"instructions": whole["instructions"], "revision": whole.get("revision", "")}
+    noted = {"revision": whole.get("revision", ""), "server": whole.get("serverInfo")}
+    others = {"instructions": whole["instructions"], **noted}
     found = definitions(**{kind: whole[kind] for kind in KINDS}, **others)
     if found.digest != whole["digest"]:
         raise BadDefinitions("has another digest than what it holds")
@@ -185,7 +202,8 @@ def read_definitions(data: bytes) -> Definitions:
 
 class Change(NamedTuple):
     """How what is there differs from what was accepted. `fields` are the members that differ, where it is `changed`;
-    `was` is the name under which it was accepted, where it is `renamed`. `kind` is one of KINDS, or `instructions`."""
+    `was` is the name under which it was accepted, where it is `renamed`. `kind` is one of KINDS, `instructions` or
+    `serverInfo`."""
 
     kind: str
     name: str
@@ -200,6 +218,8 @@ def compare(accepted: Definitions, present: Definitions) -> tuple[Change, ...]:
     old, new = accepted.instructions, present.instructions
     if old != new:
         found.append(Change("instructions", "", "changed" if old and new else "added" if new else "removed"))
+    if accepted.server and hash_of(accepted.server) != hash_of(present.server):
+        found.append(Change("serverInfo", "", "changed", _fields(accepted.server, present.server)))
     return tuple(found)
 
 

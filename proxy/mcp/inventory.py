@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import aiohttp
 
 from proxy.mcp.events import Events
-from rules.definitions import MOST, MOST_FILE, BadDefinitions, Definitions, defined, definitions, written
+from rules.definitions import MOST, MOST_FILE, BadDefinitions, Definitions, defined, definitions, identity, written
 from rules.documents import plain_json
 from rules.mcp.plumbing import LEGACY, MODERN, REVISIONS
 
@@ -113,7 +113,7 @@ class Asking:
         who = who if isinstance(who, dict) else {}
         try:
             told = said.get("instructions") or ""
-            whole = definitions(**found, instructions=told, revision=self._revision)
+            whole = definitions(**found, instructions=told, revision=self._revision, server=_identity(who, left))
             if len(written(whole)) > MOST_FILE:
                 raise BadDefinitions(f"it takes more than {MOST_FILE} bytes")
         except BadDefinitions as bad:
@@ -244,6 +244,14 @@ def _kept(kind: str, listed: list[Any], left: list[str]) -> list[Any]:
             twice.add(name)
         good[name] = one
     return [one for name, one in good.items() if name not in twice]
+
+
+def _identity(who: Mapping[str, Any], left: list[str]) -> Mapping[str, Any]:
+    try:
+        return identity(who)
+    except BadDefinitions as bad:
+        left.append(str(bad))
+        return {}
 
 
 def _meta(said: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from proxy.mcp.heard import Untrue
 from proxy.mcp.pins import Listing, Pinned
 from rules.decide import Ruleset
-from rules.definitions import KINDS
+from rules.definitions import KINDS, Definitions
 from rules.facts import Principal
 from rules.mcp import schemas, shown
 from rules.mcp.plumbing import REST_TOOL
@@ -17,6 +18,9 @@ from rules.tools import CALL, Tool
 GREETINGS: Final = frozenset({"initialize", "server/discover"})
 """What tells what a server is."""
 
+SERVER: Final = "serverInfo"
+_IN_META: Final = f"io.modelcontextprotocol/{SERVER}"
+_PLAIN: Final = re.compile(r"[0-9A-Za-z.+_-]{1,64}")
 _SCOPE: Final = "cacheScope"
 _VERSIONS: Final = "supportedVersions"
 
@@ -74,13 +78,37 @@ def rest_tool() -> dict[str, Any]:
 
 
 def greeted(said: Mapping[str, Any], pinned: Pinned, spoken: Collection[str]) -> dict[str, Any]:
-    """What a server says of itself, with the instructions that were accepted, or none. Of its revisions it tells those
-    that may be spoken, where such are named."""
+    """What a server says of itself: who it is as that was accepted, where it was noted, with the version of today, and
+    the instructions that were accepted, or none. Of its revisions it tells those that may be spoken, where such are
+    named."""
     kept = {name: value for name, value in said.items() if name != "instructions"}
+    if who := pinned.accepted.server:
+        if isinstance(kept.get(SERVER), dict):
+            kept[SERVER] = _identified(who, kept[SERVER])
+        meta = kept.get("_meta")
+        if isinstance(meta, dict) and isinstance(meta.get(_IN_META), dict):
+            kept["_meta"] = {**meta, _IN_META: _identified(who, meta[_IN_META])}
     if spoken and isinstance(versions := kept.get(_VERSIONS), list):
         kept[_VERSIONS] = [each for each in versions if each in spoken]
     told = pinned.accepted.instructions
     return _private({**kept, "instructions": told} if told else kept)
+
+
+def _identified(accepted: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """Its version is a name, and no text to read."""
+    version = said.get("version")
+    is_plain = isinstance(version, str) and _PLAIN.fullmatch(version)
+    return {**accepted, "version": version if is_plain else "unknown"}
+
+
+def differs(said: Mapping[str, Any], accepted: Definitions) -> bool:
+    """Whether a server says otherwise of itself than was accepted."""
+    if (said.get("instructions") or "") != accepted.instructions:
+        return True
+    meta = said.get("_meta")
+    who = said.get(SERVER) or (meta.get(_IN_META) if isinstance(meta, dict) else None)
+    known = {name: value for name, value in who.items() if name != "version"} if isinstance(who, dict) else {}
+    return bool(accepted.server) and known != accepted.server
 
 
 def _private(said: dict[str, Any]) -> dict[str, Any]:

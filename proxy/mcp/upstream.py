@@ -40,7 +40,7 @@ from proxy.mcp.servers import CANCELLED, Servers, asked_back
 from proxy.mcp.sessions import BadSession
 from proxy.mcp.streaming import Streaming
 from proxy.mcp.tasks import LIST as TASKS
-from proxy.mcp.trimming import GREETINGS, greeted, trimmed
+from proxy.mcp.trimming import GREETINGS, differs, greeted, trimmed
 from proxy.mcp.underway import renamed, tokened
 from proxy.model import Call, Headers, Result, Send
 from proxy.outcomes import not_sent, withheld
@@ -57,6 +57,7 @@ MOST_INPUTS: Final = 32
 """Things that a server may want to know at once."""
 
 _ONE_CLIENT: Final = "A server that is started for a client is that client's alone: it gets no call of another."
+OTHERWISE: Final = "the server says otherwise of itself than was accepted, which is what the client is told"
 _KINDS: Final = ("complete", "input_required")
 _MAY_ASK: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
 """Whose answer may be that the server wants to know more first (2026-07-28)."""
@@ -178,7 +179,10 @@ class McpUpstream:
                 if backend.revisions and said.get("protocolVersion") not in backend.revisions:
                     raise withheld(entry.record, "It wants a revision of the protocol that is not allowed here.")
                 self._begun(call, entry, answered)
-            return greeted(said, self._servers.pins.of(backend), backend.revisions)
+            pinned = self._servers.pins.of(backend)
+            if differs(said, pinned.accepted):
+                entry.record.notes.append(f"{OTHERWISE}; `toolwall mcp accept {backend.name}` shows how")
+            return greeted(said, pinned, backend.revisions)
         if listing := BY_METHOD.get(remote.method):
             pinned, cursor = self._servers.pins.of(backend), call.arguments.get("cursor")
             given = listing, said, pinned, self._rules, call.principal, backend.name, cursor

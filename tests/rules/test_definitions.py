@@ -168,3 +168,27 @@ def test_real_definitions_and_those_of_the_specification_are_kept_verbatim():
             assert list(read_definitions(written(one)).of(kind).values()) == [record["value"]]
             count += 1
     assert count > 320
+
+
+def test_who_a_server_is_is_kept_but_for_its_version():
+    one = definitions([SEARCH], server={"name": "hub", "title": "Hub", "version": "7"})
+    assert one.server == {"name": "hub", "title": "Hub"}
+    again = read_definitions(written(one))
+    assert (again.server, again.digest) == (one.server, one.digest)
+    assert compare(one, definitions([SEARCH], server={"name": "hub", "title": "Hub", "version": "8"})) == ()
+    found = compare(one, definitions([SEARCH], server={"name": "bus", "title": "Hub"}))
+    assert [(each.kind, each.what, each.fields) for each in found] == [("serverInfo", "changed", ("name",))]
+    assert compare(definitions([SEARCH]), one) == (), "nobody noted it before"
+    with pytest.raises(BadDefinitions):
+        read_definitions(written(one).replace(b'"Hub"', b'"Bus"'))
+
+
+@pytest.mark.parametrize(
+    "server", [["x"], "x", {"name": "x" * module.MOST_INSTRUCTIONS}, {"name": "\ud800"}, {"a": {}}]
+)
+def test_who_a_server_is_may_be_too_much(server):
+    if isinstance(server, dict) and "a" in server:
+        for _ in range(module.MOST_DEPTH):
+            server = {"a": server}
+    with pytest.raises(BadDefinitions, match="serverInfo"):
+        definitions(server=server)

@@ -29,6 +29,7 @@ class McpServer:
         self.instructions: Any = "Be careful."
         self.modern, self.as_events, self.pages = modern, as_events, pages
         self.revision = "2025-11-25"
+        self.info = {"name": "Test hub", "version": "7"}
         self.instead: dict[str, Callable[[dict[str, Any]], bytes]] = {}
         self.token = ""
         self.port = 0
@@ -70,7 +71,7 @@ class McpServer:
 
     def _result(self, method: str, params: dict[str, Any]) -> dict[str, Any] | None:
         about = {"capabilities": {kind.partition("/")[0]: {} for kind in self.has}, "instructions": self.instructions}
-        server = {"name": "Test hub", "version": "7"}
+        server = self.info
         if method == "server/discover" and self.modern:
             meta = {"io.modelcontextprotocol/serverInfo": server}
             return {**about, "supportedVersions": [MODERN], "resultType": "complete", "_meta": meta}
