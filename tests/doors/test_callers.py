@@ -109,7 +109,7 @@ def test_a_key_names_its_principal_however_the_header_is_written(keyed: Stage, n
         told = await w.tell("GET", "/crm/things/7", headers=[(name, KEY)])
         assert (told.reply.status, told.record["principal"], told.record["roles"]) == (200, "ann", ["reader"])
         assert b"twk_" not in told.reached[0]
-        assert b"toolwall" not in told.reached[0].lower().replace(b"via: 1.1 toolwall", b"")
+        assert b"toolwall-" not in told.reached[0].lower()
 
     keyed.run(play)
 
