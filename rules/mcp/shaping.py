@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 from redaction import walk
 from redaction.fields import Fields, Nothing, members
 from redaction.scanner import Unreadable
-from redaction.shaping import Bounds, Links, Part, Short, Unfit, fitting, said, shortened
+from redaction.shaping import Bounds, Links, Part, Short, Unfit, fitting, shortened
+from redaction.shaping import said as in_words
 from rules.shaping import Answer, Shaped, Shaping, Unshapable, can_be_cut, told, too_long
 
 MARK: Final = "toolwall/shaped"
@@ -47,26 +48,31 @@ def shaped(shaping: Shaping, answer: Answer, links: Links) -> Shaped:
         text = answer.body.decode()
         walk.check(text)
         message = members(text)
-    except (ValueError, walk.BadJson):
+        is_result = "result" in message
+        said = members(message["result" if is_result else "error"])
+    except (KeyError, ValueError, walk.BadJson):
         raise Unreadable("the answer is no message of JSON-RPC") from None
-    if "result" not in message:
-        return _error(shaping, answer.body, message.get("error", "{}"), links)
-    result = members(message["result"])
-    if json.loads(result.get("resultType", '""')) in _NO_RESULT or "task" in result:
+    return _result(shaping, answer, said, links) if is_result else _error(shaping, answer.body, said, links)
+
+
+def _result(shaping: Shaping, answer: Answer, result: Mapping[str, str], links: Links) -> Shaped:
+    is_none = json.loads(result.get("resultType", '""')) in _NO_RESULT or "task" in result
+    if is_none and not {"content", "structuredContent"} & result.keys():
         return Shaped(answer.body, {})
     return _Result(shaping, result).given(answer.body, links)
 
 
-def _error(shaping: Shaping, body: bytes, text: str, links: Links) -> Shaped:
+def _error(shaping: Shaping, body: bytes, error: Mapping[str, str], links: Links) -> Shaped:
     """Its words are for the model, its data may hold what is dropped."""
-    error = members(text)
-    if "data" not in error or json.loads(error.get("code", "0")) in _OWN_CODES:
+    if json.loads(error.get("code", "0")) in _OWN_CODES:
         return Shaped(body, {})
-    try:
-        data, gone = shaping.error_fields.applied(error["data"])
-    except Nothing:
-        data, gone = "null", 1
-    left = _written({"message": error.get("message", '""'), "data": data})
+    words, gone = {name: error[name] for name in ("message", "data") if name in error}, 0
+    if "data" in words:
+        try:
+            words["data"], gone = shaping.error_fields.applied(words["data"])
+        except Nothing:
+            words["data"], gone = "null", 1
+    left = _written(words)
     try:
         short = shortened(left, shaping.bounds, links)
     except Unfit:
@@ -198,7 +204,7 @@ class _Result:
         data = self._docs[0].text if self._docs else ""
         pieces = [_listed(docs.get(number), data, block) for number, block in enumerate(self._blocks)]
         left = len(blocks) - most
-        mark = said(left, "items", writing.list(f"[{', '.join(pieces)}]", most))
+        mark = in_words(left, "items", writing.list(f"[{', '.join(pieces)}]", most))
         return [*blocks[:most], {"type": "text", "text": mark}], left
 
 

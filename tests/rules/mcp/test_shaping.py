@@ -167,6 +167,8 @@ def test_of_an_error_of_the_protocol_s_what_is_no_word_of_its_own_is_shaped():
     assert made["message"].startswith("a long mes... [4 more")
     assert made["data"]["more"].startswith("xxxxxxxxxx... [10 more")
     assert "canary" not in json.dumps(made)
+    alone = json.loads(whole(shaping, error={"code": 7, "message": "a long message"}).body)["error"]
+    assert alone["message"].startswith("a long mes... [4 more")
     asks = {"code": -32042, "message": "a long message", "data": {"elicitations": [{"url": "https://" + "x" * 50}]}}
     assert json.loads(whole(shaping, error=asks).body) == {"error": asks}
 
@@ -178,7 +180,27 @@ def test_what_is_no_result_yet_goes_on_as_it_is(result):
     assert given(Shaping(keep=("id",), bounds=Bounds(longest=5)), **result) == result
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"result": {"content": {}}}', b'{"result": {"a": "\xff"}}'])
+@pytest.mark.parametrize("posing", [{"task": {}}, {"resultType": "input_required"}, {"resultType": "task"}])
+def test_a_result_does_not_get_by_as_none(posing):
+    made = given(Shaping(keep=("id",)), structuredContent={"id": 1, "x": "canary"}, **posing)
+    assert made["structuredContent"] == {"id": 1}
+    with pytest.raises(Unshapable):
+        whole(Shaping(keep=("id",)), content=[text("canary")], **posing)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"{}",
+        b'{"result": 7}',
+        b'{"error": "x"}',
+        b'{"result": {"content": {}}}',
+        b'{"result": {"a": "\xff"}}',
+    ],
+)
 def test_what_is_no_message_is_not_guessed_at(body):
     with pytest.raises((Unreadable, ValueError)) as caught:
         shaped(Shaping(keep=("id",)), Answer(body, "application/json"), LINKS)
