@@ -196,6 +196,19 @@ async def test_what_the_server_declined_has_no_effect_to_undo(tmp_path: Path) ->
         assert "names no tool that undoes it" in step["detail"]
 
 
+@pytest.mark.parametrize("modern", [False, True])
+@played
+async def test_calls_by_the_sidecar_s_own_server_are_undone_in_the_same_session(tmp_path: Path, modern: bool) -> None:
+    server = Desk(modern)
+    async with desk(tmp_path, server, listener=", mcp: {backends: [crm]}") as w:
+        one = Client(w, key=KEYS["a"], path="/.toolwall/mcp", modern=True)
+        assert "error" not in await do(one, "crm__refund", n=7)
+        assert states(await undo(one)) == ["undone"]
+        assert server.called_with() == [("refund", {"n": 7}), ("cancel", {"refund": f"{MAIL}-1"})]
+        assert len({each.headers.get("mcp-session-id") for each in server.calls("tools/call")}) == 1
+        assert [each.called for each in server.heard].count("notifications/initialized") == (0 if modern else 1)
+
+
 @played
 async def test_a_session_that_is_gone_is_begun_anew(tmp_path: Path) -> None:
     server = Desk()
