@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proxy.cli_common import Config, console, fail, say, settings_of
+from proxy.cli_common import FINDINGS, Config, console, fail, say, settings_of
 
 if TYPE_CHECKING:
     from proxy.budgetfile import Row
@@ -32,6 +32,8 @@ def budgets(
     known = _known(settings.rules)
     rows = [_line(row, known) for row in found.accounts]
     shown = sorted((row for row in rows if name in ("", row[0])), key=lambda row: (-row[-1], row))
+    if name and not shown and known and name not in known:
+        fail(f"There is no budget {name}. There are: {', '.join(sorted(known))}.", FINDINGS)
     if not shown:
         say("Nothing was spent yet.")
         return

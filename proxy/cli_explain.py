@@ -196,10 +196,18 @@ def _triples(text: str) -> frozenset[Question]:
 
 
 def _object(option: str, text: str) -> dict[str, Any]:
+    from proxy.config import MOST_DEPTH
+    from proxy.errors import Refusal
+    from proxy.protocols import strictjson
+
     try:
         value = json.loads(text)
     except ValueError:
         fail(f"{option} is not JSON.", USAGE)
     if not isinstance(value, dict):
         fail(f"{option} is not a JSON object.", USAGE)
+    try:
+        strictjson.parse(text.encode(errors="surrogateescape"), MOST_DEPTH)
+    except Refusal as refusal:  # a door would refuse it too, or the backend would see something else
+        fail(f"{option} could be read in two ways, or by nobody: {refusal.detail}", USAGE)
     return value

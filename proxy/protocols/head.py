@@ -97,7 +97,9 @@ def check(door: Door, version: tuple[int, int], head: Mapping[str, str]) -> None
 
 
 def _check_host(door: Door, head: Mapping[str, str]) -> None:
-    if host_name(head.get("host", "")) not in door.names:
+    if "host" not in head:
+        raise bad("There is no Host header.", "Send one with the address that the door listens on.")
+    if host_name(head["host"]) not in door.names:
         raise bad(
             "The Host header names a host that this door does not serve.",
             "Call the address that the door listens on; its operator adds further names under `names`.",

@@ -319,6 +319,9 @@ def test_names_of_the_door_itself(door: Stage, host: str) -> None:
 
 def test_http_1_0_is_answered_and_closed(door: Stage) -> None:
     async def play(w: Wall) -> None:
+        told = await w.tell_raw(b"GET /crm/things/7 HTTP/1.0\r\n\r\n")
+        assert (told.reply.status, told.reached) == (400, [])
+        assert told.reply.json["detail"] == "There is no Host header."
         told = await w.tell_raw(b"GET /crm/things/7 HTTP/1.0\r\nHost: localhost\r\n\r\n")
         assert told.reply.status == 200
         assert told.closed

@@ -42,6 +42,7 @@ def test_what_was_spent_is_shown_the_fullest_first(tmp_path: Path) -> None:
             assert "3%" in daily
             assert "all" in daily
         assert "daily" not in shown(tmp_path, "purse")[1]
+        assert shown(tmp_path, "purs") == (1, "There is no budget purs. There are: daily, purse.\n")
 
     perform(play())
 

@@ -53,6 +53,8 @@ def test_what_would_change_it_is_told(rules: Path) -> None:
         (["--call", "crm.get", "--args", "{id: 7}"], 2, "--args is not JSON."),
         (["--call", "crm.get", "--args", "[7]"], 2, "--args is not a JSON object."),
         (["--call", "crm.get", "--as", "support"], 2, "--as is not JSON."),
+        (["--call", "crm.get", "--args", '{"id": 7, "id": 8}'], 2, "--args could be read in two ways"),
+        (["--call", "crm.get", "--args", '{"id": NaN}'], 2, "--args could be read in two ways"),
         (["--call", "crm.get", "--as", '{"role": ["support"]}'], 2, "--as has the keys id, roles (a list)"),
         (["--call", "crm.get", "--as", '{"roles": "support"}'], 2, "--as has the keys id, roles (a list)"),
         ([], 2, "Give either a call's id, or --call"),
