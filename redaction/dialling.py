@@ -21,6 +21,8 @@ _RANGES: dict[str, tuple[str, list[int]]] = json.loads(Path(__file__).with_name(
 ]
 # Within a country a zero stands in front, and is often left standing: +44 (0)20 ...
 _TRUNK = "(0)"
+# Seconds as clocks of computers write them, and the years of a copyright.
+_TIME = re.compile(r"[0-5]\d\.\d{6}|\d+\.\d{9}|\d{9,}\.\d{3}|(?:19|20)\d\d(?:[ \-/,]{1,3}(?:19|20)\d\d){1,3}")
 _FIGURES = frozenset("0123456789")
 # Groups as people write them; a form for which a number need not be in use, for many write those that never are.
 _GROUPS = re.compile(r"\d[ .\-/()]+\d")
@@ -81,7 +83,7 @@ def _national(value: str, least: int, most: int = 15) -> int:
     if len(_FIGURES.intersection(value)) < 3:  # most false starts, at the least price
         return 0
     number = digits(_without_extension(value))
-    if not least <= len(number) <= most or len(set(number)) < 3:
+    if not least <= len(number) <= most or len(set(number)) < 3 or _TIME.fullmatch(value):
         return 0
     return 0 if ("19" in value or "20" in value) and _DATE.search(value) else len(value)
 

@@ -14,6 +14,7 @@ from redaction.finding import Finding, resolve
 from redaction.judge import judge
 from redaction.keys import Keys, Role
 from redaction.linear import ANYWHERE, Expression
+from redaction.pairs import Pairs
 from redaction.scout import Scout
 from redaction.words import KEYS_KEPT, Words
 
@@ -55,11 +56,13 @@ class Engine:
     def __init__(self, patterns: Sequence[Pattern], keys: Keys | None = None, gates: Sequence[str] = ()) -> None:
         self.keys = Keys(frozenset()) if keys is None else keys
         self.kinds = frozenset(pattern.kind for pattern in patterns)
+        pairs = [Pairs(self.keys)] if self.keys.pair else []
+        gates = [*(each.gate for each in pairs), *gates]
         self.scout = Scout(patterns, (*self.keys.near, *gates))
         # The surest first.
         ordered = sorted(patterns, key=lambda pattern: -pattern.score)
         made = [_Matcher(pattern) for pattern in ordered]
-        self._matchers: list[Matcher] = [*made]
+        self._matchers: list[Matcher] = [*made, *pairs]
         self._contexts = [matcher.context for matcher in made if matcher.context]
         self._gate = Gate([*map(_gate, ordered), *gates])
         self._bare_names: dict[bytes, Role | None] = {}

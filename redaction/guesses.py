@@ -36,6 +36,7 @@ _ENDING = "pem|key|crt|json|ya?ml|txt|py|js|ts|go|java|md|html|p12|jks"
 _PATH = re.compile(rf"(?:[A-Za-z]:)?[./~\\]*(?:[\w.\-]+[/\\]){{2,}}|[\w\-./]+\.(?:{_ENDING})$")
 _VERSION = re.compile(r"^v?\d+(?:[.\-_:]\d+)+(?:[.\-+][A-Za-z0-9.]+)?$|^\d{4}-\d\d-\d\d")
 _WORDY = re.compile(r"^[A-Za-z]+(?:[-_.:][A-Za-z]+)*\d{0,2}$")
+_WORDS_WITHIN = re.compile(r"[A-Z]?[a-z]{3,}")
 _DIGIT = re.compile(r"\d")
 _RUN = re.compile(r"^(?:[a-z]{20,}|[A-Z]{20,})$")  # longer than words are
 _SHORT = 16
@@ -82,6 +83,11 @@ def password_in_address(value: str) -> int:
 def odd_password(value: str) -> int:
     """A password that holds more than letters, for where prose may stand as well."""
     return password(value) if re.search(r"[^A-Za-z.,:;!?'’\-]", value.rstrip(".,:;!?)")) else 0
+
+
+def wordless(value: str) -> int:
+    """What is no name of a program's, as `test_decodeEachOfTheseLines2`: less than half of it stands in words."""
+    return 0 if 2 * sum(map(len, _WORDS_WITHIN.findall(value.partition("_")[2]))) > len(value) else len(value)
 
 
 def basic(value: str) -> int:

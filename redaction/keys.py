@@ -17,6 +17,8 @@ FILE = Path(__file__).with_name("keys.toml")
 NAMES_KEPT = 4_000
 LONGEST_NAME = 100
 LONGEST_VALUE = 400
+# Behind a name in a text; \x01 is a quotation mark in a string of JSON.
+_SIGN = r"""["'`\x01\])*_]{0,3}[ \t]{0,3}(?:[:=]|</)"""
 _ANY = r"[:,\]}]"
 # In an object under a name that says what its value is, members that hold it: `{"first_name": {"value": "Ana"}}`.
 _WRAPS = frozenset({"value", "values", "val", "raw", "formatted", "current", "string value", "stringvalue"})
@@ -32,7 +34,7 @@ _END = r'[^A-Za-z"\x{80}-\x{10FFFF}]{0,4}"[ \t\r\n]*'
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One block of `keys.toml`; see there for the fields. `within` is the form of values in an object of the family."""
+    """One block of `keys.toml`; see there for the fields."""
 
     kind: str
     says: str
@@ -44,6 +46,7 @@ class Family:
     unless: str = ""
     object: tuple[str, ...] = ()
     within: str = ""
+    text: str = ""
     exact: tuple[str, ...] = ()
 
 
@@ -89,6 +92,8 @@ class Keys:
         ]
         self.find_bare = matcher(_expression(bare), capture=False) if bare else None
         self.find_against = matcher(_expression(self._signs.against), capture=False) if bare else None
+        spoken = [words for judge in self._judges if judge.in_text for words in judge.family.ends]
+        self.pair = f"(?i:{_either(spoken)})(?:e?s)?{_SIGN}" if spoken else ""
         self.near = _near(certain, bare, self._signs)
         self.words = Kept(words_of, NAMES_KEPT).__getitem__
         self.role = Kept(self._role, NAMES_KEPT).__getitem__
@@ -122,14 +127,22 @@ class Judge:
         self.members = frozenset(family.object) | (_NO_WRAPS if family.alone else _WRAPS)
         self._value = re.compile(_python(family.value), re.DOTALL)
         self._within = re.compile(_python(family.within or family.value), re.DOTALL)
+        self._text = re.compile(_python(family.text or family.value), re.DOTALL)
+        self.in_text = family.text != "-" and not family.alone
         self._unless = re.compile(family.unless or r"(?!)", re.DOTALL)
 
     def fits(self, value: str, name: str, inside: bool = False) -> bool:
         """Whether a value under a name is of the family. `inside`: the name is one in an object of the family."""
+        return self._is_one(value, name, self._within if inside else self._value)
+
+    def fits_text(self, value: str, name: str) -> bool:
+        """The same for what stands behind a name in a text."""
+        return self.in_text and self._is_one(value, name, self._text)
+
+    def _is_one(self, value: str, name: str, form: re.Pattern[str]) -> bool:
         if not value or len(value) > LONGEST_VALUE:
             return False
         value = value.strip()
-        form = self._within if inside else self._value
         if not form.fullmatch(value) or self._unless.match(value):
             return False
         return not _is_label(value, name)
@@ -200,8 +213,12 @@ def _expression(names: Iterable[str], behind: str = ":") -> str:
     """Matches, in JSON without escapes, the end of a string that ends with one of the names, and what stands behind
     it: a colon, for the string is a name.
     """
-    either = "|".join(sorted({_ROOM.join(map(escape, name.split())) for name in names}))
+    either = _either(names)
     return f"(?i:{either})(?:e?s)?{_END}{behind}" if either else ""
+
+
+def _either(names: Iterable[str]) -> str:
+    return "|".join(sorted({_ROOM.join(map(escape, name.split())) for name in names}))
 
 
 def _near(certain: list[str], bare: list[str], signs: Signs) -> list[str]:

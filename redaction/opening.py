@@ -35,12 +35,15 @@ _ONE, _TWO, _THREE = "[CDI-Za-f]", "[A-HQ-Xg-nw-z0-3]", "[ABEFIJMNQRUVYZcdghklop
 _ALPHABET: Final = r"[A-Za-z0-9+/_\-]"
 _BASE64: Final = f"(?:{_ONE}{_TWO}{_THREE}{_ALPHABET}){{3}}{_ONE}{_TWO}"
 _ESCAPE: Final = "%(?:[2-7C-Fc-f][0-9A-Fa-f]|0[9ADad])"
-_BACKSLASH: Final = r"\\[nrtbf][0-9A-Za-z+(]|\\u00[2-7][0-9A-Fa-f]"  # those that hide a value or its beginning
+_BACKSLASH: Final = (
+    r"\\[nrtbf][0-9A-Za-z+(]|\\u00(?:[2-7][0-9A-Fa-f]|0[9aAdD])"  # those that hide a value or its beginning
+)
 GATES: Final = (_BASE64, _ESCAPE, _BACKSLASH, disguise.GATE)
 
 _QUADS: Final = matcher(_BASE64, capture=False)
 _ESCAPED: Final = re.compile(_ESCAPE.encode())
 _BACKSLASHED: Final = re.compile(_BACKSLASH.encode())
+_AN_ESCAPE: Final = re.compile(rb"\\(?:[nrtbf]|u[0-9A-Fa-f]{4})")
 _RUN: Final = re.compile(rf"{_ALPHABET}{{{LEAST},}}+={{0,2}}".encode())
 _NEXT: Final = re.compile(rf"(\r?\n)({_ALPHABET}++={{0,2}})".encode())
 _JWT: Final = re.compile(rb"(?<![\w\-])(eyJ[\w\-]++)\.[\w\-]++(?:\.[\w\-]*+)?")
@@ -176,7 +179,18 @@ class _Backslashes:
             return
         left, right = _around(data, escape.start(), data.rfind(b"\\"))
         text = data[left:right].decode("utf-8", "replace")
-        found += _placed(_seen(text, JSON, self._inner, key(), _in_a_string), text, first + left)
+        seen = _placed(_seen(text, JSON, self._inner, key(), _in_a_string), text, first + left)
+        found[:] = [_behind_escape(each, seen, data, first) for each in found]
+        found += seen
+
+
+def _behind_escape(one: Finding, seen: Iterable[Finding], data: bytes, first: int) -> Finding:
+    """A finding without the end of an escape with which it begins: `\\tana@example.org` is a tab and an address."""
+    escape = _AN_ESCAPE.match(data, max(0, one.start - first - 1))
+    if escape is None or escape.start() >= one.start - first:
+        return one
+    start = first + escape.end()
+    return one._replace(start=start) if any((start, one.end) == (each.start, each.end) for each in seen) else one
 
 
 class _Disguised:

@@ -37,6 +37,30 @@ def test_a_name_is_taken_apart(name: str, words: str) -> None:
     assert keys.words_of(name) == words
 
 
+SPELLINGS = {
+    "PERSON": "f_name nameFirst last_nm middleInitial vollständigerName kontoinhaber nom_famille nomUsuel "
+    "apellidoPaterno nombre_titular nomeMae ultimo_nome nominativo volledige-naam imie_nazwisko shimei フリガナ soyad",
+    "DATE_OF_BIRTH": "bday d_o_b dt_birth gebDatum geboren_am né_le fec_nac dataNasc nato_il dogum_tarihi seinengappi",
+    "STREET_ADDRESS": "addrLine1 strasse_hausnr lieferadresse adressePostale direccion_envio enderecoEntrega rua "
+    "indirizzo_residenza postadres adresZamieszkania juusho",
+    "ZIP_CODE": "postal cod_postal yubinBango postnr pinCode",
+    "CVV": "cvvCode cvc_number codigoSeguridad codice_sicurezza beveiligingscode cardCvd",
+    "PHONE_NUMBER": "contactNo tel msisdn tel_portable telefonoFijo telemóvel recapito mobiel numer_telefonu denwa",
+}
+
+
+@pytest.mark.parametrize(("kind", "names"), SPELLINGS.items())
+def test_names_in_other_languages_and_spellings(kind: str, names: str) -> None:
+    told = Keys(frozenset({kind}))
+    assert [name for name in names.split() if not (role := told.role(name)) or not role.judge] == []
+
+
+@pytest.mark.parametrize("value", ["main.py", "lib/x.so", "nginx.conf"])
+def test_a_file_is_no_person(value: str) -> None:
+    text = f'{{"fname": "{value}", "real_name": "{value}"}}'
+    assert ALL.clean_json(text).value == text
+
+
 @pytest.mark.parametrize("name", ["customer_first_name", "firstName2", "FIRST NAME", "guest-first-names"])
 def test_a_name_may_say_more_before_and_a_number_behind(name: str) -> None:
     role = Keys(frozenset({"PERSON"})).role(name)

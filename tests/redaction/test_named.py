@@ -80,9 +80,9 @@ def test_what_names_give_away_is_taken_out(before: Any, after: Any) -> None:
         {"address": {"ip": "10.0.0.1", "port": 80}, "addresses": ["10.0.0.1", "fe80::1"]},
         {"firstName": "First name", "lastName": "Last name:", "zip": "lib.zip"},
         {"metadata": {"name": "kube-proxy", "phone": {"name": "Pixel 8"}}},
-        {"text": '"first_name": "Ana"'},
+        {"text": '"first_name": "name"'},
         {"name": "Blue Door Cafe", "phone": None, "rating": 4.5},
-        {"note": "first_name: Ana, cvv: 516"},
+        {"note": "cvv: none, first_name: ana"},
     ],
 )
 def test_what_is_no_person_s_stays(document: Any) -> None:
@@ -159,9 +159,7 @@ def test_json_in_strings_is_opened_and_closed_again(layers: int, indent: int | N
     assert STANDARD.clean(text.encode(), "application/json", None).value == expected.encode()
 
 
-@pytest.mark.parametrize(
-    "inner", ['{"a": "no \\\\ thing é"}', '{"first_name": "Ana"', '{"a": 1e5, "b": []}', '["a", "b"]x']
-)
+@pytest.mark.parametrize("inner", ['{"a": "no \\\\ thing é"}', '{"first": "Ana"', '{"a": 1e5, "b": []}', '["a", "b"]x'])
 def test_strings_without_findings_or_that_are_no_json_stay(inner: str) -> None:
     text = json.dumps({"text": inner})
     assert STANDARD.clean_json(text).value == text

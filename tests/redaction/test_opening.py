@@ -296,3 +296,20 @@ def test_where_a_stream_is_cut_hides_nothing_behind_escapes(escaped):
         way = stage(STANDARD, "text/plain", None)
         pieces = [*way.feed(before[:at]), *way.pause(), *way.feed(before[at:]), *way.close()]
         assert b"".join(pieces) == after
+
+
+@pytest.mark.parametrize("escape", [r"\t", r"\n", r"\r", r"\b", r"\f", r"\u000a", r"\u0009", r"\"", r"\u0020"])
+@pytest.mark.parametrize("value", ["ana@example.org", "4111 1111 1111 1111", "+49 30 1234567", "ghp_" + "a1B2c3" * 6])
+def test_an_escape_beside_a_finding_stays_whole(escape: str, value: str) -> None:
+    scanner = Scanner(kinds_of("standard"))
+    text = f'{{"a": "b{escape}{value}{escape}c"}}'
+    cleaned = scanner.clean_json(text).value
+    assert json.loads(cleaned)["a"].startswith(json.loads(f'"b{escape}"'))
+    assert value not in cleaned
+    for line in (f"log: {text} end", json.dumps({"log": f"log: {text} end"})):
+        plain = scanner.clean(
+            line.encode(), "application/json" if line[0] == "{" else "text/plain", None
+        ).value.decode()
+        logged = json.loads(plain)["log"] if line[0] == "{" else plain
+        assert value not in logged
+        assert json.loads(logged.removeprefix("log: ").removesuffix(" end"))["a"].startswith("b")
