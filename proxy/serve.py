@@ -65,6 +65,7 @@ async def _serve(settings: Settings, say: Callable[[Running], None]) -> None:
     async with signalled(settings) as (sidecar, stop):
         say(sidecar)
         await stop.wait()
+        _LOG.info("told to stop: calls under way may end, within %g s", settings.drain_s)
 
 
 @asynccontextmanager

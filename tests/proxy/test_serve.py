@@ -468,6 +468,7 @@ def test_calls_do_not_wait_for_who_reads_the_log(tmp_path: Path) -> None:
         process.terminate()
         lines.append(process.stderr.read())
         assert process.wait(10) == 0
+        assert lines[-1].endswith(b" INFO toolwall told to stop: calls under way may end, within 10 s\n")
     told = re.findall(rb"WARNING toolwall (\d+) log lines were left out", b"".join(lines))
     assert len(told) == 1
     assert b"".join(lines).count(b"code=unknown_tool") == 1001 - int(told[0])
