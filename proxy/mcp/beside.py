@@ -29,6 +29,7 @@ MOST_ASKED: Final = 1_000
 """Requests of the server's in one reply. Each has a Record."""
 
 _PATIENCE_S: Final = 10.0
+_GONE: Final = "its caller counts no more, so nothing was told or asked meanwhile"
 _DROPPED: Final = "a message of the server was dropped: "
 _REFUSED: Final = jsonrpc.error(jsonrpc.NO_METHOD, "The client does not do this.")
 
@@ -43,6 +44,11 @@ class Beside:
 
     async def hear(self, exchange: Exchange, call: Call, entry: Entry, message: Heard) -> None:
         """One message that came while an answer was waited for; what may be told goes to the client at once."""
+        if await self._is_gone(entry):
+            _note(entry, _GONE)
+            if message.kind == "request":
+                await self._refuse(exchange, call, entry, message.id)
+            return
         told = await self.told(exchange, call, entry, message)
         if told is None or not isinstance(entry, McpEntry) or not entry.wants(told.method):
             return
@@ -89,12 +95,18 @@ class Beside:
             return "it is about a task that is not the caller's"
         return ""
 
-    async def is_over(self, call: Call, entry: Entry) -> bool:
-        """Whether a stream may not go on: the operator has stopped its caller, who it is counts no more or is somebody
-        else now, or other rules are in force. Whoever listens comes back, and is judged by those."""
+    async def is_over(self, entry: Entry) -> bool:
+        """Whether a stream may not go on: its caller is gone, or other rules are in force. Whoever listens comes back,
+        and is judged by those."""
         firewall = self._servers.firewall
         assert firewall is not None
-        if firewall.halts.why(entry.record) or firewall.regime.rules is not self._rules:
+        return firewall.regime.rules is not self._rules or await self._is_gone(entry)
+
+    async def _is_gone(self, entry: Entry) -> bool:
+        """Whether the operator has stopped the caller, or who it is counts no more or is somebody else now."""
+        firewall = self._servers.firewall
+        assert firewall is not None
+        if firewall.halts.why(entry.record):
             return True
         return isinstance(entry, McpEntry) and not await entry.is_known()
 

@@ -47,7 +47,7 @@ class Streaming:
             look_s, silent_s = min(LOOK_S, BEAT_S), 0.0
             async with aclosing(_looked_at(exchange.events(came, lasting=True), look_s)) as ready:
                 async for event in ready:
-                    if await self._beside.is_over(call, entry):
+                    if await self._beside.is_over(entry):
                         return
                     if event is None:
                         silent_s += look_s

@@ -19,7 +19,19 @@ from proxy.transports import tls
 from rules.facts import Principal
 from tests.certificates import CLIENT, Authority
 from tests.issuer import AUDIENCE, ISSUER, jwks, public, rsa_key, token
-from tests.mcpwire import EVENTS, Client, Server, event, events, mcp_wall, notification, played, stream
+from tests.mcpwire import (
+    EVENTS,
+    FOUND,
+    Client,
+    Server,
+    answered,
+    event,
+    events,
+    mcp_wall,
+    notification,
+    played,
+    stream,
+)
 from tests.wire import Wall, reply
 
 MAIL = "ann@example.com"
@@ -258,6 +270,49 @@ async def test_a_silent_stream_ends_with_the_key_that_opened_it(tmp_path: Path, 
         client = Client(w, modern=modern, key=key)
         await (client.begin() if not modern else asyncio.sleep(0))
         await ends(w, opening(client), change)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("how", ["its key is gone", "it is revoked"])
+@played
+async def test_a_call_whose_caller_counts_no_more_ends_and_is_told_nothing_meanwhile(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "keys.yaml"
+    key, kept = keyfile.made(Principal("ann"), time())
+    keyfile.add(path, kept, time())
+    go = asyncio.Event()
+
+    async def slow(heard: Any) -> Any:
+        yield EVENTS
+        yield event(notification("message", level="info", data="before"))
+        await go.wait()
+        yield event(notification("message", level="info", data="behind"))
+        yield event(ASKED)
+        yield event(answered(heard, FOUND))
+
+    server = Server(says={"tools/call": slow})
+    async with mcp_wall(tmp_path, server, POLICY, identity="{key_file: keys.yaml}") as w:
+        client = await Client(w, key=key).begin()
+        message = client.message("tools/call", {"name": "find", "arguments": {"text": "x"}})
+        reader, writer = await w.connect()
+        try:
+            writer.write(w.raw("POST", client.path, json.dumps(message).encode(), client.head(message)))
+            first = await reader.readuntil(b"before")
+            if how == "its key is gone":
+                path.unlink()
+            else:
+                w.sidecar.firewall.halts.marks = frozenset({Mark("ann", "")})
+            await asyncio.sleep(0.1)
+            go.set()
+            rest = await reader.read()
+        finally:
+            writer.close()
+        assert b"behind" not in first + rest
+        assert b"elicitation" not in rest
+        assert b'"result"' in rest
+        assert [sent.message["error"]["code"] for sent in server.calls("response")] == [-32601]
+        [record] = [each for each in w.records() if each["tool"] == "crm.find"]
+        assert record["outcome"] == "ok"
+        assert any("counts no more" in note for note in record["notes"])
 
 
 def opening(client: Client, *more: tuple[str, str]) -> bytes:
