@@ -70,7 +70,8 @@ REPLY: Final = Form(
             "pseudonym, zero, drop, redact, replace or presidio.",
         ),
         "redact": Key(
-            Many(Text(), or_one=True), "A profile (off, secrets, standard, strict, medical, payment), or kinds of findings, to take out."
+            Many(Text(), or_one=True),
+            "A profile (off, secrets, standard, strict, medical, payment), or kinds of findings, to take out.",
         ),
         "except": Key(
             Many(
