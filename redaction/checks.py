@@ -99,7 +99,7 @@ def card(value: str) -> int:
     for low, high, lengths in _RANGES.get(number[:1], ()):
         if low <= number[: len(low)] <= high and len(number) in lengths:
             # Zeros fill dumps of memory.
-            return len(value) if _plausible(number) and number[-8:].strip("0") and not _rises(value) else 0
+            return len(value) if _plausible(number) and number[4:].strip("0") and not _rises(value) else 0
     return 0
 
 

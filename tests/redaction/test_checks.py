@@ -32,6 +32,7 @@ def test_luhn_finds_every_single_wrong_digit() -> None:
         "378282246310005",
         "30569309025904",
         "3530111333300000",
+        "4484070000000000",
     ],
 )
 def test_a_card_is_taken_whole(value: str) -> None:
@@ -47,6 +48,8 @@ def test_a_card_is_taken_whole(value: str) -> None:
         "4444444444444444",  # passes Luhn, is nobody's
         "9999999999999995",  # no issuer
         "1714550400123456",  # microseconds
+        "2600 0000 0000 0000",  # of a dump of memory
+        "2244 2249 2254 2260",  # of a table
     ],
 )
 def test_no_card(value: str) -> None:
