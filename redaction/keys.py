@@ -19,6 +19,8 @@ LONGEST_NAME = 100
 LONGEST_VALUE = 400
 # Behind a name in a text; \x01 is a quotation mark in a string of JSON.
 _SIGN = r"""["'`\x01\])*_]{0,3}[ \t]{0,3}(?:[:=]|</)"""
+_CLUSTER_VALUES = "Secret of Kubernetes"
+_MANIFEST = r'"kind"[ \t\r\n]*:[ \t\r\n]*"Secret"[ \t\r\n]*[,}]'
 _ANY = r"[:,\]}]"
 # In an object under a name that says what its value is, members that hold it: `{"first_name": {"value": "Ana"}}`.
 _WRAPS = frozenset({"value", "values", "val", "raw", "formatted", "current", "string value", "stringvalue"})
@@ -47,6 +49,7 @@ class Family:
     object: tuple[str, ...] = ()
     within: str = ""
     text: str = ""
+    longest: int = LONGEST_VALUE
     exact: tuple[str, ...] = ()
 
 
@@ -94,7 +97,9 @@ class Keys:
         self.find_against = matcher(_expression(self._signs.against), capture=False) if bare else None
         spoken = [words for judge in self._judges if judge.in_text for words in judge.family.ends]
         self.pair = f"(?i:{_either(spoken)})(?:e?s)?{_SIGN}" if spoken else ""
-        self.near = _near(certain, bare, self._signs)
+        self.secret = self._exact.get(_CLUSTER_VALUES)
+        """What judges the values of a Secret of Kubernetes."""
+        self.near = [*_near(certain, bare, self._signs), *([_MANIFEST] if self.secret else [])]
         self.words = Kept(words_of, NAMES_KEPT).__getitem__
         self.role = Kept(self._role, NAMES_KEPT).__getitem__
 
@@ -140,7 +145,7 @@ class Judge:
         return self.in_text and self._is_one(value, name, self._text)
 
     def _is_one(self, value: str, name: str, form: re.Pattern[str]) -> bool:
-        if not value or len(value) > LONGEST_VALUE:
+        if not value or len(value) > self.family.longest:
             return False
         value = value.strip()
         if not form.fullmatch(value) or self._unless.match(value):

@@ -7,6 +7,7 @@ from functools import cached_property
 from redaction.engine import Engine, covers, encode, in_characters
 from redaction.finding import Finding, Hit, merged
 from redaction.keys import LONGEST_NAME, SCORE, beside
+from redaction.labels import MANIFEST
 from redaction.named import Note, named
 from redaction.unwrap import HIDDEN, read_json, way_out_of_json
 from redaction.walk import is_common
@@ -172,6 +173,9 @@ class _Outline:
         text, keys = self._text, self._engine.keys
         right = text.rfind(_QUOTE, 0, end)
         left = text.rfind(_QUOTE, 0, right) + 1
+        if keys.secret and text[left:right] == MANIFEST:
+            self._labels.append(left)
+            return
         role = keys.role(self._read(left, right).decode()) if right - left <= LONGEST_NAME else None
         if role is None or not (role.judge or role.beside):
             return

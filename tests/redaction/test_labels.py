@@ -67,6 +67,32 @@ def test_a_column_under_its_label(before: Any, after: Any) -> None:
     assert cleaned(before) == after
 
 
+def test_the_values_of_a_secret_of_kubernetes_go() -> None:
+    k = "<KUBERNETES_SECRET>"
+    inner = json.dumps({"kind": "Secret", "stringData": {"n": "x"}})
+    before = {
+        "items": [
+            {
+                "data": {"user": "YWRtaW4=", "a.b": "x" * 2000},
+                "kind": "Secret",
+                "metadata": {"name": "db", "data": {"n": 1}},
+            },
+            {"kind": "ConfigMap", "data": {"user": "YWRtaW4="}},
+            {"kind": "Pod", "metadata": {"annotations": {"last": inner}}},
+        ]
+    }
+    after = cleaned(before)
+    assert after["items"][0] == before["items"][0] | {"data": {"user": k, "a.b": k}}
+    assert after["items"][1] == before["items"][1]
+    assert json.loads(after["items"][2]["metadata"]["annotations"]["last"])["stringData"] == {"n": k}
+    for text in (
+        "data:\n  a: eA==\n  b: eQ==\nkind: Secret\n",
+        "kind: Secret\nmetadata:\n  name: x\nstringData:\n  a: eA==\n  b: x\n",
+    ):
+        plain = STANDARD.clean(text.encode(), "application/yaml", None).value.decode()
+        assert plain == text.replace(text[text.index("a: eA") : text.index("  b: ") + (9 if "eQ" in text else 6)], k)
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -78,6 +104,7 @@ def test_a_column_under_its_label(before: Any, after: Any) -> None:
         {"type": "first_name", "description": "Ana writes it", "value": None},
         {"event": "dob", "value": "1980-01-01"},
         [["kube-proxy", "phone"], ["running", "none"]],
+        {"kubernetes_secret": "db-credentials", "kind": "Secrets", "data": {"a": "b"}},
     ],
 )
 def test_what_stays(document: Any) -> None:
