@@ -19,6 +19,9 @@ LONGEST = 200
 
 _LONGEST_NAME = 48
 _IN_NAMES = " _.'’-"
+_FARTHEST = _LONGEST_NAME + 32
+# From the sign backwards: what is not of the name, then the name.
+_BACK = re.compile(rf"([\W_]*)[\w .'’-]{{0,{_LONGEST_NAME}}}")
 # What is decoded around a sign, in bytes: characters may have four.
 _BEFORE, _BEHIND = 4 * 80, 4 * (LONGEST + 60)
 # What stands between a name and its value: marks around the name, a colon or equals sign, or two elements of markup.
@@ -28,7 +31,7 @@ _ELEMENT = re.compile(
     r"[ \t:]{0,3}</(?:th|td|dt|label|b|strong|span|div|p)>[ \t\r\n:]{0,40}"
     r"(?:<(?:td|dd|span|div|p|strong|b)(?:\s[^<>]{0,200})?>)?\s{0,20}([^<>]{1,200})<"
 )
-_QUERY = re.compile(r"=([^&#;\s\"'<>`]{1,200})")
+_QUERY = re.compile(r"=([^?&#;\s\"'<>`]{1,200})")
 _WORD = re.compile(r"=([^\s\"'`,;&<>(){}\[\]]{1,200})")
 _LINE = re.compile(r"[^\r\n]{1,201}")
 _CUT = re.compile(r"[;|\t,{}<>]|  |\\[nrt]")
@@ -73,11 +76,9 @@ class Pairs:
 
     def _told(self, text: str, end: int, is_whole: bool) -> _Told | None:
         """What the name whose sign ends before `end` tells."""
-        while end and not text[end - 1].isalnum():
-            end -= 1
-        start, least = end, max(0, end - _LONGEST_NAME)
-        while start > least and ((sign := text[start - 1]).isalnum() or sign in _IN_NAMES):
-            start -= 1
+        back = _BACK.match(text[max(0, end - _FARTHEST) : end][::-1])
+        assert back is not None
+        end, start = end - back.end(1), end - back.end()
         name = text[start:end].strip(_IN_NAMES)
         role = self._keys.role(name)
         if role is None or role.judge is None or role.alone:
@@ -100,10 +101,11 @@ def _values(text: str, at: int, left: str, bare: bool) -> Iterator[tuple[int, in
 
     Not `bare`: behind an equals sign it needs quotation marks, or it is the name of something in a program.
     """
-    if element := _ELEMENT.match(text, at):
+    if "<" in text[at : at + 4] and (element := _ELEMENT.match(text, at)):
         yield _stripped(text, *element.span(1), html.unescape)
-    if left and left in "?&" and (query := _QUERY.match(text, at)):
-        yield (*query.span(1), unquote_plus(query[1]))
+    if left and left in "?&" and text.startswith("=", at):
+        if query := _QUERY.match(text, at):
+            yield (*query.span(1), unquote_plus(query[1]))
         return
     sign = _SIGN.match(text, at)
     if sign is None:
