@@ -15,7 +15,7 @@ from proxy.cli import app  # noqa: E402
 from proxy.config import CONFIG  # noqa: E402
 from proxy.errors import CODES  # noqa: E402
 from proxy.protocols.rest import PASSED as REQUEST_HEADERS  # noqa: E402
-from proxy.replyheaders import PASSED as REPLY_HEADERS  # noqa: E402
+from proxy.replies.replyheaders import PASSED as REPLY_HEADERS  # noqa: E402
 from redaction.detector import all_patterns  # noqa: E402
 from redaction.keys import families  # noqa: E402
 from redaction.profiles import PROFILES  # noqa: E402

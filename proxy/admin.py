@@ -23,7 +23,7 @@ from aiohttp import web
 
 from proxy import routes
 from proxy.routes import Route, Who
-from proxy.telemetry import Telemetry
+from proxy.telemetry.telemetry import Telemetry
 
 Readiness = Callable[[], Mapping[str, str]]
 READY = "ok"

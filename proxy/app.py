@@ -13,29 +13,31 @@ from pathlib import Path
 
 from aiohttp import http_parser, web
 
-from proxy import attributes as names
 from proxy.admin import READY, Admits, admin_server, reading, switching
 from proxy.admin_token import TokenError, token_hash
-from proxy.answers import Answers
-from proxy.asking import ORDER as ASK
-from proxy.asking import Asking, AskingByOrder
 from proxy.budgets import BudgetError, Budgets
-from proxy.callers import Callers, name_of
 from proxy.config import ListenerSettings, Settings
 from proxy.credentials.injecting import Injecting
 from proxy.credentials.living import Living
 from proxy.credentials.opening import configured, open_vault, tell_of
-from proxy.deeds import Deeds
+from proxy.effects.asking import ORDER as ASK
+from proxy.effects.asking import Asking, AskingByOrder
+from proxy.effects.deeds import Deeds
+from proxy.effects.keepsakes import Keepsakes
+from proxy.effects.resending import ORDER as RETRY
+from proxy.effects.resending import Resending
+from proxy.effects.settling import ORDER, Settler
+from proxy.effects.undoing import Undoing
+from proxy.effects.unwinding import ORDER as UNDO
+from proxy.effects.unwinding import ByOrder, ByRequest
 from proxy.entry import Entries
-from proxy.fetching import Fetching
 from proxy.firewall import Firewall
 from proxy.guards.clean import Scanners
 from proxy.guards.once import Once
-from proxy.halting import LIST, Halting
 from proxy.health import notes_of, show
-from proxy.identity import Identify
+from proxy.identity.callers import Callers, name_of
+from proxy.identity.identity import Identify
 from proxy.keeping import Keeping
-from proxy.keepsakes import Keepsakes
 from proxy.known import SecretsError, header_values
 from proxy.ledger import Ledger, LedgerError
 from proxy.ledger_settings import LedgerSettings
@@ -44,22 +46,19 @@ from proxy.listening_settings import AdminSettings
 from proxy.mcp.made import Making
 from proxy.mcp.own import Own
 from proxy.mcp.servers import Servers
-from proxy.metrics import Family
 from proxy.orders import Does, Order, Orders, Works
 from proxy.ownkey import own_key
 from proxy.preparing import NotReady, prepare
-from proxy.presidio import Presidio
-from proxy.presidio_settings import BadPlace, resolved
+from proxy.presidio.apart import Presidio
+from proxy.presidio.settings import BadPlace, resolved
 from proxy.protocols.head import Door
 from proxy.pseudonyms import Keeper
 from proxy.regimes import Ready, Regimes
 from proxy.reload import Reloader
-from proxy.remainders import Remainders
-from proxy.resending import ORDER as RETRY
-from proxy.resending import Resending
-from proxy.revoked import RevokedError
+from proxy.replies.answers import Answers
+from proxy.replies.fetching import Fetching
+from proxy.replies.remainders import Remainders
 from proxy.scanning import Scans
-from proxy.settling import ORDER, Settler
 from proxy.signature import TooMany, signature
 from proxy.state import (
     ARGUMENTS_HASH,
@@ -72,12 +71,13 @@ from proxy.state import (
     StateKey,
     state_folder,
 )
+from proxy.stops.halting import LIST, Halting
+from proxy.stops.revoked import RevokedError
 from proxy.table import open_table
-from proxy.telemetry import Telemetry, TelemetrySettings
+from proxy.telemetry import attributes as names
+from proxy.telemetry.metrics import Family
+from proxy.telemetry.telemetry import Telemetry, TelemetrySettings
 from proxy.transports.http import HttpDoor, Places
-from proxy.undoing import Undoing
-from proxy.unwinding import ORDER as UNDO
-from proxy.unwinding import ByOrder, ByRequest
 from redaction.engine import ScanError
 from redaction.known import Known
 from redaction.profiles import kinds_of

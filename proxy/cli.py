@@ -14,28 +14,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proxy import (
-    cli_catalog,
-    cli_examples,
-    cli_explain,
-    cli_import_diff,
-    cli_import_mcp,
-    cli_import_pydantic,
-    cli_pending,  # noqa: F401 - its commands are of the group ledger
-    cli_rules,
+from proxy.commands import (
+    catalog,
+    examples,
+    explain,
+    import_diff,
+    import_mcp,
+    import_pydantic,
+    pending,  # noqa: F401 - its commands are of the group ledger
+    rules,
 )
-from proxy.cli_budgets import budgets
-from proxy.cli_cache import cache
-from proxy.cli_common import CANNOT_RUN, USAGE, Config, Log, OfSidecar, fail, log_at, presidio_of, say, settings_of
-from proxy.cli_import import importing
-from proxy.cli_keys import keys
-from proxy.cli_ledger import ledger
-from proxy.cli_mcp import mcp
-from proxy.cli_runs import resume, runs, stop
-from proxy.cli_undo import undo
+from proxy.commands.budgets import budgets
+from proxy.commands.cache import cache
+from proxy.commands.common import CANNOT_RUN, USAGE, Config, Log, OfSidecar, fail, log_at, presidio_of, say, settings_of
+from proxy.commands.imports import importing
+from proxy.commands.keys import keys
+from proxy.commands.ledger import ledger
+from proxy.commands.mcp import mcp
+from proxy.commands.runs import resume, runs, stop
+from proxy.commands.undo import undo
 
 if TYPE_CHECKING:
-    from proxy.presidio import Presidio
+    from proxy.presidio.apart import Presidio
 
 app = typer.Typer(
     name="toolwall",
@@ -46,18 +46,18 @@ app = typer.Typer(
     rich_markup_mode="rich",
     epilog="Exit codes: 0 good, 1 findings, failures or nothing there, 2 wrong usage, 3 cannot run.",
 )
-app.command("check")(cli_rules.check)
-app.command("test")(cli_examples.run_examples)
-app.command("explain")(cli_explain.explain)
-app.command("catalog")(cli_catalog.catalog)
+app.command("check")(rules.check)
+app.command("test")(examples.run_examples)
+app.command("explain")(explain.explain)
+app.command("catalog")(catalog.catalog)
 app.command("budgets")(budgets)
 app.command("undo")(undo)
 app.command("stop")(stop)
 app.command("resume")(resume)
-app.command("schema")(cli_rules.schema)
-importing.command("diff")(cli_import_diff.diff)
-importing.command("mcp")(cli_import_mcp.mcp)
-importing.command("pydantic")(cli_import_pydantic.pydantic)
+app.command("schema")(rules.schema)
+importing.command("diff")(import_diff.diff)
+importing.command("mcp")(import_mcp.mcp)
+importing.command("pydantic")(import_pydantic.pydantic)
 app.add_typer(importing, name="import")
 app.add_typer(ledger, name="ledger")
 app.add_typer(cache, name="cache")

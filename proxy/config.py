@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-from proxy.answers import AnswerBounds
 from proxy.credentials.living import GRACE_S
-from proxy.identity_settings import IDENTITY, IdentitySettings, check_names, read_identity
+from proxy.identity.settings import IDENTITY, IdentitySettings, check_names, read_identity
 from proxy.known import SOURCES
 from proxy.ledger_settings import AUTHORITY, HEADERS, LEDGER, PLACE, LedgerSettings, check_ledger, read_ledger
 from proxy.listening_settings import (
@@ -29,14 +28,15 @@ from proxy.listening_settings import (
     read_place,
     read_tls,
 )
-from proxy.presidio_settings import PRESIDIO, PresidioSettings, read_presidio
+from proxy.presidio.settings import PRESIDIO, PresidioSettings, read_presidio
 from proxy.pseudonyms import KEEP_S
-from proxy.remainders import RestBounds
+from proxy.replies.answers import AnswerBounds
+from proxy.replies.remainders import RestBounds
 from proxy.scanning import ScanBounds
 from proxy.stdio_settings import STDIO, StdioSettings, read_stdio
-from proxy.telemetry import TelemetrySettings
+from proxy.telemetry.telemetry import TelemetrySettings
 from proxy.transports.http import HttpBounds
-from proxy.upstream import UpstreamBounds
+from proxy.upstream.upstream import UpstreamBounds
 from proxy.vault_settings import VAULT, VaultSettings, check_vault, read_vault
 from rules.shape import DURATION, Either, Form, Key, Many, Number, Size, Table, Text, check, duration, size
 from rules.source import LoadProblem, Node, read

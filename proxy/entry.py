@@ -11,7 +11,6 @@ from time import time_ns
 from types import TracebackType
 from typing import Any, Literal
 
-from proxy.answers import Answer
 from proxy.body import Body
 from proxy.errors import Refusal
 from proxy.hashing import keyed_hash
@@ -19,8 +18,9 @@ from proxy.ledger import Ledger, LedgerError
 from proxy.model import NO_HAIL, Call, Hail, Result
 from proxy.outcomes import executed, ledger_trouble, place_of, unforeseen, unrecorded, withheld
 from proxy.record import Record, new_id, veiled
+from proxy.replies.answers import Answer
 from proxy.seldom import Seldom
-from proxy.telemetry import Attempt, Telemetry, Trace
+from proxy.telemetry.telemetry import Attempt, Telemetry, Trace
 from redaction.known import NOTHING, Known
 from redaction.profiles import kinds_of
 from redaction.pseudonyms import Pseudonym, Restoring

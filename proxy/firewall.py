@@ -9,11 +9,11 @@ from typing import Any
 
 from proxy.entry import Entries, Entry
 from proxy.errors import Refusal
-from proxy.halts import Halts
-from proxy.identity import Identify
+from proxy.identity.identity import Identify
 from proxy.model import Ask, Call, Guard, Result, Send
 from proxy.repeats import Repeats
 from proxy.runs import Runs
+from proxy.stops.halts import Halts
 from rules.decide import Decision, Ruleset
 from rules.facts import Facts, Principal, Run
 from rules.problems import NO_EXAMPLE, Problem

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 
-from proxy import attributes as names
 from proxy.breaker import Breaker
 from proxy.places import Places
 from proxy.retrying import Budget
-from proxy.telemetry import Telemetry
+from proxy.telemetry import attributes as names
+from proxy.telemetry.telemetry import Telemetry
 from rules.tools import Backend
 
 LEFT_ALONE = "left alone, it was failing"

@@ -18,7 +18,7 @@ from proxy.ledger_settings import LedgerSettings
 if TYPE_CHECKING:
     from proxy.ledger.checkpoint import Signer
     from proxy.pushing import Pusher
-    from proxy.telemetry import Telemetry
+    from proxy.telemetry.telemetry import Telemetry
 
 _log = logging.getLogger("toolwall")
 

@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack
 
 from aiohttp import web
 
-from proxy import attributes as names
 from proxy.listening_settings import Place, TlsSettings
-from proxy.metrics import Family
-from proxy.telemetry import Telemetry
+from proxy.telemetry import attributes as names
+from proxy.telemetry.metrics import Family
+from proxy.telemetry.telemetry import Telemetry
 from proxy.transports import tls as tls_files
 from proxy.transports.listening import listen
 from proxy.transports.tls import Tls, TlsError

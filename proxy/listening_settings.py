@@ -9,7 +9,7 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from proxy.identity_settings import IdentitySettings
+from proxy.identity.settings import IdentitySettings
 from rules.shape import Choice, Form, Key, Many, Text
 from rules.source import LoadProblem, Node
 from rules.urls import parse_url

@@ -14,7 +14,7 @@ from typing import Any
 from proxy.body import Body
 from proxy.errors import Refusal
 from proxy.firewall import Firewall
-from proxy.identity import Identify
+from proxy.identity.identity import Identify
 from proxy.model import Result
 from proxy.protocols.listing import ListingAsk, Wanted
 from redaction.known import Known

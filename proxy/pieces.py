@@ -8,7 +8,7 @@ from typing import Final
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.protocols.remainder import Wanted
-from proxy.remainders import ASKED, Kept, Owner, Remainders
+from proxy.replies.remainders import ASKED, Kept, Owner, Remainders
 from proxy.scanning import Scans
 from redaction.scanner import Unreadable
 from redaction.shaping import Links, Part, Piece, Unfit, next_items, next_text

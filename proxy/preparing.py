@@ -9,7 +9,7 @@ from proxy.config import Settings
 from proxy.credentials.injecting import Injecting
 from proxy.guards.clean import Scanners
 from proxy.ledger import LedgerError
-from proxy.presidio import Presidio
+from proxy.presidio.apart import Presidio
 from proxy.pseudonyms import Keeper
 from proxy.regimes import Ready, presidio_operators, scanners_of
 from proxy.reload import vetted

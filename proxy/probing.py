@@ -15,8 +15,8 @@ from time import monotonic
 from typing import Final
 
 from proxy.health import Health
-from proxy.pool import Pool, Shape, UpstreamBounds
-from proxy.upstream import final_head
+from proxy.upstream.pool import Pool, Shape, UpstreamBounds
+from proxy.upstream.upstream import final_head
 from rules.terms import Probe
 from rules.tools import Backend
 

@@ -6,9 +6,9 @@ import asyncio
 import gc
 from typing import NamedTuple
 
-from proxy.answers import Answers
 from proxy.budgets import Budgets
 from proxy.credentials.injecting import Injecting
+from proxy.effects.keepsakes import Keepsakes
 from proxy.firewall import Firewall, Regime
 from proxy.guards import Guards
 from proxy.guards.budget import Spending
@@ -26,7 +26,6 @@ from proxy.guards.shape import Shape
 from proxy.guards.warn import Warn
 from proxy.guards.witness import Witness
 from proxy.health import Health, healths
-from proxy.keepsakes import Keepsakes
 from proxy.limits import Limits
 from proxy.mcp.reader import Reader
 from proxy.mcp.servers import Servers
@@ -38,10 +37,11 @@ from proxy.protocols.restoring import restored
 from proxy.protocols.writing import carried
 from proxy.pseudonyms import Keeper
 from proxy.relating import Relating
-from proxy.remainders import Remainders
+from proxy.replies.answers import Answers
+from proxy.replies.remainders import Remainders
 from proxy.restoring import Restore
 from proxy.scanning import Scans
-from proxy.upstream import Upstream, UpstreamBounds
+from proxy.upstream.upstream import Upstream, UpstreamBounds
 from redaction.known import NOTHING, Known
 from redaction.operators import APART
 from redaction.rewriting import NO_WAYS, Operate, Ways

@@ -17,9 +17,9 @@ import orjson
 
 from proxy.errors import Refusal
 from proxy.pointers import at
-from proxy.pool import Line, Pool, Shape, UpstreamBounds
 from proxy.protocols import strictjson
-from proxy.upstream import final_head
+from proxy.upstream.pool import Line, Pool, Shape, UpstreamBounds
+from proxy.upstream.upstream import final_head
 from rules.decide import Ruleset
 from rules.facts import Facts
 from rules.related import Question

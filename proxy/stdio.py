@@ -16,9 +16,9 @@ from time import monotonic
 from typing import IO, Final
 
 from proxy.app import CannotRun, Running
-from proxy.cli_common import visible
+from proxy.commands.common import visible
 from proxy.config import Settings
-from proxy.identity import static
+from proxy.identity.identity import static
 from proxy.mcp.child import CannotStart
 from proxy.mcp.lane import Gone, Lane, Server
 from proxy.serve import in_loop, signalled

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from proxy.identity_settings import WHO, IdentitySettings, read_identity
+from proxy.identity.settings import WHO, IdentitySettings, read_identity
 from rules.shape import Form, Key, Many, Text
 from rules.source import LoadProblem, Node
 

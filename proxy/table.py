@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from proxy import deeds, keepsakes, pseudonyms
+from proxy import pseudonyms
+from proxy.effects import deeds, keepsakes
 from proxy.state import STORE, StateKey, state_folder
 from proxy.store import FILE, Store
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from proxy.app import Running, running
 from proxy.config import load_config
-from proxy.identity import static
+from proxy.identity.identity import static
 from proxy.ledger.segments import segments_in
 from proxy.mcp.lane import Lane, Server
 from proxy.transports.stdio import StdioDoor

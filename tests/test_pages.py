@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from proxy.config import load_config
-from proxy.keyfile import keys_in
+from proxy.identity.keyfile import keys_in
 from rules.definitions import definitions, written
 from rules.examples import failures, run
 from rules.load import load

@@ -16,11 +16,11 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from proxy.credentials.secret import VALUE, CredentialError, Secret
-from proxy.dialler import Forbidden
 from proxy.errors import Refusal
-from proxy.pool import Line, Pool, Shape, UpstreamBounds
 from proxy.protocols import strictjson
-from proxy.upstream import final_head
+from proxy.upstream.dialler import Forbidden
+from proxy.upstream.pool import Line, Pool, Shape, UpstreamBounds
+from proxy.upstream.upstream import final_head
 from rules.credentials import Endpoint
 from rules.tools import Backend
 

@@ -10,16 +10,16 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from time import monotonic
 from typing import Any, Final, Protocol
 
-from proxy import attributes as names
 from proxy.credentials.living import Living
 from proxy.credentials.secret import CredentialError, Revocable, Secret, Source
 from proxy.credentials.sending import put
 from proxy.credentials.sigv4 import missing, signed
 from proxy.credentials.sources import Environment, File
 from proxy.credentials.tokens import Subject, Tokens
-from proxy.metrics import Family
 from proxy.model import Call, Outgoing
 from proxy.record import Record
+from proxy.telemetry import attributes as names
+from proxy.telemetry.metrics import Family
 from rules.credentials import Injected, Origin, Per
 from rules.source import LoadProblem
 from rules.tools import Backend

@@ -10,7 +10,7 @@ from proxy.config import Settings
 from proxy.credentials.injecting import LEAKS, Injecting
 from proxy.credentials.living import Living
 from proxy.known import known_secrets
-from proxy.telemetry import Telemetry
+from proxy.telemetry.telemetry import Telemetry
 from redaction.known import Known
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ import math
 from collections.abc import AsyncGenerator, Mapping
 from time import monotonic
 
-from proxy import replyheaders
 from proxy.body import Body
 from proxy.breaker import Breaker as Machine
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.health import Health
 from proxy.model import Call, Result, Send
+from proxy.replies import replyheaders
 from redaction.streams import EVENTS, LINES
 from rules.decide import Decision
 from rules.tools import Tool

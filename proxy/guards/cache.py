@@ -11,13 +11,13 @@ import hashlib
 from time import monotonic, time
 from typing import Final
 
-from proxy.answers import Answer, Answers, Key, replayed
 from proxy.body import Body
 from proxy.deadlines import is_too_late, left_s
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.model import Call, Result, Send
 from proxy.outcomes import not_sent
+from proxy.replies.answers import Answer, Answers, Key, replayed
 from rules.caching import Caching
 from rules.decide import Decision
 from rules.tools import Tool

@@ -8,15 +8,15 @@ from collections.abc import AsyncGenerator, Mapping
 from functools import partial
 from time import perf_counter
 
-from proxy import contents, decoding, otherbodies, replyheaders
 from proxy.body import BODILESS, Body, Flow, TooLong
-from proxy.decoding import Undecodable
 from proxy.entry import Entry
-from proxy.flowing import Flowing, Keep
 from proxy.model import Call, Result, Send
 from proxy.outcomes import oversized, whole, withheld
 from proxy.pseudonyms import Keeper, RunPseudonyms
-from proxy.replyheaders import BadHeaders, Headers, Seat
+from proxy.replies import contents, decoding, otherbodies, replyheaders
+from proxy.replies.decoding import Undecodable
+from proxy.replies.flowing import Flowing, Keep
+from proxy.replies.replyheaders import BadHeaders, Headers, Seat
 from proxy.scanning import INLINE_BYTES, Scans
 from proxy.store import StoreError
 from redaction import streams

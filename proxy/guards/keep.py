@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from proxy.effects.keepsakes import Keepsakes, Letter, Undoing
+from proxy.effects.once import answered
 from proxy.entry import Entry
 from proxy.errors import Refusal
-from proxy.keepsakes import Keepsakes, Letter, Undoing
 from proxy.ledger.pending import is_pending
 from proxy.model import Call, Carried, Result, Send
-from proxy.once import answered
-from proxy.rawjson import taken_from
 from proxy.record import Record
+from proxy.replies.rawjson import taken_from
 from proxy.scanning import Scans
 from proxy.store import StoreError
 from rules.decide import Decision

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
-from proxy import decoding, replyheaders
 from proxy.body import BODILESS, Body, TooLong
-from proxy.decoding import Undecodable
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.model import Call, Result, Send
 from proxy.outcomes import oversized, whole, withheld
 from proxy.record import Record
+from proxy.replies import decoding, replyheaders
+from proxy.replies.decoding import Undecodable
 from proxy.scanning import INLINE_BYTES, Scans
 from redaction import streams
 from redaction.known import KIND, Known

@@ -8,15 +8,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from time import time
 from typing import Any, Final
 
-from proxy.answers import Answer, replayed
 from proxy.body import Body
 from proxy.deadlines import is_too_late, left_s
-from proxy.deeds import Deeds
+from proxy.effects.deeds import Deeds
+from proxy.effects.once import Held, State, acting, answered, broken, canonical, following, named
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.model import Call, Result, Send
-from proxy.once import Held, State, acting, answered, broken, canonical, following, named
 from proxy.outcomes import RETRY_SECONDS
+from proxy.replies.answers import Answer, replayed
 from proxy.store import StoreError
 from rules.decide import Decision
 from rules.once import Once as Terms

@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterable
 from decimal import Decimal
 
-from proxy import decoding, replyheaders
 from proxy.body import Body, TooLong
-from proxy.decoding import Undecodable
 from proxy.entry import Entry
 from proxy.model import Call, Result, Send
 from proxy.outcomes import whole
 from proxy.pointers import at
+from proxy.replies import decoding, replyheaders
+from proxy.replies.decoding import Undecodable
 from proxy.scanning import INLINE_BYTES, Scans
 from redaction.scanner import Unreadable
 from rules.amounts import parsed, told

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from proxy import decoding, replyheaders
 from proxy.body import BODILESS, Body, TooLong
-from proxy.decoding import Undecodable
 from proxy.entry import Entry
 from proxy.model import Call, Result, Send
 from proxy.outcomes import whole, withheld
+from proxy.replies import decoding, replyheaders
+from proxy.replies.decoding import Undecodable
 from proxy.scanning import INLINE_BYTES, Scans
 from redaction.scanner import Unreadable
 from redaction.streams import EVENTS, LINES

@@ -9,13 +9,13 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
 
-from proxy import replyheaders
 from proxy.body import Body
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.health import Health
 from proxy.model import Call, Result, Send
 from proxy.outcomes import whole
+from proxy.replies import replyheaders
 from proxy.retrying import Budget, asked_s, backoff_s
 from rules.decide import Decision
 from rules.tools import Tool

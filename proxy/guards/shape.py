@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from proxy import decoding, replyheaders
 from proxy.body import BODILESS, Body, TooLong
-from proxy.decoding import Undecodable
 from proxy.entry import Entry
 from proxy.model import Call, Result, Send
 from proxy.outcomes import whole, withheld
-from proxy.remainders import ASKED, CALLED, Kept, Owner, Remainders
+from proxy.replies import decoding, replyheaders
+from proxy.replies.decoding import Undecodable
+from proxy.replies.remainders import ASKED, CALLED, Kept, Owner, Remainders
 from proxy.scanning import Scans
 from redaction.scanner import Unreadable
 from rules.decide import Decision

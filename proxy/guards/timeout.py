@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
-from proxy import replyheaders
 from proxy.body import Body
 from proxy.deadlines import left_s
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.model import Call, Result, Send
 from proxy.outcomes import lost, not_sent, withheld
+from proxy.replies import replyheaders
 from redaction.streams import EVENTS, LINES
 
 

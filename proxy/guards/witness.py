@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from proxy.entry import Entry
 from proxy.model import Call, Result, Send
-from proxy.rawjson import taken_from
+from proxy.replies.rawjson import taken_from
 from proxy.scanning import Scans
 from rules.decide import Decision
 from rules.formula import Untold

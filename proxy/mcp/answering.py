@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from proxy import replyheaders
 from proxy.body import Body
 from proxy.entry import Entry
 from proxy.mcp.exchange import JSON, Answered
@@ -14,6 +13,7 @@ from proxy.model import Result
 from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc
 from proxy.protocols.mcpparams import OURS
+from proxy.replies import replyheaders
 from redaction.streams import EVENTS
 
 UNKNOWN_KIND: Final = "It is a result of a kind that is not known here."

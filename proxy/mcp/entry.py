@@ -6,11 +6,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from proxy.attributes import OTHER, TOOL_ERROR, UNKNOWN
 from proxy.entry import Entries, Entry
 from proxy.errors import Refusal
 from proxy.firewall import unknown_tool
-from proxy.identity import Identify
+from proxy.identity.identity import Identify
 from proxy.mcp.sessions import Session
 from proxy.mcp.tasks import OF_ONE
 from proxy.model import NO_HAIL, Hail, Headers, Result
@@ -19,7 +18,8 @@ from proxy.protocols.challenges import NAME as CHALLENGE
 from proxy.protocols.challenges import challenged
 from proxy.protocols.methods import CLIENT
 from proxy.record import Record
-from proxy.telemetry import Telemetry, Trace
+from proxy.telemetry.attributes import OTHER, TOOL_ERROR, UNKNOWN
+from proxy.telemetry.telemetry import Telemetry, Trace
 from rules.decide import Ruleset
 from rules.facts import Principal, Run
 from rules.mcp.plumbing import CLOSE, RESPONSE, STREAM

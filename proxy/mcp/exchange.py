@@ -7,9 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, TypeVar
 
-from proxy import decoding, replyheaders
 from proxy.body import TooLong
-from proxy.decoding import Undecodable
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.mcp.entry import McpEntry
@@ -17,6 +15,8 @@ from proxy.mcp.events import Event, Events, TooLarge
 from proxy.mcp.heard import Heard, Untrue, heard, same_id
 from proxy.model import Call, Headers, Outgoing, Result, Send
 from proxy.outcomes import lost, oversized, whole, withheld
+from proxy.replies import decoding, replyheaders
+from proxy.replies.decoding import Undecodable
 from proxy.scanning import INLINE_BYTES
 from redaction.streams import EVENTS
 from rules.urls import Url

@@ -7,7 +7,6 @@ import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from proxy import replyheaders
 from proxy.errors import Refusal
 from proxy.mcp.answering import as_result, failed
 from proxy.mcp.entry import McpEntry
@@ -21,6 +20,7 @@ from proxy.protocols import jsonrpc, mcpparams
 from proxy.protocols.jsonrpc import BAD_PARAMS, Malformed
 from proxy.protocols.mcpparams import PROTOCOL
 from proxy.protocols.methods import LEGACY, MODERN
+from proxy.replies import replyheaders
 from rules.tools import Backend, Catalog, Remote
 
 ME: Final = {"name": "toolwall", "title": "Toolwall", "version": "1"}

@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from proxy import tracecontext
 from proxy.body import Body
 from proxy.entry import Entry
 from proxy.errors import Refusal
@@ -23,7 +22,8 @@ from proxy.model import Call, Result
 from proxy.outcomes import lost, not_sent, stopped
 from proxy.protocols import jsonrpc
 from proxy.protocols.mcpstdio import id_in
-from proxy.telemetry import Attempt
+from proxy.telemetry import tracecontext
+from proxy.telemetry.telemetry import Attempt
 from redaction.streams import EVENTS
 from rules.mcp.plumbing import LISTEN
 

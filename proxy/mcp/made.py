@@ -11,7 +11,7 @@ from typing import Any
 
 from proxy.entry import Entry
 from proxy.firewall import Firewall
-from proxy.identity import static
+from proxy.identity.identity import static
 from proxy.mcp.entry import McpEntry
 from proxy.mcp.servers import Servers
 from proxy.model import Hail, Result

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from proxy import replyheaders
 from proxy.body import Body
 from proxy.entry import Entries, Entry
 from proxy.errors import Refusal
@@ -22,6 +21,7 @@ from proxy.protocols import challenges, strictjson, target
 from proxy.protocols.challenges import BadChallenge
 from proxy.protocols.mcpmetadata import WELL_KNOWN, MetadataAsk
 from proxy.record import Record
+from proxy.replies import replyheaders
 from rules.urls import Url, parse_url
 
 MOST_BYTES: Final = 64 * 1024

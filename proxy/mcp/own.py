@@ -11,12 +11,11 @@ from math import isfinite
 from time import monotonic, time_ns
 from typing import Any, Final
 
-from proxy.attributes import TOOL_ERROR
 from proxy.body import Body, TooLong
 from proxy.entry import Entries, Entry
 from proxy.errors import Refusal
 from proxy.firewall import Firewall
-from proxy.identity import Identify
+from proxy.identity.identity import Identify
 from proxy.listing import Listings, joined
 from proxy.mcp.beside import LOG, PROGRESS
 from proxy.mcp.entry import FAILED, Channel, McpEntry
@@ -29,7 +28,8 @@ from proxy.protocols import jsonrpc, mcpown
 from proxy.protocols.mcpown import OwnAsk
 from proxy.protocols.remainder import named
 from proxy.record import Record, new_id
-from proxy.remainders import CALLED, Owner
+from proxy.replies.remainders import CALLED, Owner
+from proxy.telemetry.attributes import TOOL_ERROR
 from redaction.known import Known
 from rules.decide import Ruleset
 from rules.definitions import Definition

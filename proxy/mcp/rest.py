@@ -9,7 +9,7 @@ from proxy.model import Call, Result
 from proxy.pieces import Pieces
 from proxy.protocols import mcpown
 from proxy.protocols.remainder import named
-from proxy.remainders import CALLED, Owner
+from proxy.replies.remainders import CALLED, Owner
 
 _JSON = ("Content-Type", "application/json")
 

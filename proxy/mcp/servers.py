@@ -13,7 +13,7 @@ from proxy.body import Body
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.firewall import Firewall
-from proxy.identity import static
+from proxy.identity.identity import static
 from proxy.mcp.entry import AskedEntry, McpEntry, OrderedEntry
 from proxy.mcp.exchange import JSON, listening
 from proxy.mcp.heard import Heard

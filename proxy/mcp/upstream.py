@@ -10,7 +10,6 @@ from asyncio import CancelledError
 from functools import partial
 from typing import Any, Final
 
-from proxy import replyheaders
 from proxy.body import Body
 from proxy.entry import Entry
 from proxy.errors import Refusal
@@ -46,6 +45,7 @@ from proxy.model import Call, Headers, Result, Send
 from proxy.outcomes import not_sent, withheld
 from proxy.pieces import Pieces
 from proxy.protocols import jsonrpc, mcpparams
+from proxy.replies import replyheaders
 from redaction.streams import EVENTS
 from rules.decide import Ruleset
 from rules.mcp.plumbing import ASKED, CLOSE, LISTEN, METADATA, STREAM

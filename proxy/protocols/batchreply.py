@@ -8,9 +8,9 @@ from base64 import b64encode
 from collections.abc import Iterable
 from typing import Final
 
-from proxy import replyheaders
 from proxy.errors import Refusal
 from proxy.protocols import bodies, strictjson
+from proxy.replies import replyheaders
 
 _MOST_DEPTH: Final = 200
 """Of JSON that stands in the document; many readers give up at some hundred levels."""

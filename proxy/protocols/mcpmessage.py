@@ -10,7 +10,7 @@ from proxy.model import Call, Outgoing
 from proxy.protocols import jsonrpc, mcpcontent, mcpparams
 from proxy.protocols.jsonrpc import BAD_PARAMS, NOTHING, VERSION, Malformed, Message
 from proxy.protocols.methods import CLIENT, MODERN, is_served
-from proxy.tracecontext import parse
+from proxy.telemetry.tracecontext import parse
 from rules.facts import Principal, Run
 from rules.mcp.plumbing import RESPONSE, SAMPLING
 from rules.tools import Catalog, Tool

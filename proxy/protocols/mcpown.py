@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import orjson
 
-from proxy import replyheaders
 from proxy.errors import Refusal
 from proxy.model import Call, Carried, Hail, Headers, Outgoing
 from proxy.protocols import bodies, head, jsonrpc, mcpcontent, mcphead, mcpparams, strictjson, target
@@ -19,6 +18,7 @@ from proxy.protocols.jsonrpc import BAD_PARAMS, NO_METHOD, Malformed
 from proxy.protocols.mcp import McpAsk
 from proxy.protocols.methods import CLIENT, LEGACY, REVISIONS, is_served
 from proxy.protocols.writing import CannotWrite, written
+from proxy.replies import replyheaders
 from rules.facts import Principal, Run
 from rules.mcp.plumbing import SAMPLING
 from rules.tools import Catalog, Remote, Tool

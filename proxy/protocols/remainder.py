@@ -9,7 +9,7 @@ from proxy.errors import Refusal
 from proxy.protocols import target
 from proxy.protocols.head import bad
 from proxy.protocols.rest import RestAsk
-from proxy.remainders import PATH
+from proxy.replies.remainders import PATH
 
 _HANDLE = re.compile(r"([A-Za-z0-9_-]{1,64})-([0-9]{1,12})")
 _NUMBER = re.compile(r"[0-9]{1,12}")

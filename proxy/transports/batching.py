@@ -11,14 +11,14 @@ from proxy.body import Body
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.firewall import Firewall
-from proxy.identity import Identify
+from proxy.identity.identity import Identify
 from proxy.model import Hail, Result
 from proxy.outcomes import withheld
 from proxy.protocols.batch import BatchAsk, Limits, PartAsk
 from proxy.protocols.batchreply import written
 from proxy.record import Record, new_id
 from proxy.shedding import busy
-from proxy.telemetry import Telemetry, Trace
+from proxy.telemetry.telemetry import Telemetry, Trace
 from rules.facts import Principal, Run
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from proxy.protocols.mcpown import OwnAsk
 from proxy.protocols.remainder import RemainderAsk
 from proxy.protocols.rest import Greetings, RestAsk
 from proxy.protocols.undo import UndoAsk
-from proxy.replyheaders import content_type
+from proxy.replies.replyheaders import content_type
 from proxy.routes import BATCH, MCP, OURS, REST, TOOLS, UNDO, Route
 from proxy.transports.framing import chunk, chunks, connection, last_chunk
 from proxy.transports.heartbeat import Heartbeat

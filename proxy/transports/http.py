@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from proxy.effects.unwinding import ByRequest
 from proxy.errors import Refusal
-from proxy.fetching import Fetching
 from proxy.firewall import Firewall
-from proxy.identity import Identify
+from proxy.identity.identity import Identify
 from proxy.listing import Listings
 from proxy.mcp.own import Own
 from proxy.mcp.servers import Servers
@@ -27,13 +27,13 @@ from proxy.protocols.mcpown import OwnAsk
 from proxy.protocols.remainder import RemainderAsk
 from proxy.protocols.rest import RestAsk
 from proxy.protocols.undo import UndoAsk
+from proxy.replies.fetching import Fetching
 from proxy.shedding import Shedding
 from proxy.transports import batching, mcp
 from proxy.transports.admission import Admission
 from proxy.transports.connection import Connection
 from proxy.transports.telling import Telling
 from proxy.transports.waiting import Waiting
-from proxy.unwinding import ByRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from proxy.body import Body
 from proxy.entry import Entry
 from proxy.errors import Refusal
-from proxy.identity import Identify
+from proxy.identity.identity import Identify
 from proxy.mcp.entry import McpEntry
 from proxy.mcp.events import written
 from proxy.mcp.heard import NOT_YET

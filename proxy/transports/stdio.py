@@ -14,7 +14,7 @@ from typing import Any, Final
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.firewall import Firewall
-from proxy.identity import Identify
+from proxy.identity.identity import Identify
 from proxy.mcp.entry import McpEntry
 from proxy.mcp.events import Events
 from proxy.mcp.lines import Line, Lines

@@ -19,8 +19,9 @@ import uvloop
 from proxy.body import Body
 from proxy.entry import Entries, Entry
 from proxy.firewall import Firewall, Guards, Regime
-from proxy.identity import Identity, static
-from proxy.identity_settings import IdentitySettings, JwtSettings
+from proxy.identity.identity import Identity, static
+from proxy.identity.settings import IdentitySettings, JwtSettings
+from proxy.identity.tokens import Issuers
 from proxy.ledger import Ledger
 from proxy.model import Call, Hail, Peer, Result
 from proxy.protocols import strictjson
@@ -30,9 +31,8 @@ from proxy.protocols.rest import Greetings, RestAsk
 from proxy.record import Record
 from proxy.regimes import Ready, Regimes, scanners_of
 from proxy.scanning import Scans
-from proxy.telemetry import Telemetry, TelemetrySettings
-from proxy.tokens import Issuers
-from proxy.upstream import UpstreamBounds
+from proxy.telemetry.telemetry import Telemetry, TelemetrySettings
+from proxy.upstream.upstream import UpstreamBounds
 from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
 from rules.decide import Ruleset

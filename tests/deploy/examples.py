@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from proxy.identity import digest, new_key
+from proxy.identity.identity import digest, new_key
 from tests.deploy.machine import DEPLOY, free_port
 
 COMPOSE = DEPLOY / "compose"

@@ -17,7 +17,7 @@ import yaml
 
 from proxy.admin import Admits, admin_server, reading
 from proxy.listening_settings import Place
-from proxy.telemetry import Telemetry, TelemetrySettings
+from proxy.telemetry.telemetry import Telemetry, TelemetrySettings
 from proxy.transports.listening import listen
 from tests.deploy.examples import COMPOSE, lay
 from tests.deploy.image import IMAGE, Buildah, build, built, running

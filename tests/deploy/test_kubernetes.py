@@ -19,7 +19,7 @@ from proxy.admin_token import token_hash
 from proxy.config import Settings, load_config
 from proxy.listening_settings import Place
 from proxy.state import load_key, state_folder
-from proxy.telemetry import Telemetry, TelemetrySettings
+from proxy.telemetry.telemetry import Telemetry, TelemetrySettings
 from proxy.transports.listening import listen
 from rules.load import load
 from tests.deploy.examples import PLACEHOLDER, with_key

@@ -14,10 +14,10 @@ from itertools import count
 from typing import Any
 
 from proxy.cli import app
-from proxy.deeds import Deeds
+from proxy.effects.deeds import Deeds
+from proxy.effects.undoing import Undoing
 from proxy.entry import Entry
-from proxy.undoing import Undoing
-from proxy.upstream import _Lane
+from proxy.upstream.upstream import _Lane
 
 MOMENTS: dict[str, tuple[type, str, bool]] = {
     "reserved": (Entry, "intent", False),

@@ -12,8 +12,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from proxy import upstream
 from proxy.guards.clean import Clean
+from proxy.upstream import upstream
 from redaction.scanner import Scanner
 from tests.doors import house
 from tests.proxy.collecting import FakeCollector, collector

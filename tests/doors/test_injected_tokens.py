@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from proxy.credentials import tokens
-from proxy.identity import digest
+from proxy.identity.identity import digest
 from tests.doors.test_tokens import bearer, issuer
 from tests.issuer import token
 from tests.proxy.collecting import collector

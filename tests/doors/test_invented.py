@@ -16,7 +16,7 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from proxy.cli_import import document_of
+from proxy.commands.imports import document_of
 from rules.load import load
 from rules.openapi.imported import Imported, Options, contracts, files
 from rules.schema import Contract

@@ -78,7 +78,7 @@ async def undone(folder: Path) -> dict[str, Any]:
 def test_killed_in_the_middle_of_the_second_undo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, unknown: int
 ) -> None:
-    monkeypatch.setattr("proxy.cli_undo.MOST_S", 2.0)  # what is dead and not buried seems to live
+    monkeypatch.setattr("proxy.commands.undo.MOST_S", 2.0)  # what is dead and not buried seems to live
 
     async def answer(request: bytes) -> bytes:
         body = request.partition(b"\r\n\r\n")[2]

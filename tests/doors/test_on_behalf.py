@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy import revoked
-from proxy.halts import Mark
+from proxy.stops import revoked
+from proxy.stops.halts import Mark
 from tests.doors.test_injected_tokens import exchanging, sent
 from tests.doors.test_tokens import POLICY, TOOLS, bearer, issuer, refused
 from tests.issuer import AUDIENCE, jwks, public, rsa_key, token

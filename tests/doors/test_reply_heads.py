@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.identity import digest
+from proxy.identity.identity import digest
 from tests.doors import house
 from tests.wire import Stage, Wall, always_ok, answering, perform, reply, wall
 

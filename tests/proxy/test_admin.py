@@ -20,7 +20,7 @@ from proxy import admin as admin_module
 from proxy.admin import MOST_CONNECTIONS, MOST_LINE, Admits, Answer, admin_server, reading
 from proxy.listening_settings import Place
 from proxy.routes import Route, Who
-from proxy.telemetry import Telemetry, TelemetrySettings
+from proxy.telemetry.telemetry import Telemetry, TelemetrySettings
 from proxy.transports.listening import listen
 from tests.proxy.collecting import TOOL, finished
 

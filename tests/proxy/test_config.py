@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from proxy.answers import AnswerBounds
 from proxy.config import CONFIG, MOST_BYTES, ConfigError, Settings, load_config
 from proxy.listening_settings import AdminSettings, Place, TlsSettings
-from proxy.presidio_settings import PresidioSettings
-from proxy.remainders import RestBounds
+from proxy.presidio.settings import PresidioSettings
+from proxy.replies.answers import AnswerBounds
+from proxy.replies.remainders import RestBounds
 from proxy.scanning import ScanBounds
 from rules.facts import Principal
 from rules.shape import Either, Form, Many, Shape

@@ -12,7 +12,7 @@ import pytest
 from proxy.admin import Admits, admin_server
 from proxy.listeners import CannotListen, Listeners
 from proxy.listening_settings import Place, TlsSettings
-from proxy.telemetry import Telemetry, TelemetrySettings
+from proxy.telemetry.telemetry import Telemetry, TelemetrySettings
 from tests.certificates import DAY, Authority
 
 AUTHORITY = Authority.new()

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from proxy import listing as module
-from proxy.identity import digest
+from proxy.identity.identity import digest
 from tests.wire import Reply, Stage, Wall, perform, staged, wall
 
 KEYS = {name: f"twk_key-of-{name}" for name in ("ann", "bob", "eve")}

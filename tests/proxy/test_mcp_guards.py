@@ -15,7 +15,7 @@ from proxy.body import Body
 from proxy.entry import Entries, Entry
 from proxy.errors import Refusal
 from proxy.firewall import Firewall, Regime
-from proxy.identity import static
+from proxy.identity.identity import static
 from proxy.ledger import Ledger
 from proxy.model import Call, Peer, Result
 from proxy.protocols.head import Door
@@ -23,8 +23,8 @@ from proxy.protocols.mcp import McpAsk
 from proxy.protocols.rest import Greetings
 from proxy.regimes import Ready, Regimes, scanners_of
 from proxy.scanning import Scans
-from proxy.telemetry import Telemetry, TelemetrySettings
-from proxy.upstream import UpstreamBounds
+from proxy.telemetry.telemetry import Telemetry, TelemetrySettings
+from proxy.upstream.upstream import UpstreamBounds
 from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
 from rules.facts import Principal

@@ -15,7 +15,7 @@ from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.pieces import Pieces
 from proxy.protocols.remainder import Wanted
-from proxy.remainders import ASKED, CALLED, Kept, Owner, Remainders
+from proxy.replies.remainders import ASKED, CALLED, Kept, Owner, Remainders
 from proxy.scanning import Scans
 from redaction.shaping import Bounds, Part
 from tests.wire import wall

@@ -12,7 +12,7 @@ import pytest
 from proxy.firewall import Firewall
 from proxy.regimes import Ready, Regimes, scanners_of
 from proxy.scanning import Scans
-from proxy.upstream import UpstreamBounds
+from proxy.upstream.upstream import UpstreamBounds
 from redaction.rewriting import NO_WAYS
 from redaction.scanner import Scanner
 from redaction.sparing import NOTHING_SPARED

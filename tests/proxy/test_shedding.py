@@ -13,7 +13,7 @@ from proxy.entry import Entries
 from proxy.ledger import Ledger
 from proxy.ledger.export import export_lines
 from proxy.shedding import Shedding
-from proxy.telemetry import Telemetry, TelemetrySettings
+from proxy.telemetry.telemetry import Telemetry, TelemetrySettings
 from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy import deeds, pseudonyms
+from proxy import pseudonyms
+from proxy.effects import deeds
 from proxy.state import StateError, load_key
 from proxy.table import open_table
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from proxy.app import CannotRun
-from proxy.presidio import Presidio
-from proxy.presidio_settings import PresidioSettings
+from proxy.presidio.apart import Presidio
+from proxy.presidio.settings import PresidioSettings
 from redaction.engine import ScanError
 from redaction.presidio_names import KINDS
 from redaction.profiles import UnknownKind, kinds_of

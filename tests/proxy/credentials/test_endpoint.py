@@ -17,7 +17,7 @@ from proxy.credentials.endpoint import MOST_S, UNSAID_S, Token, TokenEndpoint
 from proxy.credentials.secret import CredentialError, Secret
 from rules.credentials import Endpoint
 from rules.urls import Network, Url, parse_network
-from tests.proxy.test_dialler import Loop
+from tests.proxy.upstream.test_dialler import Loop
 from tests.wire import Answer, Backend, answering, reply
 
 CLIENT, TOKEN = "kestrel+9Xw4pQ7t =", "osprey-3Vb8nK1s"

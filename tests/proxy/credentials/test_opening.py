@@ -14,7 +14,7 @@ from proxy.credentials.injecting import Injecting
 from proxy.credentials.living import Living
 from proxy.credentials.opening import configured, open_vault, tell_of
 from proxy.known import SecretsError
-from proxy.telemetry import Telemetry, TelemetrySettings
+from proxy.telemetry.telemetry import Telemetry, TelemetrySettings
 from tests.vault.world import imitated
 
 VALUE, OTHER = "kestrel-" + "9Xw4pQ7t", "osprey-" + "3Vb8nK1s"

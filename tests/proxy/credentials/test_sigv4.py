@@ -26,7 +26,7 @@ def keys(**more: str) -> Secret:
 
 
 def request(outgoing: Outgoing, url: Url) -> bytes:
-    """As `proxy/upstream.py` writes it."""
+    """As `proxy/upstream/upstream.py` writes it."""
     lines = [f"{outgoing.method} {url.path}{outgoing.target} HTTP/1.1", f"host: {url.authority}"]
     lines += [f"{name}: {value}" for name, value in outgoing.headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + outgoing.body

@@ -35,7 +35,7 @@ def test_who_is_asked(tmp_path: Path, policy: str, read: int, paid: int) -> None
 
 
 def test_an_approval_is_for_one_principal_and_one_call(tmp_path: Path) -> None:
-    from proxy.identity import digest
+    from proxy.identity.identity import digest
 
     keys = ", ".join(f"{{id: {name}, sha256: {digest(name)}}}" for name in ("ann", "bob"))
 

@@ -29,7 +29,7 @@ KEYS = {name: f"twk_{name}-{'k' * 30}" for name in ("ann", "bob")}
 
 
 def identity() -> str:
-    from proxy.identity import digest
+    from proxy.identity.identity import digest
 
     rows = ", ".join(f"{{id: {name}, roles: [support], sha256: {digest(key)}}}" for name, key in KEYS.items())
     return f"{{api_keys: [{rows}]}}"

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from proxy.answers import Answers
 from proxy.budgets import Budgets
-from proxy.deeds import Deeds
+from proxy.effects.deeds import Deeds
 from proxy.guards import Guards
 from proxy.guards.budget import Spending
 from proxy.guards.cache import Cache
@@ -26,7 +25,8 @@ from proxy.guards.warn import Warn
 from proxy.health import healths
 from proxy.limits import Limits
 from proxy.protocols.masking import masked
-from proxy.remainders import Remainders
+from proxy.replies.answers import Answers
+from proxy.replies.remainders import Remainders
 from proxy.scanning import Scans
 from proxy.store import Store
 from redaction.known import NOTHING, Known

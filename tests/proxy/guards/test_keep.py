@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from proxy import keepsakes
-from proxy.keepsakes import Keepsakes, Letter, Undoing
+from proxy.effects import keepsakes
+from proxy.effects.keepsakes import Keepsakes, Letter, Undoing
 from proxy.state import load_key
 from proxy.table import open_table
 from tests.wire import Answer, Stage, Wall, answering, perform, reply, staged, wall

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from proxy.guards.limit import Terms
-from proxy.identity import digest
+from proxy.identity.identity import digest
 from proxy.limits import Room
 from rules.obligations import Limit
 from tests.wire import Wall, perform, reply, wall

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from proxy import deeds
+from proxy.effects import deeds
 from proxy.guards import once as guard
-from proxy.identity import digest
+from proxy.identity.identity import digest
 from tests.wire import POLICY, Answer, Stage, Told, Wall, answering, perform, reply, staged, wall
 
 TOOLS = """

@@ -1,4 +1,4 @@
-"""Which answers are heard for what they say of other calls; tests/proxy/test_asking.py tells what follows."""
+"""Which answers are heard for what they say of other calls; tests/proxy/effects/test_asking.py tells what follows."""
 
 from __future__ import annotations
 

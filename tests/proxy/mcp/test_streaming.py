@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from proxy import keyfile, reload
-from proxy.halts import Mark
+from proxy import reload
+from proxy.identity import keyfile
 from proxy.mcp import streaming
+from proxy.stops.halts import Mark
 from proxy.transports import tls
 from rules.facts import Principal
 from tests.certificates import CLIENT, Authority

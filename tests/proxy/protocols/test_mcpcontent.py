@@ -1,4 +1,4 @@
-"""Where messages hold base64. What becomes of it is tested through the socket: tests/proxy/test_contents.py."""
+"""Where messages hold base64. What becomes of it is tested through the socket: tests/proxy/replies/test_contents.py."""
 
 from __future__ import annotations
 

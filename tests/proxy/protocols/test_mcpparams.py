@@ -15,7 +15,7 @@ from proxy.protocols import jsonrpc, mcpparams
 from proxy.protocols.again import again
 from proxy.protocols.masking import masked
 from proxy.protocols.restoring import restored
-from proxy.tracecontext import inside
+from proxy.telemetry.tracecontext import inside
 from redaction.pseudonyms import ANY, Pseudonyms, Restoring
 from tests.counts import examples
 from tests.proxy.protocols.mcptools import CATALOG, META, ask, called, message, modern, sent

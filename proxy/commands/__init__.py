@@ -1,0 +1,1 @@
+"""The commands of `toolwall`, a file each."""

@@ -1,0 +1,1 @@
+"""Who is calling: keys, tokens, certificates. `identity` puts them together."""

@@ -1,0 +1,1 @@
+"""Replies: read, undone, kept, and handed out in pieces."""

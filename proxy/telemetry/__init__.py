@@ -1,0 +1,1 @@
+"""Spans and metrics: readers of the Record. `telemetry` puts them together."""

@@ -1,0 +1,1 @@
+"""The way to the backends: connections that are dialled safely, one request per call."""
