@@ -182,7 +182,7 @@ def test_problems_of_a_backend_have_their_place(tmp_path, text, line, path, says
     [
         ("args: {a: {tipe: string}}", "tools.t.args.a.tipe", "did you mean type?"),
         ("args: {a: {optionel: true}}", "tools.t.args.a.optionel", "did you mean optional?"),
-        ("args: {a: {type: strng}}", "tools.t.args.a.type", "is not valid"),
+        ("args: {a: {type: strng}}", "tools.t.args.a.type", "did you mean string?"),
         ("args: {a: {pattern: '(?=x)'}}", "tools.t.args.a.pattern", "linear time"),
         ("args: {a: {items: {format: emial}}}", "tools.t.args.a.items.format", "did you mean email?"),
         ("args: {a: {$ref: nowhere.json}}", "tools.t.args.a.$ref", "there is no file nowhere.json"),
