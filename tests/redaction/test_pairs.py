@@ -74,7 +74,6 @@ def test_where_a_stream_is_cut_does_not_matter(text: str) -> None:
         assert b"".join([*way.feed(body[:at]), *way.feed(body[at:]), *way.close()]) == whole, at
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize(
     "piece",
     [

@@ -179,7 +179,7 @@ def test_waiters_in_two_loops_are_served() -> None:
 
 def test_a_disk_that_hangs_holds_nobody_for_longer_than_patience_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(committing, "PATIENCE_SECONDS", 0.5)
-    disk = Disk(2.0)
+    disk = Disk(1.4)
     commit = started(disk)
 
     async def play() -> None:
@@ -194,7 +194,7 @@ def test_a_disk_that_hangs_holds_nobody_for_longer_than_patience_lasts(monkeypat
         with pytest.raises(LedgerError, match="did not answer"):  # at once: nobody waits behind a flush that hangs
             await commit.wait(1)
         assert time.monotonic() - began < 0.4
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(1.4)
         disk.seconds = 0
         await commit.wait(1)
         disk.written = 2
