@@ -81,11 +81,11 @@ def run(
         with suppress(OSError):  # nobody who reads it, or a full disk
             typer.echo(f"toolwall serves on {', '.join(sidecar.doors)} (admin on {sidecar.admin})", err=True)
 
-    log_at(log)
-    settings = settings_of(config)
-    if not settings.listeners:
-        fail(f"{config} names no listeners, so there is nothing to serve on.")
     try:
+        log_at(log)
+        settings = settings_of(config)
+        if not settings.listeners:
+            fail(f"{config} names no listeners, so there is nothing to serve on.")
         serve.serve(settings, say)
     except CannotRun as error:
         fail(str(error))

@@ -6,7 +6,7 @@ The protocol has it in `content`, `contents` and `messages` of results, and of w
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -65,11 +65,11 @@ def parts(said: Any) -> Iterator[Part]:
             yield from chain.from_iterable(_below(root[name]) for name in _PLACES if name in root)
 
 
-def refuse_binary(sampling: Tool | None, said: Mapping[str, Any]) -> None:
+def refuse_binary(sampling: Tool | None, said: Any) -> None:
     """Raise Refusal for answers of a client's to a server, by name, that hold what may not pass unread. `sampling` is
     the method that asks for such answers.
     """
-    answers = [each for each in said.values() if not _is_form(each)]
+    answers = [each for each in said.values() if not _is_form(each)] if isinstance(said, dict) else []
     try:
         for part in chain.from_iterable(map(parts, answers)):
             if part.decoded() and (sampling is None or sampling.reply.binary != "pass"):

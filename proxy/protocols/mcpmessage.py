@@ -92,7 +92,7 @@ class MessageAsk:
         if message.kind == "response":
             mcpcontent.refuse_binary(self._sampling, message.said)
             return dict(message.said)
-        mcpcontent.refuse_binary(self._sampling, message.params.get("inputResponses", {}))
+        mcpcontent.refuse_binary(self._sampling, message.params.get("inputResponses"))
         return mcpparams.arguments_of(remote.method, message.params)
 
     def _call(

@@ -121,7 +121,7 @@ class OwnAsk(McpAsk):
         """A call of another MCP server's tool. How the server wants it, and in which session, is seen when it is sent.
         Nothing here goes on as a task."""
         arguments = self.message.params.get("arguments", {})
-        mcpcontent.refuse_binary(self._sampling, self.message.params.get("inputResponses", {}))
+        mcpcontent.refuse_binary(self._sampling, self.message.params.get("inputResponses"))
         if remote.mirrors:
             mcphead.check_mirrors(self._mcp, remote, arguments, required=self.modern)
         params = {name: value for name, value in self.message.params.items() if name != "task"} | {"name": remote.name}

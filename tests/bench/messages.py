@@ -38,16 +38,27 @@ _META = {
 _TEXT = "%s-%d"
 """What the load tool puts in here is never the same twice."""
 
-_BACKEND = """
+_BACKEND = r"""
+  map $request_body $asked {{ "~\"id\": ?(\"[^\"]+\"|[0-9]+)" $1; }}
   server {{
     listen 127.0.0.1:{port};
     location /find {{ return 200 '{plain}'; }}
+    location /mcp {{
+      proxy_pass http://127.0.0.1:{inner};
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header X-Asked $asked;
+    }}
+  }}
+  server {{
+    listen 127.0.0.1:{inner};
     location /mcp {{
       if ($http_mcp_method = "tools/list") {{ return 200 '{listed}'; }}
       return 200 '{said}';
     }}
   }}
 """
+# nginx reads the body of a request only for whoever is behind it: so it is behind itself, and told the id.
 _DESK = """\
 backend: desk
 url: http://127.0.0.1:{backend}
@@ -84,11 +95,11 @@ def _started(stack: ExitStack, folder: Path) -> tuple[Running, int]:
     said = {"content": [{"type": "text", "text": scenarios()[0].body.decode()}], "resultType": "complete"}
     answers = {
         "plain": json.dumps(said),
-        "listed": _answer("toolwall-look", {"tools": [_FIND], "resultType": "complete"}),
-        "said": _answer(7, said),
+        "listed": _answer({"tools": [_FIND], "resultType": "complete"}),
+        "said": _answer(said),
     }
     quoted = {name: text.replace("\\", "\\\\") for name, text in answers.items()}
-    nginx.server(stack, "backend", folder / "backend", _BACKEND.format(port=backend, **quoted))
+    nginx.server(stack, "backend", folder / "backend", _BACKEND.format(port=backend, inner=free_port(), **quoted))
     rules = folder / "rules"
     rules.mkdir()
     (rules / "desk.yaml").write_text(_DESK.format(backend=backend))
@@ -98,8 +109,8 @@ def _started(stack: ExitStack, folder: Path) -> tuple[Running, int]:
     return sidecar(stack, folder)
 
 
-def _answer(id: int | str, result: dict[str, object]) -> str:
-    return json.dumps({"jsonrpc": "2.0", "id": id, "result": result})
+def _answer(result: dict[str, object]) -> str:
+    return f'{{"jsonrpc": "2.0", "id": $http_x_asked, "result": {json.dumps(result)}}}'
 
 
 def _trial(process: Running, port: int, name: str, run: str, seconds: float, tail: LedgerTail) -> Trial:

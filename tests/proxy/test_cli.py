@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
@@ -253,3 +254,9 @@ def test_help_names_every_command_and_the_exit_codes() -> None:
         "Exit codes",
     ):
         assert word in out.decode()
+
+
+def test_a_start_that_fails_leaves_signals_as_they_were(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    assert toolwall("run", "--config", str(tmp_path / "nowhere.yaml"))[0] == 3
+    assert signal.getsignal(signal.SIGHUP) is before

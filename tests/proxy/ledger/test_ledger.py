@@ -67,6 +67,7 @@ def test_a_second_sidecar_on_the_same_folder_is_refused(ledger: Ledger, folder: 
 
 
 def test_a_closed_ledger_lets_go_and_takes_nothing(folder: Path) -> None:
+    before = {*threading.enumerate()}
     ledger = Ledger.open(folder, KEY)
     ledger.append(call(1))
     ledger.close()
@@ -75,7 +76,7 @@ def test_a_closed_ledger_lets_go_and_takes_nothing(folder: Path) -> None:
         ledger.append(call(2))
     Ledger.open(folder, KEY).close()
     assert [entry["kind"] for entry in entries(folder)] == ["open", "call", "close", "open", "close"]
-    assert not [thread for thread in threading.enumerate() if thread.name == "ledger-commit"]
+    assert not [thread for thread in {*threading.enumerate()} - before if thread.name == "ledger-commit"]
 
 
 def test_the_chain_goes_on_over_segments_and_openings(folder: Path) -> None:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proxy.errors import Refusal
@@ -615,6 +615,7 @@ MORE_META = st.sampled_from(["traceparent", "baggage", "toolwall/x", "x/y", "pro
     FRAMES,
     st.booleans(),
 )
+@example("initialize", {"inputResponses": None}, {}, {}, False)
 @settings(max_examples=examples(400), deadline=None, database=None)
 def test_whatever_comes_is_a_call_or_refused(
     method: str, more: dict[str, Any], meta: dict[str, Any], frame: dict[str, Any], is_modern: bool
