@@ -30,7 +30,6 @@ from proxy.limits import Limits
 from proxy.mcp.reader import Reader
 from proxy.mcp.servers import Servers
 from proxy.mcp.upstream import McpUpstream
-from proxy.pieces import Pieces
 from proxy.probing import Probes
 from proxy.protocols.masking import masked
 from proxy.protocols.restoring import restored
@@ -38,6 +37,7 @@ from proxy.protocols.writing import carried
 from proxy.pseudonyms import Keeper
 from proxy.relating import Relating
 from proxy.replies.answers import Answers
+from proxy.replies.pieces import Pieces
 from proxy.replies.remainders import Remainders
 from proxy.restoring import Restore
 from proxy.scanning import Scans

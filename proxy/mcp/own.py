@@ -23,11 +23,11 @@ from proxy.mcp.servers import Servers
 from proxy.mcp.trimming import rest_tool
 from proxy.model import Result
 from proxy.outcomes import withheld
-from proxy.pieces import Pieces
 from proxy.protocols import jsonrpc, mcpown
 from proxy.protocols.mcpown import OwnAsk
 from proxy.protocols.remainder import named
 from proxy.record import Record, new_id
+from proxy.replies.pieces import Pieces
 from proxy.replies.remainders import CALLED, Owner
 from proxy.telemetry.attributes import TOOL_ERROR
 from redaction.known import Known

@@ -6,9 +6,9 @@ from proxy.body import Body
 from proxy.entry import Entry
 from proxy.mcp.entry import MessageEntry
 from proxy.model import Call, Result
-from proxy.pieces import Pieces
 from proxy.protocols import mcpown
 from proxy.protocols.remainder import named
+from proxy.replies.pieces import Pieces
 from proxy.replies.remainders import CALLED, Owner
 
 _JSON = ("Content-Type", "application/json")

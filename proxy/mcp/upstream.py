@@ -43,9 +43,9 @@ from proxy.mcp.trimming import GREETINGS, differs, greeted, trimmed
 from proxy.mcp.underway import renamed, tokened
 from proxy.model import Call, Headers, Result, Send
 from proxy.outcomes import not_sent, withheld
-from proxy.pieces import Pieces
 from proxy.protocols import jsonrpc, mcpparams
 from proxy.replies import replyheaders
+from proxy.replies.pieces import Pieces
 from redaction.streams import EVENTS
 from rules.decide import Ruleset
 from rules.mcp.plumbing import ASKED, CLOSE, LISTEN, METADATA, STREAM

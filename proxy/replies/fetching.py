@@ -9,8 +9,8 @@ from proxy.errors import Refusal
 from proxy.firewall import Firewall
 from proxy.identity.identity import Identify
 from proxy.model import Result
-from proxy.pieces import Pieces
 from proxy.protocols.remainder import RemainderAsk
+from proxy.replies.pieces import Pieces
 from proxy.replies.remainders import ASKED, Owner
 from rules.facts import Run
 

@@ -13,8 +13,8 @@ import pytest
 
 from proxy.entry import Entry
 from proxy.errors import Refusal
-from proxy.pieces import Pieces
 from proxy.protocols.remainder import Wanted
+from proxy.replies.pieces import Pieces
 from proxy.replies.remainders import ASKED, CALLED, Kept, Owner, Remainders
 from proxy.scanning import Scans
 from redaction.shaping import Bounds, Part
