@@ -12,7 +12,7 @@ from redaction.apart import Gate
 from redaction.detector import Pattern
 from redaction.finding import Finding, resolve
 from redaction.judge import judge
-from redaction.keys import Keys, Role
+from redaction.keys import Keys, Role, beside
 from redaction.linear import ANYWHERE, Expression
 from redaction.pairs import Pairs
 from redaction.scout import Scout
@@ -58,14 +58,14 @@ class Engine:
         self.kinds = frozenset(pattern.kind for pattern in patterns)
         pairs = [Pairs(self.keys)] if self.keys.pair else []
         gates = [*(each.gate for each in pairs), *gates]
-        self.scout = Scout(patterns, (*self.keys.near, *gates))
+        self.scout = Scout(patterns, (*self.keys.near, *gates), self.keys.labelled)
         # The surest first.
         ordered = sorted(patterns, key=lambda pattern: -pattern.score)
         made = [_Matcher(pattern) for pattern in ordered]
         self._matchers: list[Matcher] = [*made, *pairs]
         self._contexts = [matcher.context for matcher in made if matcher.context]
         self._gate = Gate([*map(_gate, ordered), *gates])
-        self._bare_names: dict[bytes, Role | None] = {}
+        self._bare_names: dict[bytes, tuple[Role | None, bool]] = {}
         self._telling: dict[bytes, bool] = {}
 
     def opening(self, matchers: Sequence[Matcher]) -> "Engine":
@@ -113,18 +113,20 @@ class Engine:
                 self._telling[name] = known
         return known
 
-    def name(self, name: bytes, start: int) -> tuple[list[Finding], Role | None]:
-        """What is found in a name of a JSON object that begins at `start`, and what it says of its value.
+    def name(self, name: bytes, start: int) -> tuple[list[Finding], Role | None, bool]:
+        """What is found in a name of a JSON object that begins at `start`, what it says of its value, and whether that
+        may be a label.
 
         Those in which nothing is are kept, for they come again and again.
         """
         if name in self._bare_names:
-            return [], self._bare_names[name]
+            return [], *self._bare_names[name]
         found = self.find_in(name, str, False, start)
-        role = self.keys.role(name.decode("utf-8", "replace")) if self.keys else None
+        shown = name.decode("utf-8", "replace")
+        meaning = self.keys.role(shown) if self.keys else None, self.keys.words(shown) in beside().labels
         if not found and len(name) <= LONGEST_KEPT and len(self._bare_names) < KEYS_KEPT:
-            self._bare_names[name] = role
-        return found, role
+            self._bare_names[name] = meaning
+        return found, *meaning
 
 
 def covers(found: Sequence[Finding], size: int, score: float) -> bool:

@@ -4,14 +4,14 @@ import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from re2 import escape
 
 from redaction.kept import Kept
-from redaction.linear import matcher
+from redaction.linear import Match, matcher
 
 FILE = Path(__file__).with_name("keys.toml")
 NAMES_KEPT = 4_000
@@ -20,8 +20,9 @@ LONGEST_VALUE = 400
 # Behind a name in a text; \x01 is a quotation mark in a string of JSON.
 _SIGN = r"""["'`\x01\])*_]{0,3}[ \t]{0,3}(?:[:=]|</)"""
 _CLUSTER_VALUES = "Secret of Kubernetes"
-_MANIFEST = r'"kind"[ \t\r\n]*:[ \t\r\n]*"Secret"[ \t\r\n]*[,}]'
-_ANY = r"[:,\]}]"
+MANIFEST = "Secret"
+"""What labels an object whose `data` and `stringData` are secret (Kubernetes docs, Secrets)."""
+
 # In an object under a name that says what its value is, members that hold it: `{"first_name": {"value": "Ana"}}`.
 _WRAPS = frozenset({"value", "values", "val", "raw", "formatted", "current", "string value", "stringvalue"})
 _NO_WRAPS: frozenset[str] = frozenset()
@@ -31,7 +32,9 @@ DETECTOR = "key"
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)")
 _NO_LETTER = re.compile(r"[\W_]+")
 _ROOM = r'[^0-9A-Za-z"]{0,2}'
-_END = r'[^A-Za-z"\x{80}-\x{10FFFF}]{0,4}"[ \t\r\n]*'
+_SPACE = r"[ \t\r\n]*"
+_END = rf'[^A-Za-z"\x{{80}}-\x{{10FFFF}}]{{0,4}}"{_SPACE}'
+_NO_WORD = '[^0-9A-Za-z"]*'
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class Role:
 
     __slots__ = ("alone", "beside", "judge", "over")
 
-    def __init__(self, judge: "Judge | None", beside: bool, over: bool) -> None:
+    def __init__(self, judge: "Judge | None", beside: bool = False, over: bool = False) -> None:
         self.judge, self.beside, self.over = judge, beside, over
         self.alone = judge is not None and judge.alone
 
@@ -99,9 +102,20 @@ class Keys:
         self.pair = f"(?i:{_either(spoken)})(?:e?s)?{_SIGN}" if spoken else ""
         self.secret = self._exact.get(_CLUSTER_VALUES)
         """What judges the values of a Secret of Kubernetes."""
-        self.near = [*_near(certain, bare, self._signs), *([_MANIFEST] if self.secret else [])]
+        telling = [*certain, *self._signs.beside, *self._signs.over] if bare else certain
+        # A bare name counts by itself only over an object.
+        near = (_expression(telling), _expression(bare, rf":{_SPACE}\{{"))
+        self.near = [expression for expression in near if expression]
+        """What a scout looks for, and members that hold what may be a label, see `labels`."""
+        self.labelled = _labelled(telling, [MANIFEST] if self.secret else [])
+        self._heads = _expression(telling, r"[,\]]")
         self.words = Kept(words_of, NAMES_KEPT).__getitem__
         self.role = Kept(self._role, NAMES_KEPT).__getitem__
+
+    @cached_property
+    def find_heads(self) -> Match | None:
+        """Finds strings in lists that may head a column."""
+        return matcher(self._heads, capture=False) if self._heads else None
 
     def __bool__(self) -> bool:
         return bool(self._judges)
@@ -226,13 +240,13 @@ def _either(names: Iterable[str]) -> str:
     return "|".join(sorted({_ROOM.join(map(escape, name.split())) for name in names}))
 
 
-def _near(certain: list[str], bare: list[str], signs: Signs) -> list[str]:
-    """What a scout looks for. A bare name counts by itself only over an object. Strings that are values count too: as
-    labels, see `labels`.
-    """
-    if not bare:
-        return [_expression(certain, _ANY)] if certain else []
-    return [_expression([*certain, *signs.beside, *signs.over], _ANY), _expression(bare) + r"[ \t\r\n]*\{"]
+def _labelled(telling: list[str], labels: list[str]) -> str:
+    """Matches a member that holds a label: one of the names, or one of the labels."""
+    members = "|".join(sorted(_NO_WORD.join(name.split()) for name in beside().labels))
+    ends = [f"(?i:{_either(telling)})(?:e?s)?{_END}" if telling else "", *(f'{label}"{_SPACE}' for label in labels)]
+    either = "|".join(end for end in ends if end)
+    member = rf'"{_NO_WORD}(?i:{members}){_NO_WORD}"{_SPACE}:{_SPACE}"'
+    return rf'{member}[^"]*(?:{either})[,}}]' if either else ""
 
 
 def _python(expression: str) -> str:

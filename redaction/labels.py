@@ -10,11 +10,9 @@ from itertools import islice
 from typing import NamedTuple
 
 from redaction.brackets import Brackets
-from redaction.keys import Keys, Role, beside
+from redaction.keys import MANIFEST, Keys, Role, beside
 
-MANIFEST = b"Secret"
-"""The label of an object whose `data` and `stringData` are secret, if it is its `kind` (Kubernetes docs, Secrets)."""
-
+_SECRET = MANIFEST.encode()
 _UP = 3  # objects around a list of labels in which its table may stand
 # Members of an object, labels of a table: where there are more it is none that is filled in or read by people.
 _MOST_MEMBERS, _MOST_LABELS = 64, 256
@@ -63,7 +61,7 @@ class _Reader:
         self._seen.add(home)
         if self._text[home] == _OBJECT:
             if self._keys.secret:
-                yield from self._of_manifest(home, Role(self._keys.secret, False, False))
+                yield from self._of_manifest(home, Role(self._keys.secret))
             if (label := self._of_object(home)) and label.value >= 0 and label.role and not label.role.alone:
                 yield _value(label, label.value)
             home = self._brackets.outer[home]
@@ -75,12 +73,12 @@ class _Reader:
         """The values in a Secret of Kubernetes."""
         members = dict(islice(self._brackets.elements(opening), _MOST_MEMBERS))
         kind = members.get(b"kind", -1)
-        if kind < 0 or not self._text.startswith(b'"%s"' % MANIFEST, kind):
+        if kind < 0 or not self._text.startswith(b'"%s"' % _SECRET, kind):
             return
         for holder in (members.get(b"data", -1), members.get(b"stringData", -1)):
             if holder >= 0 and self._text[holder] == _OBJECT:
                 for _, at in self._brackets.elements(holder):
-                    yield Value(kind + 1, kind + 1 + len(MANIFEST), at, role)
+                    yield Value(kind + 1, kind + 1 + len(_SECRET), at, role)
 
     def _of_object(self, opening: int) -> _Label | None:
         """The label in an object, and the value beside it."""

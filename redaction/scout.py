@@ -86,17 +86,20 @@ class Scout:
     """Finds the next place in a JSON text that may have to do with a finding of some patterns.
 
     The text must be valid JSON with its escapes undone, except that quotation marks in strings must read otherwise.
-    `names` are expressions for ends of names that matter by themselves.
+    `names` are expressions for ends of names that matter by themselves, `labels` one for members that hold such a name.
 
     An automaton for expressions of different sorts has a state for each pair of theirs, and with a hundred patterns of
     each it does not fit in its memory any more; so each sort has its own, and the text is read once for each.
     """
 
-    def __init__(self, patterns: Sequence[Pattern], names: Sequence[str] = ()) -> None:
+    def __init__(self, patterns: Sequence[Pattern], names: Sequence[str] = (), labels: str = "") -> None:
         gates = [in_strings(pattern.gate) or pattern.regex for pattern in patterns if not pattern.context]
         # Those of runs of characters apart; each automaton reads all the text, so more of them cost what they save.
         runs = [gate for gate in gates if sort_of(gate) == "counted"]
-        plain = [_compiled(runs), _compiled(gate for gate in gates if sort_of(gate) != "counted")]
+        plain = [
+            _compiled([*runs, labels] if labels else runs),
+            _compiled(gate for gate in gates if sort_of(gate) != "counted"),
+        ]
         figures = [pattern for pattern in patterns if pattern.context and pattern.gate == FIGURES]
         wordy = [pattern for pattern in patterns if pattern.context and pattern.gate != FIGURES]
         # A gate that was passed stays so to the end of its string, so each gate doubles the states.

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Callable
-from functools import cached_property
 
 from redaction.engine import Engine, covers, encode, in_characters
 from redaction.finding import Finding, Hit, merged
-from redaction.keys import LONGEST_NAME, SCORE, beside
-from redaction.labels import MANIFEST
+from redaction.keys import LONGEST_NAME, MANIFEST, SCORE
+from redaction.linear import ANYWHERE, matcher
 from redaction.named import Note, named
 from redaction.unwrap import HIDDEN, read_json, way_out_of_json
 from redaction.walk import is_common
@@ -18,14 +17,14 @@ _NUMBER = re.compile(rb"[0-9.eE+\-]+")
 _NAMES = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 # A string, which is a name (1) if a colon follows, an opening (2) or closing (3) bracket.
 _STRUCTURE = re.compile(rb'"(?:([^"]*)"[ \t\r\n]*:|[^"]*")|([\[{])|([\]}])')
-_TABLE = re.compile(rb"\[[ \t\r\n]*\[")
+_TABLE = matcher(r"\[[ \t\r\n]*\[", capture=False)
+_MANIFEST = MANIFEST.encode()
 _NAME, _OPENS, _CLOSES = 1, 2, 3
 # In a text without escapes, a string that may hold JSON with strings.
 _INNER = re.compile(rb'"([\[{][^"\x01]*+\x01[^"]*+)"(?![ \t\r\n]*:)')
 MOST_OPENED = 3  # JSON in strings of JSON: that many in each other are read
 _QUOTE, _COLON, _LIST = b'":['
 _NO_NAME = (b",", b"}", b"]", b"")  # after a string: it is no name
-_BEHIND_VALUE = b",]}"
 _SPACE, _DIGITS = b" \t\r\n", b"0123456789.eE+-"
 
 
@@ -82,13 +81,12 @@ def _nested(hit: Hit, found: Finding, left: int) -> Finding:
 
 def _look_through(text: bytes, engine: Engine, hidden: bool) -> list[Hit]:
     """What is found in a JSON text without escapes. `hidden`: quotation marks in strings read as HIDDEN."""
-    outline: _Outline | None = None
+    outline = _Outline(text, engine, hidden)
     places, at, near = engine.scout.near(text), 0, True
     while True:
         start, end = places.after(at)
         if start < 0:
-            return outline.all() if outline else []
-        outline = outline or _Outline(text, engine, hidden)
+            return outline.all()
         # What ended one place may begin the next.
         at = max(outline.look(start, end) - 1, start + 1)
         if near and outline.list_named:
@@ -142,18 +140,19 @@ class _Outline:
         self._sure: set[int] = set()  # where strings begin that are one finding, surer than what a name tells of it
 
     def all(self) -> list[Hit]:
-        """The hits, with those that names give away."""
-        if not self._notes and not self._labels:
+        """The hits, with those that names and labels give away."""
+        labels = [*self._labels, *self._heads()]
+        if not self._notes and not labels:
             return self.hits
-        keys = self._engine.keys
-        return merged(self.hits, named(self._text, self._notes, keys, self._hidden, self._sure, self._labels))
+        found = named(self._text, self._notes, self._engine.keys, self._hidden, self._sure, sorted(labels))
+        return merged(self.hits, found)
 
     def look(self, start: int, end: int) -> int:
         """Looks at all that a place touches, and where that is a name, at what it names. Says how far it looked.
 
         Places must be asked for in order.
         """
-        text, done, last = self._text, self._done, end
+        text, done = self._text, self._done
         at = start if start > done else done
         if text.count(_QUOTE, done, at) & 1:
             at, end = self._string(text.rfind(_QUOTE, done, at) + 1, end)
@@ -164,32 +163,7 @@ class _Outline:
             else:
                 at = self._number(at)
         self._done = at
-        if text[last - 1] in _BEHIND_VALUE:
-            self._label(last)
         return at if at > end else end
-
-    def _label(self, end: int) -> None:
-        """Notes the string before `end` if it may be a label that tells something: see `labels`."""
-        text, keys = self._text, self._engine.keys
-        right = text.rfind(_QUOTE, 0, end)
-        left = text.rfind(_QUOTE, 0, right) + 1
-        if keys.secret and text[left:right] == MANIFEST:
-            self._labels.append(left)
-            return
-        role = keys.role(self._read(left, right).decode()) if right - left <= LONGEST_NAME else None
-        if role is None or not (role.judge or role.beside):
-            return
-        self._at = left - 1
-        if text[_left_of(text, left - 1)] == _COLON:
-            if role.judge and keys.words(self._key()) in beside().labels:
-                self._labels.append(left)
-        elif self._has_table:
-            self._labels.append(left)
-
-    @cached_property
-    def _has_table(self) -> bool:
-        """Whether a list begins with a list."""
-        return _TABLE.search(self._text) is not None
 
     def _string(self, left: int, end: int) -> tuple[int, int]:
         """Looks at the string from `left`. Says where it ends, and how far to look at least."""
@@ -209,14 +183,39 @@ class _Outline:
 
     def _told(self, name: bytes, left: int, right: int, value: int) -> int:
         """Looks at a name and notes what it tells about its value, which begins at `value`."""
-        found, role = self._engine.name(name, left)
+        found, role, labels = self._engine.name(name, left)
         if found:
             self.hits.append(Hit(left, right, True, False, found))
         if role:
             self._notes.append(Note(left, right, value, role))
+        if labels and self._text[value] == _QUOTE:
+            self._label(value + 1)
         if self._text[value] == _LIST and self._engine.is_context(name):
             self.list_named = True
         return value
+
+    def _label(self, left: int) -> None:
+        """Notes the string from `left` if it may be a label that tells something: see `labels`."""
+        right = self._text.find(_QUOTE, left)
+        label = self._read(left, right) if right - left <= LONGEST_NAME else b""
+        role = self._engine.keys.role(label.decode())
+        if label == _MANIFEST or (role and role.judge):
+            self._labels.append(left)
+
+    def _heads(self) -> list[int]:
+        """Where strings in lists begin that may head a column, if there is a table."""
+        text, keys = self._text, self._engine.keys
+        if not keys.find_heads or _TABLE(ANYWHERE, text, 0, len(text))[0][0] < 0:
+            return []
+        heads, at = list[int](), 0
+        while (at := keys.find_heads(ANYWHERE, text, at, len(text))[0][1]) >= 0:
+            right = text.rfind(_QUOTE, 0, at)
+            left = text.rfind(_QUOTE, 0, right) + 1
+            if right - left <= LONGEST_NAME and text[_left_of(text, left - 1)] != _COLON:
+                role = keys.role(self._read(left, right).decode())
+                if role and (role.judge or role.beside):
+                    heads.append(left)
+        return heads
 
     def _number(self, left: int) -> int:
         """Looks at the number around `left`. Says where it ends."""

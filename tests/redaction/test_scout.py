@@ -99,7 +99,8 @@ def test_where_words_without_anything_stand_close_together_what_counts_is_still_
 
 def test_each_automaton_of_all_patterns_is_small_enough_for_its_memory() -> None:
     """One that is not finds the same, but in 50 microseconds a match instead of one."""
-    scout = Scout(all_patterns(), Keys(kinds()).near)
+    keys = Keys(kinds())
+    scout = Scout(all_patterns(), keys.near, keys.labelled)
     for match in (*scout._plain, *scout._exact, *scout._far, scout._loose):
         assert match
         assert match.__self__.ReverseProgramSize() < 80_000  # type: ignore[attr-defined]
