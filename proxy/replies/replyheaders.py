@@ -30,6 +30,7 @@ _LINK = re.compile(
     r"""[ \t]*<([^<>"\s]*)>((?:[ \t]*;[ \t]*[!#$&+.^_`|~0-9A-Za-z-]+(?:=(?:[^\s;,"<>]*|"[^"\\<>]*"))?)*)[ \t]*(?:,|$)"""
 )
 _ANCHOR = re.compile(r";\s*anchor\b", re.IGNORECASE)
+_DOT = re.compile("%2e", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -68,11 +69,11 @@ def content_type(headers: Headers) -> tuple[str, str | None]:
 @lru_cache(256)
 def _parsed_type(header: str) -> tuple[str, str | None]:
     media_type, _, parameters = header.partition(";")
-    for parameter in parameters.split(";"):
-        name, _, setting = parameter.strip().partition("=")
-        if name.lower() == "charset":
-            return media_type.strip().lower(), setting.strip('"').lower()
-    return media_type.strip().lower(), None
+    pairs = [parameter.partition("=")[::2] for parameter in parameters.split(";")]
+    # Readers differ about spaces around `=`, quotes of the other kind, and which of two counts. Of two that differ
+    # both are said, which together are no charset that is known, so nobody reads the body.
+    said = {value.strip(" \t'\"").lower(): None for name, value in pairs if name.strip().lower() == "charset"}
+    return media_type.strip().lower(), ",".join(said) if said else None
 
 
 def is_cut(status: int, headers: Headers) -> bool:
@@ -161,6 +162,8 @@ def _inside(location: str, seat: Seat) -> str | None:
         return None
     path = parts.path[len(url.path) :] or "/"
     if path.startswith("//"):  # alone in a Location, this would name another host
+        return None
+    if any(segment in (".", "..") for segment in _DOT.sub(".", path).split("/")):  # it would lead out of the base
         return None
     return path + (f"?{parts.query}" if parts.query else "") + (f"#{parts.fragment}" if parts.fragment else "")
 

@@ -26,6 +26,8 @@ WHOLE = {
     "too deep": (b'{"a":' * 5_000 + f'"{MAIL}"'.encode() + b"}" * 5_000, JSON, "", ()),
     "no UTF-8": (f"\xff {MAIL}".encode("latin-1"), TEXT, "", ()),
     "an unknown charset": (MAIL.encode(), f"{TEXT}; charset=utf-7", "", ()),
+    "a charset that only some read": (MAIL.encode("utf-16le"), f"{TEXT}; charset = utf-16le", "", ()),
+    "two charsets": (MAIL.encode("utf-16le"), f"{TEXT}; charset=utf-8; charset=utf-16le", "", ()),
     "a broken coding": (MAIL.encode(), JSON, "", ("Content-Encoding: gzip",)),
     "an unknown type": (MAIL.encode(), "x/y", "", ()),
     "no type": (MAIL.encode(), "", "", ()),

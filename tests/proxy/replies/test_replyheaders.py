@@ -85,6 +85,9 @@ def test_a_header_that_stands_twice_is_one_value() -> None:
         ('text/plain; x=1; Charset="UTF-8"', ("text/plain", "utf-8")),
         ("", ("", None)),
         ("a/b, c/d; charset=x", ("a/b, c/d", "x")),
+        ("text/plain; charset = 'Latin1'", ("text/plain", "latin1")),
+        ("text/plain; charset=utf-8; CHARSET=UTF-8", ("text/plain", "utf-8")),
+        ("text/plain; charset=utf-8; charset=utf-16", ("text/plain", "utf-8,utf-16")),
     ],
 )
 def test_media_type_and_charset(header: str, parsed: tuple[str, str | None]) -> None:
