@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rules.template import Segment, parse
+from rules.template import Segment, loose, parse
 
 if TYPE_CHECKING:
     from rules.tools import Tool
@@ -22,9 +22,40 @@ class Node:
         self.tools: list[Tool] | None = None
 
 
-def grow(node: Node, tool: Tool) -> None:
-    """Add a tool below the root."""
-    for segment in parse(tool.path):
+class Tree:
+    """The templates of one backend and method, and the same as others may read them."""
+
+    __slots__ = ("_loose", "_root")
+
+    def __init__(self) -> None:
+        self._root = Node()
+        self._loose = Node()
+
+    def grow(self, tool: Tool) -> None:
+        """Add a tool."""
+        segments = parse(tool.path)
+        _grow(self._root, segments, tool)
+        _grow(self._loose, [segment.loosely() for segment in segments], tool)
+
+    def find(self, path: str) -> tuple[list[Tool], list[str]] | None:
+        """The tools that a path means, and what their parameters take of it.
+
+        None also where it means others for a server that decodes it first, or that does not tell case apart: there
+        `/things/%65xport` and `/things/Export` are `/things/export`, here they would be things of that name.
+        """
+        values: list[str] = []
+        tools = walk(self._root, path.split("/"), 1, values)
+        if tools is None or (values and not self._is_plain(path, tools)):
+            return None
+        return tools, values
+
+    def _is_plain(self, path: str, tools: list[Tool]) -> bool:
+        others = walk(self._loose, [loose(segment) for segment in path.split("/")], 1, [])
+        return others is not None and all(tool in others for tool in tools)
+
+
+def _grow(node: Node, segments: Sequence[Segment], tool: Tool) -> None:
+    for segment in segments:
         node = _child(node, segment)
     node.tools = [*(node.tools or ()), tool]
 

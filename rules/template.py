@@ -31,6 +31,10 @@ class Segment:
         """Sorts segments: the more literal text, the more one speaks of, and at its beginning more than elsewhere."""
         return -sum(map(len, self.texts)), -len(self.texts[0]), self.texts
 
+    def loosely(self) -> Segment:
+        """The same as servers have it that decode a path before they look at it, or that do not tell case apart."""
+        return Segment(tuple(map(loose, self.texts)), self.names)
+
     def values(self, text: str) -> tuple[str, ...] | None:
         """The parameters' parts of a wire segment, byte for byte, or None where it does not match.
 
@@ -61,6 +65,11 @@ class Segment:
             return None
         held = any(separator in unquote(value) for value in values for separator in separators)
         return None if held else tuple(values)
+
+
+def loose(text: str) -> str:
+    """Text of a path, decoded and without case."""
+    return (unquote(text) if "%" in text else text).casefold()
 
 
 def parse(path: str) -> tuple[Segment, ...]:

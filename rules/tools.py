@@ -19,7 +19,7 @@ from rules.obligations import Limit
 from rules.once import Once
 from rules.outgoing import DEFAULT as NOTHING_SAID
 from rules.outgoing import Outgoing
-from rules.pathtree import Node, grow, walk
+from rules.pathtree import Tree
 from rules.replies import Replies
 from rules.schema import Contract
 from rules.shaping import Shaping
@@ -312,14 +312,14 @@ class Catalog:
     def __init__(self, backends: Iterable[Backend] = (), tools: Iterable[Tool] = ()) -> None:
         self.backends: Mapping[str, Backend] = {backend.name: backend for backend in backends}
         self.tools: Mapping[str, Tool] = {tool.name: tool for tool in tools}
-        self._roots: dict[tuple[str, str], Node] = {}
+        self._trees: dict[tuple[str, str], Tree] = {}
         self._remote = {
             (tool.backend, tool.mcp.method, tool.mcp.name): tool for tool in self.tools.values() if tool.mcp
         }
         self._templates = _templates(self.tools.values())
         for tool in self.tools.values():
             if tool.mcp is None:
-                grow(self._roots.setdefault((tool.backend, tool.method), Node()), tool)
+                self._trees.setdefault((tool.backend, tool.method), Tree()).grow(tool)
 
     def remote(self, backend: str, method: str, name: str = "") -> Tool | None:
         """The tool of an MCP server that a message of this method calls by this name."""
@@ -336,17 +336,18 @@ class Catalog:
 
         `path` is the raw path inside the backend and begins with `/`. Literals are compared byte for byte, a
         parameter takes one segment that is not empty. From left to right a literal beats a parameter, and a
-        parameter with more literal text around it beats one with less. Each node of the tree is visited at most
-        once, so the work is bounded by the number of declared tools. Where several tools have the same call, `sent`
-        is asked for what tells them apart: a value that none of them has means no tool.
+        parameter with more literal text around it beats one with less. A path that others would read as that of
+        another tool means none. Each node of the tree is visited at most twice, so the work is bounded by the number
+        of declared tools. Where several tools have the same call, `sent` is asked for what tells them apart: a value
+        that none of them has means no tool.
         """
-        root = self._roots.get((backend, method))
-        if root is None or path.count("/") > MOST_SEGMENTS or not path.startswith("/"):
+        tree = self._trees.get((backend, method))
+        if tree is None or path.count("/") > MOST_SEGMENTS or not path.startswith("/"):
             return None
-        values: list[str] = []
-        tools = walk(root, path.split("/"), 1, values)
-        if tools is None:
+        found = tree.find(path)
+        if found is None:
             return None
+        tools, values = found
         tool = tools[0] if len(tools) == 1 and tools[0].picked_by is None else _picked(tools, sent)
         if tool is None:
             return None

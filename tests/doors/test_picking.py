@@ -48,6 +48,9 @@ TOOLS = """
     says: Compare.
     call: GET /compare/{a}...{b}
     args: {a: {type: string}, b: {type: string}}
+  person: {says: Read., call: "POST /people/{name}", args: {name: {type: string}}, effect: write}
+  export: {says: Read all., call: POST /people/export, effect: write}
+  mute: {says: Be silent., call: "POST /people/{name}:mute", args: {name: {type: string}}, effect: write}
 """
 
 
@@ -69,6 +72,9 @@ MEANT = [
     ("PUT", "/files/7", [], b'{"name": "a"}', "update"),
     ("PUT", "/files/7", [("Toolwall-Tool", "crm.share")], b'{"shared_with": "bob"}', "share"),
     ("GET", "/compare/main...dev", [], b"", "between"),
+    ("POST", "/people/%41na", [], b"", "person"),
+    ("POST", "/people/exports", [], b"", "person"),
+    ("POST", "/people/export", [], b"", "export"),
 ]
 
 
@@ -101,6 +107,12 @@ DOUBTFUL = [
     ("GET", "/compare/a...b...c", []),
     ("GET", "/compare/a%2e..b...c", []),
     ("GET", "/compare/...b", []),
+    # A server that decodes before it looks, or that does not tell case apart, takes these for another tool's.
+    ("POST", "/people/%65xport", []),
+    ("POST", "/people/Export", []),
+    ("POST", "/people/ana%3Amute", []),
+    ("POST", "/people/ana%3amut%65", []),
+    ("POST", "/people/ana:Mute", []),
 ]
 
 

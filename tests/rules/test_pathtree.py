@@ -1,5 +1,5 @@
 from rules.load import load
-from rules.pathtree import Node, grow, walk
+from rules.pathtree import Tree
 from tests.rules.helpers import write
 
 API = """
@@ -13,15 +13,20 @@ API = """
 """
 
 
-def test_a_literal_beats_a_parameter_and_more_text_beats_less(tmp_path):
-    root = Node()
-    for tool in load(write(tmp_path, crm=API)).catalog.tools.values():
-        grow(root, tool)
+def finding(tmp_path, api):
+    tree = Tree()
+    for tool in load(write(tmp_path, crm=api)).catalog.tools.values():
+        tree.grow(tool)
 
     def found(path):
-        values = []
-        tools = walk(root, path.split("/"), 1, values)
-        return [tool.short for tool in tools or ()], values
+        tools, values = tree.find(path) or ([], [])
+        return [tool.short for tool in tools], values
+
+    return found
+
+
+def test_a_literal_beats_a_parameter_and_more_text_beats_less(tmp_path):
+    found = finding(tmp_path, API)
 
     assert found("/a/me") == (["mine"], [])
     assert found("/a/x-7") == (["part"], ["7"])
@@ -29,3 +34,31 @@ def test_a_literal_beats_a_parameter_and_more_text_beats_less(tmp_path):
     assert found("/a/me/b") == (["deep"], ["me"])
     assert found("/a/me/c") == ([], [])
     assert found("/a") == ([], [])
+
+
+OTHERS = """
+    backend: crm
+    url: https://crm.test
+    tools:
+      one: {call: "GET /a/{id}", args: {id: {type: string}}}
+      export: {call: GET /a/export}
+      spaced: {call: "GET /a/b%20c"}
+      part: {call: "GET /a/x-{id}", args: {id: {type: string}}}
+      done: {call: "GET /a/{id}:done", args: {id: {type: string}}}
+      deep: {call: "GET /a/me/{id}", args: {id: {type: string}}}
+      upper: {call: "GET /b/{id}/K", args: {id: {type: string}}}
+      lower: {call: "GET /b/{id}/k", args: {id: {type: string}}}
+"""
+
+
+def test_what_another_reader_takes_for_another_tool_is_none(tmp_path):
+    found = finding(tmp_path, OTHERS)
+    for path in ("/a/%65xport", "/a/EXPORT", "/a/Expor%54", "/a/7%3Adone", "/a/7:DONE", "/a/%78-7", "/a/X-7", "/a/b%20%43"):
+        assert found(path) == ([], []), path
+    assert found("/a/export") == (["export"], [])
+    assert found("/a/b%20c") == (["spaced"], [])
+    assert found("/a/%61") == (["one"], ["%61"])
+    assert found("/a/ME") == (["one"], ["ME"])
+    assert found("/a/exports") == (["one"], ["exports"])
+    assert found("/b/7/K") == (["upper"], ["7"])
+    assert found("/b/7/k") == (["lower"], ["7"])
