@@ -100,6 +100,10 @@ class Guide:
         """A pointer in which a name that no schema declares is `*`: it is the caller's text."""
         return pointer(part if isinstance(part, int) or self._is_declared(part) else "*" for part in path)
 
+    def declared(self) -> frozenset[str]:
+        """Every name that is declared anywhere, also in the files that the schema leads to."""
+        return frozenset().union(*self._declared)
+
     def _is_declared(self, name: str) -> bool:
         return any(name in names for names in self._declared)
 

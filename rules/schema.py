@@ -21,6 +21,7 @@ from rules.dialects import Dialect, Flaw, dialect_of, flaws, subschemas
 from rules.documents import ROOT, BadSchema, Documents, File, Folder, as_documents, dialect_of_file, gather
 from rules.effort import MOST_STEPS, MOST_STEPS_EXPLAINED, Effort
 from rules.joined import URI, into, join, members, without_files
+from rules.lookalikes import Lookalikes
 from rules.making import at, make
 from rules.problems import MOST_PROBLEMS, NO_EXAMPLE, Problem, closest, phrase, undeclared
 from rules.samples import Guide
@@ -72,6 +73,7 @@ class Contract:
         if self._closed is not None:
             self._refuse_unreachable(self._closed)
         self._second = _second_opinion(schema, self.dialect, self.documents)
+        self._lookalikes = Lookalikes(self.guide)
         self._examples: dict[Place, Any] = {}
 
     @cached_property
@@ -109,6 +111,8 @@ class Contract:
             return (Problem("", "is nested too deep for the branches of its contract"),)
         if not self._fast.is_valid(args):
             return self._explain(args, elements)
+        if (self.is_open or elements > len(args)) and (found := self._lookalikes.find(args)):
+            return (Problem(self.guide.safe(found.place), undeclared([found.name], found.declared)),)
         return self._ask_again(args, elements) if self._second else ()
 
     def _undeclared(self, args: dict[str, Any]) -> Problem:

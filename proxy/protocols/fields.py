@@ -16,6 +16,8 @@ MOST_FIELDS = 1_000
 """Names of one query or form, as Django and Starlette count them; reading one costs more than its bytes."""
 
 _COMMA = re.compile("%2[Cc]")
+_INNER = re.compile(r"[\[.]")
+_NO_VARIABLE = re.compile(r"[ .\[]")
 
 Pairs = list[tuple[str, str]]
 """Decoded names with raw values."""
@@ -42,12 +44,31 @@ def collect(names: Fields, pairs: Pairs, decode: Decode, most_depth: int) -> tup
     return arguments, strange
 
 
-def is_taken_for(name: str, names: Fields) -> bool:
-    """Whether some servers would read an undeclared name as a declared one: PHP, Rails and `qs` read `a[]` as `a`, some
-    drop spaces or what follows a NUL, and some do not tell case apart.
+def are_taken_for(strange: Iterable[str], names: Fields) -> bool:
+    """Whether some servers would read undeclared names as declared ones, or as another method: PHP, Rails and `qs` read
+    `a[]` as `a`, PHP `a.b` and `a b` as `a_b`, Spring `a.b` as a member of `a`; some drop spaces or what follows a NUL,
+    and some do not tell case apart.
     """
-    bare = re.split(r"[\[\0]", name, maxsplit=1)[0].strip().casefold()
-    return bare in {known.casefold() for known in (*names.own, *names.deep, *names.members)}
+    known = {_bare(each) for each in (*names.own, *names.deep, *names.members)}
+    known |= {_variable(each) for each in known}
+    for name in map(_bare, strange):
+        if not known.isdisjoint((name, _variable(name), _INNER.split(name, 1)[0].strip())) or is_method(name):
+            return True
+    return False
+
+
+def is_method(name: str) -> bool:
+    """Whether some servers take a field of this name for the request's method (Rails, Laravel, ASP.NET)."""
+    return _bare(name) in ("_method", "x-http-method-override")
+
+
+def _bare(name: str) -> str:
+    return name.partition("\0")[0].strip().casefold()
+
+
+def _variable(bare: str) -> str:
+    """A name as PHP has it, which makes a variable of it."""
+    return _NO_VARIABLE.sub("_", bare)
 
 
 _Own = Iterable[tuple[Param, list[str]]]
@@ -68,12 +89,14 @@ def _sorted(names: Fields, pairs: Pairs) -> tuple[_Own, _Spread, _Nested, Pairs]
         elif (keys := deep.split(name) if names.deep else None) and keys[0] in names.deep:
             nested.setdefault(keys[0], []).append((keys[1], raw))
         elif (param := names.members.get(name, names.rest)) is not None:
-            if name not in names.members and is_taken_for(name, names):
-                raise styles.not_in_style(param)
             params[param.name] = param
             spread.setdefault(param.name, {}).setdefault(name, []).append(raw)
         else:
             strange.append((name, raw))
+    if names.rest is not None:
+        free = [name for name in spread.get(names.rest.name, ()) if name not in names.members]
+        if are_taken_for(free, names):
+            raise styles.not_in_style(names.rest)
     return (
         [(names.own[name], raws) for name, raws in own.items()],
         [(params[name], members) for name, members in spread.items()],

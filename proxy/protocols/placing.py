@@ -107,6 +107,9 @@ def _header_value(placed: Placed, param: Param, values: list[str]) -> Any:
 def body(placed: Placed, tool: Tool, value: Any) -> None:
     """The parsed JSON body."""
     if tool.whole_body:
+        methods = set(filter(fields.is_method, value)) if isinstance(value, dict) else set()
+        if methods and not methods <= tool.contract.guide.names_at(("body",)):
+            raise head.bad("The body holds a name that some servers take for the method of the request.")
         placed.arguments["body"] = value
         return
     if not isinstance(value, dict):
@@ -124,12 +127,16 @@ def body(placed: Placed, tool: Tool, value: Any) -> None:
 
 def others(placed: Placed, tool: Tool, strange: Mapping[str, Any]) -> None:
     """Members of a body that are not declared: arguments where the contract is open, unless they could be taken for
-    arguments that travel elsewhere, or by a server that does not tell case apart for declared ones.
+    arguments that travel elsewhere, by a server that does not tell case apart for declared ones, or for the method.
     """
     if not strange:
         return
     taken = {name.casefold() for name in (*(param.name for param in tool.params), *tool.body_wire.values())}
     taken |= {name.casefold() for name in tool.body_wire}
-    free = {name: value for name, value in strange.items() if tool.body_open and name.casefold() not in taken}
+    free = {
+        name: value
+        for name, value in strange.items()
+        if tool.body_open and name.casefold() not in taken and not fields.is_method(name)
+    }
     placed.arguments.update(free)
     placed.undeclared("body", [name for name in strange if name not in free], tool.body_wire.values())

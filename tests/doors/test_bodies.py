@@ -31,8 +31,19 @@ TOOLS = """
     effect: write
   open:
     call: POST /open
-    input: {type: object, properties: {role: {enum: [user]}}, additionalProperties: true}
+    input:
+      type: object
+      properties:
+        role: {enum: [user]}
+        user_id: {enum: [7]}
+        who: {type: object, properties: {id: {const: 7}}}
+      additionalProperties: true
     body: [application/json, application/x-www-form-urlencoded, multipart/form-data]
+    effect: write
+  whole:
+    call: POST /whole
+    args: {body: {type: object, properties: {who: {type: array, items: {properties: {id: {const: 7}}}}}}}
+    body: [application/json]
     effect: write
   spread:
     call: GET /spread
@@ -117,6 +128,18 @@ REFUSED = [
     ("/open", FORM, b"role%00x=admin", 400),
     ("/open", PARTS, parts(('name="role"', b"user"), ('name="role[]"', b"admin")), 400),
     ("/open", PARTS, parts(('name="Role"; filename="a"', b"admin")), 400),
+    ("/open", FORM, b"user.id=8", 400),
+    ("/open", FORM, b"user+id=8", 400),
+    ("/open", FORM, b"user%5Bid=8", 400),
+    ("/open", FORM, b"who.id=8", 400),
+    ("/open", FORM, b"_method=DELETE", 400),
+    ("/open", FORM, b"X-HTTP-Method-Override=DELETE", 400),
+    ("/open", PARTS, parts(('name="_method"', b"DELETE")), 400),
+    ("/open", "application/json", b'{"_method":"DELETE"}', 422),
+    ("/whole", "application/json", b'{"_METHOD":"DELETE"}', 400),
+    ("/open", "application/json", b'{"who":{"ID":8}}', 422),
+    ("/open", "application/json", b'{"who":{"id":7,"iD":8}}', 422),
+    ("/whole", "application/json", b'{"who":[{"ID":8}]}', 422),
     ("/open", "application/json", b'{"role":"user","Role":"admin"}', 422),
     ("/open", "application/json", '{"role":"user","roLeſ":1,"ROLE":"admin"}'.encode(), 422),
     ("/send", "multipart/form-data", parts(('name="n"', b"1")), 400),
