@@ -117,7 +117,6 @@ def test_it_holds_in_strings_of_json_and_behind_escapes() -> None:
     assert cleaned({"field": "first\tname", "value": "Ana\n"}) == {"field": "first\tname", "value": P}
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize(
     "text",
     [
