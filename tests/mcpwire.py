@@ -228,12 +228,13 @@ async def mcp_wall(
     tools: str = TOOLS,
     accepted: Definitions | None = None,
     keys: str = "",
+    retry: str = "{attempts: 1}",
     **how: Any,
 ) -> AsyncIterator[Wall]:
     """A sidecar before one MCP server, whose definitions were accepted as they are now."""
     known = accepted or Definitions(tools=defined("tools", server.tools))
     (folder / "rules").mkdir()
     (folder / "rules" / "crm.definitions.json").write_bytes(written(known))
-    keys = f"mcp: crm.definitions.json\nbreaker: off\nretry: {{attempts: 1}}\n{keys}"
+    keys = f"mcp: crm.definitions.json\nbreaker: off\nretry: {retry}\n{keys}"
     async with wall(folder, tools, policy, server, backend_keys=keys, **how) as w:
         yield w

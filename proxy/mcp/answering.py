@@ -17,6 +17,9 @@ from proxy.replies import replyheaders
 from redaction.streams import EVENTS
 
 UNKNOWN_KIND: Final = "It is a result of a kind that is not known here."
+TAKEN: Final = 202
+"""The status of what a server has, and says nothing to."""
+
 _OF_HTTP: Final = frozenset({401, 403, 405, 429, 502, 503, 504})
 _KEPT: Final = frozenset({"www-authenticate", "retry-after", "allow"})
 
@@ -62,7 +65,7 @@ def unmarked(said: Mapping[str, Any]) -> dict[str, Any] | None:
 def taken(entry: Entry, answered: Answered) -> Result:
     """The server has a notification or an answer; it says nothing to it."""
     if 200 <= answered.status < 300:
-        return Result(202, [], Body.of(b""))
+        return Result(TAKEN, [], Body.of(b""))
     if answered.message is not None and answered.message.kind == "error":
         return as_result(answered)
     return failed(entry, answered)

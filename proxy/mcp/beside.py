@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from proxy.entry import Entry
 from proxy.errors import Refusal
+from proxy.mcp.answering import unmarked
 from proxy.mcp.entry import McpEntry
 from proxy.mcp.exchange import Exchange, listening
 from proxy.mcp.heard import Heard
@@ -19,14 +20,20 @@ from proxy.model import Call
 from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc, mcpparams, methods
 from rules.decide import Ruleset
+from rules.mcp.plumbing import ASKED
 
 PROGRESS: Final = "notifications/progress"
 CANCELLED: Final = "notifications/cancelled"
 LOG: Final = "notifications/message"
 UPDATED: Final = "notifications/resources/updated"
 _ASKED: Final = frozenset({"sampling/createMessage", "elicitation/create", "roots/list", "ping"})
+INPUTS: Final = "inputRequests"
+MOST_INPUTS: Final = 32
+"""Things that a server may want to know at once."""
+
 MOST_ASKED: Final = 1_000
-"""Requests of the server's in one reply. Each has a Record."""
+ASKED_S: Final = 600.0
+"""Requests of the server's in one reply, within so many seconds. Each has a Record. Servers ping those who listen."""
 
 _PATIENCE_S: Final = 10.0
 _GONE: Final = "its caller counts no more, so nothing was told or asked meanwhile"
@@ -56,19 +63,22 @@ class Beside:
             params = await self._reader(call, entry, told.body)
         except Refusal as no:
             _note(entry, f"{_DROPPED}{no.note or no.code}")
+            if message.kind == "request":
+                await self._refuse(exchange, call, entry, message.id)
             return
         await entry.channel.tell(jsonrpc.request(told.id, told.method, as_before(entry, told, params)))
 
     async def told(self, exchange: Exchange, call: Call, entry: Entry, message: Heard) -> Heard | None:
         """The message as it may be told once it is cleaned, or None. The server hears of a request that is not."""
+        if (value := unmarked(message.value)) is not None:
+            message = message._replace(body=jsonrpc.written(value), value=value)
         if message.kind == "notification":
-            why = self._unfit(call, entry, message)
-            if why:
+            if why := self._unfit(call, entry, message):
                 _note(entry, _DROPPED + why)
-            return None if why else message
-        exchange.asked += 1
+                return None
+            return await self._asking(call, entry, message) if INPUTS in message.value else message
         try:
-            if exchange.asked > MOST_ASKED:
+            if exchange.asked_within(ASKED_S) > MOST_ASKED:
                 raise withheld(entry.record, "The server asks too much.")
             read = await self._request(call, entry, message)
         except Refusal as no:
@@ -76,6 +86,15 @@ class Beside:
             await self._refuse(exchange, call, entry, message.id)
             return None
         return message._replace(body=read)
+
+    async def _asking(self, call: Call, entry: Entry, message: Heard) -> Heard | None:
+        """How a task goes on, of which the server wants to know more first."""
+        try:
+            value = await self.wanted(call, entry, message.value)
+        except Refusal as no:
+            _note(entry, f"{_DROPPED}{no.note or no.code}")
+            return None
+        return message._replace(body=jsonrpc.written(value), value=value)
 
     def _unfit(self, call: Call, entry: Entry, message: Heard) -> str:
         """Why a notification is not told; empty where it is."""
@@ -91,7 +110,7 @@ class Beside:
         if message.method == UPDATED and not self._may_read(call, message.value.get("uri")):
             return "it is about a resource that the caller may not read"
         task = call.tool.backend, call.principal.id, message.value.get("taskId")
-        if message.method == STATUS and not self._servers.tasks.is_of(*task):
+        if message.method in STATUS and not self._servers.tasks.is_of(*task):
             return "it is about a task that is not the caller's"
         return ""
 
@@ -126,6 +145,21 @@ class Beside:
             note = f"what the server asked of the client was refused: {no.code}"
             raise withheld(entry.record, "The server asks for what it may not ask.", note=note) from None
 
+    async def wanted(self, call: Call, entry: Entry, said: dict[str, Any]) -> dict[str, Any]:
+        """A result, or how a task goes on, with what the server wants to know in it: each is judged by itself, and
+        cleaned. Raises Refusal."""
+        wanted = said.get(INPUTS, {})
+        if not isinstance(wanted, dict) or len(wanted) > MOST_INPUTS:
+            raise withheld(entry.record, "It asks for something in no known form.", note=INPUTS)
+        cleaned = {}
+        for key, one in wanted.items():
+            params = one.get("params", {}) if isinstance(one, dict) and one.get("method") in ASKED else None
+            if not isinstance(params, dict):
+                raise withheld(entry.record, "It asks for something in no known form.", note=INPUTS)
+            read = await self.asked(call, entry, Heard("request", b"", one["method"], jsonrpc.written(params), params))
+            cleaned[key] = {"method": one["method"], "params": json.loads(read)}
+        return {**said, INPUTS: cleaned} if INPUTS in said else said
+
     async def _request(self, call: Call, entry: Entry, message: Heard) -> bytes:
         if not isinstance(entry, McpEntry) or entry.session is None or not entry.channel.is_open:
             raise withheld(entry.record, "There is no session in which it could be answered.")
@@ -151,15 +185,21 @@ class Beside:
 
 
 def _is_progress_of(entry: McpEntry, message: Heard) -> bool:
-    """Whether it bears the token of its request. A stream that lasts has no progress."""
+    """Whether it bears the token of its request, or of one that goes on as a task in this session. A stream that lasts
+    has no progress of its own."""
     token, told = entry.token, message.value.get("progressToken")
-    return token is not None and type(told) is type(token) and told == token
+    if token is not None and type(told) is type(token) and told == token:
+        return True
+    return entry.session is not None and entry.session.has_task(told)
 
 
 def as_before(entry: McpEntry, told: Heard, params: bytes) -> bytes:
     """What the client knows a request by is its own, and stays as it was whatever it looks like."""
-    token = entry.client_token
-    if told.method != PROGRESS or (params == told.body and told.value["progressToken"] == token):
+    if told.method != PROGRESS:
+        return params
+    said = told.value["progressToken"]
+    token = entry.client_token if said == entry.token else said
+    if params == told.body and said == token:
         return params
     return jsonrpc.written({**json.loads(params), "progressToken": token})
 

@@ -16,13 +16,14 @@ from proxy.model import NO_HAIL, Hail, Headers, Result
 from proxy.protocols import mcpsaid
 from proxy.protocols.challenges import NAME as CHALLENGE
 from proxy.protocols.challenges import challenged
+from proxy.protocols.mcpparams import listened
 from proxy.protocols.methods import CLIENT
 from proxy.record import Record
 from proxy.telemetry.attributes import OTHER, TOOL_ERROR, UNKNOWN
 from proxy.telemetry.telemetry import Telemetry, Trace
 from rules.decide import Ruleset
 from rules.facts import Principal, Run
-from rules.mcp.plumbing import CLOSE, RESPONSE, STREAM
+from rules.mcp.plumbing import CLOSE, LISTEN, RESPONSE, STREAM
 from rules.tools import Tool
 
 if TYPE_CHECKING:
@@ -226,8 +227,10 @@ class McpEntry(MessageEntry):
     def _check_task(self, tool: Tool) -> None:
         """Raise Refusal where the message names a task that is not the caller's own, as if there were none."""
         message, record = self.ask.message, self.record
-        named = tool.backend, self._principal.id, message.params.get("taskId")
-        if message.method in OF_ONE and not self._servers.tasks.is_of(*named):
+        named = [message.params.get("taskId")] if message.method in OF_ONE else []
+        if message.method == LISTEN:
+            named += listened(message.params, "taskIds")
+        if not all(self._servers.tasks.is_of(tool.backend, self._principal.id, id) for id in named):
             record.decision, record.tool, record.effect = "deny", tool.name, tool.effect
             raise Refusal("unknown_tool", "There is no such task.", note="it names a task that is not the caller's")
 

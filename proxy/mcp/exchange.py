@@ -53,8 +53,7 @@ class Exchange:
         self._most = call.tool.reply.most_bytes
         self._size = 0
         self._resumed = 0
-        self.asked = 0
-        """How many requests of the server's came."""
+        self._asked, self._asked_from = 0, float("-inf")
 
     async def send(self, method: str, headers: Headers, body: bytes) -> Result:
         """One HTTP request to the endpoint, and the head of its reply."""
@@ -78,6 +77,14 @@ class Exchange:
             yield
         finally:
             entry.sent, record.attempts, record.upstream_status, self._size = before
+
+    def asked_within(self, within_s: float) -> int:
+        """One more request of the server's came; how many did within so many seconds."""
+        now = asyncio.get_running_loop().time()
+        if now - self._asked_from >= within_s:
+            self._asked, self._asked_from = 0, now
+        self._asked += 1
+        return self._asked
 
     async def plain(self, result: Result, id: bytes) -> Answered:
         """A reply that is no stream."""

@@ -20,6 +20,9 @@ MOST_UNHEARD: Final = 64
 MOST_UNHEARD_BYTES: Final = 4 << 20
 """Messages that wait for whoever asked, and their bytes; then the server waits."""
 
+MOST_GOING_ON: Final = 100
+"""Requests that are answered and go on as tasks; the progress of what began longest ago is not told any more."""
+
 _SUBSCRIPTION: Final = "io.modelcontextprotocol/subscriptionId"
 
 
@@ -80,6 +83,7 @@ class Flights:
     def __init__(self) -> None:
         self._all: dict[int, Flight] = {}
         self._last = 0
+        self._going_on: dict[int, Any] = {}
 
     def __iter__(self) -> Iterator[Flight]:
         return iter(list(self._all.values()))
@@ -110,15 +114,32 @@ class Flights:
     def answered(self, message: Heard) -> tuple[Flight, bytes] | None:
         """Whose answer a message is, and that answer in the client's words."""
         flight = self.numbered(int(message.id)) if message.id.isdigit() and len(message.id) < 20 else None
+        if flight and "task" in flight.asked.value and "task" in message.value:
+            self._goes_on(flight)
         return (flight, jsonrpc.reply(flight.asked.id, body_of(message))) if flight else None
+
+    def _goes_on(self, flight: Flight) -> None:
+        """It is answered, and goes on as a task, whose progress bears the same token."""
+        if len(self._going_on) >= MOST_GOING_ON:
+            del self._going_on[next(iter(self._going_on))]
+        self._going_on[flight.number] = _token(flight)
+
+    def of_nobody(self, message: Heard) -> bytes | None:
+        """What is for no request under way, in the client's words; None for progress that is of no task either."""
+        said, body = message.value, message.body
+        if message.method == PROGRESS:
+            number = said.get("progressToken")
+            if type(number) is not int or number not in self._going_on:
+                return None
+            body = jsonrpc.written({**said, "progressToken": self._going_on[number]})
+        return jsonrpc.request(message.id, message.method, body)
 
     def told(self, message: Heard) -> tuple[Flight, bytes] | None:
         """Whom a notification is for, in the client's words; None where it does not say."""
         said, meta = message.value, message.value.get("_meta")
         if message.method == PROGRESS:
             flight = self.numbered(said.get("progressToken"))
-            token = _meta(flight.asked.value).get("progressToken") if flight else None
-            return _instead(flight, message, {**said, "progressToken": token})
+            return _instead(flight, message, {**said, "progressToken": flight and _token(flight)})
         if isinstance(meta, dict) and _SUBSCRIPTION in meta:
             flight = self.numbered(meta[_SUBSCRIPTION])
             own = {**meta, _SUBSCRIPTION: _value(flight)}
@@ -146,6 +167,7 @@ def _of(id: bytes) -> Any:
     return strictjson.parse(id, 1)
 
 
-def _meta(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    meta = value.get("_meta")
-    return meta if isinstance(meta, dict) else {}
+def _token(flight: Flight) -> Any:
+    """What the client knows its progress by."""
+    meta = flight.asked.value.get("_meta")
+    return meta.get("progressToken") if isinstance(meta, dict) else None

@@ -16,7 +16,7 @@ from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.mcp import events
 from proxy.mcp.child import Child, Endless
-from proxy.mcp.flights import CANCELLED, PROGRESS, Flight, Flights, cancelled
+from proxy.mcp.flights import CANCELLED, Flight, Flights, cancelled
 from proxy.mcp.heard import Heard, Untrue, heard
 from proxy.model import Call, Result
 from proxy.outcomes import lost, not_sent, stopped
@@ -190,8 +190,8 @@ class Lane:
             await found[0].say(found[1])
             if message.method == CANCELLED:
                 found[0].close()
-        elif message.method != PROGRESS:
-            self._tell(jsonrpc.request(message.id, message.method, message.body))
+        elif (loose := self._flights.of_nobody(message)) is not None:
+            self._tell(loose)
 
     async def _answered(self, flight: Flight, said: bytes, message: Heard) -> None:
         if flight.asked.method == BEGIN and message.kind == "result" and not flight.is_ours:

@@ -29,11 +29,23 @@ class BadSession(Exception):
 class Session:
     """One session. `waiting` are the server's requests that the client is to answer: their method by their id."""
 
-    __slots__ = ("principal", "waiting")
+    __slots__ = ("_going_on", "principal", "waiting")
 
     def __init__(self, principal: str) -> None:
         self.principal = principal
         self.waiting: dict[str, str] = {}
+        self._going_on: dict[str, None] = {}
+
+    def goes_on(self, token: Any) -> None:
+        """A request goes on as a task: its progress is told wherever the server talks in this session. That of the task
+        which began longest ago may not be any more."""
+        if len(self._going_on) >= MOST_WAITING:
+            del self._going_on[next(iter(self._going_on))]
+        self._going_on[json.dumps(token)] = None
+
+    def has_task(self, token: Any) -> bool:
+        """Whether it is the token of a request that went on as a task."""
+        return json.dumps(token) in self._going_on
 
     def is_free(self, id: bytes) -> bool:
         """Whether nothing else that the server asked has this id."""

@@ -43,7 +43,8 @@ class Streaming:
         """The stream that came, for the request of this id, if it was one."""
 
         async def pieces() -> AsyncGenerator[bytes, None]:
-            size, most = 0, call.tool.reply.most_bytes - SPARE
+            size, most = 0, call.tool.reply.most_bytes
+            most -= min(SPARE, most // 2)
             look_s, silent_s = min(LOOK_S, BEAT_S), 0.0
             async with aclosing(_looked_at(exchange.events(came, lasting=True), look_s)) as ready:
                 async for event in ready:
@@ -54,9 +55,9 @@ class Streaming:
                         piece = COMMENT if silent_s >= BEAT_S else b""
                     else:
                         piece = await self._written(exchange, call, entry, event, id)
-                    size += len(piece)
-                    if size > most:
+                    if size and size + len(piece) > most:
                         return
+                    size += len(piece)
                     if piece:
                         silent_s = 0.0
                         yield piece

@@ -11,7 +11,9 @@ from proxy.errors import Refusal
 from proxy.mcp.sessions import BadSession, Sessions
 
 LIST: Final = "tasks/list"
-STATUS: Final = "notifications/tasks/status"
+STATUS: Final = frozenset({"notifications/tasks/status", "notifications/tasks"})
+"""How it goes on with one is told so: by 2025-11-25, and by the extension of 2026-07-28."""
+
 OF_ONE: Final = frozenset({"tasks/get", "tasks/result", "tasks/cancel", "tasks/update"})
 """The methods that name a task."""
 

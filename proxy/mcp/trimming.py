@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
+from proxy.mcp.answering import unmarked
 from proxy.mcp.heard import Untrue
 from proxy.mcp.pins import Listing, Pinned
 from rules.decide import Ruleset
@@ -22,6 +23,7 @@ SERVER: Final = "serverInfo"
 _IN_META: Final = f"io.modelcontextprotocol/{SERVER}"
 _PLAIN: Final = re.compile(r"[0-9A-Za-z.+_-]{1,64}")
 _SCOPE: Final = "cacheScope"
+_OWN: Final = "private"
 _VERSIONS: Final = "supportedVersions"
 
 
@@ -51,7 +53,7 @@ def trimmed(
             visible.append(_accepted(pinned.accepted.of(listing.kind)[name], tool))
     if listing.call == CALL and not said.get("nextCursor"):
         visible += resting(rules, principal, rules.catalog.backends[backend].tools)
-    return _private({**said, listing.member: visible})
+    return {**said, listing.member: visible}
 
 
 def _accepted(definition: Mapping[str, Any], tool: Tool) -> dict[str, Any]:
@@ -82,21 +84,28 @@ def greeted(said: Mapping[str, Any], pinned: Pinned, spoken: Collection[str]) ->
     the instructions that were accepted, or none. Of its revisions it tells those that may be spoken, where such are
     named."""
     kept = {name: value for name, value in said.items() if name != "instructions"}
-    if who := pinned.accepted.server:
-        if isinstance(kept.get(SERVER), dict):
-            kept[SERVER] = _identified(who, kept[SERVER])
-        meta = kept.get("_meta")
-        if isinstance(meta, dict) and isinstance(meta.get(_IN_META), dict):
-            kept["_meta"] = {**meta, _IN_META: _identified(who, meta[_IN_META])}
+    if pinned.accepted.server and SERVER in kept:
+        kept[SERVER] = _identified(pinned.accepted.server, kept[SERVER])
     if spoken and isinstance(versions := kept.get(_VERSIONS), list):
         kept[_VERSIONS] = [each for each in versions if each in spoken]
     told = pinned.accepted.instructions
-    return _private({**kept, "instructions": told} if told else kept)
+    return {**kept, "instructions": told} if told else kept
 
 
-def _identified(accepted: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+def vouched(said: dict[str, Any], accepted: Definitions) -> dict[str, Any]:
+    """Any result, without what a server says in the sidecar's name: words of the sidecar's own, who the server is where
+    that was accepted, and that others than its caller may keep it, who was judged, and for whom it was cleaned."""
+    made = unmarked(said) or said
+    meta = made.get("_meta")
+    if accepted.server and isinstance(meta, dict) and _IN_META in meta:
+        who = _identified(accepted.server, meta[_IN_META])
+        made = made if who == meta[_IN_META] else {**made, "_meta": {**meta, _IN_META: who}}
+    return {**made, _SCOPE: _OWN} if made.get(_SCOPE, _OWN) != _OWN else made
+
+
+def _identified(accepted: Mapping[str, Any], said: Any) -> dict[str, Any]:
     """Its version is a name, and no text to read."""
-    version = said.get("version")
+    version = said.get("version") if isinstance(said, dict) else None
     is_plain = isinstance(version, str) and _PLAIN.fullmatch(version)
     return {**accepted, "version": version if is_plain else "unknown"}
 
@@ -109,8 +118,3 @@ def differs(said: Mapping[str, Any], accepted: Definitions) -> bool:
     who = said.get(SERVER) or (meta.get(_IN_META) if isinstance(meta, dict) else None)
     known = {name: value for name, value in who.items() if name != "version"} if isinstance(who, dict) else {}
     return bool(accepted.server) and known != accepted.server
-
-
-def _private(said: dict[str, Any]) -> dict[str, Any]:
-    """What one caller may see is nobody else's to keep."""
-    return {**said, _SCOPE: "private"} if _SCOPE in said else said

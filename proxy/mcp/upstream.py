@@ -14,6 +14,7 @@ from proxy.body import Body
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.mcp.answering import (
+    TAKEN,
     UNKNOWN_KIND,
     as_result,
     failed,
@@ -22,9 +23,8 @@ from proxy.mcp.answering import (
     refuse_unfinished,
     status_as,
     taken,
-    unmarked,
 )
-from proxy.mcp.beside import Beside
+from proxy.mcp.beside import MOST_INPUTS, Beside
 from proxy.mcp.entry import AskedEntry, McpEntry
 from proxy.mcp.exchange import JSON, Answered, Exchange, aside
 from proxy.mcp.heard import Heard, Untrue, body_of
@@ -39,7 +39,7 @@ from proxy.mcp.servers import CANCELLED, Servers, asked_back
 from proxy.mcp.sessions import BadSession
 from proxy.mcp.streaming import Streaming
 from proxy.mcp.tasks import LIST as TASKS
-from proxy.mcp.trimming import GREETINGS, differs, greeted, trimmed
+from proxy.mcp.trimming import GREETINGS, differs, greeted, trimmed, vouched
 from proxy.mcp.underway import renamed, tokened
 from proxy.model import Call, Headers, Result, Send
 from proxy.outcomes import not_sent, withheld
@@ -48,19 +48,23 @@ from proxy.replies import replyheaders
 from proxy.replies.pieces import Pieces
 from redaction.streams import EVENTS
 from rules.decide import Ruleset
-from rules.mcp.plumbing import ASKED, CLOSE, LISTEN, METADATA, STREAM
+from rules.mcp.plumbing import CLOSE, LISTEN, METADATA, STREAM
 from rules.tools import CALL, Remote
 from rules.urls import Url
 
 ACCEPT: Final = ("accept", f"{JSON}, {EVENTS}")
-MOST_INPUTS: Final = 32
-"""Things that a server may want to know at once."""
-
 _ONE_CLIENT: Final = "A server that is started for a client is that client's alone: it gets no call of another."
+URLS: Final = -32042
+"""The error of 2025-11-25 by which a server wants to have something visited before it does what it is called for."""
+
+ELICIT: Final = "elicitation/create"
 OTHERWISE: Final = "the server says otherwise of itself than was accepted, which is what the client is told"
 _KINDS: Final = ("complete", "input_required")
-_MAY_ASK: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
+_WHOLE: Final = frozenset({"content", "structuredContent"})
+_MAY_ASK: Final = frozenset({"tools/call", "prompts/get", "resources/read", "tasks/get"})
 """Whose answer may be that the server wants to know more first (2026-07-28)."""
+
+_VISITS: Final = "elicitations"
 
 
 class McpUpstream:
@@ -153,12 +157,16 @@ class McpUpstream:
         assert message is not None
         body = body_of(message)
         if message.kind == "result":
-            value = await self._made(call, entry, remote, answered, message)
-            value = await self._sealed(call, entry, message.value if value is None else value) or value
-            value = unmarked(message.value if value is None else value) or value
-            body = body if value is None else jsonrpc.written({"result": value})
-        elif isinstance(entry, McpEntry):
-            entry.http = answered.status
+            made = await self._made(call, entry, remote, answered, message)
+            value = message.value if made is None else made
+            value = await self._sealed(call, entry, value) or value
+            value = vouched(value, self._servers.pins.of(self._rules.catalog.backends[call.tool.backend]).accepted)
+            body = body if value is message.value else jsonrpc.written({"result": value})
+        else:
+            if message.value["code"] == URLS:
+                body = jsonrpc.written({"error": await self._visits(call, entry, message.value)})
+            if isinstance(entry, McpEntry):
+                entry.http = answered.status
         return Result(status_as(answered), [("content-type", JSON), *kept(answered)], Body.of(body))
 
     async def _made(
@@ -166,12 +174,13 @@ class McpUpstream:
     ) -> dict[str, Any] | None:
         """A result that the caller gets otherwise than the server gave it; None where it stays as it is."""
         said, backend = message.value, self._rules.catalog.backends[call.tool.backend]
-        if said.get("resultType", "complete") not in _KINDS and not self._is_task(call, entry, remote, said):
-            raise withheld(entry.record, UNKNOWN_KIND, note="resultType")
+        self._check_kind(call, entry, remote, said)
         if said.get("resultType") == "input_required" or "inputRequests" in said:
             return await self._wanted(call, entry, remote, said)
-        if remote.method == CALL:
+        if remote.method == CALL and ("task" in call.aside or said.get("resultType") == "task"):
             self._servers.tasks.begun(backend.name, call.principal.id, said)
+            if isinstance(entry, McpEntry) and entry.session and entry.client_token is not None:
+                entry.session.goes_on(entry.client_token)
         if remote.method == TASKS:
             return self._servers.tasks.listed(backend.name, call.principal.id, said)
         if remote.method in GREETINGS:
@@ -210,6 +219,13 @@ class McpUpstream:
         read = await self._reader(call, entry, text)
         return read == text or json.loads(read) == {name: token}
 
+    def _check_kind(self, call: Call, entry: Entry, remote: Remote, said: dict[str, Any]) -> None:
+        """Raise Refusal for a result that is neither a whole one nor of a kind that its client may get."""
+        if said.get("resultType", "complete") not in _KINDS and not self._is_task(call, entry, remote, said):
+            raise withheld(entry.record, UNKNOWN_KIND, note="resultType")
+        if remote.method == CALL and "task" not in call.aside and "task" in said and not _WHOLE & said.keys():
+            raise withheld(entry.record, UNKNOWN_KIND, note="a task that nobody asked for")
+
     def _is_task(self, call: Call, entry: Entry, remote: Remote, said: dict[str, Any]) -> bool:
         """Whether the call goes on as a task, and its client said that it knows such (2026-07-28)."""
         if said["resultType"] != "task" or remote.method != CALL or not isinstance(entry, McpEntry) or entry.joins:
@@ -231,28 +247,40 @@ class McpUpstream:
         entry.began = id
 
     async def _wanted(self, call: Call, entry: Entry, remote: Remote, said: dict[str, Any]) -> dict[str, Any]:
-        """What the server wants to know before it answers: each is judged by itself. Raises Refusal."""
-        wanted = said.get("inputRequests", {})
-        if remote.method not in _MAY_ASK or not isinstance(wanted, dict) or len(wanted) > MOST_INPUTS:
+        """What the server wants to know before it answers, or goes on with a task. Raises Refusal."""
+        if remote.method not in _MAY_ASK:
             raise withheld(entry.record, "It asks for what may not be asked there.", note="input_required")
-        cleaned = {}
-        for key, one in wanted.items():
-            params = one.get("params", {}) if isinstance(one, dict) and one.get("method") in ASKED else None
-            if not isinstance(params, dict):
-                raise withheld(entry.record, "It asks for something in no known form.", note="input_required")
-            asked = Heard("request", b"", one["method"], json.dumps(params).encode(), params)
-            read = await self._beside.asked(call, entry, asked)
-            cleaned[key] = {"method": asked.method, "params": json.loads(read)}
-        return {**said, "inputRequests": cleaned} if "inputRequests" in said else said
+        return await self._beside.wanted(call, entry, said)
+
+    async def _visits(self, call: Call, entry: Entry, said: dict[str, Any]) -> dict[str, Any]:
+        """An error that says what a human has to visit first: that is asked as all else is, so rules have to allow it.
+        Raises Refusal."""
+        data = said.get("data")
+        if not isinstance(data, dict) or (_VISITS not in data and not jsonrpc.likened(data, {_VISITS})):
+            return said
+        wanted = data.get(_VISITS)
+        is_list = isinstance(wanted, list) and all(isinstance(one, dict) for one in wanted)
+        if not isinstance(wanted, list) or not is_list or len(wanted) > MOST_INPUTS:
+            raise withheld(entry.record, "It asks for something in no known form.", note=_VISITS)
+        asked = [Heard("request", b"", ELICIT, jsonrpc.written(one), one) for one in wanted]
+        read = [json.loads(await self._beside.asked(call, entry, one)) for one in asked]
+        return {**said, "data": {**data, _VISITS: read}}
 
     async def _respond(self, exchange: Exchange, call: Call, entry: McpEntry) -> Result:
         """The client's answer to what the server asked, once, and only in the session where it was asked."""
-        message = entry.ask.message
-        if entry.session is None or entry.session.answered(message.id) is None:
+        message, session, has_it = entry.ask.message, entry.session, False
+        method = session.answered(message.id) if session else None
+        if session is None or method is None:
             raise Refusal("bad_request", "The server did not ask for this answer, or it has it already.")
-        answered = await exchange.post(_headers(call), jsonrpc.reply(message.id, call.outgoing.body), b"", _nobody)
-        self._servers.check(call, answered.status)
-        return taken(entry, answered)
+        try:
+            answered = await exchange.post(_headers(call), jsonrpc.reply(message.id, call.outgoing.body), b"", _nobody)
+            self._servers.check(call, answered.status)
+            result = taken(entry, answered)
+            has_it = result.status == TAKEN
+            return result
+        finally:
+            if not has_it:  # it goes on waiting, for this answer given once more
+                session.ask(message.id, method)
 
     async def _listen(self, exchange: Exchange, call: Call, entry: Entry, id: bytes, body: bytes) -> Result:
         result = await self._opened(exchange, call, entry, "POST", _headers(call), body, id)

@@ -11,7 +11,7 @@ from proxy.protocols import head, mcphead, mcpmetadata, mcpparams, target
 from proxy.protocols.jsonrpc import BAD_PARAMS, NOTHING, Malformed, Message
 from proxy.protocols.mcpmessage import MessageAsk, Seat, run_of, trace_of, unsupported
 from proxy.protocols.mcpmetadata import PATHS
-from proxy.protocols.mcpparams import NAMED, PROTOCOL, WITHOUT_MESSAGE
+from proxy.protocols.mcpparams import NAMED, PROTOCOL, ROUTED, WITHOUT_MESSAGE
 from proxy.protocols.methods import LEGACY, MODERN, REVISIONS
 from proxy.protocols.rest import Greeting, RestAsk
 from rules.facts import Principal, Run
@@ -144,7 +144,8 @@ class McpAsk(MessageAsk, RestAsk):
             self._modern(version)
         if message.kind != "response":
             mcphead.agree(self._mcp, "mcp-method", message.method, required)
-        name = next((message.params[key] for key in ("name", "uri", "taskId") if key in message.params), None)
+        keys = (ROUTED[message.method],) if message.method in ROUTED else ("name", "uri", "taskId")
+        name = next((message.params[key] for key in keys if key in message.params), None)
         mcphead.agree(self._mcp, "mcp-name", name, required and message.method in NAMED)
 
     def _check_head(self) -> None:

@@ -27,6 +27,10 @@ STREAM_HEADERS: Final = (("accept", "text/event-stream"),)
 NAMED: Final = {CALL: "name", GET: "name", READ: "uri"}
 """The methods of which a header repeats whom they mean, and the member of the params that says it."""
 
+ROUTED: Final = {**NAMED, **dict.fromkeys(("tasks/get", "tasks/update", "tasks/cancel"), "taskId")}
+"""Those, and the ones of the extension for tasks: their header leads to whoever has the task."""
+
+UPDATE: Final = "tasks/update"
 _IN_ARGUMENTS: Final = frozenset({CALL, GET})
 _RETRY: Final = frozenset({"inputResponses", "requestState"})
 ASIDE: Final = {CALL: _RETRY | {"task"}, GET: _RETRY, READ: _RETRY}
@@ -49,6 +53,7 @@ _MODERN: Final[Mapping[str, _Shape]] = {
     CALL: {**_CALLED, **_RETRIED},
     GET: {**_CALLED, **_RETRIED},
     READ: {**_URI, **_RETRIED},
+    UPDATE: {"taskId": str, "_meta": dict, **_RETRIED},
 }
 _SHAPES: Final = (_LEGACY, _MODERN)
 """The members that params may have, by era and method. Params of other methods are arguments as a whole."""
@@ -64,7 +69,7 @@ _INSIDE: Final = {
     "argument": frozenset({"name", "value"}),
     "context": frozenset({"arguments"}),
     "notifications": frozenset(
-        {"toolsListChanged", "promptsListChanged", "resourcesListChanged", "resourceSubscriptions"}
+        {"toolsListChanged", "promptsListChanged", "resourcesListChanged", "resourceSubscriptions", "taskIds"}
     ),
 }
 """What is in objects of the protocol's own that say what a message is about."""
@@ -90,7 +95,7 @@ _HIDDEN: Final = re.compile(r"[\x00-\x1f\x7f\\]")  # nor may an escape stand for
 _CLIMBING: Final = frozenset({".", ".."})
 _MOST_DECODINGS: Final = 3
 MOST_LISTENED: Final = 256
-"""Resources of one subscription; each is looked for in the catalog."""
+"""Resources of one subscription, each of which is looked for in the catalog, and tasks of one."""
 
 _MOST_DEPTH: Final = 210  # what is read again was read before, within the door's own bound
 
@@ -182,7 +187,7 @@ def written(remote: Remote, params: Mapping[str, Any], arguments: Mapping[str, A
 
 def headers_of(remote: Remote, arguments: Mapping[str, Any], name: str) -> Headers:
     """The headers that repeat what the message says."""
-    named = (("mcp-name", mcphead.encoded(name)),) if remote.method in NAMED else ()
+    named = (("mcp-name", mcphead.encoded(name)),) if remote.method in ROUTED else ()
     return (("mcp-method", remote.method), *named, *mcphead.mirrored(remote, arguments))
 
 
@@ -223,7 +228,7 @@ def _mirrored_anew(
 
 def name_of(remote: Remote, params: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
     """Whom a message means."""
-    key = NAMED.get(remote.method, "")
+    key = ROUTED.get(remote.method, "")
     return str((arguments if key == "uri" else params).get(key, "")) if key else ""
 
 
@@ -242,17 +247,18 @@ def also(catalog: Catalog, backend: str, method: str, params: Mapping[str, Any])
     if method == "completion/complete":
         return (_referred(catalog, backend, params.get("ref", {})),)
     if method == LISTEN:
-        return tuple(resource(catalog, backend, uri) for uri in _listened(params.get("notifications")))
-    answers = params.get("inputResponses") if method in ASIDE else None
+        return tuple(resource(catalog, backend, uri) for uri in listened(params, "resourceSubscriptions"))
+    answers = params.get("inputResponses") if method in ASIDE or method == UPDATE else None
     return tuple(catalog.remote(backend, answered(each)) for each in answers.values()) if answers else ()
 
 
-def _listened(wanted: Any) -> list[str]:
-    """The URIs of the resources of whose changes a client wants to hear."""
-    uris = wanted.get("resourceSubscriptions", []) if isinstance(wanted, dict) else None
-    if not isinstance(uris, list) or len(uris) > MOST_LISTENED or not all(isinstance(uri, str) for uri in uris):
-        raise Malformed(f"`resourceSubscriptions` holds at most {MOST_LISTENED} URIs.", BAD_PARAMS)
-    return uris
+def listened(params: Mapping[str, Any], what: str) -> list[str]:
+    """The resources of whose changes a client wants to hear, or the tasks. Raises Malformed."""
+    wanted = params.get("notifications")
+    named = wanted.get(what, []) if isinstance(wanted, dict) else None
+    if not isinstance(named, list) or len(named) > MOST_LISTENED or not all(isinstance(one, str) for one in named):
+        raise Malformed(f"`{what}` holds at most {MOST_LISTENED} texts.", BAD_PARAMS)
+    return named
 
 
 def refuse_task(tool: Tool, params: Mapping[str, Any], result: Tool | None) -> None:

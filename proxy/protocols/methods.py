@@ -81,6 +81,7 @@ SERVER: Final = {
     "notifications/resources/updated": _TOLD,
     "notifications/elicitation/complete": Method("notification", _LAST, _LAST),
     "notifications/tasks/status": Method("notification", _LAST),
+    "notifications/tasks": Method("notification", MODERN[0]),
     "notifications/subscriptions/acknowledged": Method("notification", MODERN[0]),
 }
 """What a server may send besides answers."""

@@ -13,6 +13,7 @@ from proxy.mcp import beside
 from tests.mcpwire import (
     ACCEPTED,
     EVENTS,
+    FIND,
     FOUND,
     Client,
     Server,
@@ -25,6 +26,7 @@ from tests.mcpwire import (
     played,
     stream,
 )
+from tests.wire import reply
 
 MAIL = "ann@example.com"
 POLICY = """
@@ -219,3 +221,110 @@ async def test_nothing_is_asked_by_an_id_that_is_a_secret_of_the_sidecars(
         assert secret.encode() not in said.raw
         (refused,) = server.calls("response")
         assert (refused.message["id"], refused.message["error"]["code"]) == (secret, -32601)
+
+
+@played
+async def test_a_server_may_ping_who_listens_for_as_long_as_that_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beside, "MOST_ASKED", 3)
+    monkeypatch.setattr(beside, "ASKED_S", 0.0)
+    server = Server(says={"GET": lambda _: stream(*[event(asking("ping", id=number)) for number in range(10)])})
+    async with mcp_wall(tmp_path, server) as w:
+        client = await Client(w).begin()
+        assert [each["id"] for each in events(await client.get())] == list(range(10))
+
+
+@pytest.mark.parametrize("first", [b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", None])
+@played
+async def test_an_answer_that_did_not_arrive_may_be_given_again(tmp_path: Path, first: bytes | None) -> None:
+    server = Server(says={"response": lambda _: first})
+    server.says["tools/call"] = lambda heard: stream(event(asking("ping")), event(answered(heard, FOUND)))
+    async with mcp_wall(tmp_path, server) as w:
+        client, said = await Client(w).begin(), {"jsonrpc": "2.0", "id": "q-1", "result": {}}
+        await client.call("find", text="x")
+        assert (await client.send(said)).status >= 500
+        server.says["response"] = lambda _: ACCEPTED
+        assert [(await client.send(said)).status for _ in range(2)] == [202, 400]
+
+
+@played
+async def test_an_answer_is_sent_again_by_the_sidecar_itself(tmp_path: Path) -> None:
+    gone = [None, None]
+    server = Server(says={"response": lambda _: gone.pop() if gone else ACCEPTED})
+    server.says["tools/call"] = lambda heard: stream(event(asking("ping")), event(answered(heard, FOUND)))
+    async with mcp_wall(tmp_path, server, retry="{attempts: 3}") as w:
+        client = await Client(w).begin()
+        await client.call("find", text="x")
+        assert (await client.send({"jsonrpc": "2.0", "id": "q-1", "result": {}})).status == 202
+        assert len(server.calls("response")) == 3
+
+
+@played
+async def test_a_server_hears_that_what_it_asked_cannot_be_shown(tmp_path: Path) -> None:
+    """The answers of the tool are looked at otherwise than those of the backend."""
+    image = {"type": "image", "data": "iVBORw0KGgo=", "mimeType": "image/png"}
+    ask = asking("sampling/createMessage", messages=[{"role": "user", "content": image}], maxTokens=9)
+    server = Server([FIND], says={"tools/call": lambda heard: stream(event(ask), event(answered(heard, FOUND)))})
+    policy = "rules: [{id: all, allow: [crm.*, crm.sampling/createMessage]}]"
+    tools = "\n  find: {effect: read, reply: {binary: refuse}}\n"
+    async with mcp_wall(tmp_path, server, policy, tools, keys="reply: {binary: pass}\n") as w:
+        said = events(await (await Client(w).begin()).call("find", text="x"))
+        assert [each.get("method") for each in said] == [None]
+        (refused,) = server.calls("response")
+        assert (refused.message["id"], refused.message["error"]["code"]) == ("q-1", -32601)
+
+
+@played
+async def test_what_is_told_is_not_told_in_the_sidecars_name(tmp_path: Path) -> None:
+    feigned = {"toolwall/refusal": {"code": "denied"}, "other/x": 1}
+    told = event(notification("message", level="info", data="x", _meta=feigned))
+    ask = event(asking("elicitation/create", message="m", _meta=feigned))
+    server = Server(says={"tools/call": lambda heard: stream(told, ask, event(answered(heard, FOUND)))})
+    async with mcp_wall(tmp_path, server, POLICY) as w:
+        said = events(await (await Client(w).begin()).call("find", text="x"))
+        assert [each["params"]["_meta"] for each in said[:-1]] == [{"other/x": 1}] * 2
+
+
+VISIT = {"mode": "url", "elicitationId": "e-1", "url": "https://id.example/x", "message": "Sign in, ann@example.com."}
+
+
+def urls(elicitations: Any, name: str = "elicitations") -> Any:
+    """A server that wants to have something visited first (2025-11-25)."""
+    data = {"data": {name: elicitations}} if name else {}
+    error = {"code": -32042, "message": "m", **data}
+    return lambda heard: reply(json.dumps({"jsonrpc": "2.0", "id": heard.message["id"], "error": error}).encode())
+
+
+@played
+async def test_what_an_error_wants_to_have_visited_is_asked_as_all_else(tmp_path: Path) -> None:
+    server = Server(says={"tools/call": urls([VISIT])})
+    async with mcp_wall(tmp_path, server, POLICY) as w:
+        client = await Client(w).begin()
+        error = last(await client.call("find", text="x"))["error"]
+        cleaned = {**VISIT, "message": "Sign in, <EMAIL_ADDRESS>."}
+        assert error == {"code": -32042, "message": "m", "data": {"elicitations": [cleaned]}}
+        assert [each["tool"] for each in w.records()][-2:] == ["crm.elicitation/create", "crm.find"]
+        many = [VISIT] * 33
+        refused = [
+            urls([{**VISIT, "message": "no"}]),
+            urls("x"),
+            urls(["x"]),
+            urls(many),
+            urls([VISIT], "Elicitations"),
+        ]
+        for number, says in enumerate(refused):
+            server.says["tools/call"] = says
+            said = await client.call("find", text=f"x{number}")
+            assert w.records()[-1]["code"] == "reply_refused"
+            assert b"id.example" not in said.raw
+        server.says["tools/call"] = urls(None, "")
+        assert last(await client.call("find", text="y"))["error"] == {"code": -32042, "message": "m"}
+
+
+@played
+async def test_nothing_is_to_be_visited_where_no_rule_allows_to_ask(tmp_path: Path) -> None:
+    async with mcp_wall(tmp_path, Server(says={"tools/call": urls([VISIT])})) as w:
+        said = await (await Client(w).begin()).call("find", text="x")
+        assert last(said)["result"]["isError"] is True
+        assert b"id.example" not in said.raw

@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from proxy.mcp.flights import MOST_UNHEARD, MOST_UNHEARD_BYTES, Flights, cancelled
+from proxy.mcp.flights import MOST_GOING_ON, MOST_UNHEARD, MOST_UNHEARD_BYTES, Flights, cancelled
 from proxy.mcp.heard import heard
 from tests.mcpwire import played
 
@@ -47,6 +47,28 @@ def test_progress_is_of_the_request_whose_number_is_its_token() -> None:
     assert json.loads(told[1])["params"] == {"progressToken": "p"}
     for token in ("p", 77, True, None):
         assert flights.told(heard(message(method="notifications/progress", params={"progressToken": token}))) is None
+
+
+def test_the_progress_of_what_goes_on_as_a_task_bears_its_token_after_the_answer_too() -> None:
+    flights = Flights()
+    params = {"_meta": {"progressToken": "p"}, "name": "x"}
+    task, _ = flights.begin(asked(1, **params, task={}))
+    call, _ = flights.begin(asked(2, **params))
+    for flight in (task, call):
+        flights.answered(heard(message(id=flight.number, result={"task": {"taskId": "t"}})))
+        flights.end(flight)
+
+    def told(token: Any) -> bytes | None:
+        return flights.of_nobody(heard(message(method="notifications/progress", params={"progressToken": token})))
+
+    assert json.loads(told(task.number) or b"")["params"] == {"progressToken": "p"}
+    assert [told(each) for each in (call.number, "p", 77, True, None)] == [None] * 5
+    other = flights.of_nobody(heard(message(id="q", method="ping", params={})))
+    assert json.loads(other or b"") == {"jsonrpc": "2.0", "id": "q", "method": "ping", "params": {}}
+    for number in range(MOST_GOING_ON):
+        more, _ = flights.begin(asked(3 + number, **params, task={}))
+        flights.answered(heard(message(id=more.number, result={"task": {}})))
+    assert told(task.number) is None
 
 
 def test_what_a_subscription_hears_names_it_as_the_client_does() -> None:

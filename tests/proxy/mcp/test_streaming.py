@@ -383,3 +383,15 @@ async def test_a_silent_stream_ends_too(tmp_path: Path, how: str) -> None:
                 (rules / "crm.yaml").write_text((rules / "crm.yaml").read_text() + "reply: {redact: [EMAIL_ADDRESS]}\n")
 
         await ends(w, opening(client), change)
+
+
+@pytest.mark.parametrize("most", [4096, 65536])
+@played
+async def test_a_stream_tells_something_however_little_an_answer_may_have(tmp_path: Path, most: int) -> None:
+    """Whoever comes back would find the same event before it for ever."""
+    said = [notification("message", level="info", data="x" * (most // 3)) for _ in range(4)]
+    server = Server(says={"GET": lambda _: stream(*map(event, said))})
+    async with mcp_wall(tmp_path, server, keys=f"reply: {{most_bytes: {most}}}") as w:
+        client = await Client(w).begin()
+        assert events(await client.get()) == said[:1]
+        assert w.records()[-1]["outcome"] == "ok"

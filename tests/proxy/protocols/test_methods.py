@@ -11,7 +11,7 @@ import pytest
 
 from proxy.protocols.methods import CLIENT, LEGACY, MODERN, REVISIONS, SERVER, Method, is_served
 
-_EXTENDED = {"tasks/get", "tasks/cancel", "tasks/update", "notifications/tasks/status"}
+_EXTENDED = {"tasks/get", "tasks/cancel", "tasks/update", "notifications/tasks/status", "notifications/tasks"}
 """Of an extension, where a revision has no such method of its own."""
 
 
