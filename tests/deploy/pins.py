@@ -19,7 +19,7 @@ LANGUAGE = ("presidio-analyzer", "presidio-anonymizer")  # what slim leaves out,
 MODELS = ("transformers", "gliner")  # extras of gigabytes, which neither `make` nor an image installs
 
 ABOUT_CONSTRAINTS = """\
-# All that `pip install -c constraints.txt -e '.[test,lint]'` brings, pip and build backend included, for Python 3.11 to 3.13.
+# All that `pip install -c constraints.txt -e '.[test,lint]'` brings, with pip and the build backend, for Python 3.11 to 3.13.
 # Made by `python -m tests.deploy.pins`; not edited by hand.
 """
 ABOUT_SLIM = """\
@@ -46,7 +46,7 @@ def main() -> None:
     """Write both files; slim's versions are those of the constraints, with the hashes of every file they have."""
     with tempfile.TemporaryDirectory() as folder:
         uv = _uv(Path(folder))
-        # hatchling asks for `editables` when it builds an editable installation; `make` installs by the pip that is pinned
+        # hatchling asks for `editables` when it builds an editable installation; `make` installs by the pip of these
         everything = [line for lines in project().values() for line in lines] + ["editables", "pip"]
         CONSTRAINTS.write_text(ABOUT_CONSTRAINTS + _compile(uv, everything))
         SLIM.write_text(ABOUT_SLIM + _compile(uv, slim_requirements(), "--generate-hashes", f"-c{CONSTRAINTS}"))
