@@ -188,7 +188,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         asking = Asking(making, settler)
         once.asks = asking.for_repeat
         does: Does = {"cache clear": partial(_clear, answers), ORDER: settler}
-        works = {**_works(firewall, keepsakes, settler, asking, undoing, callers), LIST: halting.listed}
+        works = {**_works(making, keepsakes, settler, asking, undoing, callers), LIST: halting.listed}
         orders = Orders(settings.state, does, keeping.ordered, works)
         deeds.follow(lambda: once.whole_to(ledger.last))
         stack.push_async_callback(deeds.finish)
@@ -205,13 +205,13 @@ def _entries(settings: LedgerSettings, ledger: Ledger, telemetry: Telemetry, key
 
 
 def _works(
-    firewall: Firewall, keepsakes: Keepsakes, settler: Settler, asking: Asking, undoing: Undoing, callers: Callers
+    making: Making, keepsakes: Keepsakes, settler: Settler, asking: Asking, undoing: Undoing, callers: Callers
 ) -> Works:
     """The orders that make calls, by name."""
     return {
         UNDO: ByOrder(undoing, callers),
-        RETRY: Resending(firewall, keepsakes, settler, callers),
-        ASK: AskingByOrder(asking, firewall, settler, keepsakes, callers),
+        RETRY: Resending(making, keepsakes, settler, callers),
+        ASK: AskingByOrder(asking, making.firewall, settler, keepsakes, callers),
     }
 
 

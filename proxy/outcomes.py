@@ -20,14 +20,14 @@ def executed(record: Record) -> Executed:
     return "unknown" if record.once.get("state", "unknown" if failed else "") == "unknown" else "yes"
 
 
-def withheld(record: Record, detail: str, note: str = "") -> Refusal:
-    """The backend answered, and its answer may not be shown."""
-    carried_out = 200 <= record.upstream_status < 400
+def withheld(record: Record, detail: str, note: str = "", done: bool = True) -> Refusal:
+    """The backend answered, and its answer may not be shown. `done`: it does not say that it did nothing yet."""
+    carried_out = done and 200 <= record.upstream_status < 400
     told = "The action was carried out; its answer was withheld. " if carried_out else ""
     return Refusal(
         "reply_refused",
         told + detail,
-        executed="yes" if carried_out else "unknown",
+        executed="yes" if carried_out else "unknown" if done else "no",
         suggestion="Do not repeat the call; tell the user what happened.",
         note=note,
     )

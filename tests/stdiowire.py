@@ -261,6 +261,7 @@ async def inside(
     most_line: int = 1 << 20,
     most_calls: int = 99,
     keys: str = "",
+    most_event: int = 1 << 20,
 ) -> AsyncIterator[Inside]:
     """A door and a server that was started for it."""
     settings = load_config(folder_of(folder, policy, keys=keys))
@@ -287,7 +288,7 @@ async def inside(
             most_line=most_line,
             most_depth=64,
             most_calls=most_calls,
-            most_event=1 << 20,
+            most_event=most_event,
         )
         reader = asyncio.StreamReader()
         staying, serving = asyncio.create_task(lane.run(door.again)), asyncio.create_task(door.serve(reader))

@@ -14,10 +14,11 @@ from proxy.body import TooLong
 from proxy.effects.keepsakes import LETTER, Keepsakes, Letter
 from proxy.effects.settling import Settler
 from proxy.errors import Refusal
-from proxy.firewall import Firewall
 from proxy.identity.identity import NotKnown, principal_of, static
+from proxy.mcp.made import Making
 from proxy.model import Behalf, Hail, Outgoing
 from proxy.orders import Answer, Order
+from proxy.protocols import mcpparams
 from proxy.protocols.again import again
 from proxy.protocols.ordered import DOOR, PROTOCOL, Ordered
 from proxy.protocols.placing import Placed
@@ -34,9 +35,9 @@ class Resending:
     """Carries out orders of the operator. `known` are all principals, each with its listener."""
 
     def __init__(
-        self, firewall: Firewall, keepsakes: Keepsakes, settler: Settler, known: Iterable[tuple[str, Principal]]
+        self, making: Making, keepsakes: Keepsakes, settler: Settler, known: Iterable[tuple[str, Principal]]
     ) -> None:
-        self._firewall = firewall
+        self._making = making
         self._keepsakes = keepsakes
         self._settler = settler
         self._known = known
@@ -68,10 +69,19 @@ class Resending:
         def make(tool: Tool, catalog: Catalog) -> tuple[Placed, Outgoing]:
             return again(tool, letter.outgoing, catalog)
 
+        def alone(tool: Tool, catalog: Catalog) -> tuple[Placed, Outgoing]:
+            return again(tool, mcpparams.alone(letter.outgoing), catalog)
+
         ask = Ordered(DOOR, hail, letter.tool, make, letter.base, letter.origin)
         told: dict[str, Any]
         try:
-            result = await self._firewall.handle(ask, static(principal))
+            try:
+                result = await self._making.firewall.handle(ask, static(principal))
+            except Refusal as no:
+                if no.code != "unknown_session":
+                    raise
+                # An MCP server took nothing of it: there is no session any more in which it came.
+                result = await self._making(DOOR, hail, letter.tool, alone, principal)
             async with result.body:
                 with suppress(TooLong):
                     await result.body.read(MOST_REPLY)

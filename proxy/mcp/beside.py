@@ -28,6 +28,7 @@ LOG: Final = "notifications/message"
 UPDATED: Final = "notifications/resources/updated"
 _ASKED: Final = frozenset({"sampling/createMessage", "elicitation/create", "roots/list", "ping"})
 INPUTS: Final = "inputRequests"
+NO_FORM: Final = "It asks for something in no known form."
 MOST_INPUTS: Final = 32
 """Things that a server may want to know at once."""
 
@@ -57,7 +58,7 @@ class Beside:
                 await self._refuse(exchange, call, entry, message.id)
             return
         told = await self.told(exchange, call, entry, message)
-        if told is None or not isinstance(entry, McpEntry) or not entry.wants(told.method):
+        if told is None or not isinstance(entry, McpEntry) or not entry.wants(told):
             return
         try:
             params = await self._reader(call, entry, told.body)
@@ -134,29 +135,30 @@ class Beside:
         tool = mcpparams.resource(catalog, call.tool.backend, uri) if isinstance(uri, str) else None
         return tool is not None and self._rules.visible(call.principal, tool)
 
-    async def asked(self, call: Call, entry: Entry, message: Heard) -> bytes:
+    async def asked(self, call: Call, entry: Entry, message: Heard, done: bool = True) -> bytes:
         """The params of what a server asks, judged by the rules about that and cleaned. Raises Refusal."""
-        tool = self._rules.catalog.remote(call.tool.backend, message.method)
+        tool, why = self._rules.catalog.remote(call.tool.backend, message.method), "its method is not served"
         if message.method not in _ASKED or tool is None:
-            raise withheld(entry.record, "The server asks for what no client does.", note="its method is not served")
+            raise withheld(entry.record, "The server asks for what no client does.", why, done)
         try:
             return await self._servers.ask(call, entry, message, tool)
         except Refusal as no:
-            note = f"what the server asked of the client was refused: {no.code}"
-            raise withheld(entry.record, "The server asks for what it may not ask.", note=note) from None
+            why = f"what the server asked of the client was refused: {no.code}"
+            raise withheld(entry.record, "The server asks for what it may not ask.", why, done) from None
 
     async def wanted(self, call: Call, entry: Entry, said: dict[str, Any]) -> dict[str, Any]:
         """A result, or how a task goes on, with what the server wants to know in it: each is judged by itself, and
         cleaned. Raises Refusal."""
-        wanted = said.get(INPUTS, {})
+        wanted, done = said.get(INPUTS, {}), said.get("resultType") != "input_required"
         if not isinstance(wanted, dict) or len(wanted) > MOST_INPUTS:
-            raise withheld(entry.record, "It asks for something in no known form.", note=INPUTS)
+            raise withheld(entry.record, NO_FORM, INPUTS, done)
         cleaned = {}
         for key, one in wanted.items():
             params = one.get("params", {}) if isinstance(one, dict) and one.get("method") in ASKED else None
             if not isinstance(params, dict):
-                raise withheld(entry.record, "It asks for something in no known form.", note=INPUTS)
-            read = await self.asked(call, entry, Heard("request", b"", one["method"], jsonrpc.written(params), params))
+                raise withheld(entry.record, NO_FORM, INPUTS, done)
+            asked = Heard("request", b"", one["method"], jsonrpc.written(params), params)
+            read = await self.asked(call, entry, asked, done)
             cleaned[key] = {"method": one["method"], "params": json.loads(read)}
         return {**said, INPUTS: cleaned} if INPUTS in said else said
 

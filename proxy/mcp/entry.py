@@ -27,6 +27,7 @@ from rules.mcp.plumbing import CLOSE, LISTEN, RESPONSE, STREAM
 from rules.tools import Tool
 
 if TYPE_CHECKING:
+    from proxy.mcp.heard import Heard
     from proxy.mcp.servers import Servers
     from proxy.protocols.mcp import McpAsk
     from proxy.protocols.mcpstdio import StdioAsk
@@ -192,8 +193,8 @@ class McpEntry(MessageEntry):
         meta = self.ask.message.params.get("_meta")
         return meta.get("progressToken") if isinstance(meta, dict) else None
 
-    def wants(self, method: str) -> bool:
-        """Whether the client is told notifications of this method."""
+    def wants(self, told: Heard) -> bool:
+        """Whether the client is told this notification."""
         return True
 
     def holds_secret(self, id: bytes) -> bool:

@@ -64,6 +64,12 @@ class Flight:
         self._news.set()
         self._room.set()
 
+    def left(self) -> list[bytes]:
+        """What was said and nobody heard; it is taken away."""
+        said, self._size = list(self._said), 0
+        self._said.clear()
+        return said
+
     async def heard(self) -> bytes | None:
         """What is said next; None at the end."""
         while not self._said and not self.is_over:

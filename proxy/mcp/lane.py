@@ -136,6 +136,7 @@ class Lane:
         self._kept_bytes = 0
         if self._loose is not None:
             self._loose.close()
+            self._loose = None
         for flight in self._flights:
             if flight.asked.method == LISTEN and not flight.is_over:
                 flight.put(jsonrpc.request(b"", CANCELLED, b'{"requestId":%b}' % flight.asked.id))
@@ -218,7 +219,7 @@ class Lane:
 
     def _tell(self, message: bytes) -> None:
         """What is for nobody in particular."""
-        while self._kept and (len(self._kept) == MOST_LOOSE or self._kept_bytes + len(message) > MOST_LOOSE_BYTES):
+        while self._kept and (len(self._kept) >= MOST_LOOSE or self._kept_bytes + len(message) > MOST_LOOSE_BYTES):
             self._dropped("told more than is listened to")
             self._kept_bytes -= len(self._kept.popleft())
         self._kept.append(message)
@@ -330,7 +331,7 @@ class Lane:
     def _stream(self, entry: Entry) -> Result:
         """What the server says by itself."""
         if self._loose is not None:
-            self._loose.close()
+            self._unlistened(self._loose)
         loose = self._loose = Flight(0, _NOTHING)
         self._pass_on(loose)
         entry.record.upstream_status = 200
@@ -342,9 +343,18 @@ class Lane:
                 yield events.written(said)
 
         async def close() -> None:
-            loose.close()
+            if self._loose is loose:
+                self._unlistened(loose)
+                self._loose = None
 
         return Result(200, [("content-type", EVENTS)], Body(pieces(), close))
+
+    def _unlistened(self, loose: Flight) -> None:
+        """Nobody listens any more; whoever does next hears what was not heard."""
+        loose.close()
+        left = loose.left()
+        self._kept.extendleft(reversed(left))
+        self._kept_bytes += sum(map(len, left))
 
     def stop(self) -> None:
         """Whoever waits for the server is told that the sidecar stops. It ends when `run` is cancelled."""

@@ -13,6 +13,7 @@ from proxy.entry import Entry
 from proxy.firewall import Firewall
 from proxy.identity.identity import static
 from proxy.mcp.entry import McpEntry
+from proxy.mcp.heard import Heard
 from proxy.mcp.servers import Servers
 from proxy.model import Hail, Result
 from proxy.protocols.ordered import Make, Ordered, OrderedMessage
@@ -47,7 +48,7 @@ class MadeEntry(McpEntry):
 
     joins = True
 
-    def wants(self, method: str) -> bool:
+    def wants(self, told: Heard) -> bool:
         """Nothing is told."""
         return False
 

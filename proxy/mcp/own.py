@@ -19,6 +19,7 @@ from proxy.identity.identity import Identify
 from proxy.listing import Listings, joined
 from proxy.mcp.beside import LOG, PROGRESS
 from proxy.mcp.entry import FAILED, Channel, McpEntry
+from proxy.mcp.heard import Heard
 from proxy.mcp.servers import Servers
 from proxy.mcp.trimming import rest_tool
 from proxy.model import Result
@@ -153,9 +154,9 @@ class OwnEntry(McpEntry):
         """Nor do what they know the progress by."""
         return None if self.client_token is None else self.record.call
 
-    def wants(self, method: str) -> bool:
+    def wants(self, told: Heard) -> bool:
         """Nothing is told that a client did not ask for: it knows of no server here but this one."""
-        return method == PROGRESS or (method == LOG and self._ask.hears_log)
+        return told.method == PROGRESS or (told.method == LOG and self._ask.hears_log(told.value.get("level")))
 
     async def follow(self, result: Result) -> Result:
         if self._remote:

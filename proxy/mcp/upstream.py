@@ -24,7 +24,7 @@ from proxy.mcp.answering import (
     status_as,
     taken,
 )
-from proxy.mcp.beside import MOST_INPUTS, Beside
+from proxy.mcp.beside import MOST_INPUTS, NO_FORM, Beside
 from proxy.mcp.entry import AskedEntry, McpEntry
 from proxy.mcp.exchange import JSON, Answered, Exchange, aside
 from proxy.mcp.heard import Heard, Untrue, body_of
@@ -261,9 +261,9 @@ class McpUpstream:
         wanted = data.get(_VISITS)
         is_list = isinstance(wanted, list) and all(isinstance(one, dict) for one in wanted)
         if not isinstance(wanted, list) or not is_list or len(wanted) > MOST_INPUTS:
-            raise withheld(entry.record, "It asks for something in no known form.", note=_VISITS)
+            raise withheld(entry.record, NO_FORM, _VISITS, done=False)
         asked = [Heard("request", b"", ELICIT, jsonrpc.written(one), one) for one in wanted]
-        read = [json.loads(await self._beside.asked(call, entry, one)) for one in asked]
+        read = [json.loads(await self._beside.asked(call, entry, one, done=False)) for one in asked]
         return {**said, "data": {**data, _VISITS: read}}
 
     async def _respond(self, exchange: Exchange, call: Call, entry: McpEntry) -> Result:

@@ -89,7 +89,9 @@ def _base64(data: bytes) -> str:
 def _place(placed: Placed, tool: Tool, known: dict[str, Any], strange: dict[str, Any]) -> None:
     """The fields of a form. Names that nobody declared are left to the contract where it is open."""
     if (tool.whole_body or tool.body_open) and fields.are_taken_for(strange, tool.form):
-        raise bad("Some servers take a field's name for another's, or for the method.", "Use the names of the contract.")
+        raise bad(
+            "Some servers take a field's name for another's, or for the method.", "Use the names of the contract."
+        )
     if tool.whole_body:
         placed.arguments["body"] = {**strange, **known}
         return

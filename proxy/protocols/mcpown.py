@@ -30,6 +30,7 @@ _DISCOVER: Final = "server/discover"
 _PING: Final = "ping"
 _SERVED: Final = frozenset({CALL, LIST, _BEGIN, _DISCOVER, _PING})
 LOG_LEVEL: Final = "io.modelcontextprotocol/logLevel"
+_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 _SERVER: Final = "io.modelcontextprotocol/serverInfo"
 _HAS: Final[Mapping[str, Any]] = {"tools": {}}
 _UNKEPT: Final = {"ttlMs": 0, "cacheScope": "private"}
@@ -63,10 +64,11 @@ class OwnAsk(McpAsk):
         """The MCP servers whose tools are here as well."""
         return self._door.joined
 
-    @property
-    def hears_log(self) -> bool:
-        """Whether the client asked for what servers write in their logs while they work for it."""
-        return self.modern and LOG_LEVEL in self.message.params.get("_meta", {})
+    def hears_log(self, level: Any) -> bool:
+        """Whether the client asked for what servers write in their logs while they work for it, and for as little as
+        that."""
+        least = self.message.params.get("_meta", {}).get(LOG_LEVEL) if self.modern else None
+        return least is not None and _rank(level) >= _rank(least)
 
     async def read(self) -> None:
         """Read the message. Raises Refusal for one that is not for a server as this one is."""
@@ -140,6 +142,11 @@ class OwnAsk(McpAsk):
         jar = head.cookies(self._head["cookie"]) if slots.cookies and "cookie" in self._head else {}
         cookies = tuple((name, value) for name, value in jar.items() if name in slots.cookies)
         return Carried(self._with_credentials(slots, passed) if tool.credentials else passed, (), cookies)
+
+
+def _rank(level: Any) -> int:
+    """Of a log level, of which one that nobody knows is as little as any."""
+    return _LEVELS.index(level) if level in _LEVELS else 0
 
 
 def _meant(tool: Tool, headers: Headers) -> Headers:

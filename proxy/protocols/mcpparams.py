@@ -340,6 +340,15 @@ def again(tool: Tool, outgoing: Outgoing, catalog: Catalog) -> Placed:
         return placed
     check(remote.method, params, modern=bool(_RETRY & params.keys()))
     placed.arguments.update(arguments_of(remote.method, params))
+    placed.aside.update(aside_of(remote.method, params))
     placed.problems += problems_of(tool, placed.arguments)
     refuse_another(tool, placed.arguments, catalog)
     return placed
+
+
+def alone(outgoing: Outgoing) -> Outgoing:
+    """A message without what ties it to a session, and to a client that hears of its progress."""
+    params = json.loads(outgoing.body)
+    meta = {name: value for name, value in params.get("_meta", {}).items() if name != "progressToken"}
+    headers = tuple(pair for pair in outgoing.headers if not pair[0].startswith("mcp-"))
+    return outgoing._replace(headers=headers, body=jsonrpc.written({**params, "_meta": meta}))

@@ -55,6 +55,7 @@ class Ordered:
             base=self._base,
             peer=self._hail.peer,
             origin=self._origin,
+            aside=placed.aside,
         )
 
 

@@ -19,11 +19,13 @@ _COOKIE_CODE = re.compile(r'".*"$|.*%[0-9A-Fa-f]{2}')
 
 @dataclass(slots=True)
 class Placed:
-    """The arguments found so far, and what was wrong with them. `most_depth` bounds the levels of JSON text."""
+    """The arguments found so far, what was wrong with them, and what goes along beside them. `most_depth` bounds the
+    levels of JSON text."""
 
     most_depth: int = 64
     arguments: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    aside: dict[str, Any] = field(default_factory=dict)
 
     def undeclared(self, place: str, names: list[str], known: Iterable[str]) -> None:
         """Note names that the contract does not have there. They are not said back: any text can be a name."""

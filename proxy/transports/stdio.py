@@ -16,7 +16,7 @@ from proxy.errors import Refusal
 from proxy.firewall import Firewall
 from proxy.identity.identity import Identify
 from proxy.mcp.entry import McpEntry
-from proxy.mcp.events import Events
+from proxy.mcp.events import Events, TooLarge
 from proxy.mcp.lines import Line, Lines
 from proxy.mcp.pins import LISTINGS
 from proxy.mcp.servers import Servers
@@ -196,12 +196,15 @@ class StdioDoor:
             _log.info("the client does not read any more")
 
     async def _pass_on(self, result: Result) -> None:
-        """What comes as events goes out as lines."""
+        """What comes as events goes out as lines. Raises Refusal for what grew too long while it was cleaned."""
         events = Events(self._most_event)
-        async for piece in result.body:
-            for event in events.feed(piece):
-                if event.data:
-                    await self._send(event.data)
+        try:
+            async for piece in result.body:
+                for event in events.feed(piece):
+                    if event.data:
+                        await self._send(event.data)
+        except TooLarge:
+            raise Refusal("reply_refused", "What the server tells is too long.", executed="unknown") from None
 
     async def _refuse(self, ask: StdioAsk, no: Refusal) -> None:
         if not ask.id or ask.message.kind == "response":

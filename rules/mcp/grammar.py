@@ -12,7 +12,7 @@ from rules.shape import Choice, Form, Key, Many, Table, Text
 
 _DEFINED: Final = "it comes from the server's definition, which `toolwall mcp accept` takes over"
 _READS: Final = "a prompt or resource is read; a tool has effects"
-_WHOLE: Final = "prompts and resources are given whole; of tools' results a part can be given"
+_WHOLE: Final = "leave it out: prompts and resources are given whole, of tools' results alone a part can be given"
 _SHAPING: Final = ("keep", "drop", "most", "longest", "fit")
 _REPLY: Final = Form(
     {name: key for name, key in REPLY.keys.items() if name not in _SHAPING},

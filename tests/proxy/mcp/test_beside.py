@@ -316,7 +316,7 @@ async def test_what_an_error_wants_to_have_visited_is_asked_as_all_else(tmp_path
         for number, says in enumerate(refused):
             server.says["tools/call"] = says
             said = await client.call("find", text=f"x{number}")
-            assert w.records()[-1]["code"] == "reply_refused"
+            assert (w.records()[-1]["code"], w.records()[-1]["executed"]) == ("reply_refused", "no")
             assert b"id.example" not in said.raw
         server.says["tools/call"] = urls(None, "")
         assert last(await client.call("find", text="y"))["error"] == {"code": -32042, "message": "m"}

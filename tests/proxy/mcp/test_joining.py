@@ -435,6 +435,26 @@ async def test_progress_reaches_the_client_that_asked_for_it(tmp_path: Path, era
         assert last(plain)["result"] == FOUND
 
 
+@pytest.mark.parametrize("era", [legacy, modern])
+@pytest.mark.parametrize(
+    ("least", "told"), [("info", ["info", "error"]), ("error", ["error"]), ("debug", ["debug", "info", "error", "odd"])]
+)
+@played
+async def test_log_messages_reach_a_client_from_the_level_on_that_it_named(
+    tmp_path: Path, era: Any, least: str, told: list[str]
+) -> None:
+    """A server with sessions does not know what the client named."""
+
+    def works(heard: Heard) -> Any:
+        logs = [notification("message", level=level, data=1) for level in ("debug", "info", "error", "odd")]
+        return stream(*map(event, [*logs, json.loads(answered(heard, {"resultType": "complete", **FOUND}))]))
+
+    async with joined(tmp_path, {"hub": era(**{"tools/call": works})}) as w:
+        client, meta = Client(w, path=PATH, modern=True), {"io.modelcontextprotocol/logLevel": least}
+        said = events(await client.ask("tools/call", name="hub__find", arguments={"text": "x"}, _meta=meta))
+        assert [each["params"]["level"] for each in said[:-1]] == told
+
+
 @played
 async def test_what_a_server_wants_to_know_goes_only_to_who_can_answer(tmp_path: Path) -> None:
     wants = {"resultType": "input_required", "inputRequests": {"a": {"method": "roots/list", "params": {}}}}

@@ -226,6 +226,37 @@ async def test_a_session_that_is_gone_is_begun_anew(tmp_path: Path) -> None:
         assert server.called_with()[-1] == ("unchat", {"n": 2})
 
 
+@pytest.mark.parametrize("again", ["its client's session", "none", "the server knows it no more"])
+@played
+async def test_a_call_is_sent_again_in_its_session_or_where_that_is_over_in_another(tmp_path: Path, again: str) -> None:
+    server = Desk()
+    async with desk(tmp_path, server) as w:
+        one = await client(w, False)
+        server.gives["mail"] = None
+        params = {"name": "mail", "arguments": {"n": 7}, "task": {"ttl": 5}, "_meta": {"progressToken": "p"}}
+        headers = [("MCP-Protocol-Version", "2025-11-25")]
+        said = last(await one.send(one.message("tools/call", params), headers))["result"]
+        assert said["isError"] is True
+        lost = w.records()[-1]
+        assert lost["outcome"] == "outcome_unknown"
+        if again == "none":
+            w.sidecar.servers.sessions.forget("crm", one.session)
+        over = again == "the server knows it no more"
+
+        def called(heard: Heard) -> Any:
+            gone = over and heard.headers.get("mcp-session-id") == one.session
+            return reply(b"", status="404 Not Found", kind="") if gone else {"task": {"taskId": "t"}}
+
+        server.says["tools/call"] = called
+        code, told = await asyncio.to_thread(ledger, w.folder, "retry", lost["call"])
+        assert (code, "the backend answered 200" in told) == (0, True), told
+        sent = server.calls("tools/call")[-1]
+        assert (sent.headers["mcp-session-id"] == one.session) is not over
+        assert (sent.message["params"]["task"], sent.message["params"]["arguments"]) == ({"ttl": 5}, {"n": 7})
+        assert ("progressToken" in sent.message["params"]["_meta"]) is not over
+        assert (w.records()[-1]["resends"], w.records()[-1]["principal"]) == (lost["call"], "a")
+
+
 @played
 async def test_a_server_that_was_started_for_one_client_gets_nothing_of_another(tmp_path: Path) -> None:
     async def way(*_: Any) -> Any:

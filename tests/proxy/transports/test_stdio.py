@@ -70,3 +70,16 @@ async def test_a_client_that_tried_the_newest_revision_in_vain_begins_a_session(
         await one.begin()
         one.call(1, "find", "Ann")
         assert "isError" not in (await one.answer(1))["result"]
+
+
+@played
+async def test_what_is_too_long_is_not_told_and_what_comes_behind_it_is(tmp_path: Path) -> None:
+    policy = "rules: [{id: all, allow: [crm.find, crm.elicitation/create]}]"
+    async with inside(tmp_path, policy=policy, most_event=150) as one:
+        await one.begin()
+        one.call(1, "find", "ask")
+        await one.until(lambda: any(each["tool"] == "crm.elicitation/create" for each in one.records()))
+        one.call(2, "find", "is read in the place of the answer")
+        one.call(3, "find", "log")
+        await one.until(lambda: [each for each in one.said if each.get("method") == "notifications/message"])
+        assert not [each for each in one.said if each.get("method") == "elicitation/create"]
