@@ -39,6 +39,18 @@ def say(text: str, *, err: bool = False) -> None:
     typer.echo("\n".join(map(visible, text.split("\n"))), err=err)
 
 
+@contextmanager
+def printing() -> Iterator[None]:
+    """What is printed in it may find nobody who reads on, as in `toolwall check | head`: that is no fault, and what is
+    printed after it goes nowhere, also what the interpreter itself writes at its end.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def log_at(level: str) -> None:
     """Log lines from this level on go to standard error."""
     if level not in ("debug", "info", "warning", "error"):
@@ -104,7 +116,13 @@ def console() -> Console:
     """Where tables go. Ledger and rules are text, never markup. A pipe gets lines wide enough for a whole row."""
     from rich.console import Console
 
-    return Console(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    class Telling(Console):
+        """It says so where nobody reads on; rich's own ends the command with 1, which means findings here."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Telling(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 def visible(text: str) -> str:

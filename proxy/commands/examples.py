@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proxy.commands.common import FINDINGS, OfSidecar, console, fail, presidio_of, say, visible
+from proxy.commands.common import FINDINGS, OfSidecar, console, fail, presidio_of, printing, say, visible
 from proxy.commands.rules import Folder, load_rules
 
 if TYPE_CHECKING:
@@ -40,12 +40,13 @@ def run_examples(
         timed = _run(rules, presidio.detector if presidio else None)
     outcomes = [outcome for outcome, _ in timed]
     failed, covered = failures(outcomes), coverage(rules, outcomes)
-    if timed:
-        _print_table(timed)
-    for one in failed:
-        say(one.as_text())
     short = _shortage(covered, coverage_min)
-    _print_sum(timed, len(failed), covered, short)
+    with printing():
+        if timed:
+            _print_table(timed)
+        for one in failed:
+            say(one.as_text())
+        _print_sum(timed, len(failed), covered, short)
     if junit:
         _write(junit, rules, timed, short)
     raise typer.Exit(FINDINGS if failed or short else 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from proxy.commands.common import CANNOT_RUN, FINDINGS, Config, console, fail, say, settings_of, visible
+from proxy.commands.common import CANNOT_RUN, FINDINGS, Config, console, fail, printing, say, settings_of, visible
 
 if TYPE_CHECKING:
     from rich.console import OverflowMethod
@@ -160,14 +159,11 @@ def export(
 
     rows = writing.export_csv if csv else writing.export_lines
     try:
-        for row in rows(folder_of(config), _nanoseconds(since)):
-            sys.stdout.buffer.write(row)
-        sys.stdout.flush()
+        with printing():
+            for row in rows(folder_of(config), _nanoseconds(since)):
+                sys.stdout.buffer.write(row)
     except LedgerError as error:
         fail(str(error))
-    except BrokenPipeError:
-        # The reader has seen enough; nothing more may be written, not even by the interpreter's own flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _verdict(report: Report) -> str:

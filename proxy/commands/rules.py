@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import typer
 
-from proxy.commands.common import FINDINGS, OfSidecar, fail, presidio_of, rules_folder, say
+from proxy.commands.common import FINDINGS, OfSidecar, fail, presidio_of, printing, rules_folder, say
 
 if TYPE_CHECKING:
     from proxy.presidio.apart import Presidio
@@ -68,7 +68,8 @@ def check(
         tools = sum(tool.is_chosen for tool in rules.catalog.tools.values())
         sizes = {"backends": len(rules.catalog.backends), "tools": tools, "rules": len(rules.rules)}
         summary = {"revision": rules.revision, **sizes}
-    _print(findings, summary, folder, form, every)
+    with printing():
+        _print(findings, summary, folder, form, every)
     raise typer.Exit(FINDINGS if any(one.level == "error" for one in findings) else 0)
 
 
@@ -96,4 +97,5 @@ def schema() -> None:
     """The JSON Schema of the rules files, for editors."""
     from rules.published import json_schema
 
-    typer.echo(json.dumps(json_schema(), indent=2))
+    with printing():
+        typer.echo(json.dumps(json_schema(), indent=2))

@@ -107,3 +107,23 @@ def run(*words: str, given: str = "", code: int | None = 0) -> str:
     done = subprocess.run(command, input=given, capture_output=True, text=True, cwd=ROOT, check=False)
     assert code in (None, done.returncode), done
     return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(["check"], 0), (["test"], 1), (["schema"], 0), (["check", "--format", "sarif"], 0)]
+)
+def test_a_reader_that_has_seen_enough_changes_no_verdict(tmp_path: Path, words: list[str], code: int) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "crm.yaml").write_text(
+        "backend: crm\nurl: https://crm.test\ntools:\n  get: {says: Read., call: GET /get}\n"
+        "rules: [{id: a, allow: crm.get}]\nexamples: [{call: crm.get, expect: deny}]\n"
+    )
+    nobody, end = os.pipe()
+    os.close(nobody)
+    command = [sys.executable, "-m", "proxy.cli", *words]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, stdout=end, stderr=subprocess.PIPE, cwd=tmp_path, env=environment, check=False, timeout=60
+    )
+    os.close(end)
+    assert (done.returncode, done.stderr) == (code, b"")
