@@ -114,3 +114,17 @@ def mapping(value: Any) -> dict[str, Any]:
 def sequence(value: Any) -> list[Any]:
     """The value where it is a list, else an empty one."""
     return value if isinstance(value, list) else []
+
+
+def expected(value: Any, what: str, told: list[str]) -> dict[str, Any]:
+    """The value where it is a mapping, else an empty one, of which is told unless nothing stands there."""
+    if value is not None and not isinstance(value, dict):
+        told.append(f"{what} is left out: it is no object")
+    return mapping(value)
+
+
+def listed(value: Any, what: str, told: list[str]) -> list[Any]:
+    """The same for a list."""
+    if value is not None and not isinstance(value, list):
+        told.append(f"{what} are left out: they are no list")
+    return sequence(value)

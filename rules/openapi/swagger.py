@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from rules.openapi.marks import mapping, sequence
-from rules.openapi.modern import common
+from rules.openapi.modern import common, responses
 from rules.openapi.operation import Answer, Body, Operation, Parameter
 from rules.openapi.references import BadReference, Document, Spot
 
@@ -35,7 +35,7 @@ def read(document: Document, path: str, method: str, item: Spot, spot: Spot) -> 
         operation.body = _body(in_body[0], consumes)
     if in_body and in_form:
         operation.warnings.append("a body beside form fields is left out: a request has only one body")
-    for status, value in mapping(spot.value.get("responses")).items():
+    for status, value in responses(operation, spot).items():
         if not status.startswith("x-"):
             operation.answers[status] = _answer(document, operation, (status, value), spot)
     return operation
@@ -99,7 +99,10 @@ def _answer(document: Document, operation: Operation, answer: tuple[str, Any], s
     except BadReference as error:
         operation.warnings.append(f"the answer {status} may be anything: {error}")
         return Answer({"*/*": None}, spot.file)
-    if not isinstance(found.value, dict) or "schema" not in found.value:
+    if not isinstance(found.value, dict | None):
+        operation.warnings.append(f"the answer {status[:40]} may be anything: it is no object")
+        return Answer({"*/*": None}, found.file)
+    if "schema" not in mapping(found.value):
         return Answer({}, found.file)
     types = _media(document, spot, "produces") or ["application/json"]
     return Answer(dict.fromkeys(types, found.value["schema"]), found.file)

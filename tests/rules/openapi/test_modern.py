@@ -23,7 +23,58 @@ def test_operations_are_found_in_the_order_of_the_document():
         ("/a", "delete"),
         ("/c", "patch"),
     ]
-    assert len(found.warnings) == 1
+    assert found.warnings == ["PUT /a is left out: it is no object", "the $ref #/gone leads nowhere"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "says"),
+    [
+        ([], "what stands under paths is left out: it is no object"),
+        ({"/x": []}, "the path /x is left out: it is no object"),
+        ({"/x": {"get": "no mapping"}}, "GET /x is left out: it is no object"),
+        ({"/x": {"GET": {}}}, "GET of the path /x is left out: it is none of the methods, in small letters"),
+        ({"/x": {"additionalOperations": {}}}, "additionalOperations of the path /x is left out: "),
+    ],
+)
+def test_what_is_no_operation_is_left_out_and_said(paths, says):
+    for version in ({}, {"swagger": "2.0"}):
+        found = imported(paths, **version)
+        assert (found.tools, len(found.warnings)) == ({}, 1)
+        assert found.warnings[0].startswith(says)
+
+
+ANYTHING = {"200": {"*/*": {}}}
+
+
+@pytest.mark.parametrize(
+    ("said", "says", "replies"),
+    [
+        ({"parameters": {"name": "a", "in": "query"}}, "its parameters are left out: they are no list", None),
+        ({"requestBody": []}, "its body is left out: nothing says what it holds", None),
+        ({"requestBody": {}}, "its body is left out: nothing says what it holds", None),
+        ({"requestBody": {"content": "x"}}, "its body is left out: nothing says what it holds", None),
+        ({"responses": []}, "what stands under responses is left out: it is no object", None),
+        ({"responses": {"200": "fine"}}, "the answer 200 may be anything: it is no object", ANYTHING),
+        ({"responses": {"200": {"content": []}}}, "the answer 200 may be anything: it is no object", ANYTHING),
+        (
+            {"responses": {"200": {"content": {"application/json": []}}}},
+            "what the answer 200 is as application/json may be anything: it is no object",
+            {"200": {"application/json": {}}},
+        ),
+    ],
+)
+def test_what_is_malformed_of_an_operation_is_said(said, says, replies, tmp_path):
+    found = imported({"/x": {"post": {"operationId": "it", **said}}})
+    assert found.notes == {"it": [says]}
+    assert found.tools["it"].get("replies") == replies
+    loaded(found, tmp_path)
+
+
+def test_media_types_of_a_body_of_which_nothing_is_known_are_said(tmp_path):
+    found = imported({"/x": {"post": {"operationId": "it", "requestBody": {"content": {"application/json": "x"}}}}})
+    assert "what its body is as application/json may be anything: it is no object" in found.notes["it"]
+    assert "body" in found.tools["it"]["args"]
+    loaded(found, tmp_path)
 
 
 @pytest.mark.parametrize("paths", [None, [], {}, "x"])
