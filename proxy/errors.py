@@ -49,7 +49,8 @@ class Refusal(Exception):
     `errors` lists wrong arguments as `{path, in?, name?, problem, example?}`; `extra` are further members.
     `retry_after` is in seconds.
     `headers` are extra reply headers. `note` is for the Record alone, never for the caller. `call_id` and `tool` are
-    filled in when the Record is written. `lasting`: the same would come of another try.
+    filled in when the Record is written. `lasting`: the same would come of another try. `ours`: it says nothing of the
+    call, but that the sidecar could not keep what it has to.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Refusal(Exception):
         self.note = note
         self.extra = extra or {}
         self.headers = headers
-        self.lasting = False
+        self.lasting = self.ours = False
         self.call_id = ""
         self.tool = ""
 

@@ -126,14 +126,17 @@ def ledger_trouble() -> Seldom:
 def unrecorded(record: Record, sent: bool) -> Refusal:
     """The ledger cannot be written. What may have been carried out is not to be tried again."""
     if sent and record.effect != "read":
-        return withheld(record, "The call cannot be recorded.", note="the ledger could not be written")
-    return Refusal(
-        "internal",
-        "The call cannot be recorded, so its answer is withheld." if sent else "The call cannot be recorded.",
-        executed="unknown" if sent else "no",
-        suggestion="Tell the operator that the ledger of the sidecar cannot be written.",
-        retry_after=RETRY_SECONDS,
-    )
+        refusal = withheld(record, "The call cannot be recorded.", note="the ledger could not be written")
+    else:
+        refusal = Refusal(
+            "internal",
+            "The call cannot be recorded, so its answer is withheld." if sent else "The call cannot be recorded.",
+            executed="unknown" if sent else "no",
+            suggestion="Tell the operator that the ledger of the sidecar cannot be written.",
+            retry_after=RETRY_SECONDS,
+        )
+    refusal.ours = True
+    return refusal
 
 
 RETRY_SECONDS = 5

@@ -60,7 +60,8 @@ class Repeats:
 
     def refused(self, call: Call, record: Record, refusal: Refusal, now: float) -> None:
         """Note a refusal; its advice becomes firmer the third time."""
-        if refusal.code in _NOT_FAILURES or (refusal.retry == "after_delay" and not record.attempts):
+        waits = refusal.code in _NOT_FAILURES or (refusal.retry == "after_delay" and not record.attempts)
+        if waits or refusal.ours:
             return
         count = self._failed(call, record, now)
         if count >= ADVISED_AT:

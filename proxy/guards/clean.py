@@ -127,7 +127,9 @@ class Clean:
         try:
             await self._keeper.save(known)
         except StoreError as error:
-            raise withheld(entry.record, "Its pseudonyms could not be kept.", note=str(error)) from None
+            refusal = withheld(entry.record, "Its pseudonyms could not be kept.", note=str(error))
+            refusal.ours = True
+            raise refusal from None
         if known.note and known.note not in entry.record.notes:
             entry.record.notes.append(known.note)
 

@@ -281,6 +281,20 @@ def test_reads_pass_without_a_record_where_the_operator_says_so_and_nothing_else
     perform(play())
 
 
+def test_what_a_full_disk_ends_is_no_failure_of_the_call(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with wall(tmp_path, TOOLS, POLICY, identity="{static: {id: bot, roles: [reader, writer]}}") as w:
+            with full_disk():
+                for _ in range(10):
+                    said = await w.call("GET", "/crm/things/7")
+                    assert (said.status, said.json["code"]) == (500, "internal")
+                    assert said.json["suggestion"].startswith("Tell the operator")
+            assert len(w.backend.requests) == 10
+            assert (await w.call("GET", "/crm/things/7")).status == 200
+
+    perform(play())
+
+
 def test_checkpoints_cover_all_that_was_recorded(tmp_path: Path) -> None:
     async def play() -> None:
         config = "ledger: {checkpoints: {to: elsewhere, every: 100ms}, keep: {for: 90d}}"
