@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -36,7 +36,7 @@ from rules.sparing import read_sparing
 from rules.template import parse
 from rules.terms import beyond, read_breaker, read_bulkhead, read_probe, read_retry, read_timeout
 from rules.tools import CHOICE, DEFAULT_REPLY_BYTES, Backend, Pick, Reply, Tool
-from rules.undo import read_undos
+from rules.undo import names_of, read_undos
 from rules.urls import parse_endpoint, parse_network, parse_url
 from rules.wire import Slot
 
@@ -59,11 +59,14 @@ class Loaded:
     exchanges: bool = False
     limits: tuple[Limit, ...] = ()
     own_kinds: frozenset[str] = NO_MORE
+    names: list[str] = field(default_factory=list)
+    """The short names of all its tools, also of those that cannot be used."""
 
 
 def load_tools(loaded: Loaded, folder: Folder) -> None:
     """Read the tools of an HTTP API, adding them to what was loaded of its file."""
     root, tools = loaded.root, loaded.root.get("tools")
+    loaded.names = names_of(root)
     for short, node in tools.items() if tools else ():
         tool = _tool(loaded, root, short, node, folder)
         loaded.tools += [tool] if tool else []
@@ -144,18 +147,20 @@ def _tool(loaded: Loaded, root: Node, short: str, node: Node, folder: Folder) ->
     limits = (*loaded.limits, *read_own_limits(loaded, node, f"tool {made.name}"))
     restore, wrong = read_restore(root.get("restore"), node, reply, loaded.own_kinds, outgoing)
     loaded.problems += [each for each in wrong if each not in loaded.problems]  # each tool reads its backend's anew
-    made = replace(made, replies=replies, credentials=loaded.credentials, picked_by=pick, outgoing=outgoing)
-    names = [name for name, _ in root.value["tools"].items()]
-    return kept(loaded, names, node, replace(made, limits=limits, restore=restore, costs=read_costs(node)))
+    said: dict[str, Any] = {"replies": replies, "credentials": loaded.credentials, "picked_by": pick}
+    said |= {"outgoing": outgoing, "limits": limits, "restore": restore, "costs": read_costs(node)}
+    return kept(loaded, node, replace(made, **said))
 
 
-def kept(loaded: Loaded, names: Collection[str], node: Node, tool: Tool) -> Tool:
-    """The tool, with what it says of answers that are kept, and of repeats. `names` are short ones of its backend."""
+def kept(loaded: Loaded, node: Node, tool: Tool) -> Tool:
+    """The tool, with what it says of answers that are kept, and of repeats."""
     caching, wrong = read_caching(node.get("cache"), tool.effect, bool(tool.reply.redact), loaded.exchanges)
-    invalidates, also = read_invalidates(node.get("invalidates"), tool.effect, tool.backend, names)
+    invalidates, also = read_invalidates(node.get("invalidates"), tool.effect, tool.backend, loaded.names)
     once, besides = read_once(node, tool.effect, tool.contract, tool.headers, tool.slots)
     loaded.problems += [*wrong, *also, *besides]
-    return replace(tool, caching=caching, invalidates=invalidates, once=once)
+    return (
+        replace(tool, caching=caching, invalidates=invalidates, once=once) if caching or invalidates or once else tool
+    )
 
 
 def read_own_limits(loaded: Loaded, node: Node, owner: str) -> tuple[Limit, ...]:

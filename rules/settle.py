@@ -33,16 +33,18 @@ SETTLE_BY: Final = Form(
 
 def read_settle_by(root: Node, tools: Collection[Tool]) -> tuple[list[Tool], list[LoadProblem]]:
     """The tools of a backend's file with what their keys `settle_by` say, and what is wrong with these."""
-    known = {tool.short: tool for tool in tools}
+    known, names = {tool.short: tool for tool in tools}, names_of(root)
     found: dict[str, SettleBy] = {}
     problems: list[LoadProblem] = []
     for tool in tools:
         if node := _node(root, tool.short):
-            settle_by, wrong = _settle_by(node, tool, known, names_of(root))
+            settle_by, wrong = _settle_by(node, tool, known, names)
             problems += wrong
             if settle_by:
                 found[tool.short] = settle_by
     asked = {each.tool for each in found.values()}
+    if not found:
+        return [*tools], problems
     return [replace(tool, settle_by=found.get(tool.short), tells=tool.name in asked) for tool in tools], problems
 
 

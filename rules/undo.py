@@ -32,12 +32,12 @@ UNDO: Final = Form(
 
 def read_undos(root: Node, tools: Collection[Tool]) -> tuple[list[Tool], list[LoadProblem]]:
     """The tools of a backend's file with what their keys `undo` say, and what is wrong with these."""
-    known = {tool.short: tool for tool in tools}
+    known, names = {tool.short: tool for tool in tools}, names_of(root)
     made: list[Tool] = []
     problems: list[LoadProblem] = []
     for tool in tools:
         node = _node(root, tool.short)
-        undo, wrong = _undo(node, tool, known, names_of(root)) if node else (None, [])
+        undo, wrong = _undo(node, tool, known, names) if node else (None, [])
         problems += wrong
         made.append(replace(tool, undo=undo) if undo else tool)
     return made, problems

@@ -64,6 +64,7 @@ def load_mcp(loaded: Loaded, folder: Library) -> Definitions | None:
     accepted = _accepted(loaded, root.value["mcp"], folder)
     if accepted is None:
         return None
+    loaded.names = _shorts(root)
     for kind in KINDS:
         found = _entries(loaded, root.get(kind.key), kind, accepted)
         loaded.tools += found
@@ -174,7 +175,7 @@ def _tool(loaded: Loaded, node: Node, kind: _Kind, short: str, meant: Meant) -> 
         guessed=bool(guessed and guessed.value),
         line=line,
     )
-    return backends.kept(loaded, _shorts(root), node, tool)
+    return backends.kept(loaded, node, tool)
 
 
 def _in_messages(reply: Reply) -> Reply:
