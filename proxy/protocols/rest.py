@@ -21,6 +21,7 @@ PASSED_PREFIX = "if-"
 _OWN = frozenset({"host", "content-length", "accept-encoding", "via", "forwarded", "traceparent", "tracestate"})
 _KEY = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")  # RFC 7515, compact
+_SPACE = re.compile(r"\s")
 _ONCE = re.compile(r"[!-~]{1,255}")
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
@@ -194,6 +195,8 @@ class RestAsk:
         if tool.headers:
             headers = (*self._declared(tool.headers), *headers)
         passing = tool.cookies | tool.slots.cookies if jar else jar
+        if any(_SPACE.search(value) for name, value in jar.items() if name in passing):
+            raise bad("A cookie has a space in its value, where some servers let the next one begin.", "Encode it.")
         if jar and (baked := [f"{name}={value}" for name, value in jar.items() if name in passing]):
             headers = (("cookie", "; ".join(baked)), *headers)
         mark = "?" if self._query or self._target.endswith("?") else ""

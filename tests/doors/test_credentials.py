@@ -66,6 +66,8 @@ def test_each_slot_passes_and_is_no_argument(slotted: Stage) -> None:
         ("/things", [("X-Api-Key", "x"), ("x-api-key", "x")], 400),
         ("/things", [("Authorization", "Bearer x"), ("Authorization", "Bearer x")], 400),
         ("/things", [("Cookie", "sid=x; sid=x")], 400),
+        ("/things", [("Cookie", "sid=x role=admin")], 400),
+        ("/things", [("Cookie", "sid=x\trole=admin")], 400),
         ("/things?api-key=x", [], 422),
         ("/things?sid=x", [], 422),
     ],

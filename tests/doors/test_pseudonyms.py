@@ -418,7 +418,7 @@ def test_no_value_stands_in_a_log_span_metric_ledger_or_refusal(
             refused = [
                 await sent(w, "/crm/cvv", {"cvv": "<EMAIL_ADDRESS_1>"}),
                 await sent(w, "/crm/cvv", {"cvv": 1, "<PERSON_1>": "<EMAIL_ADDRESS_1>"}),
-                await w.tell("GET", "/crm/head", headers=[RUN, ("Cookie", "sid=<PERSON_1> <EMAIL_ADDRESS_1>")]),
+                await w.tell("GET", "/crm/head", headers=[RUN, ("Cookie", "sid=<PERSON_1>,<EMAIL_ADDRESS_1>")]),
                 await w.tell("GET", "/crm/find?no=%3CEMAIL_ADDRESS_1%3E&%3CPERSON_1%3E=1", headers=[RUN]),
                 await w.tell("GET", "/crm/nothing/%3CEMAIL_ADDRESS_1%3E", headers=[RUN]),
             ]

@@ -199,6 +199,7 @@ HEADERS: list[tuple[str, list[tuple[str, str]], int]] = [
     ("cookie-map", [("Cookie", "c=R,1")], 422),
     ("cookie", [("Cookie", 'c="1"')], 400),
     ("cookie", [("Cookie", "c=%31")], 400),
+    ("cookie", [("Cookie", "c=1 d=2")], 400),
     ("header", [("X-C", "1, 2"), ("X-C", "3")], 200),
     ("header-map", [("X-C", "R=1, G=2")], 200),
     ("header-json", [("X-C", '{"R": 1}')], 200),
