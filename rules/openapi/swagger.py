@@ -102,7 +102,8 @@ def _answer(document: Document, operation: Operation, answer: tuple[str, Any], s
     if not isinstance(found.value, dict | None):
         operation.warnings.append(f"the answer {status[:40]} may be anything: it is no object")
         return Answer({"*/*": None}, found.file)
-    if "schema" not in mapping(found.value):
+    said = mapping(found.value)
+    if "schema" not in said:
         return Answer({}, found.file)
     types = _media(document, spot, "produces") or ["application/json"]
-    return Answer(dict.fromkeys(types, found.value["schema"]), found.file)
+    return Answer(dict.fromkeys(types, said["schema"]), found.file)
