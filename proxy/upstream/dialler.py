@@ -23,8 +23,14 @@ _PRIVATE = tuple(
     ip_network(net)
     for net in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7")
 )
-# Instance metadata services that lie outside link-local (AWS over IPv6, Alibaba, Oracle): never by a mere name.
-_METADATA = frozenset(map(ip_address, ("fd00:ec2::254", "100.100.100.200", "192.0.0.192")))
+# What tells machines of a cloud their secrets and lies outside link-local, some of it at a public address: never by a
+# mere name. AWS over IPv6 (instances, pods), Google over IPv6, Alibaba, Oracle, and the WireServer of Azure.
+_METADATA = frozenset(
+    map(
+        ip_address,
+        ("fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "100.100.100.200", "192.0.0.192", "168.63.129.16"),
+    )
+)
 # IPv6 that carries an IPv4 address at its end (RFC 6052): judged by the address it would reach. In the local-use
 # prefix 64:ff9b:1::/48 nobody but its network knows where the address lies: it is not dialled unless it is named.
 _NAT64 = IPv6Network("64:ff9b::/96")
