@@ -19,7 +19,7 @@ LANGUAGE = ("presidio-analyzer", "presidio-anonymizer")  # what slim leaves out,
 MODELS = ("transformers", "gliner")  # extras of gigabytes, which neither `make` nor an image installs
 
 ABOUT_CONSTRAINTS = """\
-# All that `pip install -c constraints.txt -e '.[test,lint]'` brings, with pip and the build backend, for Python 3.11 to 3.13.
+# All that `pip install -c constraints.txt -e '.[test,lint]'` brings, pip and hatchling too, for Python 3.11 to 3.13.
 # Made by `python -m tests.deploy.pins`; not edited by hand.
 """
 ABOUT_SLIM = """\
