@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Container, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 from time import monotonic, time_ns
@@ -53,10 +53,7 @@ class Own:
     def __init__(self, servers: Servers, pieces: Pieces) -> None:
         self._servers = servers
         self._pieces = pieces
-        try:
-            self._version = version("toolwall")
-        except PackageNotFoundError:  # run from its source
-            self._version = "0"
+        self._version = _version()
         self._listings = Listings()
         self._known: dict[frozenset[str], tuple[str, Mapping[str, Tool]]] = {}
 
@@ -238,3 +235,12 @@ def _renamed(accepted: Definition, shown: Mapping[str, Any], tool: Tool) -> dict
     meta = {**(meta if isinstance(meta, dict) else {}), **shown["_meta"]}
     kept = {name: value for name, value in accepted.items() if name != "execution"}
     return {**kept, **said, "name": shown["name"], "_meta": meta}
+
+
+@cache
+def _version() -> str:
+    """That of the package; to look it up is a tenth of a start."""
+    try:
+        return version("toolwall")
+    except PackageNotFoundError:  # run from its source
+        return "0"
