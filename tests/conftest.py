@@ -1,4 +1,5 @@
-"""What all tests share: how garbage is collected while they run, and that a machine may be busy."""
+"""What all tests share: how garbage is collected while they run, that a machine may be busy, and how often a property is
+tried that says nothing else."""
 
 from __future__ import annotations
 
@@ -6,8 +7,10 @@ import gc
 
 from hypothesis import HealthCheck, settings
 
+from tests.counts import examples
+
 gc.disable()
-settings.register_profile("house", suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("house", max_examples=examples(100), suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
 
 
