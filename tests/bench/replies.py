@@ -101,8 +101,10 @@ def _tickets(planted: tuple[tuple[str, str], ...] = _PLANTED) -> bytes:
     dice = random.Random(64)
     tickets: list[dict[str, object]] = []
     reply = {"customer": 7, "tickets": tickets, "next": None}
-    while len(_json(reply)) < LARGE - 700:
+    size = len(_json(reply)) - 2
+    while size < LARGE - 700:
         tickets.append(_ticket(dice, len(tickets)))
+        size += len(_json(tickets[-1])) + 2
     step = len(tickets) // len(_PLANTED)
     for number, (_, text) in enumerate(planted):
         ticket = tickets[number * step + step // 2]
