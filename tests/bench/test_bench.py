@@ -34,6 +34,7 @@ needs_tools = pytest.mark.skipif(
 )
 
 
+@pytest.mark.full
 @needs_tools
 def test_a_short_run_proves_every_call_and_writes_a_line_for_each_trial(tmp_path: Path) -> None:
     lines = tmp_path / "bench.jsonl"
@@ -203,6 +204,7 @@ def test_each_part_of_a_call_takes_time() -> None:
     assert all(figure.us > 0 for figure in found)
 
 
+@pytest.mark.full
 @needs_tools
 def test_writes_are_measured_beside_a_read_of_the_same_bytes() -> None:
     said = writes.table(rounds=1, seconds=0.3)
