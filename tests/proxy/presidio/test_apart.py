@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 
@@ -26,9 +26,11 @@ QUADRATIC = "http://" + "a." * 9_000
 
 @pytest.fixture(scope="module")
 def presidio() -> Iterator[Presidio]:
-    made = Presidio(PresidioSettings(text_s=0.9))
-    yield made
-    made.close()
+    with pytest.MonkeyPatch.context() as ours:
+        ours.setenv("CRM_TOKEN", "hunter2hunter2")
+        made = Presidio(PresidioSettings(text_s=0.9))
+        yield made
+        made.close()
 
 
 def pid(presidio: Presidio) -> int:
@@ -71,6 +73,7 @@ def test_a_successor_that_cannot_load_leaves_the_process_at_work(tmp_path: Path)
         assert len(find("see http://example.com/a")) == 1
         if (successor := few._workers[0]._next) is not None:
             tried.add(successor.pid)
+        sleep(0.01)
     assert pid(few) == first
     few.close()
 
@@ -143,12 +146,10 @@ def test_it_does_not_begin_again_once_it_is_closed() -> None:
         closed.find(KINDS, "a", "")
 
 
-def test_the_process_knows_nothing_of_our_environment(presidio: Presidio, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CRM_TOKEN", "hunter2hunter2")
-    fresh = Presidio()
-    fresh.detector(KINDS).find("a")
-    seen = Path(f"/proc/{pid(fresh)}/environ").read_bytes()
-    fresh.close()
+def test_the_process_knows_nothing_of_our_environment(presidio: Presidio) -> None:
+    presidio.detector(KINDS).find("warm")
+    assert os.environ["CRM_TOKEN"] == "hunter2hunter2"
+    seen = Path(f"/proc/{pid(presidio)}/environ").read_bytes()
     assert b"hunter2" not in seen
     assert b"PATH=" in seen
 
@@ -165,12 +166,19 @@ def test_on_the_wire_what_is_not_read_in_time_is_refused_or_marked(tmp_path: Pat
         async with wall(tmp_path, TOOLS, POLICY, config="presidio: {time: 900ms}\nbounds: {scan: 4s}\n") as w:
             assert await clean(w)
             await hostile(w)
-            assert any([await clean(w) for _ in range(10)])  # as soon as it is loaded again
+            assert await comes_back(w)
 
     async def clean(w: Wall) -> bool:
         w.backend.answer = answering(reply(b'{"a": "see http://example.com/a and ann@example.com"}'))
         told = await w.tell("GET", "/crm/strict")
         return told.reply.body == b'{"a": "see <URL> and <EMAIL_ADDRESS>"}'
+
+    async def comes_back(w: Wall) -> bool:
+        """As soon as it is loaded again."""
+        for _ in range(10):
+            if await clean(w):
+                return True
+        return False
 
     async def hostile(w: Wall) -> None:
         body = json.dumps({"a": QUADRATIC}).encode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 
@@ -20,6 +20,7 @@ def test_it_loads_answers_and_ends() -> None:
         process.load(0.001)
     while not process.has_loaded():
         assert not process.is_late
+        sleep(0.02)
     assert process.kinds == frozenset()
     assert [found[0] for found in process.ask(URL, 20)["found"]] == ["URL"]
     process.end()
