@@ -159,21 +159,27 @@ def check_ledger(folder: Path, backend: Backend) -> None:
     check_intents(entries, Fire(sent=sent), key.derive(ARGUMENTS_HASH))
 
 
-def sweep(folder: Path, faults: dict[str, Fault], under: Callable[[Scene, str], Awaitable[None]]) -> None:
+Under = Callable[[Scene, str], Awaitable[None]]
+
+
+def sweep(folder: Path, *sets: tuple[dict[str, Fault], Under]) -> None:
+    """One sidecar under one fault after the other, each with what must hold meanwhile."""
+
     async def play() -> Backend:
         async with scene(folder) as on:
-            for name, fault in faults.items():
-                async with fault(on):
-                    await under(on, name)
-                await on.is_well_again()
+            for faults, under in sets:
+                for name, fault in faults.items():
+                    async with fault(on):
+                        await under(on, name)
+                    await on.is_well_again()
             return on.backend
 
     backend = asyncio.run(play())
     check_ledger(folder, backend)
 
 
-def test_nothing_is_sent_whose_record_cannot_be_written(tmp_path: Path) -> None:
-    async def under(on: Scene, name: str) -> None:
+def test_nothing_is_sent_whose_record_cannot_be_written_or_whose_intent_cannot_be_flushed(tmp_path: Path) -> None:
+    async def unwritable(on: Scene, name: str) -> None:
         before = on.effects
         for _ in range(3):
             assert await on.send(write=True) == REFUSED, name
@@ -181,18 +187,14 @@ def test_nothing_is_sent_whose_record_cannot_be_written(tmp_path: Path) -> None:
             assert (status, code) == (500, "internal"), name
         assert on.effects == before, name
 
-    sweep(tmp_path, UNWRITABLE, under)
-
-
-def test_nothing_with_effects_is_sent_whose_intent_cannot_be_flushed(tmp_path: Path) -> None:
-    async def under(on: Scene, name: str) -> None:
+    async def unflushable(on: Scene, name: str) -> None:
         before = on.effects
         for _ in range(3):
             assert await on.send(write=True) == REFUSED, name
             assert (await on.send(write=False))[:2] in {(200, ""), (500, "internal")}, name
         assert on.effects == before, name
 
-    sweep(tmp_path, UNFLUSHABLE, under)
+    sweep(tmp_path, (UNWRITABLE, unwritable), (UNFLUSHABLE, unflushable))
 
 
 @pytest.mark.full
@@ -203,7 +205,7 @@ def test_calls_go_on_while_only_the_head_cannot_be_written(tmp_path: Path) -> No
             assert await on.send(write=False) == WELL, name
             await asyncio.sleep(0.6)
 
-    sweep(tmp_path, HEADLESS, under)
+    sweep(tmp_path, (HEADLESS, under))
 
 
 @pytest.mark.full
@@ -221,4 +223,4 @@ def test_a_disk_that_hangs_holds_up_no_read_and_lets_no_effect_through(tmp_path:
         assert time.monotonic() - began < 4
         assert on.effects == before
 
-    sweep(tmp_path, {"hangs": injected("fdatasync:delay_enter=10s")}, under)
+    sweep(tmp_path, ({"hangs": injected("fdatasync:delay_enter=10s")}, under))

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 
+from typer.testing import CliRunner
+
+from proxy.cli import app
 from tests.wire import perform, wall
 
 TOOLS = '  get: {says: Read one., call: "GET /things/{id}", args: {id: {type: string}}, cache: 60s}\n'
 
 
 async def clear(folder: Path, *tools: str) -> tuple[int, str]:
-    command = (sys.executable, "-m", "proxy.cli", "cache", "clear", *tools, "-c", str(folder / "toolwall.yaml"))
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, (out + err).decode()
+    """Beside the loop of the sidecar, which takes the order."""
+    words = ["cache", "clear", *tools, "-c", str(folder / "toolwall.yaml")]
+    done = await asyncio.to_thread(CliRunner().invoke, app, words)
+    return done.exit_code, done.output
 
 
 def test_the_answers_are_forgotten(tmp_path: Path) -> None:

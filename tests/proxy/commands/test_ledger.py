@@ -287,8 +287,16 @@ def test_show_fits_a_terminal(home: Path) -> None:
     assert all(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) <= 80 for line in out.splitlines())
 
 
-@pytest.mark.parametrize("command", [["export"], ["export", "--csv"], ["tail", "-n", "5000"],
-                                     ["show", "--json", "--limit", "5000"]], ids=" ".join)  # fmt: skip
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["export"],
+        pytest.param(["export", "--csv"], marks=pytest.mark.full),
+        pytest.param(["tail", "-n", "5000"], marks=pytest.mark.full),
+        ["show", "--json", "--limit", "5000"],
+    ],
+    ids=" ".join,
+)
 def test_a_reader_that_has_seen_enough_is_no_error(home: Path, command: list[str]) -> None:
     fill(home, *(call(number, reason="x" * 800) for number in range(300)))
     full = [*COMMAND, *command, "-c", str(home / "toolwall.yaml")]

@@ -47,7 +47,7 @@ def killed_writer(folder: Path, seconds: float) -> list[tuple[int, ...]]:
     return [tuple(map(int, line.split())) for line in lines if line.endswith(b"\n")]
 
 
-@pytest.mark.parametrize("rounds", [10, pytest.param(200, marks=pytest.mark.full)])
+@pytest.mark.parametrize("rounds", [5, pytest.param(200, marks=pytest.mark.full)])
 def test_nothing_acknowledged_is_lost(tmp_path: Path, rounds: int) -> None:
     folder, acknowledged = tmp_path / "ledger", []
     for _ in range(rounds):
