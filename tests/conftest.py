@@ -1,5 +1,5 @@
-"""What all tests share: how garbage is collected while they run, that a machine may be busy, and how often a property is
-tried that says nothing else."""
+"""What all tests share: how garbage is collected while they run, that a machine may be busy, and how often properties
+are tried that say nothing else."""
 
 from __future__ import annotations
 
