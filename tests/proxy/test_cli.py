@@ -209,7 +209,16 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
         assert running.stderr.read() == b""
 
 
-@pytest.mark.parametrize("args", [["schema"], ["version"], ["redact"], ["check", "deploy/demo/rules"], ["--help"]])
+@pytest.mark.parametrize(
+    "args",
+    [
+        pytest.param(["schema"], marks=pytest.mark.full),
+        ["version"],
+        ["redact"],
+        pytest.param(["check", "deploy/demo/rules"], marks=pytest.mark.full),
+        ["--help"],
+    ],
+)
 def test_what_cannot_be_written_is_said(args: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
