@@ -202,7 +202,7 @@ def parts_of(head: bytes, body: bytes) -> list[tuple[str, str, bytes]]:
     return found
 
 
-@pytest.mark.parametrize("examples", [50, pytest.param(1_500, marks=pytest.mark.full)])
+@pytest.mark.parametrize("examples", [100, pytest.param(1_500, marks=pytest.mark.full)])
 def test_every_style_and_type(ours: Path, tmp_path: Path, examples: int) -> None:
     tools, calls = check(ours, tmp_path, examples)
     assert tools == {"paths", "query", "heads", "bodies", "upload", "octets", "words"}
