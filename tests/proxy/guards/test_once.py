@@ -453,13 +453,19 @@ def test_who_cannot_wait_is_told_to_come_again(desk: Stage) -> None:
 def test_who_waited_nearly_all_its_time_is_not_sent_any_more(desk: Stage) -> None:
     async def play(w: Wall) -> None:
         async def late(_: bytes) -> bytes:
-            await asyncio.sleep(0.57)
+            await asyncio.sleep(3.7)
             return reply(status="429 Too Many Requests")
 
         w.backend.answer = late
         before = len(w.backend.requests)
-        calls = [w.call("POST", "/crm/pay", b'{"order":"late","cents":5}', by("ann")) for _ in range(3)]
-        answers = sorted(await asyncio.gather(*calls), key=lambda each: each.status)
+        tool = w.sidecar.firewall.regime.rules.catalog.tools["crm.pay"]
+        usual = tool.timeout_s
+        object.__setattr__(tool, "timeout_s", 4.0)  # of which less than a tenth is left then
+        try:
+            calls = [w.call("POST", "/crm/pay", b'{"order":"late","cents":5}', by("ann")) for _ in range(3)]
+            answers = sorted(await asyncio.gather(*calls), key=lambda each: each.status)
+        finally:
+            object.__setattr__(tool, "timeout_s", usual)
         assert [each.status for each in answers] == [409, 409, 429]
         assert answers[0].json["retry"] == "after_delay"
         assert len(w.backend.requests) == before + 1
