@@ -51,15 +51,18 @@ class RulesError(Exception):
         super().__init__("\n".join([*map(str, self.problems), *rest]))
 
 
-def load(folder: Path, more: frozenset[str] = NO_MORE) -> Ruleset:
+def load(folder: Path, more: frozenset[str] = NO_MORE, documents: dict[str, Node] | None = None) -> Ruleset:
     """Read every *.yaml and *.yml under a folder, and its detectors. Raises RulesError with all problems of all files.
 
     Names that begin with a dot are skipped at every level, so a mounted ConfigMap is read once. A folder without
-    rules is not an error: it denies every call. `more` are kinds that recognizers of the operator's find.
+    rules is not an error: it denies every call. `more` are kinds that recognizers of the operator's find. `documents`
+    is given what stands in each file, for who wants to say where.
     """
     problems: list[LoadProblem] = []
     hashes: dict[str, Any] = {}
     roots = [_root(folder, file, hashes, problems) for file in _files(folder, problems)]
+    if documents is not None:
+        documents.update({root.file: root for root in roots if root})
     names = None if problems and None in roots else frozenset(_names(roots))
     good = [prune(root, problems) for root in roots if root]
     library = Library(folder)

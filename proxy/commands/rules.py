@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from proxy.presidio.apart import Presidio
     from rules.decide import Ruleset
     from rules.lint import Finding
+    from rules.source import Node
 
 Folder = Annotated[Path, typer.Argument(help="The rules folder.")]
 
@@ -56,15 +57,16 @@ def check(
 
     rules_folder(folder)
     summary: dict[str, Any] = {}
+    documents: dict[str, Node] = {}
     try:
         with presidio_of(config) as presidio:
-            rules = load(folder, presidio.kinds() if presidio else NO_MORE)
+            rules = load(folder, presidio.kinds() if presidio else NO_MORE, documents)
     except RulesError as error:
         if form is Format.TEXT:
             fail(str(error), FINDINGS)
         findings = of_problems(error.problems)
     else:
-        findings = lint(rules, folder, datetime.now(UTC))
+        findings = lint(rules, folder, datetime.now(UTC), documents)
         tools = sum(tool.is_chosen for tool in rules.catalog.tools.values())
         sizes = {"backends": len(rules.catalog.backends), "tools": tools, "rules": len(rules.rules)}
         summary = {"revision": rules.revision, **sizes}

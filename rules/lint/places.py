@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from rules.rule import Rule
 from rules.source import Node, read
@@ -13,11 +15,12 @@ Place = tuple[str, int]
 
 
 class Places:
-    """Reads a file again when the first of its places is asked for. Without a folder a place is the thing's own."""
+    """Reads a file again when the first of its places is asked for, but for those whose `documents` are known. Without
+    a folder a place is the thing's own."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, documents: Mapping[str, Node] = MappingProxyType({})) -> None:
         self._folder = folder
-        self._roots: dict[str, Node | None] = {}
+        self._roots: dict[str, Node | None] = dict(documents)
         self._rules: dict[str, dict[str, Node]] = {}
 
     def tool(self, tool: Tool, *path: str) -> Place:

@@ -59,3 +59,14 @@ def test_without_the_folder_a_finding_has_the_line_of_its_tool_or_rule(tmp_path)
     rules = load(write(tmp_path, crm=GOOD.replace("says: Look up one customer by number. Changes nothing.", "says: X")))
     assert {(one.file, one.line) for one in lint(rules) if one.id == "says-short"} == {("crm.yaml", 4)}
     assert {(one.file, one.line) for one in lint(rules, tmp_path) if one.id == "says-short"} == {("crm.yaml", 5)}
+
+
+def test_documents_that_were_read_are_not_read_again(tmp_path):
+    short = GOOD.replace("says: Look up one customer by number. Changes nothing.", "says: X")
+    folder, documents = write(tmp_path, crm=short, policy=POLICY), {}
+    rules = load(folder, documents=documents)
+    assert set(documents) == {"crm.yaml", "policy.yaml"}
+    for file in documents:
+        (folder / file).unlink()
+    found = lint(rules, folder, documents=documents)
+    assert {(one.file, one.line) for one in found if one.id == "says-short"} == {("crm.yaml", 5)}
