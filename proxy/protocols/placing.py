@@ -133,8 +133,8 @@ def others(placed: Placed, tool: Tool, strange: Mapping[str, Any]) -> None:
     """
     if not strange:
         return
-    taken = {name.casefold() for name in (*(param.name for param in tool.params), *tool.body_wire.values())}
-    taken |= {name.casefold() for name in tool.body_wire}
+    elsewhere = [name for param in tool.params for name in (param.name, param.wire)]
+    taken = {name.casefold() for name in (*elsewhere, *tool.body_wire.values(), *tool.body_wire)}
     free = {
         name: value
         for name, value in strange.items()

@@ -45,6 +45,11 @@ TOOLS = """
     args: {body: {type: object, properties: {who: {type: array, items: {properties: {id: {const: 7}}}}}}}
     body: [application/json]
     effect: write
+  mixed:
+    call: POST /mixed
+    input: {type: object, properties: {tenant: {const: a}}, additionalProperties: true}
+    in: {tenant: {query: {name: t}}}
+    effect: write
   spread:
     call: GET /spread
     input: {type: object, properties: {role: {enum: [user]}, more: {type: object}}}
@@ -136,6 +141,9 @@ REFUSED = [
     ("/open", FORM, b"X-HTTP-Method-Override=DELETE", 400),
     ("/open", PARTS, parts(('name="_method"', b"DELETE")), 400),
     ("/open", "application/json", b'{"_method":"DELETE"}', 422),
+    ("/mixed?t=a", "application/json", b'{"t":"b"}', 422),
+    ("/mixed?t=a", "application/json", b'{"T":"b"}', 422),
+    ("/mixed?t=a", "application/json", b'{"tenant":"b"}', 422),
     ("/whole", "application/json", b'{"_METHOD":"DELETE"}', 400),
     ("/open", "application/json", b'{"who":{"ID":8}}', 422),
     ("/open", "application/json", b'{"who":{"id":7,"iD":8}}', 422),
