@@ -16,6 +16,7 @@ from proxy.mcp.pins import CHANGES
 from proxy.mcp.reader import Reader
 from proxy.mcp.servers import Servers
 from proxy.mcp.tasks import STATUS
+from proxy.mcp.trimming import vouched
 from proxy.model import Call
 from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc, mcpparams, methods
@@ -60,14 +61,19 @@ class Beside:
         told = await self.told(exchange, call, entry, message)
         if told is None or not isinstance(entry, McpEntry) or not entry.wants(told):
             return
+        params = await self.read(call, entry, told.body)
+        if params is not None:
+            await entry.channel.tell(jsonrpc.request(told.id, told.method, as_before(entry, told, params)))
+        elif message.kind == "request":
+            await self._refuse(exchange, call, entry, message.id)
+
+    async def read(self, call: Call, entry: Entry, params: bytes) -> bytes | None:
+        """What is told, as the caller may read it; None where it may not, and the Record says so."""
         try:
-            params = await self._reader(call, entry, told.body)
+            return await self._reader(call, entry, params)
         except Refusal as no:
             _note(entry, f"{_DROPPED}{no.note or no.code}")
-            if message.kind == "request":
-                await self._refuse(exchange, call, entry, message.id)
-            return
-        await entry.channel.tell(jsonrpc.request(told.id, told.method, as_before(entry, told, params)))
+            return None
 
     async def told(self, exchange: Exchange, call: Call, entry: Entry, message: Heard) -> Heard | None:
         """The message as it may be told once it is cleaned, or None. The server hears of a request that is not."""
@@ -145,6 +151,13 @@ class Beside:
         except Refusal as no:
             why = f"what the server asked of the client was refused: {no.code}"
             raise withheld(entry.record, "The server asks for what it may not ask.", why, done) from None
+
+    def vouched(self, call: Call, message: Heard) -> Heard:
+        """An answer; a result says what the sidecar answers for."""
+        if message.kind != "result":
+            return message
+        value = vouched(message.value, self._servers.pins.of(self._rules.catalog.backends[call.tool.backend]).accepted)
+        return message if value is message.value else message._replace(body=jsonrpc.written(value), value=value)
 
     async def wanted(self, call: Call, entry: Entry, said: dict[str, Any]) -> dict[str, Any]:
         """A result, or how a task goes on, with what the server wants to know in it: each is judged by itself, and

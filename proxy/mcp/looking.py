@@ -39,7 +39,7 @@ class Looking:
         kind = pinned.kind_of(remote)
         who = call.principal.id
         if kind and pinned.is_due(kind, who):
-            async with pinned.turn:
+            async with pinned.turn(kind, who):
                 no = await self._look(exchange, call, entry, kind, pinned) if pinned.is_due(kind, who) else None
             if no:
                 return no

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any, Final, NamedTuple
+from weakref import WeakValueDictionary
 
 from rules.definitions import KINDS, Definitions, hash_of
 from rules.tools import Backend, Remote
@@ -49,10 +50,13 @@ class Pinned:
 
     def __init__(self, accepted: Definitions) -> None:
         self.accepted = accepted
-        self.turn = asyncio.Lock()
-        """Whoever looks through a whole list has it."""
         self._differs: dict[tuple[str, str], tuple[str, float]] = {}
         self._looked: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+    def turn(self, kind: str, who: str) -> asyncio.Lock:
+        """Whoever looks through a whole list for a principal has it, so that calls that come at once look once."""
+        return self._turns.setdefault((kind, who), asyncio.Lock())
 
     def look(self, kind: str, listed: Sequence[Mapping[str, Any]], who: str, seen: set[str] | None = None) -> None:
         """Compare some definitions of a list that passes by on its way to a principal. What is there twice is not what

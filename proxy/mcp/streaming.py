@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Final
@@ -16,6 +17,7 @@ from proxy.mcp.entry import McpEntry
 from proxy.mcp.events import Event
 from proxy.mcp.exchange import Broken, Exchange, is_message, read
 from proxy.mcp.heard import Heard, Untrue, body_of, same_id
+from proxy.mcp.tasks import STATUS
 from proxy.mcp.underway import subscribed
 from proxy.model import Call, Result
 from proxy.outcomes import withheld
@@ -75,10 +77,13 @@ class Streaming:
         if message.kind in ("result", "error"):
             if id and same_id(message.id, id):
                 refuse_unfinished(entry, message)
-                asked, said = _as_asked(entry, id, message)
+                asked, said = _as_asked(entry, id, self._beside.vouched(call, message))
                 return events.written(jsonrpc.reply(asked, body_of(said)), event) if said else b""
             return b""
         told = await self._beside.told(exchange, call, entry, message)
+        if told and told.method in STATUS:  # there may be a result in it, with what is no text
+            params = await self._beside.read(call, entry, told.body)
+            told = None if params is None else told._replace(body=params, value=json.loads(params))
         _, said = _as_asked(entry, id, told) if told else (id, None)
         return events.written(jsonrpc.request(said.id, said.method, said.body), event) if said else b""
 

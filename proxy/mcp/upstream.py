@@ -290,7 +290,7 @@ class McpUpstream:
         if answered.message is None:
             return failed(entry, answered)
         refuse_unfinished(entry, answered.message)
-        return as_result(answered)
+        return as_result(answered._replace(message=self._beside.vouched(call, answered.message)))
 
     async def _stream(self, exchange: Exchange, call: Call, entry: Entry) -> Result:
         """GET: what the server says by itself, one message after the other, as long as both want."""

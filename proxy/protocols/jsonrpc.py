@@ -38,10 +38,10 @@ _SAID: Final = frozenset({"result", "error"})
 _ANSWERED: Final = _SAID | {"jsonrpc", "id"}
 PARAMS: Final = frozenset(
     {"_meta", "argument", "arguments", "capabilities", "clientInfo", "context", "cursor", "data", "elicitationId",
-     "includeContext", "inputResponses", "level", "logger", "maxTokens", "message", "messages", "metadata", "mode",
-     "modelPreferences", "name", "notifications", "progress", "progressToken", "protocolVersion", "reason", "ref",
-     "requestId", "requestState", "requestedSchema", "stopSequences", "systemPrompt", "task", "taskId", "temperature",
-     "toolChoice", "tools", "total", "uri", "url"}
+     "includeContext", "inputRequests", "inputResponses", "level", "logger", "maxTokens", "message", "messages",
+     "metadata", "mode", "modelPreferences", "name", "notifications", "progress", "progressToken", "protocolVersion",
+     "reason", "ref", "requestId", "requestState", "requestedSchema", "result", "stopSequences", "systemPrompt", "task",
+     "taskId", "temperature", "toolChoice", "tools", "total", "uri", "url"}
 )  # fmt: skip
 """What params have, of either side and in any revision."""
 

@@ -16,6 +16,9 @@ from rules.tools import Tool
 
 _KEYS: Final = ("data", "blob")
 _PLACES: Final = ("content", "contents", "messages")
+_ROOTS: Final = (*_PLACES, "result", "inputRequests")
+"""What holds such places; a task has its result in it."""
+
 _BELOW: Final = ("content", "resource")
 _KNOWN: Final = frozenset({*_KEYS, *_BELOW, "type", "text", "mimeType", "uri", "role"})
 _UNTYPED: Final = "application/octet-stream"
@@ -60,7 +63,7 @@ def parts(said: Any) -> Iterator[Part]:
         )
     for root in roots:
         if isinstance(root, dict):
-            if jsonrpc.likened(root, _PLACES):
+            if jsonrpc.likened(root, _ROOTS):
                 raise BadContent("it has a member that some readers take for another")
             yield from chain.from_iterable(_below(root[name]) for name in _PLACES if name in root)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -237,3 +238,24 @@ async def test_prompts_and_resources_are_held_to_what_was_accepted(
         assert no["error"]["data"]["code"] == "denied"
         assert server.calls(method) == []
         assert last(await client.ask(listing))["result"] == {next(iter(said)): []}
+
+
+@played
+async def test_one_whose_list_is_slow_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    go = asyncio.Event()
+
+    async def listed(heard: Heard) -> Any:
+        if heard.headers["mcp-session-id"] == "s-1":
+            await go.wait()
+        yield reply(answered(heard, {"tools": [FIND, DROP]}), "Connection: close")
+
+    server = Server(says={"tools/list": listed})
+    async with mcp_wall(tmp_path, server, identity=BOTH) as w:
+        ann, bob = await Client(w, key=ANN).begin(), await Client(w, key=BOB).begin()
+        slow = [asyncio.create_task(ann.call("find", text="x")) for _ in range(2)]
+        while len(server.calls("tools/list")) == 0:
+            await asyncio.sleep(0.01)
+        assert last(await bob.call("find", text="x"))["result"] == FOUND
+        go.set()
+        assert [last(await each)["result"] for each in slow] == [FOUND, FOUND]
+        assert len(server.calls("tools/list")) == 2  # of all who wait for the same one asks

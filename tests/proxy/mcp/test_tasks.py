@@ -202,6 +202,36 @@ async def test_how_ones_own_tasks_go_on_can_be_listened_to(tmp_path: Path, polic
         assert len(hub.calls("subscriptions/listen")) == 1
 
 
+@pytest.mark.parametrize(("binary", "told"), [("refuse", 0), ("pass", 1)])
+@played
+async def test_what_is_no_text_in_the_end_of_a_task_is_treated_as_in_a_result(
+    tmp_path: Path, binary: str, told: int
+) -> None:
+    image = {"content": [{"type": "image", "data": "iVBORw0KGgo=", "mimeType": "image/png"}]}
+    ended = {"taskId": "T-1", "status": "completed", "result": image}
+    hub = server()
+    async with extended(tmp_path, hub, keys=f"reply: {{binary: {binary}}}\n") as (w, client):
+        hub.says["subscriptions/listen"] = lambda _: stream(event(notification("tasks", **ended)))
+        said = await client.ask("subscriptions/listen", notifications={"taskIds": ["T-1"]}, **TASKS)
+        assert [each["params"] for each in events(said)] == [ended] * told
+        assert any("dropped" in note for note in w.records()[-1].get("notes", [])) is (not told)
+
+
+@played
+async def test_what_some_client_takes_for_a_part_of_a_task_is_withheld(tmp_path: Path) -> None:
+    image = {"content": [{"type": "image", "data": "iVBORw0KGgo=", "mimeType": "image/png"}]}
+    done = {"resultType": "complete", "taskId": "T-1", "status": "completed"}
+    odd = [{"Result": image}, {"RESULT": ASKS}, {"InputRequests": ASKS}]
+    hub = server()
+    async with extended(tmp_path, hub, policy=MAY_ASK) as (w, client):
+        hub.says["tasks/get"] = lambda _: {**done, "Result": image}
+        assert last(await client.ask("tasks/get", taskId="T-1", **TASKS))["error"]["data"]["code"] == "reply_refused"
+        for each in odd:
+            hub.says["subscriptions/listen"] = lambda _, each=each: stream(event(notification("tasks", **done, **each)))
+            said = await client.ask("subscriptions/listen", notifications={"taskIds": ["T-1"]}, **TASKS)
+            assert (b'"taskId"' in said.raw, w.records()[-1]["code"]) == (False, "reply_refused")
+
+
 @played
 async def test_the_progress_of_a_task_is_told_in_its_session_alone(tmp_path: Path) -> None:
     """Its token is good for as long as the task is (2025-11-25)."""
