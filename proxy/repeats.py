@@ -35,6 +35,8 @@ class _Failed:
 class Repeats:
     """What failed in the runs under way. A failure is a refusal, or an error status of the backend.
 
+    Messages that a protocol needs do not count: it is no agent that sends them, but a client that waits for its server.
+
     It is forgotten when the same call succeeds, when the rules change, when the run is forgotten, and IDLE_SECONDS
     after it happened: a backend that was down for a while must not be out of reach for ever. Calls under way at the
     same time do not know each other.
@@ -48,7 +50,7 @@ class Repeats:
 
     def check(self, call: Call, record: Record, now: float) -> None:
         """Raise Refusal for a call that failed too often. `now` is in monotonic seconds."""
-        calls = self._runs.get(_run(call)) if self._runs else None
+        calls = self._runs.get(_run(call)) if self._runs and _is_chosen(call) else None
         failed = calls.get(_key(call, record)) if calls else None
         if failed and failed.count >= STOPPED_AT - 1 and now - failed.last <= IDLE_SECONDS:
             raise Refusal(
@@ -61,7 +63,7 @@ class Repeats:
     def refused(self, call: Call, record: Record, refusal: Refusal, now: float) -> None:
         """Note a refusal; its advice becomes firmer the third time."""
         waits = refusal.code in _NOT_FAILURES or (refusal.retry == "after_delay" and not record.attempts)
-        if waits or refusal.ours:
+        if waits or refusal.ours or not _is_chosen(call):
             return
         count = self._failed(call, record, now)
         if count >= ADVISED_AT:
@@ -70,7 +72,7 @@ class Repeats:
 
     def answered(self, call: Call, record: Record, result: Result, now: float) -> None:
         """Note an answer; an error of the backend that came three times is marked by a header."""
-        if result.status >= 400:
+        if result.status >= 400 and _is_chosen(call):
             count = self._failed(call, record, now)
             if count >= ADVISED_AT:
                 result.headers.append(("toolwall-repeated", str(count)))
@@ -90,6 +92,11 @@ class Repeats:
         if len(self._runs) > MOST_RUNS:
             self._runs.popitem(last=False)
         return failed.count
+
+
+def _is_chosen(call: Call) -> bool:
+    """Whether it is for an agent to make it or not."""
+    return call.tool.is_rest or not call.tool.is_plumbing
 
 
 def _run(call: Call) -> Key:

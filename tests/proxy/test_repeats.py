@@ -159,7 +159,7 @@ def call(run: str = "r", who: str = "ann", tool: str = "crm.get", problems: tupl
     return SimpleNamespace(
         principal=SimpleNamespace(id=who),
         run=SimpleNamespace(id=run),
-        tool=SimpleNamespace(name=tool),
+        tool=SimpleNamespace(name=tool, is_rest=False, is_plumbing=False),
         problems=problems,
         outgoing=SimpleNamespace(target="/", body=b""),
     )

@@ -10,8 +10,23 @@ from typing import Any
 import pytest
 
 from proxy import orders
-from tests.mcpwire import DROP, FIND, FOUND, MODERN, Client, Heard, Server, mcp_wall, played
+from proxy.repeats import STOPPED_AT
+from tests.mcpwire import (
+    DROP,
+    FIND,
+    FOUND,
+    MODERN,
+    Client,
+    Heard,
+    Server,
+    event,
+    mcp_wall,
+    notification,
+    played,
+    stream,
+)
 from tests.proxy.ledgercli import ledger
+from tests.wire import reply
 
 TRACE, OTHER = "00-" + "a" * 32 + "-" + "b" * 16 + "-01", "00-" + "c" * 32 + "-" + "d" * 16 + "-01"
 MAIL = "ann@corp.test"
@@ -262,3 +277,32 @@ async def test_a_lost_call_is_sent_once_more_as_it_came(
         assert (first.message, first.headers) == (second.message, second.headers)
         again = await looked(client, {"who": "ann", "n": 2**70}, *([("Mcp-Param-Who", "ann")] if modern else []))
         assert (again.json["result"], len(server.calls("tools/call"))) == (FOUND, 2)
+
+
+@pytest.mark.parametrize("method", ["initialize", "tools/list", "ping", "GET"])
+@played
+async def test_a_client_that_waits_for_its_server_finds_it_when_it_is_back(tmp_path: Path, method: str) -> None:
+    """To try it again is no loop of an agent: clients do so by themselves."""
+    down = reply(b"", status="503 Service Unavailable", kind="")
+    server = Server()
+    async with mcp_wall(tmp_path, server) as w:
+        client = await Client(w).begin()
+
+        async def tried() -> Any:
+            if method == "GET":
+                return await client.get()
+            if method == "initialize":
+                return await Client(w).ask(method, protocolVersion="2025-11-25", capabilities={}, clientInfo={})
+            return await client.ask(method)
+
+        server.says[method] = lambda _: down
+        for _ in range(STOPPED_AT + 2):
+            assert "denied" not in str((await tried()).raw)
+        del server.says[method]
+        if method == "GET":
+            server.says["GET"] = lambda _: stream(event(notification("message", level="info", data="back")))
+        back = await tried()
+        assert b"back" in back.raw if method == "GET" else "result" in back.json
+        server.says["tools/call"] = lambda _: down  # a tool is for an agent to call or not
+        said = [await client.call("find", text="x") for _ in range(STOPPED_AT)]
+        assert "denied" in str(said[-1].raw)
