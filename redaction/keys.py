@@ -31,7 +31,9 @@ DETECTOR = "key"
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)")
 _NO_LETTER = re.compile(r"[\W_]+")
-_ROOM = r'[^0-9A-Za-z"]{0,2}'
+# Between the words of a name: the signs of ASCII and what else is written there. All of Unicode would make each of a
+# thousand expressions three times as large.
+_ROOM = r'(?:[^0-9A-Za-z"\x{80}-\x{10FFFF}]{0,2}|[\x{A0}\x{B7}\x{2010}-\x{2019}])'
 _SPACE = r"[ \t\r\n]*"
 _END = rf'[^A-Za-z"\x{{80}}-\x{{10FFFF}}]{{0,4}}"{_SPACE}'
 _NO_WORD = '[^0-9A-Za-z"]*'
