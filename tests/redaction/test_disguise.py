@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from redaction.disguise import DISGUISE, SIGN
 from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
-from redaction.unwrap import unwrap
+from redaction.unwrap import read_json, unwrap
 from tests.redaction.hostile import seconds
 
 STANDARD = Scanner(kinds_of("standard"))
-NOTHING = "\u00ad\u200b\u200d\u2060\ufeff\u202e\ufe0f"
+NOTHING = "\0\x07\x0e\x1f\x7f\u00ad\u200b\u200d\u2060\ufeff\u202e\ufe0f"
 MAIL = "ana.quill@example.org"
 TOKEN = "g" + "hp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
 VALUES = {"EMAIL_ADDRESS": MAIL, "GITHUB_TOKEN": TOKEN, "CREDIT_CARD": "4242424242424242"}
@@ -100,3 +100,16 @@ HOSTILE = {"nothing": "\u200b", "a letter and nothing": "a\u200b", "wide": "\uff
 def test_100_kb_of_it_cost_no_more_than_other_text(word: str, end: str) -> None:
     text = word * (100_000 // len(word.encode())) + end
     assert seconds(lambda: STANDARD.clean_text(text), 0.1) <= 0.1
+
+
+@pytest.mark.parametrize("encoding", ["utf-16le", "utf-16be", "utf-32le"])
+def test_text_that_is_read_in_another_encoding_than_its_own_hides_nothing(encoding: str) -> None:
+    cleaned = STANDARD.clean(f"to {MAIL}.\n".encode(encoding), "text/plain", None).value
+    assert b"<EMAIL_ADDRESS>" in cleaned
+    assert b"quill" not in cleaned.replace(b"\0", b"")
+
+
+def test_quotation_marks_of_json_in_json_are_no_disguise() -> None:
+    text = json.dumps({"a": json.dumps({"b": ["ana", "quill"], "c": "@example.org"})})
+    assert STANDARD.clean(text.encode(), "application/json", None).value == text.encode()
+    assert not SIGN.search(read_json(text.encode()).decode())
