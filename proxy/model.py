@@ -49,6 +49,12 @@ class Carried(NamedTuple):
         return "Carried()"
 
 
+def same(arguments: Mapping[str, Any], aside: Mapping[str, Any]) -> Any:
+    """What calls of a tool with these have in common. What is said of a call (`_meta`) is not."""
+    kept = {name: value for name, value in aside.items() if name != "_meta"} if aside else None
+    return [arguments, kept] if kept else arguments
+
+
 class Call(NamedTuple):
     """One tool call that has been read and understood. Holds no envelope of the wire protocol.
 
@@ -75,9 +81,8 @@ class Call(NamedTuple):
 
     @property
     def same(self) -> Any:
-        """What two calls of a tool have in common that ask for the same. What is said of a call (`_meta`) is not."""
-        aside = {name: value for name, value in self.aside.items() if name != "_meta"} if self.aside else None
-        return [self.arguments, aside] if aside else self.arguments
+        """What two calls of a tool have in common that ask for the same."""
+        return same(self.arguments, self.aside)
 
     def facts(self) -> Facts:
         """What the rules may look at."""

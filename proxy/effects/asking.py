@@ -21,7 +21,7 @@ from proxy.firewall import Firewall
 from proxy.hashing import keyed_hash
 from proxy.identity.identity import NotKnown, principal_of
 from proxy.mcp.made import Making
-from proxy.model import Behalf, Call, Carried, Hail, Outgoing
+from proxy.model import Behalf, Call, Carried, Hail, Outgoing, same
 from proxy.orders import Answer, Order
 from proxy.protocols.again import again
 from proxy.protocols.ordered import DOOR, PROTOCOL
@@ -172,7 +172,8 @@ class AskingByOrder:
             placed, outgoing = again(tool, letter.outgoing, catalog)
         except Refusal:
             raise _Cannot("it means nothing by the rules of today") from None
-        if keyed_hash(self._firewall.entries.hash_key, placed.arguments) != letter.same or tool.outgoing.mask:
+        meant = keyed_hash(self._firewall.entries.hash_key, same(placed.arguments, placed.aside))
+        if meant != letter.same or tool.outgoing.mask:
             raise _Cannot("its arguments were sent otherwise than they came, so nobody could ask for the same")
         return Doubt(call, tool.settle_by, placed.arguments, brought(tool, outgoing), ended)
 

@@ -374,3 +374,16 @@ async def test_the_operator_has_the_server_asked(tmp_path: Path) -> None:
         code, said = await asyncio.to_thread(ledger, w.folder, "settle", call, "--ask")
         assert code == 0, said
         assert [each["as"] for each in w.records("settled") if each["call"] == call] == ["done"]
+
+
+@played
+async def test_it_has_the_server_asked_also_of_what_was_to_go_on_as_a_task(tmp_path: Path) -> None:
+    server = Desk()
+    async with desk(tmp_path, server) as w:
+        one = await client(w, False)
+        server.gives["pay"] = None
+        params = {"name": "pay", "arguments": {"n": 7}, "task": {"ttl": 5}}
+        await one.send(one.message("tools/call", params), [("MCP-Protocol-Version", "2025-11-25")])
+        code, said = await asyncio.to_thread(ledger, w.folder, "settle", w.records()[-1]["call"], "--ask")
+        assert code == 0, said
+        assert server.called_with()[-1] == ("find", {"n": 7})
