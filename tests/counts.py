@@ -15,7 +15,7 @@ def examples(count: int) -> int:
     return count if os.environ.get(LONG) else count // 5
 
 
-def some(cases: Sequence[str]) -> Sequence[str]:
+def some(cases: Sequence[T]) -> Sequence[T]:
     """All cases in the long form, else the first."""
     return cases if os.environ.get(LONG) else cases[:1]
 
