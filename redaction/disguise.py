@@ -15,9 +15,9 @@ from redaction.unwrap import Escaping
 
 _Ranges = Iterable[tuple[int, int]]
 # Soft hyphen, joiners, marks of direction, invisible operators, selectors of variants, tags: what the Unicode database
-# calls Default_Ignorable_Code_Point, as far as it stands in texts. And control characters, which part no words and begin
-# no sequence of a terminal: many programs leave them out, so that UTF-16 that is read as something else is text to them.
-# But not U+0001, which stands for a quotation mark while JSON is read (`unwrap.HIDDEN`).
+# calls Default_Ignorable_Code_Point, as far as it stands in texts. And control characters, which part no words and
+# begin no sequence of a terminal: many programs leave them out, so that UTF-16 that is read as something else is text
+# to them. But not U+0001, which stands for a quotation mark while JSON is read (`unwrap.HIDDEN`).
 _NOTHING: Final = (
     *((0x00, 0x00), (0x02, 0x07), (0x0E, 0x1A), (0x1C, 0x1F), (0x7F, 0x7F)),
     *((0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x180B, 0x180F), (0x200B, 0x200F), (0x202A, 0x202E)),
