@@ -15,7 +15,7 @@ from redaction.judge import judge
 from redaction.keys import Keys, Role, beside
 from redaction.linear import ANYWHERE, Expression
 from redaction.pairs import Pairs
-from redaction.scout import Scout
+from redaction.scout import Scout, in_strings
 from redaction.words import KEYS_KEPT, Words
 
 # Where a hit fails its check, the search goes on one byte after the hit's start, so that a value behind a false start
@@ -50,15 +50,15 @@ class Matcher(Protocol):
 class Engine:
     """Finds a fixed set of patterns. A `Detector`; safe to use from many threads.
 
-    `gates` are those of what may look on besides, see `opening`.
+    `gates` are those of what may look on besides, see `opening`; that of tables is the last.
     """
 
     def __init__(self, patterns: Sequence[Pattern], keys: Keys | None = None, gates: Sequence[str] = ()) -> None:
         self.keys = Keys(frozenset()) if keys is None else keys
         self.kinds = frozenset(pattern.kind for pattern in patterns)
         pairs = [Pairs(self.keys)] if self.keys.pair else []
-        gates = [*(each.gate for each in pairs), *gates]
-        self.scout = Scout(patterns, (*self.keys.near, *gates), self.keys.labelled)
+        gates = [*(each.gate for each in pairs), *gates, *([self.keys.head] if self.keys.head else [])]
+        self.scout = Scout(patterns, (*self.keys.near, *map(in_strings, gates)), self.keys.labelled)
         # The surest first.
         ordered = sorted(patterns, key=lambda pattern: -pattern.score)
         made = [_Matcher(pattern) for pattern in ordered]

@@ -17,8 +17,11 @@ FILE = Path(__file__).with_name("keys.toml")
 NAMES_KEPT = 4_000
 LONGEST_NAME = 100
 LONGEST_VALUE = 400
-# Behind a name in a text; \x01 is a quotation mark in a string of JSON.
-_SIGN = r"""["'`\x01\])*_]{0,3}[ \t]{0,3}(?:[:=]|</)"""
+# Behind a name in a text.
+_SIGN = r"""["'`\])*_]{0,3}[ \t]{0,3}(?:[:=]|</)"""
+# Behind the head of a column in a text: what ends a cell of a table.
+_MARK = r"""["'`*_]{0,3}(?: {2}|[ \t]?[\t,;|\r\n\x{2502}\x{2503}\x{2551}]|</[Tt][HhDd])"""
+_SHORT = 4
 _CLUSTER_VALUES = "Secret of Kubernetes"
 MANIFEST = "Secret"
 """What labels an object whose `data` and `stringData` are secret (Kubernetes docs, Secrets)."""
@@ -102,11 +105,13 @@ class Keys:
         self.find_against = matcher(_expression(self._signs.against), capture=False) if bare else None
         spoken = [words for judge in self._judges if judge.in_text for words in judge.family.ends]
         self.pair = f"(?i:{_either(spoken)})(?:e?s)?{_SIGN}" if spoken else ""
+        heads = [*spoken, *certain, *(self._signs.beside if bare else ())]
+        self.head = _head(heads) if spoken else ""
         self.secret = self._exact.get(_CLUSTER_VALUES)
         """What judges the values of a Secret of Kubernetes."""
         telling = [*certain, *self._signs.beside, *self._signs.over] if bare else certain
-        # A bare name counts by itself only over an object.
-        near = (_expression(telling), _expression(bare, rf":{_SPACE}\{{"))
+        # A bare name counts by itself only over objects.
+        near = (_expression(telling), _expression(bare, rf":{_SPACE}(?:\[{_SPACE})?\{{"))
         self.near = [expression for expression in near if expression]
         """What a scout looks for, and members that hold what may be a label, see `labels`."""
         self.labelled = _labelled(telling, [MANIFEST] if self.secret else [])
@@ -236,6 +241,13 @@ def _expression(names: Iterable[str], behind: str = ":") -> str:
     """
     either = _either(names)
     return f"(?i:{either})(?:e?s)?{_END}{behind}" if either else ""
+
+
+def _head(names: Iterable[str]) -> str:
+    """Matches one of the names where it may head a column in a text. Short ones end other words too, as `true,`."""
+    known = {*names}
+    short = {name for name in known if len(name) <= _SHORT}
+    return f"(?i:(?:^|[^a-z])(?:{_either(short)})|{_either(known - short)})(?:e?s)?{_MARK}"
 
 
 def _either(names: Iterable[str]) -> str:

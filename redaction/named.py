@@ -16,7 +16,9 @@ from redaction.unwrap import HIDDEN
 # A string (1), which is a name if a colon follows (2); an opening (3) or closing (4) bracket; a number (5).
 _TOKEN = re.compile(rb'"([^"]*+)"(?:[ \t\r\n]*+(:))?|([\[{])|([\]}])|(-?[0-9][0-9.eE+\-]*+)')
 _COLON, _OPEN, _CLOSE = 2, 3, 4
-_NO_SPACE = re.compile(rb"[^ \t\r\n]")
+# A string, or a list that begins with one; a list that begins with an object.
+_A_STRING = re.compile(rb'[ \t\r\n]*+(["\[])(?:(?<=")|[ \t\r\n]*+")')
+_OF_OBJECTS = re.compile(rb"\[[ \t\r\n]*+\{")
 _LIST, _OBJECT = b"[{"
 # How much of an object is searched for signs that it is no person, in bytes, and how many in others are passed by.
 _EARLY, _MOST_SIGNS = 2_000, 8
@@ -68,7 +70,7 @@ class _Reader:
         chosen, signs = list[Note](), list[Note]()
         for note in notes.values():
             role = note.role
-            if role.judge and (not role.alone or text[note.value] == _OBJECT):
+            if role.judge and (not role.alone or self._holds_objects(note.value)):
                 chosen.append(note)
             if role.over if text[note.value] in b"[{" else role.beside:
                 signs.append(note)
@@ -81,7 +83,7 @@ class _Reader:
                 continue
             if text[note.value] not in b"[{":
                 hits += self._leaf(_TOKEN.match(text, note.value), _Meaning(judge, self._name(note), False))
-            elif judge.members or text[note.value] == _LIST:
+            elif judge.members or (text[note.value] == _LIST and not (judge.alone and self._holds_objects(note.value))):
                 covered = self._region(note, judge, hits)
         return hits
 
@@ -97,6 +99,9 @@ class _Reader:
             else:
                 hits += self._leaf(_TOKEN.match(text, value), _Meaning(judge, self._shown(text[start:end]), False))
         return sorted(hits, key=_PLACE)
+
+    def _holds_objects(self, at: int) -> bool:
+        return self._text[at] == _OBJECT or _OF_OBJECTS.match(self._text, at) is not None
 
     def _name(self, note: Note) -> str:
         return self._shown(self._text[note.start : note.end])
@@ -166,9 +171,9 @@ class _Reader:
             left = text.rfind(b'"', 0, right) + 1
             role = self._keys.role(self._shown(text[left:right]))
             if role and role.alone:
-                value = _NO_SPACE.search(text, at)
-                if value and value[0] == b'"':
-                    yield Note(left, right, value.start(), role)
+                value = _A_STRING.match(text, at)
+                if value:
+                    yield Note(left, right, value.start(1), role)
 
     def _region(self, note: Note, judge: Judge, hits: list[Hit]) -> int:
         """Reads a list or object under a name of a family, with all that is in it. Says where it ends."""

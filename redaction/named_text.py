@@ -38,7 +38,7 @@ def in_table(text: str, keys: Keys, mark: str) -> Iterator[Finding]:
         column += 1
         if match[3] != mark:
             if in_header:
-                judges = _columns(header, keys)
+                judges = columns(header, keys)
                 if not any(judges):
                     return
             in_header, column = False, 0
@@ -71,7 +71,8 @@ def _certain(name: str, keys: Keys) -> Judge | None:
     return role.judge if role and not role.alone else None
 
 
-def _columns(header: list[str], keys: Keys) -> list[tuple[Judge, str] | None]:
+def columns(header: list[str], keys: Keys) -> list[tuple[Judge, str] | None]:
+    """What judges the values of each column of a table, with its name. Bare names count beside a sign of a person."""
     roles = [keys.role(name) for name in header]
     person = any(role and role.beside for role in roles)
     known = zip(roles, header, strict=True)

@@ -21,6 +21,7 @@ from redaction.engine import Engine, Matcher
 from redaction.finding import Finding, Hit, Opened
 from redaction.linear import ANYWHERE, matcher
 from redaction.search import search_text
+from redaction.tables import Tables
 from redaction.unwrap import FORM, JSON, PERCENT, Escaping, unwrap
 from redaction.walk import is_common, is_document
 
@@ -58,13 +59,14 @@ _AROUND: Final = 256  # bytes around the first and the last escape that are read
 
 def opening(engine: Engine) -> tuple[Engine, Engine]:
     """The engine, whose gates end with GATES, looking into encoded texts; and the same for a text that comes in pieces:
-    it takes each line for itself, and a JSON text for a text.
+    it takes each line for itself, and a JSON text for a text; so it knows of no tables.
     """
     whole = text = engine
+    tables = [Tables(engine.keys)] if engine.keys.head else []
     for deep in range(MOST_OPENED):
         lines = deep < MOST_OPENED - 1
         whole, text = (
-            engine.opening([_Base64(whole, deep, True, True), *_others(text, engine, True)]),
+            engine.opening([_Base64(whole, deep, True, True), *_others(text, engine, True), *tables]),
             engine.opening([_Base64(whole, deep, lines, False), *_others(text, engine, False)]),
         )
     return whole, text
