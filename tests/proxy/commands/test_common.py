@@ -116,7 +116,9 @@ def test_a_reader_that_has_seen_enough_changes_no_verdict(tmp_path: Path, words:
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "crm.yaml").write_text(
         "backend: crm\nurl: https://crm.test\ntools:\n  get: {says: Read., call: GET /get}\n"
-        "rules: [{id: a, allow: crm.get}]\nexamples: [{call: crm.get, expect: deny}]\n"
+    )
+    (tmp_path / "rules" / "policy.yaml").write_text(
+        "rules: [{id: a, allow: crm.get}]\nexamples: [{as: {roles: [a]}, call: crm.get, expect: deny}]\n"
     )
     nobody, end = os.pipe()
     os.close(nobody)
