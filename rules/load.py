@@ -103,6 +103,8 @@ def prune(root: Node, problems: list[LoadProblem]) -> Node:
     for key, node in root.items():
         if key in ("tools", "prompts", "resources", "budgets", "relations") and isinstance(node.value, dict):
             kept[key] = replace(node, value={name: below for name, below in node.items() if good(below)})
+        elif node.path in wrong and key in ("rules", "examples"):
+            continue  # in a file where the key does not belong, nobody looked at what stands under it
         elif key in ("rules", "examples") and isinstance(node.value, list):
             kept[key] = replace(node, value=[below for below in node.value if good(below)])
         elif good(node):

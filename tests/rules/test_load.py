@@ -437,3 +437,10 @@ def test_damaged_files_load_or_are_refused_with_reasons(at, junk):
         (Path(name) / "shop.yaml").write_text(text[:at] + junk + text[end:])
         with suppress(RulesError):
             load(Path(name))
+
+
+def test_examples_in_a_file_where_they_do_not_belong_are_a_problem_whatever_they_hold(tmp_path):
+    crm = "backend: crm\nurl: https://crm.test\ntools:\n  get: {call: GET /a}\nexamples: [{call: crm.get}]\n"
+    (tmp_path / "crm.yaml").write_text(crm)
+    with pytest.raises(RulesError, match=r"crm\.yaml:5:1: examples: is an unknown key"):
+        load(tmp_path)
