@@ -158,7 +158,7 @@ def check_intents(entries: list[dict[str, Any]], fire: Fire, hash_key: bytes) ->
 
 
 def test_a_killed_sidecar_has_a_record_of_every_answer(tmp_path: Path) -> None:
-    crash(tmp_path, 3)
+    crash(tmp_path, 4)
 
 
 @pytest.mark.full
