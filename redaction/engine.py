@@ -50,15 +50,15 @@ class Matcher(Protocol):
 class Engine:
     """Finds a fixed set of patterns. A `Detector`; safe to use from many threads.
 
-    `gates` are those of what may look on besides, see `opening`; that of tables is the last.
+    `gates` are those of what may look on besides, see `opening`.
     """
 
     def __init__(self, patterns: Sequence[Pattern], keys: Keys | None = None, gates: Sequence[str] = ()) -> None:
         self.keys = Keys(frozenset()) if keys is None else keys
         self.kinds = frozenset(pattern.kind for pattern in patterns)
-        pairs = [Pairs(self.keys)] if self.keys.pair else []
-        gates = [*(each.gate for each in pairs), *gates, *([self.keys.head] if self.keys.head else [])]
+        pairs = [Pairs(self.keys)] if self.keys.gate else []
         self.scout = Scout(patterns, (*self.keys.near, *map(in_strings, gates)), self.keys.labelled)
+        gates = [self.keys.gate, *gates] if pairs else gates
         # The surest first.
         ordered = sorted(patterns, key=lambda pattern: -pattern.score)
         made = [_Matcher(pattern) for pattern in ordered]
@@ -68,10 +68,15 @@ class Engine:
         self._bare_names: dict[bytes, tuple[Role | None, bool]] = {}
         self._telling: dict[bytes, bool] = {}
 
-    def opening(self, matchers: Sequence[Matcher]) -> "Engine":
-        """The same with what looks closer where the further gates occur, each at its own."""
+    def opening(self, matchers: Sequence[Matcher], tables: Sequence[Matcher] = ()) -> "Engine":
+        """The same with what looks closer where the further gates occur, each at its own, and `tables` at that of the
+        keys.
+        """
         made = copy(self)
-        made._matchers, made._bare_names = [*self._matchers, *matchers], {}
+        own = self._matchers
+        if self.keys.gate and tables:
+            own = [*own[:-1], _Together([own[-1], *tables])]
+        made._matchers, made._bare_names = [*own, *matchers], {}
         return made
 
     def find(self, text: str, key: str = "", number: bool = False) -> list[Finding]:
@@ -132,6 +137,21 @@ class Engine:
 def covers(found: Sequence[Finding], size: int, score: float) -> bool:
     """Whether what was found is one finding of all the text, which less sure ones would not change."""
     return len(found) == 1 and found[0].end - found[0].start == size and found[0].score > score
+
+
+class _Together:
+    """What looks closer at the same gate."""
+
+    numbers = False
+
+    def __init__(self, matchers: Sequence[Matcher]) -> None:
+        self._matchers = matchers
+        self.score = max(matcher.score for matcher in matchers)
+
+    def find(self, data: bytes, key: Callable[[], str], first: int, found: list[Finding]) -> None:
+        """Adds to `found` what each of them finds."""
+        for matcher in self._matchers:
+            matcher.find(data, key, first, found)
 
 
 class _Matcher:

@@ -104,25 +104,41 @@ class Keys:
         self.find_bare = matcher(_expression(bare), capture=False) if bare else None
         self.find_against = matcher(_expression(self._signs.against), capture=False) if bare else None
         spoken = [words for judge in self._judges if judge.in_text for words in judge.family.ends]
-        self.pair = f"(?i:{_either(spoken)})(?:e?s)?{_SIGN}" if spoken else ""
-        heads = [*spoken, *certain, *(self._signs.beside if bare else ())]
-        self.head = _head(heads) if spoken else ""
+        heads = {*certain, *(self._signs.beside if bare else ())} if spoken else set[str]()
+        self._pair = f"(?i:{_either(spoken)})(?:e?s)?{_SIGN}"
+        self._head = f"{_heading(heads)}{_MARK}"
+        self.gate = f"{_heading(heads)}(?:{_SIGN}|{_MARK})" if spoken else ""
+        """Where in a text a name may tell something: what `find_pair` or `find_head` finds, and some more."""
         self.secret = self._exact.get(_CLUSTER_VALUES)
         """What judges the values of a Secret of Kubernetes."""
         telling = [*certain, *self._signs.beside, *self._signs.over] if bare else certain
-        # A bare name counts by itself only over objects.
-        near = (_expression(telling), _expression(bare, rf":{_SPACE}(?:\[{_SPACE})?\{{"))
+        near = [
+            # In strings of JSON a quotation mark reads as U+0001, see `unwrap.HIDDEN`. The names are compiled once.
+            rf"{_heading(heads)}(?:{_END}:|{_SIGN}|{_MARK})".replace("[\"'", r"[\x01'") if spoken else "",
+            _expression(name for name in telling if name not in heads or len(name) <= _SHORT),
+            _expression(bare, rf":{_SPACE}(?:\[{_SPACE})?\{{"),  # by itself it counts only over objects
+        ]
         self.near = [expression for expression in near if expression]
         """What a scout looks for, and members that hold what may be a label, see `labels`."""
         self.labelled = _labelled(telling, [MANIFEST] if self.secret else [])
-        self._heads = _expression(telling, r"[,\]]")
+        self._column = _expression(telling, r"[,\]]")
         self.words = Kept(words_of, NAMES_KEPT).__getitem__
         self.role = Kept(self._role, NAMES_KEPT).__getitem__
 
     @cached_property
     def find_heads(self) -> Match | None:
         """Finds strings in lists that may head a column."""
-        return matcher(self._heads, capture=False) if self._heads else None
+        return matcher(self._column, capture=False) if self._column else None
+
+    @cached_property
+    def find_pair(self) -> Match:
+        """Finds a name with the sign behind it. Only where there is a `gate`."""
+        return matcher(self._pair, capture=False)
+
+    @cached_property
+    def find_head(self) -> Match:
+        """Finds a name where it may head a column of a text. Only where there is a `gate`."""
+        return matcher(self._head, capture=False)
 
     def __bool__(self) -> bool:
         return bool(self._judges)
@@ -243,11 +259,11 @@ def _expression(names: Iterable[str], behind: str = ":") -> str:
     return f"(?i:{either})(?:e?s)?{_END}{behind}" if either else ""
 
 
-def _head(names: Iterable[str]) -> str:
+def _heading(names: Iterable[str]) -> str:
     """Matches one of the names where it may head a column in a text. Short ones end other words too, as `true,`."""
     known = {*names}
     short = {name for name in known if len(name) <= _SHORT}
-    return f"(?i:(?:^|[^a-z])(?:{_either(short)})|{_either(known - short)})(?:e?s)?{_MARK}"
+    return f"(?i:(?:^|[^a-z])(?:{_either(short)})|{_either(known - short)})(?:e?s)?"
 
 
 def _either(names: Iterable[str]) -> str:

@@ -62,11 +62,11 @@ def opening(engine: Engine) -> tuple[Engine, Engine]:
     it takes each line for itself, and a JSON text for a text; so it knows of no tables.
     """
     whole = text = engine
-    tables = [Tables(engine.keys)] if engine.keys.head else []
+    tables = [Tables(engine.keys)]
     for deep in range(MOST_OPENED):
         lines = deep < MOST_OPENED - 1
         whole, text = (
-            engine.opening([_Base64(whole, deep, True, True), *_others(text, engine, True), *tables]),
+            engine.opening([_Base64(whole, deep, True, True), *_others(text, engine, True)], tables),
             engine.opening([_Base64(whole, deep, lines, False), *_others(text, engine, False)]),
         )
     return whole, text

@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 
 from redaction.finding import Finding
 from redaction.keys import DETECTOR, SCORE, Judge, Keys
-from redaction.linear import ANYWHERE, matcher
+from redaction.linear import ANYWHERE
 
 LONGEST = 200
 """Characters of a value: with its name less than what a stream holds back."""
@@ -49,14 +49,12 @@ class Pairs:
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
-        self.gate = keys.pair
-        self._next = matcher(keys.pair, capture=False)
 
     def find(self, data: bytes, key: Callable[[], str], first: int, found: list[Finding]) -> None:
         """Adds to `found` what the names in `data`, which begins at `first`, give away."""
         told, text = (self._in_ascii, data.decode()) if data.isascii() else (self._around, "")
-        end, size = 0, len(data)
-        while end < size and (end := self._next(ANYWHERE, data, end, size)[0][1]) >= 0:
+        end, size, find = 0, len(data), self._keys.find_pair
+        while end < size and (end := find(ANYWHERE, data, end, size)[0][1]) >= 0:
             if hit := told(data, text, end):
                 judge, begins, ends = hit
                 found.append(Finding(judge.kind, first + begins, first + ends, SCORE, DETECTOR))

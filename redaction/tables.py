@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from redaction.finding import Finding
 from redaction.keys import DETECTOR, SCORE, Judge, Keys
-from redaction.linear import ANYWHERE, matcher
+from redaction.linear import ANYWHERE
 from redaction.named_text import columns
 
 LONGEST_LINE: Final = 4_000
@@ -63,14 +63,13 @@ class Tables:
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
-        self._next = matcher(keys.head, capture=False)
 
     def find(self, data: bytes, key: Callable[[], str], first: int, found: list[Finding]) -> None:
         """Adds to `found` what the heads in `data`, which begins at `first`, give away."""
-        at, size = 0, len(data)
+        at, size, find = 0, len(data), self._keys.find_head
         while at < size:
             # What stands before a short name belongs to the match, and may be the end of the line before.
-            start, end = self._next(ANYWHERE, data, max(0, at - 1), size)[0]
+            start, end = find(ANYWHERE, data, max(0, at - 1), size)[0]
             if start < 0:
                 return
             start += data[start : start + 1] in b"\r\n"
