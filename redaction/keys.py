@@ -12,6 +12,7 @@ from re2 import escape
 
 from redaction.kept import Kept
 from redaction.linear import Match, matcher
+from redaction.scout import in_strings
 
 FILE = Path(__file__).with_name("keys.toml")
 NAMES_KEPT = 4_000
@@ -113,8 +114,7 @@ class Keys:
         """What judges the values of a Secret of Kubernetes."""
         telling = [*certain, *self._signs.beside, *self._signs.over] if bare else certain
         near = [
-            # In strings of JSON a quotation mark reads as U+0001, see `unwrap.HIDDEN`. The names are compiled once.
-            rf"{_heading(heads)}(?:{_END}:|{_SIGN}|{_MARK})".replace("[\"'", r"[\x01'") if spoken else "",
+            f"{_heading(heads)}(?:{_END}:|{in_strings(f'{_SIGN}|{_MARK}')})" if spoken else "",  # compiled once for all
             _expression(name for name in telling if name not in heads or len(name) <= _SHORT),
             _expression(bare, rf":{_SPACE}(?:\[{_SPACE})?\{{"),  # by itself it counts only over objects
         ]
