@@ -1,10 +1,11 @@
-"""Places: so many requests to one backend at once, and a short queue in front of them."""
+"""Places: so many requests to one backend at once, and a queue in front of them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 
+from proxy.crowd import Crowd
 from rules.terms import Bulkhead
 
 
@@ -14,14 +15,16 @@ class Full(Exception):
 
 class Places:
     """The places of one backend. Whoever took one gives it back. First come, first served: with a queue of twice the
-    places, the last waits twice as long as a request takes.
+    places, the last waits twice as long as a request takes. While more come than that, half as many wait as there are
+    places: enough for none to be empty.
     """
 
-    __slots__ = ("_free", "_terms", "_waiting")
+    __slots__ = ("_crowd", "_free", "_terms", "_waiting")
 
     def __init__(self, terms: Bulkhead) -> None:
         self._terms = terms
         self._free = terms.at_once
+        self._crowd = Crowd(terms.at_once + terms.queue, (terms.at_once + 1) // 2)
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @property
@@ -43,9 +46,10 @@ class Places:
 
     async def wait(self) -> None:
         """Take a place as soon as one is free. Raises Full."""
-        if len(self._waiting) >= self._terms.queue:
+        loop = asyncio.get_running_loop()
+        if self._crowd.turns_away(self._terms.at_once, len(self._waiting), loop.time()):
             raise Full
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[None] = loop.create_future()
         self._waiting.append(turn)
         try:
             async with asyncio.timeout(self._terms.wait_s):

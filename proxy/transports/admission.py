@@ -2,9 +2,7 @@
 refused at once, so that what is let in is answered in time.
 
 Work that was begun goes before: each turn of the event loop lets in but a few, in the order in which they came. As
-long as all fit into the bound on calls, they wait for as long as it takes: agents that wait for their answers before
-they call again are slowed down, and never refused. When more want in than fit, calls do not wait for each other, and
-the queue would grow as long as that lasts. Then only a short queue is let in, until nobody was refused for a while.
+long as all fit into the bound on calls, they wait for as long as it takes; else only a few may wait (see `crowd`).
 """
 
 from __future__ import annotations
@@ -12,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from typing import Final
+
+from proxy.crowd import Crowd
 
 LET_IN: Final = 3
 """Messages that begin in one turn of the event loop, which then looks after those that have begun."""
@@ -21,32 +21,6 @@ REFUSED: Final = 6
 
 SHORT: Final = 4
 """Messages that may wait while more come than can be served: enough for the sidecar not to be idle between two."""
-
-CALM_S: Final = 1.0
-"""For so long nobody must have been refused."""
-
-LONGEST_S: Final = 300.0
-"""After that it is found out anew whether calls wait for each other: else who calls again without a pause would be
-refused for ever."""
-
-
-class Crowd:
-    """Whether more want in than can be served. `now` is in seconds and never goes back."""
-
-    __slots__ = ("_most", "_since", "_until")
-
-    def __init__(self, most_calls: int) -> None:
-        self._most = most_calls
-        self._since = self._until = float("-inf")
-
-    def turns_away(self, calls: int, waiting: int, now: float) -> bool:
-        """Whether one more message is too many, with so many under way and so many before it."""
-        overloaded = now < min(self._until, self._since + LONGEST_S)
-        if calls + waiting < self._most and not (overloaded and waiting >= SHORT):
-            return False
-        self._since = self._since if overloaded else now
-        self._until = now + CALM_S
-        return True
 
 
 class Admission:
@@ -58,7 +32,7 @@ class Admission:
 
     def __init__(self, most_calls: int) -> None:
         self._most = most_calls
-        self._crowd = Crowd(most_calls)
+        self._crowd = Crowd(most_calls, SHORT)
         self._waiting: deque[_Turn] = deque()
         self._refused: deque[_Turn] = deque()
         self._begun = self._told = 0

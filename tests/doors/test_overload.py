@@ -70,8 +70,11 @@ def test_twice_what_can_be_served_for_two_minutes(tmp_path: Path) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("agents", [16, 64, 250])
 def test_agents_that_wait_for_their_answers_are_never_refused(tmp_path: Path, agents: int) -> None:
+    """Also where they are more than one backend gets and lets wait by default: that bound is its own."""
     with backend(BACKEND_S) as backend_port:
         write_files(tmp_path, backend_port)
+        with (tmp_path / "rules" / "crm.yaml").open("a") as rules:
+            rules.write("bulkhead: {queue: 200}\n")
         with sidecar(tmp_path) as (_, port):
             load = open_loop(port, 5_000, 10, most=agents)
     assert (set(load.statuses), load.broken) == ({200}, 0)

@@ -51,8 +51,8 @@ def of_pattern(pattern: Pattern) -> Iterator[str]:
     """Texts of SIZE for one pattern: what it looks for and what nearly is that, again and again, and one of its parts
     without end."""
     words = " ".join(pattern.context[:1])
-    for whole in {*_longest(pattern.regex), *(fill(yes, 7) for yes in pattern.yes[:2])}:
-        if whole:
+    for each in {*_longest(pattern.regex), *(fill(yes, 7) for yes in pattern.yes[:2])}:
+        if whole := each[:SIZE]:  # loops in loops make it a hundred times as long
             for piece in (
                 whole,
                 whole[:-1],

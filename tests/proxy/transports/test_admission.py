@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from proxy.transports.admission import CALM_S, LET_IN, LONGEST_S, REFUSED, SHORT, Admission, Crowd
+from proxy.transports.admission import LET_IN, REFUSED, SHORT, Admission
 
 
 async def asked(door: Admission) -> bool:
@@ -124,24 +124,3 @@ def test_an_agent_that_leaves_holds_up_nobody() -> None:
         assert [await asked(door) for _ in range(3)] == [True] * 3
 
     run(play)
-
-
-def test_it_is_over_when_nobody_was_refused_for_a_while() -> None:
-    crowd = Crowd(most_calls=50)
-    assert not crowd.turns_away(0, SHORT + 1, 1.0)
-    assert crowd.turns_away(20, 30, 1.0)
-    assert crowd.turns_away(0, SHORT, 1.5)
-    assert not crowd.turns_away(0, SHORT - 1, 1.6)
-    assert crowd.turns_away(0, SHORT, 1.4 + CALM_S)
-    assert not crowd.turns_away(0, SHORT, 1.5 + 2 * CALM_S)
-
-
-def test_those_who_go_on_asking_are_tried_again_after_some_minutes() -> None:
-    crowd, now = Crowd(most_calls=50), 1.0
-    assert crowd.turns_away(20, 30, now)
-    while now < LONGEST_S:
-        now += CALM_S / 2
-        assert crowd.turns_away(0, SHORT, now)
-    assert not crowd.turns_away(0, SHORT, 1.0 + LONGEST_S)
-    assert crowd.turns_away(0, 50, 2.0 + LONGEST_S)  # they do not wait for each other
-    assert crowd.turns_away(0, SHORT, 2.1 + LONGEST_S)
