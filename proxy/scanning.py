@@ -21,8 +21,8 @@ THREADS = 2
 INLINE_BYTES = 64 * 1024
 """A body up to this size is read at once, for known secrets or a contract: the way to a thread and back costs more."""
 
-CLEANED_INLINE_BYTES = 16 * 1024
-"""The same for cleaning, which takes up to a millisecond for each kilobyte that is full of findings."""
+CLOSELY_INLINE_BYTES = 8 * 1024
+"""How much of such a body is looked at closely at once: a kilobyte that is full of findings may take a millisecond."""
 
 SWITCH_S = 0.0005
 """How long a thread that scans may run in the interpreter while the event loop waits for its turn. Python's own 5 ms,
@@ -56,8 +56,10 @@ class Scans:
         """The cleaned body and how many findings of each kind went. Raises Unreadable where it could not be checked."""
         if len(body) > self._bounds.most_scan:
             raise Unreadable(f"it is larger than {self._bounds.most_scan} bytes, the most that is scanned")
-        if len(body) <= CLEANED_INLINE_BYTES and not scanner.needs_presidio:
-            return scanner.clean(body, media_type, charset)
+        if len(body) <= INLINE_BYTES and not scanner.needs_presidio:
+            done = scanner.clean_briefly(body, media_type, charset, CLOSELY_INLINE_BYTES)
+            if done is not None:
+                return done
         return await self.apart(scanner.clean, body, media_type, charset)
 
     async def brief(self, scanner: Scanner, work: Callable[..., T], *arguments: Any) -> T:

@@ -21,8 +21,9 @@ import re2
 from redaction import operators, walk
 from redaction.finding import Finding, resolve
 from redaction.linear import ANYWHERE, Match, options
+from redaction.mediatypes import CHARSETS, LINES, is_markup
 from redaction.pointers import Path
-from redaction.scanner import CHARSETS, Cleaned, Unreadable
+from redaction.scanner import Cleaned, Unreadable
 from redaction.unwrap import FORM, HIDDEN, JSON, MARKUP, PERCENT, PLAIN, Escaping, Unwrapped, read_json, unwrap
 from redaction.window import Edit
 
@@ -53,10 +54,6 @@ _ESCAPINGS: Final = (JSON, PERCENT, MARKUP)
 # NUL, of which UTF-16 and UTF-32 hold many, soft hyphens, characters without width, byte order marks, in UTF-8.
 _UNSEEN: Final = re.compile(rb"\0|\xc2\xad|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf")
 _ENTITY: Final = re.compile(rb"&#?[0-9A-Za-z]{2,32};")
-_MARKUP: Final = frozenset({"application/xml", "text/xml", "text/html"})
-_LINES: Final = frozenset(
-    {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"}
-)
 
 
 class Left(NamedTuple):
@@ -204,10 +201,10 @@ class Known:
     def _way(self, media_type: str, text: str) -> Callable[[str], tuple[str, int]]:
         if _is_json(media_type) or walk.is_document(text):
             return self._cleaned_json
-        if media_type in _LINES:
+        if media_type in LINES:
             return self._cleaned_lines
         escaping = PLAIN
-        if media_type in _MARKUP or media_type.endswith("+xml"):
+        if is_markup(media_type):
             escaping = MARKUP
         elif media_type == "application/x-www-form-urlencoded":
             escaping = FORM

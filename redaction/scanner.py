@@ -2,14 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from copy import copy
 from functools import lru_cache, partial
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import orjson
 
-from redaction import named_text, operators, profiles, walk
+from redaction import mediatypes, operators, profiles, walk
 from redaction.detector import Detector, Pattern, all_patterns
 from redaction.engine import Engine, ScanError
 from redaction.finding import Finding, Hit, counted, kinds, merged, resolve
@@ -18,31 +19,16 @@ from redaction.opening import GATES, opening
 from redaction.pointers import Path
 from redaction.pseudonyms import InCall
 from redaction.rewriting import NO_WAYS, Operate, Rewriting, Ways
-from redaction.search import search, search_text
+from redaction.search import NO_END, Long, search, search_text
 from redaction.sparing import ALL, NOTHING_SPARED, Spare, Sparing
-from redaction.unwrap import FORM, MARKUP, PLAIN, Escaping, unwrap
+from redaction.unwrap import PLAIN, Escaping, unwrap
 from redaction.window import Edit
 
-Named = Callable[[str, Keys], Iterable[Finding]]
 T = TypeVar("T")
 Foreign = Callable[[frozenset[str]], Detector]  # makes what finds kinds that our own patterns do not
 
 # Sets of kinds whose compiled patterns are kept, and types of bodies; rules and backends name a handful.
 MOST_KEPT = 64
-
-CHARSETS = {
-    "utf-8": "utf-8",
-    "utf8": "utf-8",
-    "us-ascii": "ascii",
-    "ascii": "ascii",
-    "iso-8859-1": "latin-1",
-    "latin1": "latin-1",
-    "windows-1252": "cp1252",
-}
-_LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
-_TABLES = {"text/csv": ",", "application/csv": ",", "text/tab-separated-values": "\t"}
-_MARKUP = frozenset({"application/xml", "text/xml", "text/html"})
-_TEXT = frozenset({"application/yaml", "application/x-yaml", "application/javascript", "application/toml"})
 
 
 class Unreadable(Exception):
@@ -58,6 +44,9 @@ class Cleaned(NamedTuple, Generic[T]):
 
     value: T
     counts: Counter[str]
+
+
+Way = Callable[[bytes], Cleaned[bytes]]
 
 
 class Stage(Protocol):
@@ -103,7 +92,7 @@ class Scanner:
         self._engine, self._flowing, others = _engine(kinds, own)
         self._others = [(foreign or _presidio)(others)] if others else []
         self.needs_presidio = bool(self._others) or self._rewriting.apart
-        self._ways: dict[tuple[str, str | None], Callable[[bytes], Cleaned[bytes]]] = {}
+        self._ways: dict[tuple[str, str | None], Way] = {}
 
     def sparing(self, sparing: Sparing) -> "Scanner":
         """The same, where some places of JSON are left as they are. Raises BadPointer."""
@@ -230,42 +219,57 @@ class Scanner:
         """A whole body at once, as `stage` would clean it. Raises Unreadable."""
         return self._way(media_type, charset)(body) if body else Cleaned(body, Counter())
 
-    def _way(self, media_type: str, charset: str | None) -> Callable[[bytes], Cleaned[bytes]]:
+    def clean_briefly(self, body: bytes, media_type: str, charset: str | None, most: int) -> Cleaned[bytes] | None:
+        """The same where the body is short, or JSON of which no more than `most` bytes have to be looked at closely;
+        None where it would take longer. Raises Unreadable.
+        """
+        if len(body) <= most:
+            return self.clean(body, media_type, charset)
+        way = self._way(media_type, charset)
+        with suppress(Long):
+            return way(body, most) if isinstance(way, partial) else None
+        return None
+
+    def _way(self, media_type: str, charset: str | None) -> Way:
         """How bodies of a type are cleaned; the ways of the types that backends use are kept."""
         way = self._ways.get((media_type, charset))
         if way is None:
-            encoding = CHARSETS.get((charset or "utf-8").lower())
+            encoding = mediatypes.CHARSETS.get((charset or "utf-8").lower())
             if encoding is None:
                 raise Unreadable("the charset of the body cannot be checked")
             way = _decoded(self._cleaner(media_type.lower()), encoding)
-            if encoding == "utf-8" and _is_json(media_type.lower()) and not self._others and not self._rewriting.drops:
+            plain = not self._others and not self._rewriting.drops
+            if plain and encoding == "utf-8" and mediatypes.is_json(media_type.lower()):
                 way = partial(self._clean_json_bytes, way)
             if len(self._ways) < MOST_KEPT:
                 self._ways[media_type, charset] = way
         return way
 
     def _cleaner(self, media_type: str) -> Callable[[str], Cleaned[str]]:
-        if _is_json(media_type):
+        if mediatypes.is_json(media_type):
             return self._clean_document
-        if media_type in _LINES:
+        if media_type in mediatypes.LINES:
             return lambda text: self._clean_lines(text.split("\n"))
         if not media_type:
             return _refuse
-        escaping, named = _escaping(media_type), _named(media_type)
+        escaping, named = mediatypes.escaping(media_type), mediatypes.named(media_type)
+        if escaping is None:
+            raise UnknownType("the media type of the body cannot be checked")
         # JSON is often sent as text, and whoever reads it undoes its escapes.
         return lambda text: (
             self._clean_lines(lines) if (lines := walk.documents(text)) else self._clean_escaped(text, escaping, named)
         )
 
-    def _clean_json_bytes(self, otherwise: Callable[[bytes], Cleaned[bytes]], body: bytes) -> Cleaned[bytes]:
-        """What most bodies are, without decoding them."""
-        if not walk.is_common(body):
-            return otherwise(body)
-        hits = self._searched(search, body)
+    def _clean_json_bytes(self, otherwise: Way, body: bytes, most: int = NO_END) -> Cleaned[bytes]:
+        """What most bodies are, without decoding them. Raises Long, see `search`."""
+        common = walk.is_common(body)
+        hits = self._searched(partial(search, most=most), body) if common else []
         hits = hits if self._run is None else self._run.of_values(body, hits)
-        if not hits:
+        if common and not hits:
             return Cleaned(body, Counter())
-        if self._spare:
+        if self._spare or not common:
+            if most != NO_END:
+                raise Long
             return otherwise(body)
         return Cleaned(operators.splice(body, self._rewriting.edits_of_bytes(body, hits)), counted(hits))
 
@@ -281,7 +285,7 @@ class Scanner:
         done = [self.clean_json(line) if line.strip() else Cleaned(line, Counter()) for line in lines]
         return Cleaned("\n".join(line.value for line in done), sum((line.counts for line in done), Counter()))
 
-    def _clean_escaped(self, text: str, escaping: Escaping, named: Named | None = None) -> Cleaned[str]:
+    def _clean_escaped(self, text: str, escaping: Escaping, named: mediatypes.Named | None = None) -> Cleaned[str]:
         flat = unwrap(text, escaping)
         at = flat.outer
         found = [f._replace(start=at(f.start), end=at(f.end)) for f in self.find(flat.text)]
@@ -349,29 +353,6 @@ def _presidio(kinds: frozenset[str]) -> Detector:
     from redaction import presidio
 
     return presidio.Recognizers(kinds)
-
-
-def _is_json(media_type: str) -> bool:
-    return media_type == "application/json" or media_type.endswith("+json") or media_type == "text/json"
-
-
-def _escaping(media_type: str) -> Escaping:
-    if media_type == "application/x-www-form-urlencoded":
-        return FORM
-    if media_type in _MARKUP or media_type.endswith("+xml"):
-        return MARKUP
-    if media_type in _TEXT or (media_type.startswith("text/") and media_type != "text/event-stream"):
-        return PLAIN
-    raise UnknownType("the media type of the body cannot be checked")
-
-
-def _named(media_type: str) -> Named | None:
-    """What knows where names of values stand in a type of text, if anything does."""
-    if media_type in _TABLES:
-        return partial(named_text.in_table, mark=_TABLES[media_type])
-    if media_type == "application/x-www-form-urlencoded":
-        return named_text.in_form
-    return named_text.in_markup if media_type in _MARKUP or media_type.endswith("+xml") else None
 
 
 def _refuse(_: str) -> Cleaned[str]:

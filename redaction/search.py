@@ -1,6 +1,7 @@
 """The quick way through a JSON text: only where the scout points is it looked at, string by string."""
 
 import re
+import sys
 from collections.abc import Callable
 
 from redaction.engine import Engine, covers, encode, in_characters
@@ -23,21 +24,30 @@ _NAME, _OPENS, _CLOSES = 1, 2, 3
 # In a text without escapes, a string that may hold JSON with strings.
 _INNER = re.compile(rb'"([\[{][^"\x01]*+\x01[^"]*+)"(?![ \t\r\n]*:)')
 MOST_OPENED = 3  # JSON in strings of JSON: that many in each other are read
+NO_END = sys.maxsize
+_LOOK_BYTES = 64  # a look at a short string or number costs as much as at that many bytes more
 _QUOTE, _COLON, _LIST = b'":['
 _NO_NAME = (b",", b"}", b"]", b"")  # after a string: it is no name
 _SPACE, _DIGITS = b" \t\r\n", b"0123456789.eE+-"
 
 
-def search(data: bytes, engine: Engine, deep: int = MOST_OPENED) -> list[Hit]:
+class Long(Exception):
+    """There is more to look at than the search was given."""
+
+
+def search(data: bytes, engine: Engine, deep: int = MOST_OPENED, most: int = NO_END) -> list[Hit]:
     """What is found in a valid JSON text in UTF-8, in order, with offsets in bytes. Raises ScanError.
 
-    Strings that hold a JSON object or array are read as such, `deep` of them in each other.
+    Strings that hold a JSON object or array are read as such, `deep` of them in each other; none where there is an end
+    to what is looked at closely, which is `most` bytes: raises Long there.
     """
     if b"\\" not in data:
-        return _look_through(data, engine, False)
+        return _look_through(data, engine, False, most)
     flat = read_json(data)
-    hits = _look_through(flat, engine, True)
+    hits = _look_through(flat, engine, True, most)
     if deep and (b'"{' in flat or b'"[' in flat):
+        if most != NO_END:
+            raise Long
         hits = _with_inner(hits, flat, engine, deep - 1)
     return _placed(hits, flat, data) if hits else hits
 
@@ -79,9 +89,9 @@ def _nested(hit: Hit, found: Finding, left: int) -> Finding:
     return found._replace(start=left + found.start, end=left + found.end, quotes=quotes)
 
 
-def _look_through(text: bytes, engine: Engine, hidden: bool) -> list[Hit]:
+def _look_through(text: bytes, engine: Engine, hidden: bool, most: int) -> list[Hit]:
     """What is found in a JSON text without escapes. `hidden`: quotation marks in strings read as HIDDEN."""
-    outline = _Outline(text, engine, hidden)
+    outline = _Outline(text, engine, hidden, most)
     places, at, near = engine.scout.near(text), 0, True
     while True:
         start, end = places.after(at)
@@ -127,8 +137,9 @@ def _way_out(escaped: bytes, start: int, flat_start: int) -> Callable[[int], int
 class _Outline:
     """A JSON text without escapes, of which as little is read as can be."""
 
-    def __init__(self, text: bytes, engine: Engine, hidden: bool) -> None:
+    def __init__(self, text: bytes, engine: Engine, hidden: bool, most: int) -> None:
         self.hits: list[Hit] = []
+        self._left = most
         self._done = 0  # all up to here was looked at, and here is no string
         self.list_named = False  # a name that was looked at, and whose words count, is that of a list
         self._text, self._engine, self._hidden = text, engine, hidden
@@ -170,6 +181,7 @@ class _Outline:
         text = self._text
         right = text.find(_QUOTE, left)
         naming = None if text[right + 1 : right + 2] in _NO_NAME else _NAMES.match(text, right + 1)
+        self._spend(right - left)
         string = text[left:right].replace(HIDDEN, b'"') if self._hidden else text[left:right]
         if naming is not None:
             return right + 1, max(end, self._told(string, left, right, naming.end()) + 1)
@@ -222,11 +234,17 @@ class _Outline:
         while left > self._done and self._text[left - 1] in _DIGITS:
             left -= 1
         right = next(_NUMBER.finditer(self._text, left)).end()
+        self._spend(right - left)
         self._at = left
         found = self._engine.find_in(self._text[left:right], self._key, True, left)
         if found:
             self.hits.append(Hit(left, right, False, True, found))
         return right
+
+    def _spend(self, size: int) -> None:
+        self._left -= size + _LOOK_BYTES
+        if self._left < 0:
+            raise Long
 
     def _read(self, left: int, right: int) -> bytes:
         text = self._text[left:right]

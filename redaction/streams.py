@@ -15,12 +15,11 @@ from functools import partial
 from typing import Final, Protocol
 
 from redaction.fragments import Cleaner, Messages
+from redaction.mediatypes import CHARSETS, EVENTS, LINES
 from redaction.operators import splice
-from redaction.scanner import CHARSETS, Cleaned, Unreadable
+from redaction.scanner import Cleaned, Unreadable
 from redaction.window import Edit, Window
 
-EVENTS: Final = "text/event-stream"
-LINES: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
 TEXTS: Final = frozenset({"text/plain", "text/markdown"})
 
 _MARK: Final = b"\xef\xbb\xbf"

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import jsonschema_rs
 
-from redaction.scanner import CHARSETS
+from redaction.mediatypes import CHARSETS
 from rules.bulk import elements
 from rules.documents import Folder
 from rules.effort import MOST_STEPS, MOST_STEPS_EXPLAINED, Effort

@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 from redaction import walk
 from redaction.fields import Fields, Nothing
+from redaction.mediatypes import CHARSETS, EVENTS, LINES
 from redaction.pointers import BadPointer
-from redaction.scanner import CHARSETS, Unreadable
+from redaction.scanner import Unreadable
 from redaction.shaping import UNBOUNDED, Bounds, Links, Part, Short, Unfit, cut, shortened
-from redaction.streams import EVENTS, LINES
 from rules.replies import is_json
 from rules.shape import size
 from rules.source import LoadProblem, Node

@@ -13,7 +13,7 @@ from proxy.errors import Refusal
 from proxy.health import Health
 from proxy.model import Call, Result, Send
 from proxy.replies import replyheaders
-from redaction.streams import EVENTS, LINES
+from redaction.mediatypes import EVENTS, LINES
 from rules.decide import Decision
 from rules.tools import Tool
 

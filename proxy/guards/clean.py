@@ -20,9 +20,10 @@ from proxy.replies.replyheaders import BadHeaders, Headers, Seat
 from proxy.scanning import INLINE_BYTES, Scans
 from proxy.store import StoreError
 from redaction import streams
+from redaction.mediatypes import EVENTS, LINES
 from redaction.pseudonyms import InCall
 from redaction.scanner import Scanner, UnknownType, Unreadable
-from redaction.streams import EVENTS, LINES, Stage
+from redaction.streams import Stage
 from rules.tools import Backend, Cleaning, Reply, Tool
 
 Scanners = Mapping[Cleaning, Scanner]

@@ -9,7 +9,7 @@ from typing import Any, Final
 from proxy.entry import Entry
 from proxy.errors import Refusal
 from proxy.model import Call, Result, Send
-from proxy.scanning import CLEANED_INLINE_BYTES, Scans
+from proxy.scanning import CLOSELY_INLINE_BYTES, Scans
 from redaction import operators
 from redaction.known import KIND as KNOWN
 from redaction.known import Known
@@ -48,7 +48,7 @@ class Outgoing:
         """Refuse a call that holds what may not be sent, or send it without that. Approvers see what is sent."""
         size = len(call.outgoing.body) + len(call.outgoing.target)
         try:
-            if size > CLEANED_INLINE_BYTES or any(scanner.needs_presidio for scanner in self._of(call.tool)):
+            if size > CLOSELY_INLINE_BYTES or any(scanner.needs_presidio for scanner in self._of(call.tool)):
                 made = await self._scans.apart(self._looked_at, call)
             else:
                 made = self._looked_at(call)

@@ -9,8 +9,8 @@ from proxy.outcomes import whole, withheld
 from proxy.replies import decoding, replyheaders
 from proxy.replies.decoding import Undecodable
 from proxy.scanning import INLINE_BYTES, Scans
+from redaction.mediatypes import EVENTS, LINES
 from redaction.scanner import Unreadable
-from redaction.streams import EVENTS, LINES
 from rules.decide import Decision
 from rules.replies import Deviation, Replies, is_own_error
 from rules.tools import Tool

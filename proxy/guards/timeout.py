@@ -12,7 +12,7 @@ from proxy.errors import Refusal
 from proxy.model import Call, Result, Send
 from proxy.outcomes import lost, not_sent, withheld
 from proxy.replies import replyheaders
-from redaction.streams import EVENTS, LINES
+from redaction.mediatypes import EVENTS, LINES
 
 
 async def timeout(call: Call, entry: Entry, send: Send) -> Result:

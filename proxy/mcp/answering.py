@@ -14,7 +14,7 @@ from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc
 from proxy.protocols.mcpparams import OURS
 from proxy.replies import replyheaders
-from redaction.streams import EVENTS
+from redaction.mediatypes import EVENTS
 
 UNKNOWN_KIND: Final = "It is a result of a kind that is not known here."
 TAKEN: Final = 202

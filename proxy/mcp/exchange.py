@@ -18,7 +18,7 @@ from proxy.outcomes import lost, oversized, whole, withheld
 from proxy.replies import decoding, replyheaders
 from proxy.replies.decoding import Undecodable
 from proxy.scanning import INLINE_BYTES
-from redaction.streams import EVENTS
+from redaction.mediatypes import EVENTS
 from rules.urls import Url
 
 T = TypeVar("T")

@@ -24,7 +24,7 @@ from proxy.protocols import jsonrpc
 from proxy.protocols.mcpstdio import id_in
 from proxy.telemetry import tracecontext
 from proxy.telemetry.telemetry import Attempt
-from redaction.streams import EVENTS
+from redaction.mediatypes import EVENTS
 from rules.mcp.plumbing import LISTEN
 
 _log = logging.getLogger("toolwall.stdio")

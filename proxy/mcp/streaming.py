@@ -22,7 +22,7 @@ from proxy.mcp.underway import subscribed
 from proxy.model import Call, Result
 from proxy.outcomes import withheld
 from proxy.protocols import jsonrpc
-from redaction.streams import EVENTS
+from redaction.mediatypes import EVENTS
 
 BEAT_S: Final = 10.0
 """A stream that is silent is not dead: a comment says so to all who wait for a sign of life."""

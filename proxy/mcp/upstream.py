@@ -46,7 +46,7 @@ from proxy.outcomes import not_sent, withheld
 from proxy.protocols import jsonrpc, mcpparams
 from proxy.replies import replyheaders
 from proxy.replies.pieces import Pieces
-from redaction.streams import EVENTS
+from redaction.mediatypes import EVENTS
 from rules.decide import Ruleset
 from rules.mcp.plumbing import CLOSE, LISTEN, METADATA, STREAM
 from rules.tools import CALL, Remote

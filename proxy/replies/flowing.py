@@ -11,8 +11,9 @@ from proxy.body import Body, Ending, Flow
 from proxy.entry import Entry
 from proxy.outcomes import oversized, withheld
 from proxy.scanning import INLINE_BYTES, Scans
+from redaction.mediatypes import EVENTS, LINES
 from redaction.scanner import Unreadable
-from redaction.streams import EVENTS, LINES, Stage
+from redaction.streams import Stage
 
 GRACE_S = 0.25
 """After so long a silence all goes out but what may be the beginning of a finding: longer than the pauses between the

@@ -33,7 +33,7 @@ from proxy.transports.heartbeat import Heartbeat
 from proxy.transports.peer import peer_of
 from proxy.transports.reply import bodiless, head, length
 from proxy.transports.telling import Telling
-from redaction.streams import EVENTS
+from redaction.mediatypes import EVENTS
 
 if TYPE_CHECKING:
     from proxy.transports.http import HttpDoor

@@ -25,7 +25,7 @@ from proxy.protocols.mcpmetadata import PATHS, MetadataAsk, sought
 from proxy.protocols.rest import RestAsk
 from proxy.record import Record, new_id
 from proxy.transports.telling import Telling
-from redaction.streams import EVENTS
+from redaction.mediatypes import EVENTS
 from rules.tools import Catalog
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import threading
 from collections import Counter
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from proxy.scanning import CLEANED_INLINE_BYTES, SWITCH_S, THREADS, UNTIL, ScanBounds, Scans
+from proxy.scanning import CLOSELY_INLINE_BYTES, INLINE_BYTES, SWITCH_S, THREADS, UNTIL, ScanBounds, Scans
 from redaction.profiles import kinds_of
 from redaction.scanner import Cleaned, Scanner, Unreadable
 
@@ -32,11 +33,11 @@ class Held:
         return Cleaned(body, Counter())
 
 
-def scanned(body: bytes) -> tuple[bytes, Counter[str]]:
+def scanned(body: bytes, media_type: str = "text/plain", scanner: Any = SCANNER) -> tuple[bytes, Counter[str]]:
     async def play() -> tuple[bytes, Counter[str]]:
         scans = Scans()
         try:
-            return await scans.clean(SCANNER, body, "text/plain", "utf-8")
+            return await scans.clean(scanner, body, media_type, "utf-8")
         finally:
             scans.close()
 
@@ -44,10 +45,47 @@ def scanned(body: bytes) -> tuple[bytes, Counter[str]]:
 
 
 def test_small_and_large_bodies_are_cleaned_alike() -> None:
-    for filling in (0, CLEANED_INLINE_BYTES):
+    for filling in (0, CLOSELY_INLINE_BYTES):
         body, counts = scanned(b"to ann@example.com " + b"word " * filling)
         assert body.startswith(b"to <EMAIL_ADDRESS> ")
         assert counts == {"EMAIL_ADDRESS": 1}
+
+
+class Watched:
+    """A scanner that says where it works."""
+
+    needs_presidio = False
+
+    def __init__(self) -> None:
+        self.apart: list[bool] = []
+
+    def clean_briefly(self, *arguments: Any) -> Cleaned[bytes] | None:
+        self.apart.append(threading.current_thread().name.startswith("scan"))
+        return SCANNER.clean_briefly(*arguments)
+
+    def clean(self, *arguments: Any) -> Cleaned[bytes]:
+        self.apart.append(threading.current_thread().name.startswith("scan"))
+        return SCANNER.clean(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("findings", "filling", "apart"),
+    [
+        (3, 10, [False]),
+        (3, INLINE_BYTES - 500, [False]),
+        (200, INLINE_BYTES - 10_000, [False, True]),  # too much to look at
+        (3, INLINE_BYTES, [True]),
+    ],
+)
+def test_json_in_which_little_is_looked_at_closely_needs_no_thread(
+    findings: int, filling: int, apart: list[bool]
+) -> None:
+    watched, people = Watched(), [{"to": f"ann{number}@example.com"} for number in range(findings)]
+    body = json.dumps([*people, "word " * (filling // 5)]).encode()
+    cleaned, counts = scanned(body, "application/json", watched)
+    assert watched.apart == apart
+    assert json.loads(cleaned)[:-1] == [{"to": "<EMAIL_ADDRESS>"}] * findings
+    assert counts == {"EMAIL_ADDRESS": findings}
 
 
 def test_any_work_can_be_done_apart() -> None:
@@ -62,7 +100,7 @@ def test_any_work_can_be_done_apart() -> None:
 
 
 def test_what_cannot_be_read_is_said_so_from_a_thread_too() -> None:
-    for filling in (1, CLEANED_INLINE_BYTES):
+    for filling in (1, CLOSELY_INLINE_BYTES):
         with pytest.raises(Unreadable):
             scanned(b"\xff" * filling)
 

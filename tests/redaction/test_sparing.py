@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redaction.known import Known
+from redaction.mediatypes import EVENTS
 from redaction.pointers import BadPointer
 from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
 from redaction.sparing import ALL, NOTHING_SPARED, Sparing
-from redaction.streams import EVENTS, stage
 from redaction.streams import clean as clean_body
+from redaction.streams import stage
 
 STANDARD = Scanner(kinds_of("standard"))
 MAIL, PHONE, SSN = "ana@example.org", "+49 30 901820", "078-05-1120"

@@ -6,9 +6,10 @@ import time
 import pytest
 
 from redaction.detector import all_patterns
+from redaction.mediatypes import EVENTS
 from redaction.profiles import kinds_of
 from redaction.scanner import Scanner, Unreadable
-from redaction.streams import EVENTS, flows, stage
+from redaction.streams import flows, stage
 from tests.corpora.shared import corpus
 from tests.redaction.families import each_family
 from tests.redaction.fill import fill

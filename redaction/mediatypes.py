@@ -1,0 +1,56 @@
+"""What the media type of a body says of how to read it."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from redaction import named_text
+from redaction.finding import Finding
+from redaction.keys import Keys
+from redaction.unwrap import FORM, MARKUP, PLAIN, Escaping
+
+Named = Callable[[str, Keys], Iterable[Finding]]
+
+CHARSETS = {
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "us-ascii": "ascii",
+    "ascii": "ascii",
+    "iso-8859-1": "latin-1",
+    "latin1": "latin-1",
+    "windows-1252": "cp1252",
+}
+EVENTS = "text/event-stream"
+LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
+_TABLES = {"text/csv": ",", "application/csv": ",", "text/tab-separated-values": "\t"}
+_MARKUP = frozenset({"application/xml", "text/xml", "text/html"})
+_TEXT = frozenset({"application/yaml", "application/x-yaml", "application/javascript", "application/toml"})
+
+
+def is_json(media_type: str) -> bool:
+    """Whether bodies of the type are JSON."""
+    return media_type == "application/json" or media_type.endswith("+json") or media_type == "text/json"
+
+
+def is_markup(media_type: str) -> bool:
+    """Whether they are XML or HTML."""
+    return media_type in _MARKUP or media_type.endswith("+xml")
+
+
+def escaping(media_type: str) -> Escaping | None:
+    """How characters are escaped in a type of text; None for what is no text."""
+    if media_type == "application/x-www-form-urlencoded":
+        return FORM
+    if is_markup(media_type):
+        return MARKUP
+    if media_type in _TEXT or (media_type.startswith("text/") and media_type != EVENTS):
+        return PLAIN
+    return None
+
+
+def named(media_type: str) -> Named | None:
+    """What knows where names of values stand in a type of text, if anything does."""
+    if media_type in _TABLES:
+        return partial(named_text.in_table, mark=_TABLES[media_type])
+    if media_type == "application/x-www-form-urlencoded":
+        return named_text.in_form
+    return named_text.in_markup if is_markup(media_type) else None
