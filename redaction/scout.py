@@ -22,7 +22,7 @@ MEMORY = 64 << 20
 # The gate of most patterns that need a word close by.
 FIGURES = "[0-9]"
 
-_BEYOND = sys.maxsize
+_NONE = (sys.maxsize, -1)
 # Where strings with words in which nothing is come closer together than this on average, it is cheaper to read all of
 # the text with what tells them apart.
 FEW_BYTES = 512
@@ -39,17 +39,19 @@ class Places:
 
     def __init__(self, matches: Sequence[Match], text: bytes) -> None:
         self._matches, self._text, self._size = matches, text, len(text)
-        self._next = [(-1, -1, index) for index in range(len(matches))]
+        self._next = [(-1, -1)] * len(matches)
 
     def after(self, at: int) -> tuple[int, int]:
         """The first place that begins at `at` or later; (-1, -1) for none."""
         upcoming = self._next
-        while True:
-            start, end, index = min(upcoming, default=(_BEYOND, -1, 0))
-            if start >= at:
-                return (-1, -1) if end < 0 else (start, end)
-            start, end = self._matches[index](ANYWHERE, self._text, at, self._size)[0]
-            upcoming[index] = (_BEYOND, -1, index) if start < 0 else (start, end, index)
+        first = _NONE
+        for index, place in enumerate(upcoming):
+            if place[0] < at:
+                place = self._matches[index](ANYWHERE, self._text, at, self._size)[0]
+                place = upcoming[index] = place if place[0] >= 0 else _NONE
+            if place < first:
+                first = place
+        return first if first is not _NONE else (-1, -1)
 
 
 class _Confirmed:
