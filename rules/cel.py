@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
+from rules.problems import closest
+
 MOST_CHARACTERS = 2_000
 """Of one condition: a page of text. Longer ones belong into several rules."""
 
@@ -19,6 +21,10 @@ TEXT: Final = re.compile(r"""r?("(\\.|[^"\\])*"|'(\\.|[^'\\])*')""")
 """Quoted text, in which names mean nothing."""
 
 _AT: Final = re.compile(r"<input>:(\d+):(\d+): (.*)")
+
+_UNDECLARED: Final = re.compile(r"undeclared reference to '(\w+)")
+_WORDS: Final = ("true", "false", "null", "has", "size", "contains", "startsWith", "endsWith", "matches", "exists")
+"""What authors look for by another spelling."""
 
 _ARGUMENT: Final = re.compile(r"""\bargs(?:\.([A-Za-z_]\w*)|\[(?:"([^"\\]+)"|'([^'\\]+)')\])""", re.ASCII)
 _MEMBER: Final = re.compile(r"[\w\])]\[\Z")
@@ -49,8 +55,18 @@ def _complaint(error: str, known: Iterable[str]) -> tuple[str, str]:
         return f"is not CEL: {error.partition(chr(10))[0]}", ""
     line, column, message = found.groups()
     message = message.removesuffix(" (in container '')")
-    hint = f"known are: {', '.join(known)}" if message.startswith("undeclared reference") else ""
-    return f"is not CEL at line {line}, character {column}: {message}", hint
+    return f"is not CEL at line {line}, character {column}: {message}", _hint(message, known)
+
+
+def _hint(message: str, known: Iterable[str]) -> str:
+    """What helps who writes another language."""
+    if message.startswith("Syntax error"):
+        return "CEL writes == && || !, and texts in quotes"
+    if found := _UNDECLARED.match(message):
+        names = tuple(known)
+        near = closest(found[1], (*names, *_WORDS))
+        return f"did you mean {near}?" if near else f"known are: {', '.join(names)}"
+    return ""
 
 
 def bare(condition: str) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from rules.lint.expressions import Expr, parse
+from rules.expressions import Expr, parse
 from rules.when import When
 
 _COMPARED: Final[Mapping[str, tuple[str, str]]] = {

@@ -18,7 +18,9 @@ from cel_expr_python.ext import ext_strings
 
 from rules.bulk import elements, holds_nul
 from rules.cel import MOST_ELEMENTS, TEXT, BadCondition, compiled
+from rules.expressions import parse
 from rules.facts import Facts
+from rules.literals import check_literals
 from rules.related import VARIABLE, Question, find, named
 from rules.relations import NO_RELATIONS, Relations
 
@@ -148,6 +150,7 @@ class When:
             kind = self._expression.return_type().name()
             raise BadCondition(f"is {kind}, must be yes or no", "compare it with something")
         _check_fields(bare)
+        check_literals(parse(self.serialized()), _trial)
 
     def ask(self, asking: Asking) -> bool | None:
         """Yes (True), no (False), or cannot tell (None). Never raises."""
@@ -259,6 +262,10 @@ def _env(lookups: int) -> Any:
         **{f"{VARIABLE}{number}": types.BOOL for number in range(lookups)},
     }
     return cel.NewEnv(variables=variables, extensions=[ext_strings.ExtStrings()])
+
+
+def _trial(text: str, variables: dict[str, Any]) -> Any:
+    return compiled(text, _env(0), VARIABLES).eval(_env(0).Activation(variables)).value()
 
 
 def _check_fields(bare: str) -> None:

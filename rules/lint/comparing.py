@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from rules.lint.expressions import Expr
+from rules.expressions import Expr
 from rules.lint.values import ANY, ANYTHING, NUMBERS, Value, any_of, constant, kinds_of, meet, scalar
 
 Path = tuple[str, ...]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from rules.expressions import Expr, parse
 from rules.lint.comparing import (
     COMPARISONS,
     MOST_KINDS,
@@ -28,7 +29,6 @@ from rules.lint.comparing import (
     ordered,
     subject,
 )
-from rules.lint.expressions import Expr, parse
 from rules.lint.values import ANYTHING, NOTHING, Schemas, Value, any_of, constant, kinds_of, meet
 from rules.rule import To
 from rules.tools import Tool

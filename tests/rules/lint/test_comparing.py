@@ -1,7 +1,7 @@
 import pytest
 
+from rules.expressions import parse
 from rules.lint.comparing import asked_for, constants_of, implied, in_words, ordered, path_of
-from rules.lint.expressions import parse
 from rules.lint.values import ANYTHING, NOTHING, NUMBERS, Value, constant
 from rules.when import When
 

@@ -2,7 +2,7 @@ import contextlib
 
 import pytest
 
-from rules.lint.expressions import Expr, parse
+from rules.expressions import Expr, parse
 from rules.when import When
 
 
