@@ -129,7 +129,7 @@ def test_the_first_event_comes_before_the_last_is_sent(tmp_path: Path) -> None:
 def test_words_without_an_end_go_out_after_a_pause_and_beginnings_of_secrets_wait(tmp_path: Path) -> None:
     pieces: list[bytes | float] = [
         b"All is well, write to ana@",
-        2.0,
+        1.2,  # REST_S is farther away than a busy machine is late
         b"mail.example now. " + b"and so on " * 10,
         0.6,
         b"Bye",
@@ -142,7 +142,7 @@ def test_words_without_an_end_go_out_after_a_pause_and_beginnings_of_secrets_wai
         async with asyncio.timeout(5):
             began = monotonic()
             assert b"ana" not in await reader.readuntil(b"All is well, write to ")
-            assert monotonic() - began < 2.0
+            assert monotonic() - began < 1.2
             assert b"ana" not in await reader.readuntil(b"<EMAIL_ADDRESS> now. ")
             assert (await reader.read()).endswith(b"3\r\nBye\r\n0\r\n\r\n")
         writer.close()
