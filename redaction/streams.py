@@ -212,6 +212,9 @@ class _Events:
         if line[:1] == b":" and not self._event:
             yield self._cleaned_line(line)
             return
+        if line[:1] in b"\r\n" and self._begun and not self._event and not self._messages.size:
+            yield line  # it ends nothing
+            return
         self._event.append(line)
         if line[:1] in b"\r\n":
             yield from self._put()

@@ -6,11 +6,12 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
+from typing import Final
 
 from proxy.body import Body, Ending, Flow
 from proxy.entry import Entry
 from proxy.outcomes import oversized, withheld
-from proxy.scanning import INLINE_BYTES, Scans
+from proxy.scanning import CLOSELY_INLINE_BYTES, INLINE_BYTES, Scans
 from redaction.mediatypes import EVENTS, LINES
 from redaction.scanner import Unreadable
 from redaction.streams import Stage
@@ -21,6 +22,9 @@ words of a language model, shorter than a person notices."""
 
 REST_S = 2.0
 """After so long a silence the rest goes out too: what has no end by then is not waited for."""
+
+_INLINE_LINES: Final = 64
+"""A piece of more lines is cleaned in a thread, however short: each is a message, which takes some 10 to 50 us."""
 
 Keep = Callable[[], Awaitable[None]]
 """Stores what a piece shows before it goes out. Raises Refusal."""
@@ -50,9 +54,8 @@ class Flowing:
 
     async def _pieces(self, scans: Scans, apart: bool) -> AsyncGenerator[bytes, None]:
         async with aclosing(self._turns()) as turns:  # it may wait for a piece, and must not when the body is closed
-            async for turn in turns:
-                size = INLINE_BYTES + 1 if apart else self._stage.size
-                given, fault = await self._taken(turn, scans, size)
+            async for turn, part in turns:
+                given, fault = await self._taken(turn, scans, apart or not self._is_brief(part))
                 self._tell()
                 if given:
                     if self._keep is not None:
@@ -61,16 +64,21 @@ class Flowing:
                 if fault:
                     raise withheld(self._entry.record, f"It could not be checked: {fault}.", note=str(fault))
 
-    async def _taken(self, turn: Iterator[bytes], scans: Scans, size: int) -> tuple[bytes, Unreadable | None]:
-        if size <= INLINE_BYTES:
+    def _is_brief(self, part: bytes) -> bool:
+        """Whether what comes with this part is soon cleaned, with all that was held back before it."""
+        lines = part.count(b"\n") + part.count(b"\r")
+        return lines <= _INLINE_LINES and self._stage.size + len(part) <= CLOSELY_INLINE_BYTES
+
+    async def _taken(self, turn: Iterator[bytes], scans: Scans, apart: bool) -> tuple[bytes, Unreadable | None]:
+        if not apart:
             return _drawn(turn)
         try:
             return await scans.apart(_drawn, turn)
         except Unreadable as busy:
             return b"", busy
 
-    async def _turns(self) -> AsyncGenerator[Iterator[bytes], None]:
-        """What the stage is to do next: with a piece that came, or as none came."""
+    async def _turns(self) -> AsyncGenerator[tuple[Iterator[bytes], bytes], None]:
+        """What the stage is to do next, with a part that came, or as none came."""
         pieces, waiting, silent_s = aiter(self._body), None, 0.0
         steps = {GRACE_S: self._stage.pause, REST_S: self._stage.rest}
         try:
@@ -83,13 +91,13 @@ class Flowing:
                     if piece is None:
                         break
                     for part in self._parts(piece):
-                        yield self._stage.feed(part)
+                        yield self._stage.feed(part), part
                 elif until >= self._idle_s:
                     raise withheld(self._entry.record, "The backend's reply broke off.", note="it was silent for long")
                 else:
                     silent_s = until
-                    yield steps[until]()
-            yield self._stage.close()
+                    yield steps[until](), b""
+            yield self._stage.close(), b""
         finally:
             if waiting is not None:
                 waiting.cancel()

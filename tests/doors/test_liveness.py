@@ -14,7 +14,7 @@ import pytest
 
 from tests.bench.replies import dense, scenarios
 from tests.doors import house
-from tests.wire import Stage, Wall, always_ok, perform, reply, until_quiet, wall
+from tests.wire import Stage, Wall, always_ok, answering, perform, reply, until_quiet, wall
 
 CONFIG = "bounds: {idle: 500ms, body: 500ms, most_connections: 50, most_calls: 20}"
 
@@ -244,6 +244,33 @@ async def lag_at_99(w: Wall, body: bytes, times: int) -> float:
     seen = await lags(asyncio.gather(take(), take()))  # type: ignore[arg-type]
     w.backend.answer = always_ok
     return seen[len(seen) * 99 // 100]
+
+
+BURSTS = {
+    "events": ("text/event-stream", b'data: {"a":1}\n\n' * 30_000),
+    "comments": ("text/event-stream", b":\n" * 100_000),
+    "empty lines": ("text/event-stream", b"\n" * 400_000),
+    "lines": ("application/x-ndjson", b'{"a":1}\n' * 60_000),
+}
+
+
+@pytest.mark.parametrize("what", BURSTS)
+def test_a_burst_of_tiny_messages_leaves_the_event_loop_to_others(what: str, tmp_path: Path) -> None:
+    kind, body = BURSTS[what]
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+
+    async def play() -> None:
+        async with wall(tmp_path, house.TOOLS, house.POLICY) as w:
+            w.backend.answer = answering(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+            worst: list[float] = []
+            while len(worst) < 3 and min(worst, default=1.0) > 0.1:  # another program's load is not ours
+                asked = asyncio.ensure_future(w.call("GET", "/crm/things/7"))
+                seen = await lags(asked)  # type: ignore[arg-type]
+                assert (await asked).body == body
+                worst.append(seen[-1])
+            assert min(worst) <= 0.1, worst
+
+    perform(play())
 
 
 @pytest.mark.full
