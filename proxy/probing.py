@@ -16,6 +16,7 @@ from typing import Final
 
 from proxy.health import Health
 from proxy.upstream.pool import Pool, Shape, UpstreamBounds
+from proxy.upstream.reasons import reason
 from proxy.upstream.upstream import final_head
 from rules.terms import Probe
 from rules.tools import Backend
@@ -94,7 +95,7 @@ async def _fault(pool: Pool, request: bytes, terms: Probe, bounds: UpstreamBound
     except TimeoutError:
         return f"no answer within {terms.timeout_s:g} s"
     except Exception as error:  # whatever it is, nobody knows that the backend is well
-        return type(error).__name__
+        return reason(error)
     return "" if message.code in terms.statuses else f"status {message.code}"
 
 

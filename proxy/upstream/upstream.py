@@ -19,6 +19,7 @@ from proxy.outcomes import lost, never_sent, not_sent, stopped, withheld
 from proxy.telemetry import tracecontext
 from proxy.upstream.dialler import Forbidden
 from proxy.upstream.pool import Line, Pool, Shape, Stopped, UpstreamBounds
+from proxy.upstream.reasons import reason
 from rules.tools import Backend
 
 __all__ = ["Upstream", "UpstreamBounds"]
@@ -193,6 +194,9 @@ async def _pieces(payload: aiohttp.StreamReader, entry: Entry) -> AsyncGenerator
         raise withheld(entry.record, "The backend's reply broke off.", note=type(error).__name__) from None
 
 
+_FORBIDDEN: Final = "address not allowed: `addresses` of its backend names no network that it lies in"
+
+
 def _mapped(error: Exception, entry: Entry) -> Refusal:
     if isinstance(error, Stopped):
         return stopped(entry.record, sent=entry.sent)
@@ -201,5 +205,5 @@ def _mapped(error: Exception, entry: Entry) -> Refusal:
     if isinstance(error, TimeoutError):
         return not_sent("timeout", "No connection to the backend could be made in time.")
     if isinstance(error, Forbidden) or isinstance(error.__cause__, Forbidden):
-        return never_sent("The backend's address is not allowed.", note="address not allowed")
-    return not_sent("upstream_unreachable", "The backend could not be reached.", note=type(error).__name__)
+        return never_sent("The backend's address is not allowed.", note=_FORBIDDEN)
+    return not_sent("upstream_unreachable", "The backend could not be reached.", note=reason(error))
