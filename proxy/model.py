@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from math import inf
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from urllib.parse import parse_qsl
 
 from proxy.body import Body
 from rules.facts import Facts, Principal, Run
@@ -83,6 +84,13 @@ class Call(NamedTuple):
     def same(self) -> Any:
         """What two calls of a tool have in common that ask for the same."""
         return same(self.arguments, self.aside)
+
+    @property
+    def query_keys(self) -> Headers:
+        """The caller's own credential where it travels in the query: no argument, and no header."""
+        names = self.tool.slots.query
+        pairs = parse_qsl(self.outgoing.target.partition("?")[2], keep_blank_values=True) if names else []
+        return tuple(sorted(pair for pair in pairs if pair[0] in names))
 
     def facts(self) -> Facts:
         """What the rules may look at."""

@@ -23,6 +23,8 @@ _NOT_FAILURES = frozenset({"approval_pending", "limit_reached"})
 """Whoever waits for a human, or for room under a limit, was asked to repeat the call. So was whoever is to come again
 before the backend was asked at all: it is left alone, or the disk is full, which says nothing of the call."""
 
+_CREDENTIALS = frozenset({"authorization", "cookie"})
+
 Key = tuple[object, ...]
 
 
@@ -105,9 +107,11 @@ def _run(call: Call) -> Key:
 
 def _key(call: Call, record: Record) -> Key:
     """What makes two calls the same. What could not be placed is no argument, so then the bytes count as well; and
-    other rules may answer otherwise."""
+    other rules, or another credential of the caller's, may be answered otherwise."""
     sent = hash((call.outgoing.target, call.outgoing.body)) if call.problems else 0
-    return call.tool.name, record.arguments_hash, sent, record.revision
+    names = _CREDENTIALS | call.tool.slots.headers
+    own = hash((tuple(pair for pair in call.outgoing.headers if pair[0] in names), call.query_keys))
+    return call.tool.name, record.arguments_hash, sent, own, record.revision
 
 
 def _firmly(count: int) -> str:

@@ -267,6 +267,16 @@ def answering(raw: bytes | None) -> Answer:
     return answer
 
 
+def carrying(slot: str, key: str) -> tuple[list[tuple[str, str]], str]:
+    """The headers and the query of a call with a credential of the caller's own."""
+    headers = {
+        "bearer": [("Authorization", f"Bearer {key}")],
+        "{header: X-Api-Key}": [("X-Api-Key", key)],
+        "{cookie: sid}": [("Cookie", f"sid={key}")],
+    }
+    return headers.get(slot, []), f"?api_key={key}" if "query" in slot else ""
+
+
 _EFFECT = re.compile(r"^( *)(.*?)\beffect: (?:write|irreversible|admin)\b", re.MULTILINE)
 
 

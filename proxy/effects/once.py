@@ -97,9 +97,10 @@ def named(hashed: Callable[[Any], str], parts: Sequence[Any]) -> bytes:
     return bytes.fromhex(hashed(["once", *parts]))
 
 
-def acting(headers: Collection[tuple[str, str]]) -> str:
-    """What of a request's headers belongs to what is asked for: the caller's own credential, and conditions."""
-    pairs = sorted(pair for pair in headers if pair[0] not in _BESIDES)
+def acting(headers: Collection[tuple[str, str]], query_keys: Collection[tuple[str, str]] = ()) -> str:
+    """What of a request belongs to what is asked for besides its arguments: the caller's own credential, in its headers
+    or its query, and conditions."""
+    pairs = [*sorted(pair for pair in headers if pair[0] not in _BESIDES), *query_keys]
     return hashlib.blake2b(orjson.dumps(pairs), digest_size=16).hexdigest()
 
 

@@ -143,16 +143,16 @@ def _is_partial(call: Call) -> bool:
 def _named(call: Call, caching: Caching, entry: Entry) -> bytes:
     """What an answer depends on: rules, tool, arguments, every header that the backend sees, and who asks.
 
-    A caller's own credential is one of those headers. Two principals have answers of their own unless the contract says
-    otherwise. What may hold pseudonyms means nothing, or something else, to another run.
+    A caller's own credential is one of those headers, or stands in the query. Two principals have answers of their own
+    unless the contract says otherwise. What may hold pseudonyms means nothing, or something else, to another run.
     """
     record = entry.record
-    headers = sorted(pair for pair in call.outgoing.headers if pair[0] not in _OWN)
+    carried = [*sorted(pair for pair in call.outgoing.headers if pair[0] not in _OWN), *call.query_keys]
     who = "" if caching.shared else call.principal.id
     if call.tool.is_of_a_run:
         who = f"{len(call.principal.id)}:{call.principal.id}{call.run.id}"
     parts = [record.revision, call.tool.name, record.arguments_hash, who, call.base, call.origin]
-    parts += [part for pair in headers for part in pair]
+    parts += [part for pair in carried for part in pair]
     if caching.by_token:
         parts += [entry.hail.bearer or "", entry.hail.delegation or ""]
     return hashlib.blake2b("".join(f"{len(part)}:{part}" for part in parts).encode(), digest_size=32).digest()

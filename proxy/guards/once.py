@@ -141,7 +141,7 @@ class _Turn:
         self.call, self.entry, self.terms = call, entry, terms
         self.held: Held | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        hail, record, who = entry.hail, entry.record, acting(call.outgoing.headers)
+        hail, record, who = entry.hail, entry.record, acting(call.outgoing.headers, call.query_keys)
         undoes = hail.behalf.undoes if hail.behalf else ""
         arguments = canonical(call.arguments)
         same = canonical(call.same) if call.aside else arguments

@@ -17,7 +17,8 @@ from proxy.record import Record
 from proxy.repeats import ADVISED_AT, MOST_CALLS, STOPPED_AT, Repeats
 from proxy.runs import IDLE_SECONDS
 from rules.problems import Problem
-from tests.wire import Stage, Wall, answering, perform, reply, staged, wall
+from rules.wire import Slots
+from tests.wire import ALONE, Stage, Wall, answering, carrying, perform, reply, staged, wall
 
 TOOLS = """
   get:
@@ -90,6 +91,22 @@ def test_an_error_of_the_backend(house: Stage, status: int) -> None:
     play_in(house, f"status-{status}", play)
 
 
+@pytest.mark.parametrize("slot", ["bearer", "{header: X-Api-Key}", "{query: api_key}", "{cookie: sid}"])
+def test_another_credential_of_the_callers_makes_another_call(slot: str, tmp_path: Path) -> None:
+    async def play() -> None:
+        tools = "\n  me: {says: Read., call: GET /me}"
+        async with wall(tmp_path, tools, backend_keys=f"{ALONE}\ncredential: {{send: {slot}, from: caller}}") as w:
+            w.backend.answer = answering(reply(status="401 No"))
+            for _ in range(STOPPED_AT):
+                headers, query = carrying(slot, "worn-out")
+                end = await w.tell("GET", f"/crm/me{query}", headers=headers)
+            assert (end.reply.json["code"], end.reached) == ("denied", [])
+            headers, query = carrying(slot, "fresh")
+            assert len((await w.tell("GET", f"/crm/me{query}", headers=headers)).reached) == 1
+
+    perform(play())
+
+
 def test_a_write_is_stopped_before_its_intent(house: Stage) -> None:
     async def play(w: Wall, run: Any) -> None:
         w.backend.answer = answering(None)
@@ -159,9 +176,10 @@ def call(run: str = "r", who: str = "ann", tool: str = "crm.get", problems: tupl
     return SimpleNamespace(
         principal=SimpleNamespace(id=who),
         run=SimpleNamespace(id=run),
-        tool=SimpleNamespace(name=tool, is_rest=False, is_plumbing=False),
+        tool=SimpleNamespace(name=tool, is_rest=False, is_plumbing=False, slots=Slots()),
         problems=problems,
-        outgoing=SimpleNamespace(target="/", body=b""),
+        outgoing=SimpleNamespace(target="/", body=b"", headers=()),
+        query_keys=(),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from proxy.orders import give
-from tests.wire import Answer, Stage, Told, Wall, answering, perform, reply, staged, wall
+from tests.wire import Answer, Stage, Told, Wall, answering, carrying, perform, reply, staged, wall
 
 TOOLS = """
   get: {says: Read one., call: "GET /things/{id}", args: {id: {type: string}}, cache: 60s, reply: {redact: standard}}
@@ -112,12 +112,18 @@ def test_what_is_shared_is_given_to_others(kept: Stage) -> None:
     kept.run(play)
 
 
-def test_what_is_shared_is_not_given_beyond_the_callers_own_credential(tmp_path: Path) -> None:
+@pytest.mark.parametrize("who", ["ann", "bob"])
+@pytest.mark.parametrize("path", ["/things/a", "/things"])
+@pytest.mark.parametrize("slot", ["bearer", "{header: X-Api-Key}", "{query: api_key}", "{cookie: sid}"])
+def test_no_answer_is_given_beyond_the_callers_own_credential(slot: str, path: str, who: str, tmp_path: Path) -> None:
     async def play() -> None:
-        credential = "credential: {send: bearer, from: caller}"
+        credential = f"credential: {{send: {slot}, from: caller}}"
         async with wall(tmp_path, TOOLS, identity=identity(), backend_keys=credential) as w:
             w.backend.answer = counting()
-            asked = [await ask(w, "/things", ("Authorization", f"Bearer {who}")) for who in ("one", "two", "one")]
+            asked = []
+            for caller, key in (("ann", "one"), (who, "two"), ("ann", "one")):
+                headers, query = carrying(slot, key)
+                asked.append(await ask(w, path + query, *headers, who=caller))
             assert [len(told.reached) for told in asked] == [1, 1, 0]
 
     perform(play())

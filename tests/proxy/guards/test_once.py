@@ -130,8 +130,19 @@ def test_another_call_is_another_action(
     desk.run(play)
 
 
-@pytest.mark.parametrize("path", ["pay", "keyed"])
+def test_another_credential_of_the_callers_in_the_query_is_another_action(tmp_path: Path) -> None:
+    async def play() -> None:
+        slot = "credential: {send: {query: api_key}, from: caller}"
+        async with wall(tmp_path, TOOLS, identity=identity(), backend_keys=slot, once=True) as w:
+            w.backend.answer = counting()
+            told = [await pay(w, f"pay?api_key={key}", order="b1", cents=5) for key in ("one", "two", "o%6Ee")]
+            assert [(len(each.reached), each.reply.json["n"]) for each in told] == [(1, 1), (1, 2), (0, 1)]
+
+    perform(play())
+
+
 @pytest.mark.parametrize("again", [b"7.0", b"70e-1", b"7"])
+@pytest.mark.parametrize("path", ["pay", "keyed"])
 def test_a_number_written_otherwise_is_the_same_number(desk: Stage, path: str, again: bytes) -> None:
     order = f"same-{path}-{again.decode()}".encode()
 
