@@ -15,8 +15,8 @@ class Full(Exception):
 
 class Places:
     """The places of one backend. Whoever took one gives it back. First come, first served: with a queue of twice the
-    places, the last waits twice as long as a request takes. While more come than that, half as many wait as there are
-    places: enough for none to be empty.
+    places, the last waits twice as long as a request takes. While more come than that, a quarter as many wait as there
+    are places: enough for few to be empty.
     """
 
     __slots__ = ("_crowd", "_free", "_terms", "_waiting")
@@ -24,7 +24,7 @@ class Places:
     def __init__(self, terms: Bulkhead) -> None:
         self._terms = terms
         self._free = terms.at_once
-        self._crowd = Crowd(terms.at_once + terms.queue, (terms.at_once + 1) // 2)
+        self._crowd = Crowd(terms.at_once + terms.queue, (terms.at_once + 3) // 4)
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @property

@@ -68,7 +68,7 @@ def test_a_full_queue_and_a_queue_that_does_not_move_refuse() -> None:
     play(scene, at_once=1, queue=1)
 
 
-def test_while_more_come_than_fit_half_as_many_wait_as_there_are_places() -> None:
+def test_while_more_come_than_fit_a_quarter_as_many_wait_as_there_are_places() -> None:
     async def scene(places: Places) -> None:
         async def come() -> bool:
             try:
@@ -79,22 +79,22 @@ def test_while_more_come_than_fit_half_as_many_wait_as_there_are_places() -> Non
             places.give()
             return True
 
-        assert all(places.take() for _ in range(4))
+        assert all(places.take() for _ in range(8))
         first = [asyncio.create_task(come()) for _ in range(10)]
         await asyncio.sleep(0)
         assert places.waiting == 8
-        for _ in range(4):
+        for _ in range(8):
             places.give()
         assert [await each for each in first] == [True] * 8 + [False] * 2
-        assert all(places.take() for _ in range(4))
+        assert all(places.take() for _ in range(8))
         again = [asyncio.create_task(come()) for _ in range(10)]
         await asyncio.sleep(0)
         assert places.waiting == 2
-        for _ in range(4):
+        for _ in range(8):
             places.give()
         assert [await each for each in again] == [True] * 2 + [False] * 8
 
-    play(scene, at_once=4, queue=8)
+    play(scene, at_once=8, queue=8)
 
 
 def test_no_queue_at_all() -> None:
