@@ -20,6 +20,9 @@ KEY_BYTES = 32
 KEY_FILE = "state.key"
 """The key made at first start: 64 hexadecimal digits and a line break, mode 0600."""
 
+KEYED_FILES = ("ledger.head", "store.db")
+"""What lies in the state folder and is of no use without the key under which it was written."""
+
 _READ_MOST = 4096  # more than a key: a longer file is refused, not cut
 _OTHERS_MAY_WRITE = 0o022
 _OWN_FILE = 0o077  # our own file: nobody else at all
@@ -85,8 +88,9 @@ def load_key(
     """The key that `spec` names: "" for `state.key` in the state folder, `env:NAME`, `file:PATH` or `vault:PLACE`,
     which `vault` reads.
 
-    Wherever it stands, the key is 64 hexadecimal digits. With `make`, a `state.key` that is missing is made.
-    StateError where the key is missing, of a wrong length, or in a file that others may read.
+    Wherever it stands, the key is 64 hexadecimal digits. With `make`, a `state.key` that is missing is made, but not
+    where files were written under another: a new one could not prove them. StateError where the key is missing, of a
+    wrong length, or in a file that others may read.
     """
     scheme, _, name = spec.partition(":")
     if not spec:
@@ -111,6 +115,11 @@ def _parse(text: str, where: str) -> StateKey:
 
 def _own_file(path: Path, make: bool) -> str:
     if make and not os.path.lexists(path):
+        if kept := [name for name in KEYED_FILES if path.with_name(name).is_file()]:
+            raise StateError(
+                f"there is no state key {path}, and what lies beside it was written under one ({', '.join(kept)}): bring "
+                "it back; or move the whole folder away, which begins a new ledger and forgets what was done"
+            )
         _make(path)
     return _read(path, _OWN_FILE)
 

@@ -229,7 +229,7 @@ class Store:
         if [row[0] for row in marks] != [hashed]:
             raise StoreError(
                 f"{self._path} was written under another state key: bring that key back, or take the file away, with "
-                "which the pseudonyms of all runs are forgotten"
+                "which all pseudonyms, which actions were done, and what undoes them, are forgotten"
             )
         self._opened(purpose, *marks[0])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ from proxy.ledger.head import Head, head_path, read_head, write_head
 from proxy.ledger.recover import Start, recover
 from proxy.ledger.segments import segment_name, segments_in
 from proxy.state import sync
+
+_log = logging.getLogger("toolwall")
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 """Size after which a segment is followed by the next: some 60,000 calls, read in about a second."""
@@ -99,6 +102,8 @@ class Ledger:
                     sync(path)
             if start.segment:
                 self._file = os.open(start.segment, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
+        for fault in start.faults:
+            _log.error("THE LEDGER IS NOT AS IT WAS LEFT: %s. `toolwall ledger verify` tells all of it", fault)
         found = {"cut": start.cut, "faults": start.faults}
         self.append({"kind": "open"} | {name: value for name, value in found.items() if value})
         # Only now: a head that was brought up to date before would approve of the faults that were found.

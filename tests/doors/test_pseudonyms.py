@@ -465,7 +465,7 @@ def test_a_table_of_another_key_is_told_at_the_start(tmp_path: Path) -> None:
     async def play() -> None:
         async with house(tmp_path) as (w, desk):
             await seen(w, desk, {"a": ANA})
-        (tmp_path / "state" / "state.key").unlink()
+        (tmp_path / "state" / "state.key").write_text("5a" * 32)
         (tmp_path / "state" / "ledger").rename(tmp_path / "old")
         with pytest.raises(CannotRun, match="another state key"):
             async with house(tmp_path):

@@ -187,6 +187,17 @@ def test_a_state_key_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.Mon
     assert "the environment variable WALL_KEY must hold a key" in refusal(file)
 
 
+def test_a_state_key_that_is_gone_is_not_replaced(tmp_path: Path) -> None:
+    file = write_files(tmp_path)
+    perform(start(file))
+    key = tmp_path / "state" / "state.key"
+    key.rename(tmp_path / "kept")
+    assert f"there is no state key {key}" in refusal(file)
+    assert not key.exists()
+    (tmp_path / "kept").rename(key)
+    perform(start(file))
+
+
 def test_a_second_sidecar_on_the_same_state(tmp_path: Path) -> None:
     async def play() -> None:
         settings = load_config(write_files(tmp_path))

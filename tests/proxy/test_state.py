@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from proxy.state import ARGUMENTS_HASH, KEY_FILE, LEDGER_HEAD, StateError, StateKey, load_key, state_folder
+from proxy.state import (
+    ARGUMENTS_HASH,
+    KEY_FILE,
+    KEYED_FILES,
+    LEDGER_HEAD,
+    StateError,
+    StateKey,
+    load_key,
+    state_folder,
+)
 
 DIGITS = "0123456789abcdef" * 4
 
@@ -105,6 +114,14 @@ def test_a_link_that_leads_nowhere_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / KEY_FILE).symlink_to(tmp_path / "gone")
     with pytest.raises(StateError, match="there is none"):
         load_key("", tmp_path, {}, make=True)
+
+
+@pytest.mark.parametrize("kept", KEYED_FILES)
+def test_no_new_key_is_made_beside_what_was_written_under_another(tmp_path: Path, kept: str) -> None:
+    (tmp_path / kept).write_bytes(b"x")
+    with pytest.raises(StateError, match=f"there is no state key .*{kept}"):
+        load_key("", tmp_path, {}, make=True)
+    assert os.listdir(tmp_path) == [kept]
 
 
 def test_each_purpose_has_its_own_key_of_32_bytes() -> None:

@@ -97,6 +97,17 @@ def test_a_segment_that_was_begun_and_not_written_is_used(crashed: Path) -> None
     assert last(crashed).stat().st_size > 0
 
 
+def test_what_is_wrong_at_a_start_is_said_in_the_log(crashed: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert opening(crashed)["kind"] == "open"
+    assert not caplog.records
+    with last(crashed).open("ab") as file:
+        file.write(b"{}\n")
+    opening(crashed)
+    (line,) = caplog.messages
+    assert line.startswith(f"THE LEDGER IS NOT AS IT WAS LEFT: {segments_in(crashed)[0].name}, byte ")
+    assert "toolwall ledger verify" in line
+
+
 def test_a_complete_last_line_that_is_bad_is_left_where_it_is(crashed: Path) -> None:
     with last(crashed).open("ab") as file:
         file.write(b"\0" * 300 + b"\n")
