@@ -19,7 +19,7 @@ from redaction.opening import GATES, opening
 from redaction.pointers import Path
 from redaction.pseudonyms import InCall
 from redaction.rewriting import NO_WAYS, Operate, Rewriting, Ways
-from redaction.search import NO_END, Long, search, search_text
+from redaction.search import Budget, Long, search, search_text
 from redaction.sparing import ALL, NOTHING_SPARED, Spare, Sparing
 from redaction.unwrap import PLAIN, Escaping, unwrap
 from redaction.window import Edit
@@ -227,7 +227,7 @@ class Scanner:
             return self.clean(body, media_type, charset)
         way = self._way(media_type, charset)
         with suppress(Long):
-            return way(body, most) if isinstance(way, partial) else None
+            return way(body, Budget(most)) if isinstance(way, partial) else None
         return None
 
     def _way(self, media_type: str, charset: str | None) -> Way:
@@ -260,15 +260,15 @@ class Scanner:
             self._clean_lines(lines) if (lines := walk.documents(text)) else self._clean_escaped(text, escaping, named)
         )
 
-    def _clean_json_bytes(self, otherwise: Way, body: bytes, most: int = NO_END) -> Cleaned[bytes]:
+    def _clean_json_bytes(self, otherwise: Way, body: bytes, budget: Budget | None = None) -> Cleaned[bytes]:
         """What most bodies are, without decoding them. Raises Long, see `search`."""
         common = walk.is_common(body)
-        hits = self._searched(partial(search, most=most), body) if common else []
+        hits = self._searched(partial(search, budget=budget), body) if common else []
         hits = hits if self._run is None else self._run.of_values(body, hits)
         if common and not hits:
             return Cleaned(body, Counter())
         if self._spare or not common:
-            if most != NO_END:
+            if budget:
                 raise Long
             return otherwise(body)
         return Cleaned(operators.splice(body, self._rewriting.edits_of_bytes(body, hits)), counted(hits))

@@ -24,7 +24,6 @@ _NAME, _OPENS, _CLOSES = 1, 2, 3
 # In a text without escapes, a string that may hold JSON with strings.
 _INNER = re.compile(rb'"([\[{][^"\x01]*+\x01[^"]*+)"(?![ \t\r\n]*:)')
 MOST_OPENED = 3  # JSON in strings of JSON: that many in each other are read
-NO_END = sys.maxsize
 _LOOK_BYTES = 64  # a look at a short string or number costs as much as at that many bytes more
 _QUOTE, _COLON, _LIST = b'":['
 _NO_NAME = (b",", b"}", b"]", b"")  # after a string: it is no name
@@ -32,23 +31,37 @@ _SPACE, _DIGITS = b" \t\r\n", b"0123456789.eE+-"
 
 
 class Long(Exception):
-    """There is more to look at than the search was given."""
+    """There is more to look at closely than a budget allows."""
 
 
-def search(data: bytes, engine: Engine, deep: int = MOST_OPENED, most: int = NO_END) -> list[Hit]:
-    """What is found in a valid JSON text in UTF-8, in order, with offsets in bytes. Raises ScanError.
+class Budget:
+    """How many bytes may be looked at closely."""
 
-    Strings that hold a JSON object or array are read as such, `deep` of them in each other; none where there is an end
-    to what is looked at closely, which is `most` bytes: raises Long there.
-    """
-    if b"\\" not in data:
-        return _look_through(data, engine, False, most)
-    flat = read_json(data)
-    hits = _look_through(flat, engine, True, most)
-    if deep and (b'"{' in flat or b'"[' in flat):
-        if most != NO_END:
+    __slots__ = ("_left",)
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def spend(self, size: int) -> None:
+        """Take off a look at so many bytes. Raises Long."""
+        self._left -= size + _LOOK_BYTES
+        if self._left < 0:
             raise Long
-        hits = _with_inner(hits, flat, engine, deep - 1)
+
+
+def search(data: bytes, engine: Engine, deep: int = MOST_OPENED, budget: Budget | None = None) -> list[Hit]:
+    """What is found in a valid JSON text in UTF-8, in order, with offsets in bytes. Raises ScanError, and Long where
+    the budget is spent; there is none by default.
+
+    Strings that hold a JSON object or array are read as such, `deep` of them in each other.
+    """
+    budget = budget or Budget(sys.maxsize)
+    if b"\\" not in data:
+        return _look_through(data, engine, False, budget)
+    flat = read_json(data)
+    hits = _look_through(flat, engine, True, budget)
+    if deep and (b'"{' in flat or b'"[' in flat):
+        hits = _with_inner(hits, flat, engine, deep - 1, budget)
     return _placed(hits, flat, data) if hits else hits
 
 
@@ -69,7 +82,7 @@ def _moved(hit: Hit, start: int, end: int, place: Callable[[int], int]) -> Hit:
     return Hit(start, end, hit.is_name, hit.is_number, found)
 
 
-def _with_inner(hits: list[Hit], flat: bytes, engine: Engine, deep: int) -> list[Hit]:
+def _with_inner(hits: list[Hit], flat: bytes, engine: Engine, deep: int, budget: Budget) -> list[Hit]:
     """The hits, those in strings that are JSON found by its structure."""
     at = {hit.start: hit for hit in hits}
     for match in _INNER.finditer(flat):
@@ -77,7 +90,7 @@ def _with_inner(hits: list[Hit], flat: bytes, engine: Engine, deep: int) -> list
         if not is_common(inner):
             continue
         left = match.start(1)
-        found = [_nested(hit, each, left) for hit in search(inner, engine, deep) for each in hit.findings]
+        found = [_nested(hit, each, left) for hit in search(inner, engine, deep, budget) for each in hit.findings]
         at.pop(left, None)
         if found:
             at[left] = Hit(left, match.end(1), False, False, found)
@@ -89,9 +102,9 @@ def _nested(hit: Hit, found: Finding, left: int) -> Finding:
     return found._replace(start=left + found.start, end=left + found.end, quotes=quotes)
 
 
-def _look_through(text: bytes, engine: Engine, hidden: bool, most: int) -> list[Hit]:
+def _look_through(text: bytes, engine: Engine, hidden: bool, budget: Budget) -> list[Hit]:
     """What is found in a JSON text without escapes. `hidden`: quotation marks in strings read as HIDDEN."""
-    outline = _Outline(text, engine, hidden, most)
+    outline = _Outline(text, engine, hidden, budget)
     places, at, near = engine.scout.near(text), 0, True
     while True:
         start, end = places.after(at)
@@ -137,9 +150,9 @@ def _way_out(escaped: bytes, start: int, flat_start: int) -> Callable[[int], int
 class _Outline:
     """A JSON text without escapes, of which as little is read as can be."""
 
-    def __init__(self, text: bytes, engine: Engine, hidden: bool, most: int) -> None:
+    def __init__(self, text: bytes, engine: Engine, hidden: bool, budget: Budget) -> None:
         self.hits: list[Hit] = []
-        self._left = most
+        self._spend = budget.spend
         self._done = 0  # all up to here was looked at, and here is no string
         self.list_named = False  # a name that was looked at, and whose words count, is that of a list
         self._text, self._engine, self._hidden = text, engine, hidden
@@ -240,11 +253,6 @@ class _Outline:
         if found:
             self.hits.append(Hit(left, right, False, True, found))
         return right
-
-    def _spend(self, size: int) -> None:
-        self._left -= size + _LOOK_BYTES
-        if self._left < 0:
-            raise Long
 
     def _read(self, left: int, right: int) -> bytes:
         text = self._text[left:right]
