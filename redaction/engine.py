@@ -4,6 +4,7 @@ A RE2 set says which patterns occur at all; only those are then searched one by 
 by arithmetic and by the words around it. Most texts hold nothing, so most texts cost one pass.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from typing import Protocol
@@ -31,6 +32,10 @@ CONTEXT_AFTER = 24
 UNLESS_BEFORE = 12
 # The longest name of a JSON object that is kept, in bytes.
 LONGEST_KEPT = 64
+# The pattern of e-mail addresses; and what stands before a password or token in an address, and how long that may be.
+_MAIL = "email"
+_USER = re.compile(rb"://[^\s/@]*\Z")
+_LONGEST_USER = 160
 
 
 class ScanError(Exception):
@@ -106,7 +111,7 @@ class Engine:
                 continue
             if not found or not covers(found, len(data), matcher.score):
                 matcher.find(data, key, start, found)
-        return resolve(found) if len(found) > 1 else found
+        return resolve(without_hosts(found, data, start)) if len(found) > 1 else found
 
     def is_context(self, name: bytes) -> bool:
         """Whether some pattern needs a name like this."""
@@ -132,6 +137,24 @@ class Engine:
         if not found and len(name) <= LONGEST_KEPT and len(self._bare_names) < KEYS_KEPT:
             self._bare_names[name] = meaning
         return found, *meaning
+
+
+def without_hosts(found: list[Finding], data: bytes, first: int) -> list[Finding]:
+    """Those that are no password or token of an address together with its host, which looks like an e-mail address:
+    `https://ana:secret@git.example.com`. The host stays. `data` begins at `first`.
+    """
+    mails = [f for f in found if f.detector == _MAIL]
+    if not mails or len(mails) == len(found):
+        return found
+    others = [f for f in found if f.detector != _MAIL]
+    starts = {f.end: f.start for f in sorted(others, key=lambda f: -f.start)}
+    return [*others, *(f for f in mails if not _is_host(f, starts, data, first))]
+
+
+def _is_host(mail: Finding, starts: dict[int, int], data: bytes, first: int) -> bool:
+    """Whether a finding that is in the place of user and password of an address covers all before the `@`."""
+    start = starts.get(first + data.find(b"@", mail.start - first), mail.end)
+    return start <= mail.start and _USER.search(data[max(0, start - first - _LONGEST_USER) : start - first]) is not None
 
 
 def covers(found: Sequence[Finding], size: int, score: float) -> bool:

@@ -28,7 +28,11 @@ MANIFEST = "Secret"
 """What labels an object whose `data` and `stringData` are secret (Kubernetes docs, Secrets)."""
 
 # In an object under a name that says what its value is, members that hold it: `{"first_name": {"value": "Ana"}}`.
-_WRAPS = frozenset({"value", "values", "val", "raw", "formatted", "current", "string value", "stringvalue"})
+# Some write its type there: DynamoDB (S, N, SS, NS, L, M), Protocol Buffers (stringValue), MongoDB ($numberLong).
+_WRAPS = frozenset({
+    "value", "values", "val", "raw", "formatted", "current", "string value", "stringvalue", "formatted value",
+    "integer value", "number value", "s", "n", "ss", "ns", "l", "m", "number long", "number int",
+})  # fmt: skip
 _NO_WRAPS: frozenset[str] = frozenset()
 SCORE = 0.6  # a pattern that is sure of what it saw names the kind
 DETECTOR = "key"
@@ -125,6 +129,10 @@ class Keys:
         self.words = Kept(words_of, NAMES_KEPT).__getitem__
         self.role = Kept(self._role, NAMES_KEPT).__getitem__
 
+    def is_against(self, name: str) -> bool:
+        """Whether beside such a name a bare name is no person's."""
+        return self.words(name) in self._signs.against
+
     @cached_property
     def find_heads(self) -> Match | None:
         """Finds strings in lists that may head a column."""
@@ -146,8 +154,10 @@ class Keys:
     def _role(self, name: str) -> Role | None:
         """What a name means; None for most."""
         words = words_of(name)
-        beside, over = words in self._signs.beside, words in self._signs.over or _singular(words) in self._signs.over
-        family = self._exact.get(words) or self._ending(words) or self._ending(_singular(words))
+        single = _singular(words)
+        beside = words in self._signs.beside or single in self._signs.beside
+        over = words in self._signs.over or single in self._signs.over
+        family = self._exact.get(words) or self._ending(words) or self._ending(single)
         return Role(family, beside, over) if family or beside or over else None
 
     def _ending(self, words: str) -> "Judge | None":

@@ -62,8 +62,9 @@ class _Reader:
         if self._text[home] == _OBJECT:
             if self._keys.secret:
                 yield from self._of_manifest(home, Role(self._keys.secret))
-            if (label := self._of_object(home)) and label.value >= 0 and label.role and not label.role.alone:
-                yield _value(label, label.value)
+            label = self._of_object(home)
+            if label and label.role and not label.role.alone and (value := self._value_of(label, home)) >= 0:
+                yield _value(label, value)
             home = self._brackets.outer[home]
         if home >= 0 and self._text[home] == _LIST and ~home not in self._seen:
             self._seen.add(~home)
@@ -91,6 +92,21 @@ class _Reader:
             elif words in self._told.labels and (found := self._label(at)) and (label is None or found.role):
                 label = found if label is None or not label.role else label
         return label._replace(value=value) if label else None
+
+    def _value_of(self, label: _Label, opening: int) -> int:
+        """The value beside a label, or beside its object: `{"field": {"name": "dob"}, "value": "1980-01-01"}`."""
+        outer = self._brackets.outer[opening]
+        if label.value >= 0:
+            return label.value
+        if outer < 0 or self._text[outer] != _OBJECT:
+            return -1
+        members = [
+            (self._keys.words(self._shown(name)), at)
+            for name, at in islice(self._brackets.elements(outer), _MOST_MEMBERS)
+        ]
+        if not any(at == opening and words in self._told.labels for words, at in members):
+            return -1
+        return next((at for words, at in members if words in self._told.values), -1)
 
     def _label(self, at: int) -> _Label | None:
         if self._text[at] != ord('"'):

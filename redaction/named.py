@@ -20,6 +20,8 @@ _COLON, _OPEN, _CLOSE = 2, 3, 4
 _A_STRING = re.compile(rb'[ \t\r\n]*+(["\[])(?:(?<=")|[ \t\r\n]*+")')
 _OF_OBJECTS = re.compile(rb"\[[ \t\r\n]*+\{")
 _LIST, _OBJECT = b"[{"
+# The family of names that mean an address for mail as well, by what stands there, and the longest of those (RFC 5321).
+_ADDRESS, _LONGEST_MAIL = "STREET_ADDRESS", 320
 # How much of an object is searched for signs that it is no person, in bytes, and how many in others are passed by.
 _EARLY, _MOST_SIGNS = 2_000, 8
 _PLACE = itemgetter(0)
@@ -66,26 +68,31 @@ class _Reader:
         self._text, self._keys, self._hidden, self._sure = text, keys, hidden, sure
 
     def read(self, notes: dict[int, Note]) -> list[Hit]:
-        text, hits, covered = self._text, list[Hit](), 0
+        text, hits, within = self._text, list[Hit](), list[Hit]()
         chosen, signs = list[Note](), list[Note]()
         for note in notes.values():
             role = note.role
             if role.judge and (not role.alone or self._holds_objects(note.value)):
                 chosen.append(note)
-            if role.over if text[note.value] in b"[{" else role.beside:
+            if (role.over and text[note.value] in b"[{") or self._is_beside(note):
                 signs.append(note)
         if signs:
             chosen += self._persons(signs)
         chosen.sort(key=_PLACE)
+        covered = named = 0  # where what was read of lists and objects ends, and of those under bare names
         for note in chosen:
             judge = note.role.judge
-            if judge is None or note.value < covered or note.value + 1 in self._sure:
+            # A bare name in an address is none of the address's own members.
+            inside = note.value < covered
+            if judge is None or note.value < named or (inside and not judge.alone) or note.value + 1 in self._sure:
                 continue
+            found = within if inside else hits
             if text[note.value] not in b"[{":
-                hits += self._leaf(_TOKEN.match(text, note.value), _Meaning(judge, self._name(note), False))
+                found += self._leaf(_TOKEN.match(text, note.value), _Meaning(judge, self._name(note), False))
             elif judge.members or (text[note.value] == _LIST and not (judge.alone and self._holds_objects(note.value))):
-                covered = self._region(note, judge, hits)
-        return hits
+                end = self._region(note, judge, found)
+                covered, named = max(covered, end), end if judge.alone else named
+        return merged(hits, within)
 
     def labelled(self, places: Collection[int]) -> list[Hit]:
         """The values that labels give away, in order."""
@@ -99,6 +106,13 @@ class _Reader:
             else:
                 hits += self._leaf(_TOKEN.match(text, value), _Meaning(judge, self._shown(text[start:end]), False))
         return sorted(hits, key=_PLACE)
+
+    def _is_beside(self, note: Note) -> bool:
+        """Whether a name is a sign beside others: one with a value or a list of its own, or an `address` for mail."""
+        text, at, role = self._text, note.value, note.role
+        if role.beside or text[at] != ord('"') or role.judge is None or role.judge.kind != _ADDRESS:
+            return role.beside and text[at] != _OBJECT
+        return text.find(b"@", at, text.find(b'"', at + 1, at + _LONGEST_MAIL)) >= 0
 
     def _holds_objects(self, at: int) -> bool:
         return self._text[at] == _OBJECT or _OF_OBJECTS.match(self._text, at) is not None
@@ -121,7 +135,7 @@ class _Reader:
             yield from bare
             return
         shape = Brackets(self._text)
-        homes = {shape.home(sign.start) for sign in signs if sign.role.beside and sign.value not in shape.closes}
+        homes = {shape.home(sign.start) for sign in signs if self._is_beside(sign)}
         around = {home for home in homes if not self._is_against(home, shape)}
         under = {sign.value for sign in signs if sign.role.over}
         at = 0
@@ -156,9 +170,15 @@ class _Reader:
             at = find(ANYWHERE, self._text, at, end)[0][1] if find and at < end else -1
             if at < 0:
                 return False
-            if shape.home(at - 1) == home:
+            left, right = self._string_before(at)
+            if shape.home(at - 1) == home and self._keys.is_against(self._shown(self._text[left:right])):
                 return True
         return False
+
+    def _string_before(self, at: int) -> tuple[int, int]:
+        """Where the last string before a place stands, without quotation marks."""
+        right = self._text.rfind(b'"', 0, at)
+        return self._text.rfind(b'"', 0, right) + 1, right
 
     def _bare(self, at: int, end: int) -> Iterator[Note]:
         """The bare names in a part of the text."""
@@ -167,8 +187,7 @@ class _Reader:
             at = find(ANYWHERE, text, at, end)[0][1]
             if at < 0:
                 return
-            right = text.rfind(b'"', 0, at)
-            left = text.rfind(b'"', 0, right) + 1
+            left, right = self._string_before(at)
             role = self._keys.role(self._shown(text[left:right]))
             if role and role.alone:
                 value = _A_STRING.match(text, at)

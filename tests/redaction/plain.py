@@ -22,14 +22,24 @@ def hits(text: str) -> list[Hit]:
 def find(text: str, key: str = "", number: bool = False) -> list[Finding]:
     """The findings in a text that stands under `key`. Which of two is longer is told in bytes of UTF-8."""
     data = text.encode("utf-8", "replace")
-    found = resolve(
+    seen = [
         Finding(pattern.kind, start, end, pattern.score, pattern.name)
         for pattern in all_of_them()
         if pattern.numbers or not number
         for start, end in _spans(pattern, data)
         if _surroundings_fit(pattern, data, key, start, end)
-    )
+    ]
+    found = resolve(one for one in seen if not any(_makes_a_host_of(other, one, data) for other in seen))
     return [f._replace(start=_characters(data, f.start), end=_characters(data, f.end)) for f in found]
+
+
+def _makes_a_host_of(other: Finding, mail: Finding, data: bytes) -> bool:
+    """Whether what looks like an e-mail address is a secret of an address, an `@` and a host."""
+    if mail.detector != "email" or other.detector == "email" or data[other.end : other.end + 1] != b"@":
+        return False
+    before = data[: other.start].rpartition(b"://")
+    is_user = before[1] != b"" and not before[2].strip().count(b"/") and len(before[2].split()) < 2
+    return is_user and other.start <= mail.start < other.end < mail.end
 
 
 @cache

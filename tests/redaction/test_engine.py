@@ -4,6 +4,8 @@ import pytest
 
 from redaction.detector import Pattern, all_patterns
 from redaction.engine import Engine, ScanError
+from redaction.scanner import Scanner
+from tests.redaction.fill import fill
 from tests.redaction.hostile import seconds
 
 MAIL = Pattern("mail", "MAIL", "Mail.", r"[a-zé]+@[a-z]+", ("a@b",), ("a",), score=0.9)
@@ -125,3 +127,21 @@ def test_a_value_behind_many_false_starts_is_found() -> None:
     numbers = " ".join(f"{4000 + n:04} {5000 + n:04}" for n in range(500))
     found = ALL.find(f"{numbers} 4111 1111 1111 1111 {numbers}")
     assert any(f.kind == "CREDIT_CARD" and f.start <= len(numbers) + 1 < f.end for f in found)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("git clone https://{token}@github.com/a/b", "git clone https://<GITHUB_TOKEN>@github.com/a/b"),
+        ("https://ana:{token}@github.com/a", "https://ana:<GITHUB_TOKEN>@github.com/a"),
+        ("{token}@github.com", "<GITHUB_TOKEN>"),
+        ("https://x.example/?q={token}@github.com", "https://x.example/?q=<GITHUB_TOKEN>"),
+        ("https://ana@example.org/x", "https://<EMAIL_ADDRESS>/x"),
+        ("https://u:h7Lq{token}@a.example bo@example.org", "https://u:<URL_PASSWORD>@a.example <EMAIL_ADDRESS>"),
+    ],
+)
+def test_the_host_behind_a_secret_of_an_address_stays(before: str, after: str) -> None:
+    """The two look like an e-mail address; elsewhere they may be one."""
+    token = "ghp_" + fill("{alnum:36}")
+    scanner = Scanner(frozenset({"GITHUB_TOKEN", "URL_PASSWORD", "EMAIL_ADDRESS"}))
+    assert scanner.clean_text(before.replace("{token}", token)).value == after

@@ -83,3 +83,20 @@ def test_only_families_of_the_kinds_asked_for_are_looked_for() -> None:
     )
     assert not Keys(frozenset({"EMAIL_ADDRESS"}))
     assert Keys(frozenset({"CVV"}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"first_name":{"S":"Ana"}}',
+        '{"zip":{"N":"85025"}}',
+        '{"phones":{"SS":["5550293123"]}}',
+        '{"address":{"M":{"line1":{"S":"1 High St"}}}}',
+        '{"phone":{"$numberLong":"14155550132"}}',
+        '{"born":{"integerValue":"1980"}}',
+        '{"addresses":[{"formattedValue":"1 High St, Leeds"}]}',
+    ],
+)
+def test_a_value_may_stand_under_its_type(text: str) -> None:
+    """In DynamoDB, MongoDB, Protocol Buffers and Google's People."""
+    assert sum(ALL.clean_json(text).counts.values()) == 1

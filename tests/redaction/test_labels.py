@@ -132,3 +132,25 @@ def test_many_labels_cost_no_more_than_their_length(text: str) -> None:
     began = time.process_time()
     STANDARD.clean_json(text)
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            {"field": {"id": "a", "name": "First name"}, "text": "Ana"},
+            {"field": {"id": "a", "name": "First name"}, "text": P},
+        ),
+        (
+            {"answers": [{"text": "Ana", "field": {"type": "short_text", "title": "Vorname"}, "type": "text"}]},
+            {"answers": [{"text": P, "field": {"type": "short_text", "title": "Vorname"}, "type": "text"}]},
+        ),
+        ({"schema": {"name": "dob"}, "value": "1980-01-01"}, {"schema": {"name": "dob"}, "value": "1980-01-01"}),
+        ({"field": {"name": "dob"}, "note": "1980-01-01"}, {"field": {"name": "dob"}, "note": "1980-01-01"}),
+        ({"field": {"name": "color"}, "value": "Ana"}, {"field": {"name": "color"}, "value": "Ana"}),
+        ([{"name": "dob"}, "1980-01-01"], [{"name": "dob"}, "1980-01-01"]),
+    ],
+)
+def test_a_value_beside_the_object_of_its_label(before: Any, after: Any) -> None:
+    """As forms and boards of issues give it: Typeform, GitHub's projects."""
+    assert cleaned(before) == after

@@ -1,4 +1,5 @@
 import json
+import time
 from typing import Any
 
 import pytest
@@ -181,3 +182,71 @@ def test_names_near_signs_are_told_without_the_shape_as_with_it(document: Any) -
     many = [{"name": f"Nobody {each}"} for each in range(6)]
     alone, among = (STANDARD.find_json(json.dumps([document, *more])) for more in ([], many))
     assert [hit for hit in among if hit.end < len(json.dumps([document]))] == alone
+
+
+P, M = "<PERSON>", "<EMAIL_ADDRESS>"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            {"shipping_address": {"name": "Ana Silva", "address1": "1 High St", "country": "GB"}},
+            {"shipping_address": {"name": P, "address1": "<STREET_ADDRESS>", "country": "GB"}},
+        ),
+        (
+            {"billing_address": {"name": {"first": "Ana", "last": "Silva"}, "city": "Leeds"}},
+            {"billing_address": {"name": {"first": P, "last": P}, "city": "Leeds"}},
+        ),
+        (
+            {"address": {"name": "Ana Silva", "phone": "0171 2345678"}},
+            {"address": {"name": P, "phone": "<PHONE_NUMBER>"}},
+        ),
+        ({"address": {"name": "Assembly Hall", "line1": "1 High St"}}, None),
+    ],
+)
+def test_a_bare_name_in_an_address_is_a_persons_where_it_is_one_elsewhere(before: Any, after: Any) -> None:
+    if after is None:
+        assert cleaned(before)["address"]["name"] == before["address"]["name"]
+    else:
+        assert cleaned(before) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"name": "Ana Silva", "address": "ana@example.org"}, {"name": P, "address": M}),
+        ([{"address": "ana@example.org", "name": "Ana Silva"}] * 9, [{"address": M, "name": P}] * 9),
+        (
+            {"name": "Ana Silva", "address": "10.0.0.1", "x": "a@b"},
+            {"name": "Ana Silva", "address": "10.0.0.1", "x": "a@b"},
+        ),
+        ({"name": "Eth Null", "address": 12, "x@y": 1}, {"name": "Eth Null", "address": 12, "x@y": 1}),
+    ],
+)
+def test_beside_an_address_for_mail_a_bare_name_is_a_persons(before: Any, after: Any) -> None:
+    """As Microsoft Graph and parsers of mail write it."""
+    assert cleaned(before) == after
+
+
+@pytest.mark.parametrize("sign", ["emails", "phone_numbers", "given_name", "surname"])
+def test_signs_of_a_person_may_be_lists(sign: str) -> None:
+    assert cleaned({sign: [{"type": "x"}], "displayName": "Ana Silva"})["displayName"] == P
+    assert cleaned({sign: {"type": "x"}, "displayName": "Ana Silva"})["displayName"] == "Ana Silva"
+
+
+@pytest.mark.parametrize("name", ["app_version", "browserVersion", "driver_license", "total_price", "office hours"])
+def test_a_sign_against_a_person_is_the_whole_name(name: str) -> None:
+    assert cleaned({"name": "Ana Silva", "email": "x", name: "y"})["name"] == P
+
+
+@pytest.mark.parametrize("name", ["version", "license", "averageRating", "PRICE", "business_hours"])
+def test_and_still_one_where_it_is(name: str) -> None:
+    assert cleaned({"name": "Left Pad", "email": "x", name: "y"})["name"] == "Left Pad"
+
+
+def test_bare_names_in_each_other_cost_no_more_than_others() -> None:
+    text = '{"address":' + '{"name":{"first":"x","a":' * 100 + '"y"' + "}}" * 100 + "}"
+    begin = time.process_time()
+    STANDARD.clean_json("[" + ",".join([text] * 20) + "]")
+    assert time.process_time() - begin < 1
