@@ -117,8 +117,8 @@ def _own_file(path: Path, make: bool) -> str:
     if make and not os.path.lexists(path):
         if kept := [name for name in KEYED_FILES if path.with_name(name).is_file()]:
             raise StateError(
-                f"there is no state key {path}, and what lies beside it was written under one ({', '.join(kept)}): bring "
-                "it back; or move the whole folder away, which begins a new ledger and forgets what was done"
+                f"there is no state key {path}, and what lies beside it was written under one ({', '.join(kept)}): "
+                "bring it back; or move the whole folder away, which begins a new ledger and forgets what was done"
             )
         _make(path)
     return _read(path, _OWN_FILE)

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from proxy.commands.common import CANNOT_RUN, FINDINGS, Config, console, fail, printing, say, settings_of, visible
+from proxy.commands.common import (
+    CANNOT_RUN,
+    FINDINGS,
+    USAGE,
+    Config,
+    console,
+    fail,
+    printing,
+    say,
+    settings_of,
+    visible,
+)
 
 if TYPE_CHECKING:
     from rich.console import OverflowMethod
@@ -23,6 +34,9 @@ if TYPE_CHECKING:
 _LATEST = 2**63 - 1
 _WHOLE = {"time (UTC)": 8, "call": 28}
 """Columns that are of no use when a narrow terminal cuts them short, and their widths."""
+
+_DECISIONS = ("allow", "deny")
+_OUTCOMES = ("ok", "refused", "client_gone", "outcome_unknown", "unfinished")
 
 ledger = typer.Typer(help="What happened to each call.", no_args_is_help=True)
 
@@ -49,6 +63,7 @@ def show(
     """Show one call with its intent, or a table of calls, newest first."""
     from proxy.ledger import LedgerError, NoSuchCall, index
 
+    _check_words(decision, code, outcome)
     query = index.Query(tool, principal, run, decision, code, outcome, _nanoseconds(since), limit)
     try:
         found = index.show(folder_of(config), call) if call else index.find(folder_of(config), query)
@@ -63,6 +78,21 @@ def show(
         _table(found)
     else:
         typer.echo("No call in the ledger fits.")
+
+
+def _check_words(decision: str, code: str, outcome: str) -> None:
+    """A word that no Record can hold finds nothing, which would look like an answer."""
+    from proxy.errors import CODES
+    from rules.problems import closest
+
+    known = {"--decision": _DECISIONS, "--code": tuple(CODES), "--outcome": _OUTCOMES}
+    for option, word in zip(known, (decision, code, outcome), strict=True):
+        if word and word not in known[option]:
+            near = closest(word, known[option])
+            elsewhere = next((f"{other} {word}" for other, words in known.items() if word in words), "")
+            meant = elsewhere or (f"{option} {near}" if near else "")
+            hint = f" (did you mean {meant}?)" if meant else ""
+            fail(f"{option} is one of {', '.join(known[option])}{hint}.", USAGE)
 
 
 @ledger.command()

@@ -47,3 +47,15 @@ def test_later_it_is_python_s_own_again(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(cli, "main", lambda: held.append(signal.getsignal(signal.SIGINT)))
     start.main()
     assert held == [signal.default_int_handler]
+
+
+@pytest.mark.parametrize(
+    ("ends", "code", "out"),
+    [("<&-", 0, b""), (">&-", 0, b""), ("2>&-", 0, b"<EMAIL_ADDRESS>"), ("<&- >&- 2>&-", 0, b"")],
+)
+def test_streams_that_were_closed_are_empty(ends: str, code: int, out: bytes) -> None:
+    shell = f'exec "$0" -m proxy.start redact {ends}'
+    done = subprocess.run(
+        ["sh", "-c", shell, sys.executable], input=b"ann@mail.example", capture_output=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, out, b"")

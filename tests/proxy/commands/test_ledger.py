@@ -123,6 +123,23 @@ def test_show_only_what_is_asked_for(home: Path, options: list[str], calls: set[
     assert {json.loads(line)["call"] for line in out.splitlines() if calls} == calls
 
 
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        (["--outcome", "denied"], "did you mean --code denied?"),  # as the table's column says it
+        (["--code", "ok"], "did you mean --outcome ok?"),
+        (["--decision", "denied"], "did you mean --code denied?"),
+        (["--code", "shema_violation"], "did you mean --code schema_violation?"),
+        (["--decision", "x"], "--decision is one of allow, deny."),
+    ],
+)
+def test_a_word_that_no_record_can_hold(home: Path, options: list[str], hint: str) -> None:
+    fill(home, call(1, decision="deny", code="denied", outcome="refused"))
+    code, out, err = toolwall("show", *options)
+    assert (code, out) == (2, "")
+    assert hint in err
+
+
 def test_show_of_one_call_has_its_intent_too(home: Path) -> None:
     fill(home, {"kind": "intent", "call": "01ffff"}, call(0xFFFF, arguments={"id": 7}), call(1))
     code, out, err = toolwall("show", "01ff")
