@@ -1,8 +1,12 @@
-"""Outgoing: what a call would tell a backend is looked at as what comes back is. It may be refused or masked."""
+"""Outgoing: what a call would tell a backend is looked at as what comes back is. It may be refused or masked.
+
+Besides arguments that is what goes on without being one: the headers that pass undeclared. They can only be refused.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -23,6 +27,17 @@ from rules.tools import Cleaning, Tool
 
 MOST_TOLD: Final = 8
 """Places of one refusal; more would not help to mend the call."""
+
+_UNDECLARED: Final = frozenset({"accept", "accept-language", "content-type"})
+_CONDITION: Final = "if-"
+_USUAL: Final = frozenset(
+    {"*/*", "application/json", "application/json; charset=utf-8", "text/event-stream",
+     "application/json, text/event-stream"}
+)  # fmt: skip
+"""What nearly every client says there: not worth a look."""
+
+_MADE: Final = re.compile("multipart/form-data; boundary=toolwall-[0-9a-f]{48}")
+"""The type of parts that were written anew, whose boundary is a hash."""
 
 Mask = Callable[[Call, "Masks"], Call | None]
 """The call with its arguments and its bytes masked, None where it would not mean the same call any more."""
@@ -65,6 +80,8 @@ class Outgoing:
 
     def _looked_at(self, call: Call) -> Call:
         looking = _Looking(call.tool, self._of(call.tool), self._known)
+        if beside := looking.in_headers(call):
+            raise _refusal("A header holds what may not be sent to this backend. Nothing was sent.", beside)
         found = looking.in_all(call)
         if not found:
             return call
@@ -87,6 +104,16 @@ class _Looking:
     def in_all(self, call: Call) -> list[Place]:
         """In its arguments, and in what goes along."""
         return self._at(call.arguments) + (self._at(call.aside) if call.aside else [])
+
+    def in_headers(self, call: Call) -> list[Place]:
+        """In the headers that go on without being declared, but for the caller's own credential."""
+        said: dict[str, str] = {}
+        for name, value in call.outgoing.headers:
+            if (name in _UNDECLARED or name.startswith(_CONDITION)) and value not in _USUAL:
+                said[name] = f"{said[name]}, {value}" if name in said else value
+        if call.outgoing.body and _MADE.fullmatch(said.get("content-type", "")):
+            del said["content-type"]
+        return self._at(said) if said else []
 
     def _at(self, values: Mapping[str, Any]) -> list[Place]:
         return places(dict(values), self._kinds)

@@ -78,6 +78,50 @@ def test_what_is_refused_is_not_sent(stage: Stage) -> None:
     stage.run(play)
 
 
+@pytest.mark.parametrize("name", ["Accept", "Accept-Language", "Content-Type", "If-None-Match", "If-Any"])
+@pytest.mark.parametrize(
+    ("value", "kind"), [(KEY, "AWS_ACCESS_KEY_ID"), (KNOWN, "KNOWN_SECRET"), (CARD, "CREDIT_CARD")]
+)
+def test_nor_is_it_in_a_header_that_needs_no_contract(stage: Stage, name: str, value: str, kind: str) -> None:
+    async def play(w: Wall) -> None:
+        told = await w.tell("GET", "/crm/x/1", headers=[(name, f"a/b; c={value}")])
+        refused(told, f"/{name.lower()}", kind, value)
+        told = await w.tell("GET", "/crm/x/1", headers=[("Accept", "text/plain"), ("Accept", f"a/b; c={value}")])
+        refused(told, "/accept", kind, value)
+
+    stage.run(play)
+
+
+def test_nor_in_the_name_of_one(stage: Stage) -> None:
+    async def play(w: Wall) -> None:
+        refused(await w.tell("GET", "/crm/x/1", headers=[(f"If-{CARD}", "1")]), "/*", "CREDIT_CARD", CARD)
+
+    stage.run(play)
+
+
+USUAL = [
+    ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"),
+    ("Accept", "application/vnd.github.v3+json"),
+    ("Accept-Language", "de-CH,de;q=0.9,en-US;q=0.8"),
+    ("If-Modified-Since", "Wed, 21 Oct 2015 07:28:00 GMT"),
+    ("If-None-Match", '"33a64df551425fcc55e4d42a148795d9f25f89d4", W/"5d8c72a5edda8d6a:3239", "0"'),
+    ("If-Match", '"737060cd8c284d8af7ad3082f209582d"'),
+    ("If-Match", "*"),
+    ("Content-Type", "application/json; charset=UTF-8"),
+    ("Authorization", f"Bearer {KEY}"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), USUAL)
+def test_what_clients_say_in_headers_is_sent_and_so_is_a_credential(stage: Stage, name: str, value: str) -> None:
+    async def play(w: Wall) -> None:
+        told = await w.tell("GET", "/crm/x/1", headers=[(name, value)])
+        assert told.reply.status == 200, told.reply.body
+        assert f"\r\n{name.lower()}: {value}\r\n".encode() in told.reached[0]
+
+    stage.run(play)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_known_secrets_are_refused_in_every_encoding(stage: Stage, way: str) -> None:
     async def play(w: Wall) -> None:
