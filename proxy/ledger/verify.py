@@ -193,7 +193,7 @@ class _Check:
         if not self.headed:
             what = f"knows record {self.head.seq}; the ledger ends with {self.report.last_seq}"
         elif self.report.closed and behind:
-            what = f"is {behind} records behind a ledger that was closed: it was put back"
+            what = f"is {behind} records behind a ledger that was closed: it was put back, or could not be written then"
         elif late > LATE_NS:
             what = f"is {behind} records and {late // 10**9} s behind: it was put back, or cannot be written"
         else:

@@ -31,6 +31,19 @@ def test_the_answers_are_forgotten(tmp_path: Path) -> None:
     perform(play())
 
 
+def test_a_name_that_no_tool_has_forgets_nothing(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with wall(tmp_path, TOOLS) as w:
+            await w.call("GET", "/crm/things/a")
+            said = "Nothing was forgotten: there is no tool crm.got (did you mean crm.get?).\n"
+            assert await clear(tmp_path, "crm.get", "crm.got") == (1, said)
+            assert (await w.tell("GET", "/crm/things/a")).reached == []
+            (tmp_path / "rules" / "policy.yaml").write_text("rules: [")  # the sidecar keeps its own
+            assert (await clear(tmp_path, "crm.get"))[0] == 0
+
+    perform(play())
+
+
 def test_without_a_sidecar_it_says_so(tmp_path: Path) -> None:
     async def play() -> None:
         async with wall(tmp_path, TOOLS):
