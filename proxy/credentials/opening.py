@@ -6,10 +6,11 @@ import os
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from proxy.admin_token import TokenError, token_hash
 from proxy.config import Settings
 from proxy.credentials.injecting import LEAKS, Injecting
 from proxy.credentials.living import Living
-from proxy.known import known_secrets
+from proxy.known import SecretsError, known_secrets
 from proxy.telemetry.telemetry import Telemetry
 from redaction.known import Known
 
@@ -21,6 +22,10 @@ def configured(settings: Settings) -> Known:
     """Known secrets: those of the configuration, and what the sidecar itself sends elsewhere. Raises SecretsError."""
     sent = [*settings.telemetry.headers.values(), *settings.ledger.headers.values()]
     own = [value for value in sent if value.startswith("env:")]
+    try:
+        token_hash(settings.admin.token, os.environ)  # first: who sets none has no `known_secrets` to look at
+    except TokenError as why:
+        raise SecretsError(str(why)) from None
     own += [settings.admin.token] if settings.admin.token else []
     return known_secrets([*settings.known_secrets, *own], os.environ)
 

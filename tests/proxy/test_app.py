@@ -198,6 +198,12 @@ def test_a_state_key_that_is_gone_is_not_replaced(tmp_path: Path) -> None:
     perform(start(file))
 
 
+def test_an_admin_token_that_is_not_set_is_told_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write_files(tmp_path, "admin: {bind: '127.0.0.1:0', token: env:WALL_ADMIN}")
+    monkeypatch.delenv("WALL_ADMIN", raising=False)
+    assert refusal(file).startswith("The admin token in env:WALL_ADMIN is missing")
+
+
 def test_a_second_sidecar_on_the_same_state(tmp_path: Path) -> None:
     async def play() -> None:
         settings = load_config(write_files(tmp_path))
