@@ -21,7 +21,7 @@ import re2
 from redaction import operators, walk
 from redaction.finding import Finding, resolve
 from redaction.linear import ANYWHERE, Match, options
-from redaction.mediatypes import CHARSETS, LINES, is_markup
+from redaction.mediatypes import CHARSETS, LINES, encoding_of, is_markup
 from redaction.pointers import Path
 from redaction.scanner import Cleaned, Unreadable
 from redaction.unwrap import FORM, HIDDEN, JSON, MARKUP, PERCENT, PLAIN, Escaping, Unwrapped, read_json, unwrap
@@ -180,16 +180,12 @@ class Known:
         """
         if not body or not self._parts:
             return Cleaned(body, Counter())
-        encoding = CHARSETS.get((charset or "utf-8").lower())
-        text = _decoded(body, encoding or "")
+        encoding = encoding_of(body, CHARSETS.get((charset or "utf-8").lower(), ""))
+        text = _decoded(body, encoding)
         if text is None:
             return self._unreadable(body, charset)
         cleaned = self._checked(text, lambda text: self._way(media_type, text)(text))
-        return (
-            Cleaned(cleaned.value.encode(encoding or ""), cleaned.counts)
-            if cleaned.counts
-            else Cleaned(body, Counter())
-        )
+        return Cleaned(cleaned.value.encode(encoding) if cleaned.counts else body, cleaned.counts)
 
     def _unreadable(self, body: bytes, charset: str | None) -> Cleaned[bytes]:
         """What is no text that we read passes as long as nothing is seen in it."""

@@ -19,11 +19,25 @@ CHARSETS = {
     "latin1": "latin-1",
     "windows-1252": "cp1252",
 }
+_ANY_BYTES = frozenset({"latin-1", "cp1252"})
 EVENTS = "text/event-stream"
 LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
 _TABLES = {"text/csv": ",", "application/csv": ",", "text/tab-separated-values": "\t"}
 _MARKUP = frozenset({"application/xml", "text/xml", "text/html"})
 _TEXT = frozenset({"application/yaml", "application/x-yaml", "application/javascript", "application/toml"})
+
+
+def encoding_of(body: bytes, named: str) -> str:
+    """How a body reads for which an encoding is named. Whole UTF-8 is read as such where any bytes would do: hardly a
+    text is that by chance, while servers name Latin-1 for whatever they send, and readers of JSON look at no name.
+    """
+    if named in _ANY_BYTES and not body.isascii():
+        try:
+            body.decode()
+            return "utf-8"
+        except UnicodeDecodeError:
+            pass
+    return named
 
 
 def is_json(media_type: str) -> bool:

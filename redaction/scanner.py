@@ -361,11 +361,13 @@ def _refuse(_: str) -> Cleaned[str]:
 
 def _decoded(clean: Callable[[str], Cleaned[str]], encoding: str) -> Callable[[bytes], Cleaned[bytes]]:
     def on_bytes(body: bytes) -> Cleaned[bytes]:
-        text = _text(body, encoding)
+        spoken = mediatypes.encoding_of(body, encoding)
+        text = _text(body, spoken)
         if text is None:
             raise Unreadable(f"the body is not {encoding}, which is its charset unless it names another")
         cleaned = clean(text)
-        return Cleaned(cleaned.value.encode(encoding) if cleaned.counts else body, cleaned.counts)
+        # What a finding is rewritten as may have characters that the encoding has not.
+        return Cleaned(cleaned.value.encode(spoken, "replace") if cleaned.counts else body, cleaned.counts)
 
     return on_bytes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from redaction.mediatypes import escaping, is_json, is_markup, named
+from redaction.mediatypes import encoding_of, escaping, is_json, is_markup, named
 from redaction.unwrap import FORM, MARKUP, PLAIN
 
 
@@ -39,3 +39,18 @@ def test_names_of_values_stand_in_tables_and_forms() -> None:
     assert named("text/csv")
     assert escaping("application/x-www-form-urlencoded") is FORM
     assert named("application/x-www-form-urlencoded")
+
+
+@pytest.mark.parametrize(
+    ("body", "named", "spoken"),
+    [
+        ("é".encode(), "latin-1", "utf-8"),
+        ("é".encode(), "cp1252", "utf-8"),
+        ("é".encode("latin-1"), "latin-1", "latin-1"),
+        (b"e", "cp1252", "cp1252"),
+        ("é".encode(), "ascii", "ascii"),
+        (b"\xff", "utf-8", "utf-8"),
+    ],
+)
+def test_utf_8_is_read_as_such_where_any_bytes_would_do(body: bytes, named: str, spoken: str) -> None:
+    assert encoding_of(body, named) == spoken

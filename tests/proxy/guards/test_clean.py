@@ -6,6 +6,8 @@ import json
 from base64 import b64decode, b64encode
 from pathlib import Path
 
+import pytest
+
 from tests.doors import house
 from tests.wire import Stage, Wall, answering, perform, reply, staged, wall
 
@@ -132,6 +134,61 @@ def test_findings_are_rewritten_as_the_rules_say(tmp_path: Path) -> None:
         assert first["mail"][0].startswith("<EMAIL_ADDRESS_")
         assert first["note"] == "SSN ###########"
         assert "iban" not in first
+
+    perform(play())
+
+
+LATIN = ("iso-8859-1", "windows-1252")
+NO_BREAK = "4242\u00a04242\u00a04242\u00a04242"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("charset", LATIN)
+@pytest.mark.parametrize(
+    ("kind", "text", "shown"),
+    [
+        ("application/json", '{"a": "%s"}', '{"a": "<%s>"}'),
+        ("text/plain", "é %s", "é <%s>"),
+        ("text/html", "<p>é %s</p>", "<p>é &lt;%s&gt;</p>"),
+    ],
+)
+def test_utf_8_under_another_name_hides_nothing(
+    kind: str, text: str, shown: str, charset: str, encoding: str, tmp_path: Path
+) -> None:
+    secret = "pässwört-kQ7z-91"
+    (tmp_path / "known").write_text(secret)
+
+    async def play() -> None:
+        async with wall(tmp_path, house.TOOLS, house.POLICY, config="known_secrets: ['file:known']") as w:
+            for value, found in ((NO_BREAK, "CREDIT_CARD"), (secret, "KNOWN_SECRET")):
+                body = (text % value).encode(encoding)
+                w.backend.answer = answering(reply(body, kind=f"{kind}; charset={charset}"))
+                told = await w.tell("GET", "/crm/things/7")
+                assert told.reply.body == (shown % found).encode(encoding)
+
+    perform(play())
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "shown"),
+    [
+        ("text/plain; charset=iso-8859-1", "é ann@example.com", "é ? gone"),
+        ("application/json; charset=windows-1252", '["é ann@example.com"]', '["é ? gone"]'),
+        ("application/x-ndjson; charset=us-ascii", '"ann@example.com"\n', '"? gone"\n'),
+        ("application/json", '["é ann@example.com"]', '["é → gone"]'),
+    ],
+)
+def test_what_stands_for_a_finding_may_have_characters_that_the_body_cannot(
+    kind: str, text: str, shown: str, tmp_path: Path
+) -> None:
+    encoding = "utf-8" if kind == "application/json" else "latin-1"
+    tools = "  get: {says: Read., call: GET /x, reply: {operators: {EMAIL_ADDRESS: {replace: → gone}}}}"
+
+    async def play() -> None:
+        async with wall(tmp_path, tools) as w:
+            w.backend.answer = answering(reply(text.encode(encoding), kind=kind))
+            told = await w.tell("GET", "/crm/x")
+            assert (told.reply.status, told.reply.body) == (200, shown.encode(encoding))
 
     perform(play())
 
