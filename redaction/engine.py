@@ -62,7 +62,8 @@ class Engine:
         self.keys = Keys(frozenset()) if keys is None else keys
         self.kinds = frozenset(pattern.kind for pattern in patterns)
         pairs = [Pairs(self.keys)] if self.keys.gate else []
-        self.scout = Scout(patterns, (*self.keys.near, *map(in_strings, gates)), self.keys.labelled)
+        labelled = self.keys.labelled(any(pattern.context for pattern in patterns))
+        self.scout = Scout(patterns, (*self.keys.near, *map(in_strings, gates)), labelled)
         gates = [self.keys.gate, *gates] if pairs else gates
         # The surest first.
         ordered = sorted(patterns, key=lambda pattern: -pattern.score)

@@ -45,6 +45,8 @@ _ROOM = r'(?:[^0-9A-Za-z"\x{80}-\x{10FFFF}]{0,2}|[\x{A0}\x{B7}\x{2010}-\x{2019}]
 _SPACE = r"[ \t\r\n]*"
 _END = rf'[^A-Za-z"\x{{80}}-\x{{10FFFF}}]{{0,4}}"{_SPACE}'
 _NO_WORD = '[^0-9A-Za-z"]*'
+# How names of secrets end.
+_SECRETS = "key|token|secret|passw(?:or)?d|pwd|passphrase|credential|cookie|authorization"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +125,17 @@ class Keys:
             _expression(bare, rf":{_SPACE}(?:\[{_SPACE})?\{{"),  # by itself it counts only over objects
         ]
         self.near = [expression for expression in near if expression]
-        """What a scout looks for, and members that hold what may be a label, see `labels`."""
-        self.labelled = _labelled(telling, [MANIFEST] if self.secret else [])
+        """What a scout looks for."""
+        self._telling = telling
         self._column = _expression(telling, r"[,\]]")
         self.words = Kept(words_of, NAMES_KEPT).__getitem__
         self.role = Kept(self._role, NAMES_KEPT).__getitem__
+
+    def labelled(self, secrets: bool) -> str:
+        """Matches members that hold what may be a label, see `labels`; `secrets`: also that of a secret."""
+        ends = [f"(?i:{_either(self._telling)})(?:e?s)?{_END}"] if self._telling else []
+        ends += [f'{MANIFEST}"{_SPACE}'] if self.secret else []
+        return _labelled([*ends, *([f"(?i:{_SECRETS})s?{_END}"] if secrets else [])])
 
     def is_against(self, name: str) -> bool:
         """Whether beside such a name a bare name is no person's."""
@@ -280,13 +288,11 @@ def _either(names: Iterable[str]) -> str:
     return "|".join(sorted({_ROOM.join(map(escape, name.split())) for name in names}))
 
 
-def _labelled(telling: list[str], labels: list[str]) -> str:
-    """Matches a member that holds a label: one of the names, or one of the labels."""
+def _labelled(ends: Sequence[str]) -> str:
+    """Matches a member that holds a label with one of the ends."""
     members = "|".join(sorted(_NO_WORD.join(name.split()) for name in beside().labels))
-    ends = [f"(?i:{_either(telling)})(?:e?s)?{_END}" if telling else "", *(f'{label}"{_SPACE}' for label in labels)]
-    either = "|".join(end for end in ends if end)
     member = rf'"{_NO_WORD}(?i:{members}){_NO_WORD}"{_SPACE}:{_SPACE}"'
-    return rf'{member}[^"]*(?:{either})[,}}]' if either else ""
+    return rf'{member}[^"]*(?:{"|".join(ends)})[,}}]' if ends else ""
 
 
 def _python(expression: str) -> str:

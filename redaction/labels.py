@@ -17,6 +17,8 @@ _UP = 3  # objects around a list of labels in which its table may stand
 # Members of an object, labels of a table: where there are more it is none that is filled in or read by people.
 _MOST_MEMBERS, _MOST_LABELS = 64, 256
 _LIST, _OBJECT = b"[{"
+# What holds the value of a setting: no text, such as an answer, that may be about the secret.
+_SETTINGS = frozenset({"value", "val", "v", "string value", "current value"})
 
 
 class Value(NamedTuple):
@@ -33,6 +35,21 @@ class _Label(NamedTuple):
     end: int
     role: Role | None
     value: int = -1  # of what stands beside it
+
+
+def valued(text: bytes, places: Iterable[int], keys: Keys, brackets: Brackets) -> Iterator[tuple[int, int]]:
+    """The labels that begin at `places` beside which the value is a string, and where that begins, without quotation
+    marks: `{"name": "API_TOKEN", "value": "..."}`, as settings, variables and headers are listed. One for an object.
+    """
+    objects: dict[int, int] = {}
+    for place in places:
+        objects.setdefault(brackets.home(place), place)
+    for home, place in objects.items():
+        if home >= 0 and text[home] == _OBJECT:
+            members = islice(brackets.elements(home), _MOST_MEMBERS)
+            at = next((at for name, at in members if keys.words(name.decode("utf-8", "replace")) in _SETTINGS), -1)
+            if at >= 0 and text[at] == ord('"'):
+                yield place, at + 1
 
 
 def labelled(

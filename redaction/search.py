@@ -2,11 +2,14 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
+from redaction.brackets import Brackets
 from redaction.engine import Engine, covers, encode, in_characters
 from redaction.finding import Finding, Hit, merged
 from redaction.keys import LONGEST_NAME, MANIFEST, SCORE
+from redaction.labels import valued
 from redaction.linear import ANYWHERE, matcher
 from redaction.named import Note, named
 from redaction.unwrap import HIDDEN, read_json, way_out_of_json
@@ -159,6 +162,7 @@ class _Outline:
         self._names: _Names | None = None
         self._notes: list[Note] = []
         self._labels: list[int] = []  # where strings begin that read like names which tell something
+        self._secrets: list[int] = []  # or like names that patterns need
         self._at = 0
         self._keyed_at, self._known_key = -1, ""
         self._sure: set[int] = set()  # where strings begin that are one finding, surer than what a name tells of it
@@ -166,10 +170,21 @@ class _Outline:
     def all(self) -> list[Hit]:
         """The hits, with those that names and labels give away."""
         labels = [*self._labels, *self._heads()]
+        hits = merged(self.hits, [*self._settings()]) if self._secrets else self.hits
         if not self._notes and not labels:
-            return self.hits
+            return hits
         found = named(self._text, self._notes, self._engine.keys, self._hidden, self._sure, sorted(labels))
-        return merged(self.hits, found)
+        return merged(hits, found)
+
+    def _settings(self) -> Iterator[Hit]:
+        """What is found in values beside labels, as if those were their names."""
+        text, keys = self._text, self._engine.keys
+        for label, left in valued(text, self._secrets, keys, Brackets(text)):
+            right = text.find(_QUOTE, left)
+            self._spend(right - left)
+            name = self._read(label, text.find(_QUOTE, label)).decode()
+            if found := self._engine.find_in(self._read(left, right), partial(str, name), False, left):
+                yield Hit(left, right, False, False, found)
 
     def look(self, start: int, end: int) -> int:
         """Looks at all that a place touches, and where that is a name, at what it names. Says how far it looked.
@@ -226,6 +241,8 @@ class _Outline:
         role = self._engine.keys.role(label.decode())
         if label == _MANIFEST or (role and role.judge):
             self._labels.append(left)
+        if label and self._engine.is_context(label):
+            self._secrets.append(left)
 
     def _heads(self) -> list[int]:
         """Where strings in lists begin that may head a column, if there is a table."""

@@ -8,6 +8,7 @@ import pytest
 
 from redaction.profiles import kinds_of
 from redaction.scanner import Scanner
+from tests.redaction.fill import fill
 
 STANDARD = Scanner(kinds_of("standard"))
 P, D, Z = "<PERSON>", "<DATE_OF_BIRTH>", "<ZIP_CODE>"
@@ -154,3 +155,54 @@ def test_many_labels_cost_no_more_than_their_length(text: str) -> None:
 def test_a_value_beside_the_object_of_its_label(before: Any, after: Any) -> None:
     """As forms and boards of issues give it: Typeform, GitHub's projects."""
     assert cleaned(before) == after
+
+
+SETTINGS = [
+    ("AWS_SECRET_ACCESS_KEY", "wJ7{b64:36}K", "standard", "<AWS_SECRET_ACCESS_KEY>"),
+    ("Cookie", "sid={alnum:24}; theme=dark", "standard", "<COOKIE>"),
+    ("API_TOKEN", "a1{hex:38}", "secrets", "<GENERIC_SECRET>"),
+    ("X-Api-Key", "a1{alnum:30}", "secrets", "<GENERIC_SECRET>"),
+    ("/prod/db/password", "h7{alnum:14}", "strict", "<PASSWORD>"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "profile", "kind"), SETTINGS)
+def test_a_setting_is_a_secret_as_its_name_says(name: str, value: str, profile: str, kind: str) -> None:
+    """As variables of pods, parameters and the headers of an HTTP archive are listed."""
+    scanner, secret = Scanner(kinds_of(profile)), fill(value)
+    for document in (
+        {"name": name, "value": secret},
+        {"env": [{"value": secret, "Key": name, "enabled": True}]},
+        {"Type": "SecureString", "Name": name, "Value": secret, "Version": 3},
+        {"log": json.dumps({"headers": [{"name": name, "value": secret}]})},
+        {"a\n": [{"name": name, "value": secret}, {"name": "x", "value": "y"}]},
+    ):
+        text = json.dumps(document)
+        assert scanner.clean_json(text).value == text.replace(secret, kind)
+
+
+def test_only_the_patterns_asked_for_need_no_families() -> None:
+    secret = fill("wJ7{b64:36}K")
+    text = json.dumps({"name": "AWS_SECRET_ACCESS_KEY", "value": secret})
+    assert secret not in Scanner(frozenset({"AWS_SECRET_ACCESS_KEY"})).clean_json(text).value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name":"API_TOKEN","valueFrom":{"secretKeyRef":{"name":"api","key":"api-key"}}}',
+        '{"name":"Password","text":"Must have at least 8 characters, and 1 digit"}',
+        '{"name":"password","type":"string","minLength":8}',
+        '[{"name":"API_TOKEN"},"a1b2c3d4e5f60718293a4b5c6d7e8f90"]',
+        '{"key":"page_token","value":"a1b2c3d4e5f60718293a4b5c6d7e8f90"}',
+    ],
+)
+def test_what_stands_beside_the_name_of_a_secret_and_is_no_value_stays(text: str) -> None:
+    assert Scanner(kinds_of("secrets") | {"PASSWORD"}).clean_json(text).value == text
+
+
+def test_many_settings_in_one_object_cost_little() -> None:
+    many = "{" + ",".join('"name":"api_token"' for _ in range(20_000)) + ',"value":"x"}'
+    begin = time.process_time()
+    Scanner(kinds_of("secrets")).clean_json(many)
+    assert time.process_time() - begin < 2
