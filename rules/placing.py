@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -46,13 +46,14 @@ class Placed:
     problems: list[LoadProblem] = field(default_factory=list)
 
 
-def place(node: Node, method: str, segments: Iterable[Segment], contract: Contract, slots: Iterable[Slot]) -> Placed:
+def place(node: Node, method: str, segments: Sequence[Segment], contract: Contract, slots: Iterable[Slot]) -> Placed:
     """Place every declared argument of a tool. `node` is the tool's mapping in its file."""
     told = node.get("in")
     names = contract.names
     whole = kinds(contract.guide)
     in_path = [name for segment in segments for name in segment.names]
     placed = Placed(problems=list(_misplaced(node, told, names, in_path)), body_types=_body_types(node))
+    placed.problems += _spelt_otherwise(node, segments, names)
     for name in sorted(names, key=lambda one: (in_path.index(one) if one in in_path else len(in_path), one)):
         where = _place_of(name, method, in_path, told)
         wire = name if name in in_path else _wire(name, where, names)
@@ -154,6 +155,14 @@ def _misplaced(node: Node, told: Node | None, names: Iterable[str], in_path: lis
             yield said.problem("is not in the path of call", f"write {{{name}}} there")
         elif said.value != "path" and not said.get("path") and name in in_path:
             yield said.problem("is in the path of call", "remove this line, or rename one of the two")
+
+
+def _spelt_otherwise(node: Node, segments: Sequence[Segment], names: Iterable[str]) -> Iterator[LoadProblem]:
+    """`/things/:id`, as routers of other programs write it, would be literal text here, and `id` go into the query."""
+    literal = {segment.texts[0] for segment in segments if not segment.names}
+    for name in sorted(names):
+        if f":{name}" in literal:
+            yield node.at(("call",), f"holds :{name}, which is literal text", f"write {{{name}}}")
 
 
 def _wrong_params(node: Node, placed: Placed, slots: Iterable[Slot]) -> Iterator[LoadProblem]:

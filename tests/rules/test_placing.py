@@ -94,6 +94,11 @@ def test_a_path_parameter_may_hold_an_encoded_slash_only_where_it_says_so(tmp_pa
     ]
 
 
+def test_a_colon_that_is_no_parameter_s_is_literal_text(tmp_path):
+    one = tool(tmp_path, "GET /x/:all/{id}:cancel", f"args: {{id: {S}, cancel: {S}}}")
+    assert wires(one) == {"id": ("path", "id"), "cancel": ("query", "cancel")}
+
+
 def test_names_of_an_open_body_are_arguments_too(tmp_path):
     assert tool(tmp_path, "POST /x", "input: {properties: {a: {}}, additionalProperties: true}").body_open
     assert not tool(tmp_path, "POST /x", "input: {properties: {a: {}}}").body_open
@@ -108,6 +113,7 @@ def test_names_of_an_open_body_are_arguments_too(tmp_path):
             5,
             "has the path parameter id, which is no argument (did you mean idd?)",
         ),
+        ("GET /x/:id", f"args: {{id: {S}}}", 5, "holds :id, which is literal text (write {id})"),
         ("GET /x/{id}", "", 5, "has the path parameter id, which is no argument"),
         ("GET /x", f"args: {{a: {S}}}{IN}{{b: query}}", 8, "is no argument of this tool"),
         ("GET /x", f"args: {{a: {S}}}{IN}{{a: path}}", 8, "is not in the path of call (write {a} there)"),
