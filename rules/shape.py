@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from rules.problems import closest, listed, type_of
 from rules.source import LoadProblem, Node
@@ -156,9 +156,16 @@ def _is_not(node: Node, wanted: str, hint: str = "") -> LoadProblem:
 
 def _check_text(node: Node, pattern: str, like: str) -> Iterator[LoadProblem]:
     if not isinstance(node.value, str):
-        yield _is_not(node, like, "put it into quotes" if node.value is not None else "")
+        yield _is_not(node, like, "put it into quotes" if _would_fit(node.value, pattern) else "")
     elif not re.fullmatch(pattern, node.value):
         yield node.problem(f"must be {like}")
+
+
+def _would_fit(value: Any, pattern: str) -> bool:
+    """Whether quotes around it would help. `10` is no duration in quotes either."""
+    if isinstance(value, bool | int | float):
+        return re.fullmatch(pattern, str(value).lower()) is not None
+    return value is not None
 
 
 def _check_choice(node: Node, options: tuple[str, ...]) -> Iterator[LoadProblem]:
@@ -197,7 +204,8 @@ def _check_many(node: Node, shape: Many) -> Iterator[LoadProblem]:
         if shape.or_one:
             yield from check(node, shape.item)
         else:
-            yield _is_not(node, "a list", "put it into square brackets")
+            empty = node.value is None
+            yield _is_not(node, "a list", "leave the key out" if empty else "put it into square brackets")
         return
     if not node.value:
         yield node.problem("is an empty list", "leave the key out, or name at least one")

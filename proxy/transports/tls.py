@@ -177,7 +177,8 @@ def _why(settings: TlsSettings, error: Exception) -> str:
         return f"{settings.key} is not the key of {settings.certificate}"
     if reason is None and isinstance(error, ValueError):
         return f"{settings.key} is encrypted; give it without a pass phrase"
-    return f"{settings.certificate} and {settings.key} are no certificate and key that OpenSSL takes ({reason})"
+    told = reason or "both are PEM, the first with a CERTIFICATE, the second with its PRIVATE KEY"
+    return f"{settings.certificate} and {settings.key} are no certificate and key that OpenSSL takes ({told})"
 
 
 def _term(path: Path) -> _Term:

@@ -519,7 +519,7 @@ def test_problems_say_where_what_and_what_to_do(tmp_path: Path) -> None:
     assert str(caught.value).split("\n") == [
         f"{file}:1:1: listners: is an unknown key (did you mean listeners?)",
         f"{file}:2:15: admin.bind: is an integer, must be HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080, "
-        "or unix:PATH (put it into quotes)",
+        "or unix:PATH",
         f"{file}:4:{len(LISTENER) + 6}: listeners[0].name: is an unknown key (did you mean names?)",
     ]
 

@@ -60,6 +60,8 @@ def test_what_fits(shape, text):
     [
         (Text(), "''", "must be text that is not empty"),
         (Text(), "5", "is an integer, must be text that is not empty (put it into quotes)"),
+        (Text(r"^[0-9]+$", "digits"), "5", "is an integer, must be digits (put it into quotes)"),
+        (Text(r"^true$", "yes"), "true", "is a boolean, must be yes (put it into quotes)"),
         (Text(), "null", "is null"),
         (Text(), "[a]", "is an array"),
         (Text(r"^[a-z]+$", "small letters"), '"abc\\n"', "must be small letters"),
@@ -76,6 +78,7 @@ def test_what_fits(shape, text):
         (JsonSchema(), "string", "is a string, must be a JSON Schema"),
         (JsonSchema(optional=True), "{optional: yes}", "is a string, must be true or false"),
         (Many(Text()), "a", "is a string, must be a list"),
+        (Many(Text()), "null", "is null, must be a list (leave the key out)"),
         (Many(Text()), "[]", "is an empty list"),
         (Many(Text(), or_one=True), "[]", "is an empty list"),
         (Many(Text()), "[a, 1]", "v[1]: is an integer"),
@@ -96,6 +99,11 @@ def test_what_fits(shape, text):
 )
 def test_what_does_not_fit(shape, text, says):
     assert any(says in one for one in messages(text, shape)), messages(text, shape)
+
+
+def test_quotes_are_advised_only_where_they_would_help():
+    (told,) = messages("10", Text(DURATION, "a duration"))
+    assert told.endswith("is an integer, must be a duration")
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_files_that_cannot_be_used(settings: TlsSettings, tmp_path: Path) -> Non
     assert "No such file" in refused(replace(settings, certificate=bad))
     bad.write_bytes(b"no pem")
     assert refused(replace(settings, certificate=bad)) == f"{bad} holds no certificate in PEM form"
-    assert "no certificate and key that OpenSSL takes" in refused(replace(settings, key=bad))
+    assert "no certificate and key that OpenSSL takes (both are PEM, " in refused(replace(settings, key=bad))
     assert refused(replace(settings, client_ca=bad)) == f"{bad} holds no certificates in PEM form"
     bad.write_bytes(key_pem(other.key))
     assert refused(replace(settings, key=bad)) == f"{bad} is not the key of {settings.certificate}"
