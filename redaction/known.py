@@ -21,7 +21,7 @@ import re2
 from redaction import operators, walk
 from redaction.finding import Finding, resolve
 from redaction.linear import ANYWHERE, Match, options
-from redaction.mediatypes import CHARSETS, LINES, encoding_of, is_markup
+from redaction.mediatypes import ANY_BYTES, CHARSETS, LINES, encoding_of, is_markup
 from redaction.pointers import Path
 from redaction.scanner import Cleaned, Unreadable
 from redaction.unwrap import FORM, HIDDEN, JSON, MARKUP, PERCENT, PLAIN, Escaping, Unwrapped, read_json, unwrap
@@ -185,7 +185,10 @@ class Known:
         if text is None:
             return self._unreadable(body, charset)
         cleaned = self._checked(text, lambda text: self._way(media_type, text)(text))
-        return Cleaned(cleaned.value.encode(encoding) if cleaned.counts else body, cleaned.counts)
+        shown = cleaned.value.encode(encoding) if cleaned.counts else body
+        if encoding in ANY_BYTES and self.sees(shown):  # in UTF-8, amid what is none
+            raise Unreadable("it holds a known secret that cannot be taken out of it")
+        return Cleaned(shown, cleaned.counts)
 
     def _unreadable(self, body: bytes, charset: str | None) -> Cleaned[bytes]:
         """What is no text that we read passes as long as nothing is seen in it."""

@@ -19,7 +19,9 @@ CHARSETS = {
     "latin1": "latin-1",
     "windows-1252": "cp1252",
 }
-_ANY_BYTES = frozenset({"latin-1", "cp1252"})
+ANY_BYTES = frozenset({"latin-1", "cp1252"})
+"""Encodings in which nearly every body is a text."""
+
 EVENTS = "text/event-stream"
 LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
 _TABLES = {"text/csv": ",", "application/csv": ",", "text/tab-separated-values": "\t"}
@@ -31,7 +33,7 @@ def encoding_of(body: bytes, named: str) -> str:
     """How a body reads for which an encoding is named. Whole UTF-8 is read as such where any bytes would do: hardly a
     text is that by chance, while servers name Latin-1 for whatever they send, and readers of JSON look at no name.
     """
-    if named in _ANY_BYTES and not body.isascii():
+    if named in ANY_BYTES and not body.isascii():
         try:
             body.decode()
             return "utf-8"

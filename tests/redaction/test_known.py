@@ -123,6 +123,12 @@ def test_charsets(charset: str) -> None:
     assert cleaned.value == f"ä {MARK} é".encode(charset)
 
 
+@pytest.mark.parametrize("charset", ["iso-8859-1", "windows-1252"])
+def test_utf_8_amid_what_is_none(charset: str) -> None:
+    with pytest.raises(Unreadable, match="known secret that cannot be taken out"):
+        Known(["geheim-Ölüß-9"]).clean(b"\xe9 " + "geheim-Ölüß-9".encode(), "text/plain", charset)
+
+
 @pytest.mark.parametrize(
     ("body", "media_type", "charset"),
     [
