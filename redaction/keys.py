@@ -31,8 +31,10 @@ MANIFEST = "Secret"
 # Some write its type there: DynamoDB (S, N, SS, NS, L, M), Protocol Buffers (stringValue), MongoDB ($numberLong).
 _WRAPS = frozenset({
     "value", "values", "val", "raw", "formatted", "current", "string value", "stringvalue", "formatted value",
-    "integer value", "number value", "s", "n", "ss", "ns", "l", "m", "number long", "number int",
+    "display value", "integer value", "number value", "s", "n", "ss", "ns", "l", "m", "number long", "number int",
 })  # fmt: skip
+# Names of members that say of which type their object is.
+_TYPES = frozenset({"type", "kind", "typename"})
 _NO_WRAPS: frozenset[str] = frozenset()
 SCORE = 0.6  # a pattern that is sure of what it saw names the kind
 DETECTOR = "key"
@@ -73,6 +75,7 @@ class Signs:
     """Names that are signs of a person, beside a bare name or over it, and those that are signs of none."""
 
     against: frozenset[str]
+    types: frozenset[str]
     beside: frozenset[str]
     over: frozenset[str]
 
@@ -93,6 +96,10 @@ class Role:
     def __init__(self, judge: "Judge | None", beside: bool = False, over: bool = False) -> None:
         self.judge, self.beside, self.over = judge, beside, over
         self.alone = judge is not None and judge.alone
+
+
+SIGN = Role(None, beside=True)
+"""What only says that a person is meant."""
 
 
 class Keys:
@@ -126,7 +133,7 @@ class Keys:
         ]
         self.near = [expression for expression in near if expression]
         """What a scout looks for."""
-        self._telling = telling
+        self._telling = [*telling, *self._signs.types] if bare else telling
         self._column = _expression(telling, r"[,\]]")
         self.words = Kept(words_of, NAMES_KEPT).__getitem__
         self.role = Kept(self._role, NAMES_KEPT).__getitem__
@@ -136,6 +143,10 @@ class Keys:
         ends = [f"(?i:{_either(self._telling)})(?:e?s)?{_END}"] if self._telling else []
         ends += [f'{MANIFEST}"{_SPACE}'] if self.secret else []
         return _labelled([*ends, *([f"(?i:{_SECRETS})s?{_END}"] if secrets else [])])
+
+    def is_person(self, name: str, value: str) -> bool:
+        """Whether a member with this value says that its object is a person."""
+        return self.words(name) in _TYPES and self.words(value) in self._signs.types
 
     def is_against(self, name: str) -> bool:
         """Whether beside such a name a bare name is no person's."""
@@ -228,7 +239,7 @@ def families() -> Sequence[Family]:
 def signs() -> Signs:
     """The signs of a person."""
     block = _loaded()["signs"]
-    return Signs(frozenset(block["against"]), frozenset(block["beside"]), frozenset(block["over"]))
+    return Signs(*(frozenset(block[each]) for each in ("against", "types", "beside", "over")))
 
 
 @cache

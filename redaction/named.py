@@ -218,6 +218,8 @@ class _Reader:
         words = self._keys.words(name)
         if outer and words in outer.judge.members:
             return _Meaning(outer.judge, name, True)
+        if outer and name.isdecimal() and not outer.judge.alone:  # a column: {"first_name": {"0": "Ana"}}
+            return outer
         role = self._keys.role(name)
         return _Meaning(role.judge, name, False) if role and role.judge and not role.alone else None
 

@@ -8,7 +8,7 @@ from functools import partial
 from redaction.brackets import Brackets
 from redaction.engine import Engine, covers, encode, in_characters
 from redaction.finding import Finding, Hit, merged
-from redaction.keys import LONGEST_NAME, MANIFEST, SCORE
+from redaction.keys import LONGEST_NAME, MANIFEST, SCORE, SIGN
 from redaction.labels import valued
 from redaction.linear import ANYWHERE, matcher
 from redaction.named import Note, named
@@ -229,18 +229,20 @@ class _Outline:
         if role:
             self._notes.append(Note(left, right, value, role))
         if labels and self._text[value] == _QUOTE:
-            self._label(value + 1)
+            self._label(name, value + 1)
         if self._text[value] == _LIST and self._engine.is_context(name):
             self.list_named = True
         return value
 
-    def _label(self, left: int) -> None:
+    def _label(self, name: bytes, left: int) -> None:
         """Notes the string from `left` if it may be a label that tells something: see `labels`."""
         right = self._text.find(_QUOTE, left)
         label = self._read(left, right) if right - left <= LONGEST_NAME else b""
         role = self._engine.keys.role(label.decode())
         if label == _MANIFEST or (role and role.judge):
             self._labels.append(left)
+        if self._engine.keys.is_person(name.decode("utf-8", "replace"), label.decode()):
+            self._notes.append(Note(left, right, left - 1, SIGN))
         if label and self._engine.is_context(label):
             self._secrets.append(left)
 

@@ -95,6 +95,10 @@ def test_only_families_of_the_kinds_asked_for_are_looked_for() -> None:
         '{"phone":{"$numberLong":"14155550132"}}',
         '{"born":{"integerValue":"1980"}}',
         '{"addresses":[{"formattedValue":"1 High St, Leeds"}]}',
+        '{"BillAddr":{"Line1":"12 Ocean Dr."}}',
+        '{"legalAddress":{"lineOne":"12 High Street"}}',
+        '{"mobiles":[{"areaDialing":"415","dialNumber":"5550132"}]}',
+        '{"mobile_phone":{"display_value":"415 555 0132"}}',
     ],
 )
 def test_a_value_may_stand_under_its_type(text: str) -> None:

@@ -24,6 +24,7 @@ def cleaned(document: Any) -> Any:
         ({"field": "dob", "value": "1980-01-01"}, {"field": "dob", "value": D}),
         ({"value": "SW1A 1AA", "key": "postalCode"}, {"value": Z, "key": "postalCode"}),
         ([{"name": "First name", "value": "Ana"}], [{"name": "First name", "value": P}]),
+        ({"tabLabel": "Date of birth", "value": "1980-02-03"}, {"tabLabel": "Date of birth", "value": D}),
         ({"k": "cvv", "v": 123, "id": 9}, {"k": "cvv", "v": "<CVV>", "id": 9}),
         ({"label": "Vorname", "wert": "Jürgen"}, {"label": "Vorname", "wert": P}),
         (

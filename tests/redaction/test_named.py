@@ -250,3 +250,36 @@ def test_bare_names_in_each_other_cost_no_more_than_others() -> None:
     begin = time.process_time()
     STANDARD.clean_json("[" + ",".join([text] * 20) + "]")
     assert time.process_time() - begin < 1
+
+
+def test_a_column_may_be_an_object_by_index() -> None:
+    """As pandas writes a table unless told otherwise."""
+    before = {"first_name": {"0": "Ana", "1": "Bo"}, "phone": {"0": 4155550132}, "amount": {"0": 4155550132}}
+    after = {"first_name": {"0": P, "1": P}, "phone": {"0": "<PHONE_NUMBER>"}, "amount": {"0": 4155550132}}
+    assert cleaned(before) == after
+    assert cleaned({"name": {"0": "Red Shoe"}}) == {"name": {"0": "Red Shoe"}}
+    assert cleaned({"address": {"0": "10.0.0.1", "1": "kube-dns"}}) == {"address": {"0": "10.0.0.1", "1": "kube-dns"}}
+
+
+@pytest.mark.parametrize(
+    ("sign", "value"),
+    [
+        ("@type", "Person"),
+        ("__typename", "Person"),
+        ("type", "person"),
+        ("type", "natural-person"),
+        ("kind", "Patient"),
+        ("type", "INDIVIDUAL"),
+    ],
+)
+def test_a_type_may_say_that_a_name_is_a_persons(sign: str, value: str) -> None:
+    """As schema.org, GraphQL and Notion do."""
+    assert cleaned({sign: value, "id": 1, "name": "Ana Silva"})["name"] == P
+    assert cleaned({"name": "Ana Silva", "x": [], sign: value})["name"] == P
+    assert cleaned({"x": {sign: value}, "name": "Ana Silva"})["name"] == "Ana Silva"
+    assert cleaned({sign: value + "Form", "name": "Ana Silva"})["name"] == "Ana Silva"
+
+
+@pytest.mark.parametrize("sign", ["name", "title", "label"])
+def test_what_is_called_person_is_none(sign: str) -> None:
+    assert cleaned({sign: "Person", "display_name": "Ana Silva"})["display_name"] == "Ana Silva"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from redaction.profiles import UnknownKind, kinds_of
 from redaction.scanner import Scanner, Unreadable
 from redaction.walk import MOST_DEEP
+from tests.redaction.fill import fill
 
 STANDARD = Scanner(kinds_of("standard"))
 JSON = "application/json"
@@ -313,3 +314,24 @@ def test_a_password_in_an_address_is_named_as_what_it_is() -> None:
     cleaned = Scanner(kinds_of("standard")).clean_text(f"postgres://app:{word}@db.internal:5432/app")
     assert cleaned.counts == {"URL_PASSWORD": 1}
     assert cleaned.value == "postgres://app:<URL_PASSWORD>@db.internal:5432/app"
+
+
+@pytest.mark.parametrize(
+    ("key", "rest"),
+    [
+        ("LS0tLS1CRUdJTiBS" + "U0Eg{b64:120}==", "\n    token: x\n- name: bo\n"),
+        ("LS0tLS1CRUdJTiBS" + "U0Eg{b64:60}\n      {b64:76}\n      {b64:20}=", "\nkind: Config\n"),
+        ("PuTTY-User-Key-File-3: x\nPrivate-Lines: 2\n{b64:64}\n{b64:20}=", "\nPrivate-MAC: x\n"),
+    ],
+)
+def test_what_follows_a_key_in_lines_stays(key: str, rest: str) -> None:
+    """In a kubeconfig the name of the next value was taken for more of the key."""
+    text = f"user:\n    client-key-data: {fill(key)}{rest}"
+    cleaned = Scanner(kinds_of("standard")).clean_text(text).value
+    assert cleaned.endswith("<PRIVATE_KEY>" + rest)
+
+
+def test_each_of_a_list_of_cookies_goes() -> None:
+    text = fill('{"cookies": ["sid={alnum:20}", "theme={alnum:20}"], "x": ["sid={alnum:20}"]}')
+    cleaned = json.loads(Scanner(kinds_of("standard")).clean_json(text).value)
+    assert cleaned == json.loads(text) | {"cookies": ["<COOKIE>"] * 2}
