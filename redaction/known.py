@@ -6,7 +6,6 @@ escapes of JSON and those of HTML are undone, also one in the other. All is one 
 these forms: measured on 2 MB of JSON it reads 650 MB/s for one value and 390 MB/s for 5,000.
 """
 
-import html
 import re
 from base64 import b64encode
 from collections import Counter
@@ -24,7 +23,19 @@ from redaction.linear import ANYWHERE, Match, options
 from redaction.mediatypes import ANY_BYTES, CHARSETS, LINES, encoding_of, is_markup
 from redaction.pointers import Path
 from redaction.scanner import Cleaned, Unreadable
-from redaction.unwrap import FORM, HIDDEN, JSON, MARKUP, PERCENT, PLAIN, Escaping, Unwrapped, read_json, unwrap
+from redaction.unwrap import (
+    FORM,
+    HIDDEN,
+    JSON,
+    MARKUP,
+    PERCENT,
+    PLAIN,
+    Escaping,
+    Unwrapped,
+    read_html,
+    read_json,
+    unwrap,
+)
 from redaction.window import Edit
 
 KIND: Final = "KNOWN_SECRET"
@@ -321,7 +332,7 @@ def _undone(data: bytes) -> Iterator[bytes]:
     if b"%" in data and _PERCENT_BYTE.search(data):
         yield unquote_to_bytes(data)
     if b"&" in data and _ENTITY.search(data):
-        yield html.unescape(data.decode("utf-8", "replace")).encode("utf-8", "replace")
+        yield read_html(data.decode("utf-8", "replace")).encode("utf-8", "replace")
 
 
 def _without_backslashes(data: bytes) -> bytes:

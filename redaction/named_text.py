@@ -1,6 +1,5 @@
 """The values in tables, forms and markup that their columns, fields and elements give away."""
 
-import html
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -8,6 +7,7 @@ from urllib.parse import unquote_plus
 
 from redaction.finding import Finding
 from redaction.keys import DETECTOR, SCORE, Judge, Keys
+from redaction.unwrap import read_html
 
 # RFC 4180: a field in quotation marks (1) or without (2), and what ends it.
 _FIELD = r'(?:"((?:[^"]|"")*+)"|([^"{0}\r\n][^{0}\r\n]*+)?)({0}|\r?\n|$)'
@@ -60,7 +60,7 @@ def in_markup(text: str, keys: Keys) -> Iterator[Finding]:
         for match in expression.finditer(text):
             judge = _certain(match[1], keys)
             group = 2 if match[2] is not None else 3
-            value = html.unescape(match[group])
+            value = read_html(match[group])
             if judge and judge.fits(value, match[1]):
                 found.append(_finding(judge, *match.span(group)))
     yield from sorted(found, key=lambda each: each.start)

@@ -5,7 +5,6 @@ element of markup whose next neighbour holds the value. In a text names are word
 too: so a value has to look more like one than in JSON (`text` in keys.toml).
 """
 
-import html
 import re
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote_plus
@@ -13,6 +12,7 @@ from urllib.parse import unquote_plus
 from redaction.finding import Finding
 from redaction.keys import DETECTOR, SCORE, Judge, Keys
 from redaction.linear import ANYWHERE
+from redaction.unwrap import read_html
 
 LONGEST = 200
 """Characters of a value: with its name less than what a stream holds back."""
@@ -100,7 +100,7 @@ def _values(text: str, at: int, left: str, bare: bool) -> Iterator[tuple[int, in
     Not `bare`: behind an equals sign it needs quotation marks, or it is the name of something in a program.
     """
     if "<" in text[at : at + 4] and (element := _ELEMENT.match(text, at)):
-        yield _stripped(text, *element.span(1), html.unescape)
+        yield _stripped(text, *element.span(1), read_html)
     if left and left in "?&" and text.startswith("=", at):
         if query := _QUERY.match(text, at):
             yield (*query.span(1), unquote_plus(query[1]))

@@ -6,7 +6,6 @@ line below says that it is one: a rule of dashes, or a row of as many cells. In 
 name of the other: `| First name | Ana |`.
 """
 
-import html
 import re
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
@@ -15,6 +14,7 @@ from redaction.finding import Finding
 from redaction.keys import DETECTOR, SCORE, Judge, Keys
 from redaction.linear import ANYWHERE
 from redaction.named_text import columns
+from redaction.unwrap import read_html
 
 LONGEST_LINE: Final = 4_000
 """Bytes of a line that may be a head or a row."""
@@ -162,7 +162,7 @@ class Tables:
         for (begin, stop), column in zip(row, told, strict=True):
             for piece in _TEXT.finditer(data, begin, stop) if column else ():
                 start, end = _stripped(data, *piece.span(1))
-                value = html.unescape(data[start:end].decode("utf-8", "replace"))
+                value = read_html(data[start:end].decode("utf-8", "replace"))
                 if column and column[0].fits(value, column[1]):
                     yield Finding(column[0].kind, first + start, first + end, SCORE, DETECTOR)
 
@@ -191,7 +191,7 @@ def _rows_of(data: bytes, at: int) -> Iterator[tuple[int, list[Span]]]:
 def _bare(data: bytes, cell: Span) -> str:
     """The text of a cell of HTML."""
     texts = (piece[1].strip() for piece in _TEXT.finditer(data, *cell))
-    return html.unescape(b" ".join(text for text in texts if text).decode("utf-8", "replace"))
+    return read_html(b" ".join(text for text in texts if text).decode("utf-8", "replace"))
 
 
 def _line(data: bytes, start: int) -> _Line:

@@ -24,6 +24,7 @@ HIDDEN = b"\x01"  # what a quotation mark in a string reads as, where it must no
 _ESCAPED = rb"\u0001"
 ESCAPES_KEPT = 1_000  # escapes of each sort whose reading is kept; a text uses the same few again and again
 _SIMPLE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_ENDLESS = re.compile("&#[0-9]{640,};?")  # no limit of Python's may be lower than that
 _BYTE = "%[89ABab][0-9A-Fa-f]"  # a UTF-8 continuation byte
 
 
@@ -110,6 +111,14 @@ def read_json(data: bytes) -> bytes:
     return read.encode()
 
 
+def read_html(text: str) -> str:
+    """Text with the escapes of HTML undone. `html.unescape` fails at numbers of more digits than Python reads."""
+    try:
+        return html.unescape(text)
+    except ValueError:
+        return html.unescape(_ENDLESS.sub(UNREADABLE, text))
+
+
 def way_out_of_json(data: bytes) -> Callable[[int], int]:
     """Where an offset in the text that `unwrap_json` gives lies in `data`."""
     paired = data.replace(rb"\\", rb"\/")
@@ -175,6 +184,10 @@ PERCENT = Escaping(
     FORM.read,
     partial(quote, safe="<>*:"),
 )
+# Readers skip zeros in front, and need no `;` behind a number nor behind some names: those of two may hide a value.
 MARKUP = Escaping(
-    "&", re.compile(r"&(?:#[0-9]{1,8};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z]{2,32};)"), _read_markup, html.escape
+    "&",
+    re.compile(r"&(?:#0{0,99}[0-9]{1,8};?|#[xX]0{0,99}[0-9a-fA-F]{1,6};?|[A-Za-z]{2,32};|nbsp|shy)"),
+    _read_markup,
+    html.escape,
 )

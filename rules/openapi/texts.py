@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import re
 from typing import Any, Final
+
+from redaction.unwrap import read_html
 
 MOST_SAYS: Final = 400
 """Characters of a tool's purpose: a model reads it for every tool at every turn."""
@@ -22,7 +23,7 @@ def plain(text: Any, most: int) -> str:
     """Text without markup, with single spaces, no longer than `most`, cut after a sentence or a word."""
     if not isinstance(text, str):
         return ""
-    bare = _MARK.sub("", _LINK.sub(r"\1", html.unescape(_TAG.sub(" ", text[: most * 20]))))
+    bare = _MARK.sub("", _LINK.sub(r"\1", read_html(_TAG.sub(" ", text[: most * 20]))))
     return shorten(" ".join(_seen(bare).split()), most)
 
 

@@ -14,6 +14,7 @@ from redaction.unwrap import (
     MARKUP,
     PLAIN,
     UNREADABLE,
+    read_html,
     read_json,
     unwrap,
     unwrap_json,
@@ -56,6 +57,8 @@ def test_percent_escapes(escaped: str, plain: str) -> None:
         ("ana&#64;example&period;com", "ana@example.com"),
         ("ana&#x40;x", "ana@x"),
         ("ana&#64x", "ana@x"),
+        ("ana&#0000000000064;x&#x0000000040y", "ana@x@y"),
+        ("4242&nbsp4242&shy", "4242\u00a04242\u00ad"),
         ("&lt;&amp;&gt;", "<&>"),
         ("&nosuch;&#xD800;&#99999999;", UNREADABLE * 3),
         ("a && b", "a && b"),
@@ -63,6 +66,13 @@ def test_percent_escapes(escaped: str, plain: str) -> None:
 )
 def test_character_references(escaped: str, plain: str) -> None:
     assert unwrap(escaped, MARKUP).text == plain
+
+
+@pytest.mark.parametrize("digits", [639, 640, 5_000, 100_000])
+def test_a_number_without_end_is_no_character(digits: int) -> None:
+    text = "ana&#64;x&#" + "1" * digits + ";&amp;"
+    assert read_html(text) == f"ana@x{UNREADABLE}&"
+    assert unwrap("&#" + "0" * digits + ";", MARKUP).text
 
 
 @given(TEXTS)

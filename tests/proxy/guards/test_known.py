@@ -145,6 +145,23 @@ def test_a_contract_is_judged_before_and_a_refusal_holds_nothing(stage: Stage) -
     stage.run(play)
 
 
+ENDLESS = "&#64; &#" + "1" * 5_000 + ";"
+
+
+@pytest.mark.parametrize("path", PLACES)
+@pytest.mark.parametrize("kind", ["text/html", "application/json", "text/event-stream"])
+def test_an_escape_that_no_reader_undoes_is_no_fault(stage: Stage, path: str, kind: str) -> None:
+    async def play(w: Wall) -> None:
+        body = {"application/json": f'["{ENDLESS}"]', "text/event-stream": f"data: {ENDLESS}\n\n"}.get(kind, ENDLESS)
+        w.backend.answer = answering(reply(body.encode(), kind=kind))
+        told = await w.tell("GET", path, headers=[("Toolwall-Reason", ENDLESS)])
+        assert (told.reply.status, told.reply.body) == (200, body.encode())
+        told = await w.tell("PUT", "/crm/x", json.dumps({"other": ENDLESS}).encode())
+        assert told.record.get("code") != "internal"
+
+    stage.run(play)
+
+
 def test_refusals_do_not_say_it(stage: Stage) -> None:
     async def play(w: Wall) -> None:
         for method, body in (("POST", b'{"key": "wrong"}'), ("PUT", b'{"key": "x"}'), ("POST", b"{}")):
