@@ -31,7 +31,7 @@ MANIFEST = "Secret"
 # Some write its type there: DynamoDB (S, N, SS, NS, L, M), Protocol Buffers (stringValue), MongoDB ($numberLong).
 _WRAPS = frozenset({
     "value", "values", "val", "raw", "formatted", "current", "string value", "stringvalue", "formatted value",
-    "display value", "integer value", "number value", "s", "n", "ss", "ns", "l", "m", "number long", "number int",
+    "display value", "integer value", "number value", "v", "s", "n", "ss", "ns", "l", "m", "number long", "number int",
 })  # fmt: skip
 # Names of members that say of which type their object is.
 _TYPES = frozenset({"type", "kind", "typename"})

@@ -34,7 +34,7 @@ class _Label(NamedTuple):
     start: int
     end: int
     role: Role | None
-    value: int = -1  # of what stands beside it
+    values: tuple[int, ...] = ()  # of what stands beside it
 
 
 def valued(text: bytes, places: Iterable[int], keys: Keys, brackets: Brackets) -> Iterator[tuple[int, int]]:
@@ -80,8 +80,8 @@ class _Reader:
             if self._keys.secret:
                 yield from self._of_manifest(home, Role(self._keys.secret))
             label = self._of_object(home)
-            if label and label.role and not label.role.alone and (value := self._value_of(label, home)) >= 0:
-                yield _value(label, value)
+            if label and label.role and not label.role.alone:
+                yield from (_value(label, value) for value in label.values or self._outside(home))
             home = self._brackets.outer[home]
         if home >= 0 and self._text[home] == _LIST and ~home not in self._seen:
             self._seen.add(~home)
@@ -101,29 +101,27 @@ class _Reader:
     def _of_object(self, opening: int) -> _Label | None:
         """The label in an object, and the value beside it."""
         label: _Label | None = None
-        value = -1
+        values = list[int]()
         for name, at in islice(self._brackets.elements(opening), _MOST_MEMBERS):
             words = self._keys.words(self._shown(name))
             if words in self._told.values:
-                value = at if value < 0 else value
+                values.append(at)
             elif words in self._told.labels and (found := self._label(at)) and (label is None or found.role):
                 label = found if label is None or not label.role else label
-        return label._replace(value=value) if label else None
+        return label._replace(values=tuple(values)) if label else None
 
-    def _value_of(self, label: _Label, opening: int) -> int:
-        """The value beside a label, or beside its object: `{"field": {"name": "dob"}, "value": "1980-01-01"}`."""
+    def _outside(self, opening: int) -> list[int]:
+        """The values beside the object of a label: `{"field": {"name": "dob"}, "value": "1980-01-01"}`."""
         outer = self._brackets.outer[opening]
-        if label.value >= 0:
-            return label.value
         if outer < 0 or self._text[outer] != _OBJECT:
-            return -1
+            return []
         members = [
             (self._keys.words(self._shown(name)), at)
             for name, at in islice(self._brackets.elements(outer), _MOST_MEMBERS)
         ]
         if not any(at == opening and words in self._told.labels for words, at in members):
-            return -1
-        return next((at for words, at in members if words in self._told.values), -1)
+            return []
+        return [at for words, at in members if words in self._told.values]
 
     def _label(self, at: int) -> _Label | None:
         if self._text[at] != ord('"'):
@@ -141,12 +139,12 @@ class _Reader:
             if label and label.role and label.role.judge and (person or not label.role.alone)
         ]
         for _, label in telling:
-            if label.value >= 0 and label.role and label.role.alone:
-                yield _value(label, label.value)
+            if label.role and label.role.alone:
+                yield from (_value(label, value) for value in label.values)
         for table in self._tables_of(opening, len(labels)) if telling else []:
-            for _, row in self._brackets.elements(table):
-                if self._text[row] == _LIST and row != opening:
-                    cells = [at for _, at in self._brackets.elements(row)]
+            for _, at in self._brackets.elements(table):
+                if (row := self._row(at)) >= 0 and row != opening:
+                    cells = [cell for _, cell in self._brackets.elements(row)]
                     if len(cells) == len(labels):
                         yield from (_value(label, cells[index]) for index, label in telling)
 
@@ -168,13 +166,20 @@ class _Reader:
             outer = self._brackets.outer[outer]
         return []
 
+    def _row(self, at: int) -> int:
+        """The list of cells at a place, also as the only member of an object: `{"f": [{"v": "Ana"}]}`."""
+        if self._text[at] != _OBJECT:
+            return at if self._text[at] == _LIST else -1
+        members = [*islice(self._brackets.elements(at), 2)]
+        return members[0][1] if len(members) == 1 and self._text[members[0][1]] == _LIST else -1
+
     def _in_object(self, opening: int) -> dict[int, list[int]]:
         """The tables that are members of an object, by the width of their first row, which are not taken yet."""
         if opening not in self._tables:
             found = self._tables[opening] = dict[int, list[int]]()
             for _, at in islice(self._brackets.elements(opening), _MOST_MEMBERS):
                 first = next((row for _, row in self._brackets.elements(at)), -1) if self._text[at] == _LIST else -1
-                if first >= 0 and self._text[first] == _LIST:
+                if first >= 0 and (first := self._row(first)) >= 0:
                     width = sum(1 for _ in islice(self._brackets.elements(first), _MOST_LABELS))
                     found.setdefault(width, []).append(at)
         return self._tables[opening]

@@ -26,7 +26,7 @@ _BACK = re.compile(rf"([\W_]*)[\w .'’-]{{0,{_LONGEST_NAME}}}")
 _BEFORE, _BEHIND = 4 * 80, 4 * (LONGEST + 60)
 # What stands between a name and its value: marks around the name, a colon or equals sign, or two elements of markup.
 _MARKS = r"""["'`\])*_]{0,3}[ \t]{0,3}"""
-_SIGN = re.compile(_MARKS + r"""[:=][*_]{0,2}[ \t]{0,8}(?:[*_]{1,2}[ \t]{0,2})?(["'`]?)""")
+_SIGN = re.compile(_MARKS + r"""(?:=>|[:=])[*_]{0,2}[ \t]{0,8}(?:[*_]{1,2}[ \t]{0,2})?(["'`]?)""")
 _ELEMENT = re.compile(
     r"[ \t:]{0,3}</(?:th|td|dt|label|b|strong|span|div|p)>[ \t\r\n:]{0,40}"
     r"(?:<(?:td|dd|span|div|p|strong|b)(?:\s[^<>]{0,200})?>)?\s{0,20}([^<>]{1,200})<"
@@ -114,7 +114,7 @@ def _values(text: str, at: int, left: str, bare: bool) -> Iterator[tuple[int, in
         if ends > begins:
             yield begins, ends, text[begins:ends]
         return
-    if not bare and "=" in sign[0]:
+    if not bare and "=" in sign[0] and not ("=>" in sign[0] and left == "["):  # as PHP prints it
         return
     if word := _WORD.match(text, at):
         yield _stripped(text, *word.span(1), str)

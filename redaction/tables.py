@@ -1,13 +1,16 @@
 """The values in tables within texts that the heads of their columns give away, and the names in their rows.
 
 A table is what Markdown and the clients of databases draw with `|`, what stands between tabs, commas or semicolons, or
-in columns with two spaces or more between them, and a `<table>` of HTML. Its head is a line with such a name in it; a
+in columns with two spaces or more between them or flush right behind numbers of the rows, as pandas prints them, and a
+`<table>` of HTML. Its head is a line with such a name in it; a
 line below says that it is one: a rule of dashes, or a row of as many cells. In a row of two cells the first may be the
 name of the other: `| First name | Ana |`.
 """
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from redaction.finding import Finding
@@ -25,6 +28,7 @@ _PIPES: Final = re.compile(rb"\||\xe2\x94\x82|\xe2\x94\x83|\xe2\x95\x91")  # | a
 _RULE: Final = re.compile(rb"(?:[ \t|+:=\-]|\xe2[\x94-\x95][\x80-\xbf])*+")
 _DASHES: Final = (b"--", b"==", b"\xe2\x94\x80", b"\xe2\x94\x81", b"\xe2\x95\x90")
 _SPACES: Final = re.compile(rb" {2,}|\t")
+_WORD: Final = re.compile(r"[^ ]+")
 _TAB: Final = re.compile(rb"\t")
 _FIELD: Final = rb'[ ]?(?:"((?:[^"]|"")*+)"|([^"%b]?[^%b]*+))(%b|$)'
 _FIELDS: Final = {mark: re.compile(_FIELD % (mark, mark, mark)) for mark in (b",", b";")}
@@ -83,11 +87,11 @@ class Tables:
         """Reads the table with this line as its head, or the line as a row. Says where to look on."""
         if line.end - line.start > LONGEST_LINE:
             return line.behind
-        way = _way(data[line.start : line.end])
+        below, ruled = _below(data, line)
+        way = _way(data, line, below)
         cells = way.cells(data, line.start, line.end)
         if not 1 < len(cells) <= _MOST_CELLS:
             return line.behind
-        below, ruled = _below(data, line)
         ruled = ruled and bool(data[below.start : below.end].strip())
         head = [_shown(data, cell) for cell in cells]
         if way.rows_named and not ruled and len(cells) == _PAIR and self._in_row(data, cells, head, first, found):
@@ -104,9 +108,14 @@ class Tables:
     def _is_above(self, told: _Columns, under: list[str], ruled: bool) -> bool:
         """Whether this is a head, by what stands under it, and no row as the others, with names before their values."""
         pairs = [(*column, value) for column, value in zip(told, under, strict=False) if column]
-        if any(self._keys.role(value) for _, _, value in pairs):
+        if any(self._is_name(value, judge, name) for judge, name, value in pairs):
             return False
         return ruled or any(not value or judge.fits(value, name) for judge, name, value in pairs)
+
+    def _is_name(self, cell: str, judge: Judge, name: str) -> bool:
+        """Whether a cell reads like a name; `12 High Street` does, but is the value of one."""
+        is_value = any(map(str.isdigit, cell)) and judge.fits_text(cell, name)
+        return not is_value and self._keys.role(cell) is not None
 
     def _rows(
         self, data: bytes, line: _Line, way: _Way, told: _Columns, sure: bool, first: int, found: list[Finding]
@@ -139,9 +148,10 @@ class Tables:
         before = len(found)
         for name, value, cell in zip(head, head[1:], cells[1:], strict=False):
             role = self._keys.role(name)
-            if role and role.judge and role.judge.fits_text(value, name) and self._keys.role(value) is None:
+            judge = role and role.judge
+            if judge and judge.fits_text(value, name) and not self._is_name(value, judge, name):
                 start, end = _stripped(data, *cell)
-                found.append(Finding(role.judge.kind, first + start, first + end, SCORE, DETECTOR))
+                found.append(Finding(judge.kind, first + start, first + end, SCORE, DETECTOR))
         return len(found) > before
 
     def _in_markup(self, data: bytes, at: int, start: int, end: int, first: int, found: list[Finding]) -> int:
@@ -219,8 +229,9 @@ def _is_head(names: list[str]) -> bool:
     return all(_HEAD.fullmatch(name) and not name.isdigit() for name in names)
 
 
-def _way(line: bytes) -> _Way:
-    """How the cells of a line are told apart."""
+def _way(data: bytes, head: _Line, below: _Line) -> _Way:
+    """How the cells of a line, which may be the head over another, are told apart."""
+    line = data[head.start : head.end]
     if _PIPES.search(line):
         return _Way(_between_pipes, True, True)
     if b"\t" in line:
@@ -228,7 +239,21 @@ def _way(line: bytes) -> _Way:
     for mark in (b";", b","):
         if mark in line:
             return _Way(_FIELD_READERS[mark], mark + b" " not in line, False)
+    if line.startswith(b" ") and len(line) > 1:
+        flush = partial(_flush_right, [word.end() for word in _WORD.finditer(line.decode("utf-8", "replace"))])
+        if flush(data, below.start, below.end):
+            return _Way(flush, False, False)
     return _Way(_in_columns, False, True)
+
+
+def _flush_right(edges: list[int], data: bytes, start: int, end: int) -> list[Span]:
+    """The cells of a line behind its number, where each ends at an edge, in characters. The head has no number."""
+    line = data[start : min(end, start + LONGEST_LINE)].decode("utf-8", "replace").rstrip()
+    if not edges or len(line) != edges[-1] or not {word.end() for word in _WORD.finditer(line)}.issuperset(edges):
+        return []
+    number = _WORD.match(line)
+    first = number.end() if number and number.end() < edges[0] else 0
+    return [*pairwise(start + len(line[:at].encode()) for at in (first, *edges))]
 
 
 def _between_pipes(data: bytes, start: int, end: int) -> list[Span]:

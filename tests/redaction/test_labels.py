@@ -25,6 +25,10 @@ def cleaned(document: Any) -> Any:
         ({"value": "SW1A 1AA", "key": "postalCode"}, {"value": Z, "key": "postalCode"}),
         ([{"name": "First name", "value": "Ana"}], [{"name": "First name", "value": P}]),
         ({"tabLabel": "Date of birth", "value": "1980-02-03"}, {"tabLabel": "Date of birth", "value": D}),
+        (
+            {"name": "Zip", "text_value": "85025", "display_value": "85025"},
+            {"name": "Zip", "text_value": Z, "display_value": Z},
+        ),
         ({"k": "cvv", "v": 123, "id": 9}, {"k": "cvv", "v": "<CVV>", "id": 9}),
         ({"label": "Vorname", "wert": "Jürgen"}, {"label": "Vorname", "wert": P}),
         (
@@ -207,3 +211,20 @@ def test_many_settings_in_one_object_cost_little() -> None:
     begin = time.process_time()
     Scanner(kinds_of("secrets")).clean_json(many)
     assert time.process_time() - begin < 2
+
+
+@pytest.mark.parametrize(
+    "cells", [lambda cells: {"f": [{"v": cell} for cell in cells]}, lambda cells: {"c": cells}, lambda cells: cells]
+)
+def test_rows_and_cells_may_be_objects(cells: Any) -> None:
+    """As BigQuery and Google's charts give them."""
+    heads = [
+        {"name": "first_name", "type": "STRING"},
+        {"name": "n", "type": "INTEGER"},
+        {"name": "dob", "type": "DATE"},
+    ]
+    before = {"schema": {"fields": heads}, "rows": [cells(["Ana", "1980", "1980-01-01"])] * 2, "total": "2"}
+    after = {"schema": {"fields": heads}, "rows": [cells([P, "1980", D])] * 2, "total": "2"}
+    assert cleaned(before) == after
+    other = {"fields": heads, "rows": [{"f": ["Ana", "7", "1980-01-01"], "g": 1}]}
+    assert cleaned(other) == other

@@ -26,6 +26,10 @@ CASES = {
     "<b>First name:</b> Ana<br>": "<b>First name:</b> <PERSON><br>",
     "got {'first_name': 'Ana', 'id': 7}": "got {'first_name': '<PERSON>', 'id': 7}",
     'level=info last_name="Silva" zip=85025 n=1': 'level=info last_name="<PERSON>" zip=<ZIP_CODE> n=1',
+    "Array\n(\n    [first_name] => Ana\n    [zip] => 85025\n)\n": (
+        "Array\n(\n    [first_name] => <PERSON>\n    [zip] => <ZIP_CODE>\n)\n"
+    ),
+    '{"id"=>7, "first_name"=>"Ana", :zip => "85025"}': '{"id"=>7, "first_name"=>"<PERSON>", :zip => "<ZIP_CODE>"}',
     "First name: Ana, Surname: Bo; Customer name: Ana Bo | x": (
         "First name: <PERSON>, Surname: <PERSON>; Customer name: <PERSON> | x"
     ),
@@ -39,6 +43,7 @@ KEPT = [
     "first_name: first_name, first_name=first_name, full_name: Optional[str], full_name = os.path.join(a, b)",
     "last_name: CharField\nfull_name: varchar\nmember_name: List\nfname: main.py\nf_name: main",
     "zip: app.zip\nzip = zip(a, b)\naddress: 10.0.0.1:80\nAddress: 0x7ffd5e8\nstreet: Main",
+    "users.map(firstName => Foo); x => x.LastName => Ana; case surname => Berg\nlast_name => Ana",
     "host_name: Ana\nfile name: Ana\nhostname=Ana\nname: Left Pad",
     "phone: required\npin: 4096\nmobile = true",
     "Enter your first name: ",

@@ -33,6 +33,13 @@ DUCKDB = """\
 │ Ana        │ 1985-02-11 │
 └────────────┴────────────┘
 """
+PANDAS = """\
+   id first_name last_name          street            email       phone  amount
+0   1     Béla A  de Souza  12 High Street  ana@example.org  4155550132   12.50
+1   2         Bo      Berg    High Road 44   bo@example.com  4155550133    3.00
+
+[2 rows x 7 columns]
+"""
 HTML = (
     "<table><thead><tr><th>Name</th><th>E-mail</th><th>Room</th></tr></thead>\n"
     "<tr><td><b>Jörg O&#39;Neil</b></td><td>x</td><td>204</td></tr></table><table><tr><td>Ana Bo</td></tr></table>"
@@ -40,6 +47,17 @@ HTML = (
 CASES = {
     PSQL: PSQL.replace("Béla", "<PERSON>").replace("de Souza", "<PERSON>").replace("1985-02-11", "<DATE_OF_BIRTH>"),
     MYSQL: MYSQL.replace("Menon", "<PERSON>").replace("512839947", "<US_SSN>"),
+    PANDAS: (
+        "   id first_name last_name          street            email       phone  amount\n"
+        "0   1     <PERSON>  <PERSON>  <STREET_ADDRESS>  <EMAIL_ADDRESS>  <PHONE_NUMBER>   12.50\n"
+        "1   2         <PERSON>      <PERSON>    <STREET_ADDRESS>   <EMAIL_ADDRESS>  <PHONE_NUMBER>    3.00\n"
+        "\n[2 rows x 7 columns]\n"
+    ),
+    "| Surname | Street |\n|---|---|\n| Silva | 12 High Street |\n| Bo | High Street 12 |\n": (
+        "| Surname | Street |\n|---|---|\n| <PERSON> | <STREET_ADDRESS> |\n| <PERSON> | <STREET_ADDRESS> |\n"
+    ),
+    "Surname\tStreet\nSilva\t12 High Street\n": "Surname\tStreet\n<PERSON>\t<STREET_ADDRESS>\n",
+    "| Surname | Silva |\n| Street | 12 High Street |\n": "| Surname | <PERSON> |\n| Street | <STREET_ADDRESS> |\n",
     DUCKDB: DUCKDB.replace("Ana", "<PERSON>").replace("1985-02-11", "<DATE_OF_BIRTH>"),
     HTML: HTML.replace("Jörg O&#39;Neil", "<PERSON>"),
     'id,first_name,zip\n7,Ana,85025\n8,"O, Neil",\n\n9,Bo,1': (
@@ -75,6 +93,11 @@ KEPT = [
     "| Name | Price | Rating |\n|---|---|---|\n| Garden Mouse | 12.99 | 4.5 |\n",
     "NAME   CLASS   HOSTS     ADDRESS        PORTS\nshop   nginx   x.test    203.0.113.10   80, 443\n",
     "First name | Last name\n",
+    "| First name | Last name |\n| Street | Zip |\n",
+    "| Street | Address 1 |\n|---|---|\n| Zip | Address 2 |\n",
+    "  name  version\n0    x    1.3.0\n",
+    "  surname  zip\nsee the table above, and so on\n",
+    "    first_name last_name\n    return Ana, Silva\n",
     "<table><tr><th>Street</th><td>",
 ]
 
@@ -114,6 +137,7 @@ def test_a_line_that_is_too_long_is_no_head() -> None:
         "first_name,", "first_name,b\n", "first_name|", "first_name  ", "a\tdob\n", "<tr><th>dob</th>",
         "<tr><th>dob</td>", "dob</th>", "|---\ndob|\n", "dob,b\n1,2\n\n", '"dob",', "<tr>dob</th>",
         "<td>dob</td><td>1</td><tr>",
+        " dob  b\n", " dob\n1 2\n", "  dob ", " dob  a\n0   1  2\n",
     ],
 )  # fmt: skip
 def test_no_text_stalls_it(piece: str) -> None:
