@@ -156,7 +156,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         stack.push_async_callback(regimes.close)
         show(lambda: regimes.healths, telemetry)
         tell_of(injecting, vaults, telemetry)
-        firewall = Firewall(regimes.regime, _entries(settings.ledger, ledger, telemetry, key, known))
+        firewall = Firewall(regimes.regime, _entries(settings.ledger, ledger, telemetry, key, known, scans))
         servers.firewall = firewall
         stack.push_async_callback(servers.close)
         firewall.runs.ended.append(injecting.run_ended)
@@ -199,9 +199,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         yield Running(firewall, telemetry, reloader, regimes, halting, servers, tuple(doors), admin)
 
 
-def _entries(settings: LedgerSettings, ledger: Ledger, telemetry: Telemetry, key: StateKey, known: Known) -> Entries:
-    scanner, passes = Scanner(kinds_of("standard")), settings.on_error == "pass"
-    return Entries(ledger, telemetry, key.derive(ARGUMENTS_HASH), scanner, settings.arguments, known, passes)
+def _entries(
+    settings: LedgerSettings, ledger: Ledger, telemetry: Telemetry, key: StateKey, known: Known, scans: Scans
+) -> Entries:
+    scanner, showing = Scanner(kinds_of("standard")), scans if settings.arguments == "redacted" else None
+    return Entries(ledger, telemetry, key.derive(ARGUMENTS_HASH), scanner, showing, known, settings.on_error == "pass")
 
 
 def _works(

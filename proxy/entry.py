@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from time import time_ns
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 from proxy.body import Body
 from proxy.errors import Refusal
@@ -19,7 +19,9 @@ from proxy.model import NO_HAIL, Call, Hail, Result
 from proxy.outcomes import executed, ledger_trouble, place_of, unforeseen, unrecorded, withheld
 from proxy.record import Record, new_id, veiled
 from proxy.replies.answers import Answer
+from proxy.scanning import Scans
 from proxy.seldom import Seldom
+from proxy.showing import show
 from proxy.telemetry.telemetry import Attempt, Telemetry, Trace
 from redaction.known import NOTHING, Known
 from redaction.profiles import kinds_of
@@ -41,15 +43,15 @@ _SECRETS = kinds_of("secrets")
 class Entries:
     """Opens the Record of each call, and knows where it goes.
 
-    `hash_key` keys the argument hashes, `scanner` cleans what the ledger may show, `arguments` says whether it shows
-    any at all. `known` are secrets that nothing may show. `pass_reads`: reads go on while no Record can be written.
+    `hash_key` keys the argument hashes, `scanner` cleans what the ledger may show, in threads, `showing`, where that is
+    arguments. `known` are secrets that nothing may show. `pass_reads`: reads go on while no Record can be written.
     """
 
     ledger: Ledger
     telemetry: Telemetry
     hash_key: bytes
     scanner: Scanner
-    arguments: Literal["off", "redacted"] = "off"
+    showing: Scans | None = None
     known: Known = NOTHING
     pass_reads: bool = False
     trouble: Seldom = field(default_factory=ledger_trouble)
@@ -181,21 +183,19 @@ class Entry:
         record.rules, record.revision = decision.rules, decision.revision
         record.waived = dict(decision.waived)
         self.judged = record.arguments_hash = self.keyed_hash(call.same)
-        self._show(call)
 
     def masked(self, call: Call) -> None:
         """The arguments are sent otherwise than they came: the Record tells of those that are sent."""
         record = self.record
         record.arguments_hash = self.keyed_hash(call.same)
         record.notes.append("arguments were masked")
-        self._show(call)
 
-    def _show(self, call: Call) -> None:
+    async def show(self, call: Call) -> None:
         """Put what is sent into the Record, as it may be seen there."""
-        if self._entries.arguments == "redacted":
+        if self._entries.showing:
             before, after = self._restored or (call, call)
             said = veiled(*([dict(each.arguments), dict(each.aside)] for each in (before, after, call)))
-            self.record.arguments, self.record.aside = self._entries.shown(said)
+            await show(self.record, said, call.outgoing, self._entries.shown, self._entries.showing)
 
     def keyed_hash(self, value: Any) -> str:
         """Equal for equal values, and not to be guessed back."""

@@ -107,6 +107,7 @@ class Firewall:
         if tool.name in rules.asking_services:
             facts = await regime.relate(rules, facts, entry.record.notes)
         entry.decided(call, decision := rules.decide(facts))
+        await entry.show(call)
         if entry.hail.behalf and entry.hail.behalf.same not in ("", entry.judged):
             raise _changed()
         self.repeats.check(call, entry.record, monotonic())

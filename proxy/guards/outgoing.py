@@ -71,6 +71,7 @@ class Outgoing:
             raise _refusal("The arguments could not be checked, so nothing was sent.", note=str(why)) from None
         if made is not call:
             entry.masked(made)
+            await entry.show(made)
         entry.check(self.__name__)
         return await send(made, entry)
 

@@ -273,6 +273,22 @@ def test_a_burst_of_tiny_messages_leaves_the_event_loop_to_others(what: str, tmp
     perform(play())
 
 
+def test_arguments_that_records_show_are_cleaned_beside_the_event_loop(tmp_path: Path) -> None:
+    people = [{"mail": f"ann{n}@example.com", "phone": f"+1415555{n:04}"} for n in range(9_000)]
+
+    async def play() -> None:
+        async with wall(tmp_path, house.TOOLS, house.POLICY, config="ledger: {arguments: redacted}") as w:
+            worst: list[float] = []
+            while len(worst) < 3 and min(worst, default=1.0) > 0.2:  # another program's load is not ours
+                asked = asyncio.ensure_future(w.tell("POST", "/crm/any", json.dumps(people).encode()))
+                worst.append((await lags(asked))[-1])  # type: ignore[arg-type]
+                record = (await asked).record
+                assert record["arguments"]["body"][0] == {"mail": "<EMAIL_ADDRESS>", "phone": "<PHONE_NUMBER>"}
+            assert min(worst) <= 0.2, worst
+
+    perform(play())
+
+
 @pytest.mark.full
 @pytest.mark.parametrize(("body", "times"), [(LARGE, 10), (dense()[0], 20)], ids=["1 MB", "64 KB of contacts"])
 def test_scans_leave_the_event_loop_to_others(body: bytes, times: int, tmp_path: Path) -> None:
