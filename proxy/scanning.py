@@ -62,9 +62,10 @@ class Scans:
                 return done
         return await self.apart(scanner.clean, body, media_type, charset)
 
-    async def brief(self, scanner: Scanner, work: Callable[..., T], *arguments: Any) -> T:
-        """What `work` with this scanner gives, at once unless it asks Presidio, which takes its time."""
-        return await self.apart(work, *arguments) if scanner.needs_presidio else work(*arguments)
+    async def brief(self, scanner: Scanner, size: int, work: Callable[..., T], *arguments: Any) -> T:
+        """What `work` with this scanner gives, at once unless it is much or asks Presidio, which takes its time."""
+        takes_long = scanner.needs_presidio or size > CLOSELY_INLINE_BYTES
+        return await self.apart(work, *arguments) if takes_long else work(*arguments)
 
     async def apart(self, work: Callable[..., T], *arguments: Any) -> T:
         """What `work` gives, done in a thread. Raises Unreadable where no thread is free or it takes too long."""

@@ -157,7 +157,8 @@ class Clean:
         texts = [value for _, value in headers if not _PLAIN.fullmatch(value)]
         if not texts:
             return headers, Counter()
-        return await self._scans.brief(scanner, _clean_headers, scanner, headers, "\n".join(texts))
+        joined = "\n".join(texts)
+        return await self._scans.brief(scanner, len(joined), _clean_headers, scanner, headers, joined)
 
     async def _scan(
         self, scanner: Scanner, raw: bytes, result: Result, tool: Tool, counts: Counter[str]

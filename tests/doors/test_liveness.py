@@ -273,6 +273,22 @@ def test_a_burst_of_tiny_messages_leaves_the_event_loop_to_others(what: str, tmp
     perform(play())
 
 
+def test_a_head_that_is_full_of_findings_leaves_the_event_loop_to_others(tmp_path: Path) -> None:
+    head = [f"Warning: {'ann%40example.com ' * 500}"] * 50
+
+    async def play() -> None:
+        async with wall(tmp_path, house.TOOLS, house.POLICY) as w:
+            w.backend.answer = answering(reply(b"{}", *head))
+            worst: list[float] = []
+            while len(worst) < 3 and min(worst, default=1.0) > 0.1:  # another program's load is not ours
+                asked = asyncio.ensure_future(w.call("GET", "/crm/things/7"))
+                worst.append((await lags(asked))[-1])  # type: ignore[arg-type]
+                assert (await asked).headers["toolwall-redacted"] == f"EMAIL_ADDRESS={500 * 50}"
+            assert min(worst) <= 0.1, worst
+
+    perform(play())
+
+
 def test_arguments_that_records_show_are_cleaned_beside_the_event_loop(tmp_path: Path) -> None:
     people = [{"mail": f"ann{n}@example.com", "phone": f"+1415555{n:04}"} for n in range(9_000)]
 
