@@ -42,12 +42,19 @@ _RUN = re.compile(r"^(?:[a-z]{20,}|[A-Z]{20,})$")  # longer than words are
 _SHORT = 16
 _LONG = 24  # no time, and no number that people count with, has so many figures
 
+# What everybody may know: the rest of an Amazon Resource Name, a certificate or public key in base64, a fingerprint.
+_PUBLIC = re.compile(r"[a-z]{2}(?:-[a-z]{3,10}){1,2}-\d:\d{12}:|LS0tLS1CRUdJTiB(?:DRVJU|QVUJM)|SHA256:")
+_ASSIGNED = re.compile(r"[A-Za-z_]+=[^=]")
+# The folder that PWD names.
+_FOLDER = re.compile(r"/(?:home|usr|var|etc|opt|root|run|tmp|srv|mnt|app|workspace|Users|data)(?:/[\w.@+\-]+)*/?")
+
 
 def opaque(value: str) -> int:
     """What looks made by chance: at least ten characters, letters with digits, no path, version, word or template."""
     value_is_none = (
         len(value) < 10
         or _placeholder(value)
+        or _PUBLIC.match(value)
         or _VERSION.search(value)
         or ((_PATH.match(value) or "://" in value) and entropy(value) < 4.2)
         or (_WORDY.search(value) and not _RUN.search(value))
@@ -68,9 +75,19 @@ def random(value: str) -> int:
     return opaque(value)
 
 
+def unassigned(value: str) -> int:
+    """The same, but no `ACCESS_KEY=...` behind `AWS_SECRET_`: what stands behind its equals sign is found by itself."""
+    return 0 if _ASSIGNED.match(value) else random(value)
+
+
 def password(value: str) -> int:
     """What somebody chose: no template, no piece of code, no word that names the field instead of filling it."""
-    if _placeholder(value) or value.lower().strip("\"'`:;,.") in _NO_VALUES or len(set(value)) < 2:
+    if (
+        _placeholder(value)
+        or _FOLDER.fullmatch(value)
+        or value.lower().strip("\"'`:;,.") in _NO_VALUES
+        or len(set(value)) < 2
+    ):
         return 0
     return len(value)
 

@@ -79,3 +79,27 @@ def test_basic_credentials_hold_a_colon() -> None:
         assert guesses.basic(value) == (len(value) if held else 0)
         assert guesses.basic(value.rstrip("=")) == (len(value.rstrip("=")) if held else 0)
     assert guesses.basic("!!!!") == 0
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "us-east-1:{digit:12}:secret:db-{alnum:6}",
+        "LS0tLS1CRUdJTiBD{cut:0}RVJU{b64:40}",
+        "LS0tLS1CRUdJTiBQ{cut:0}VUJM{b64:40}",
+        "SHA256:{b64:43}",
+    ],
+)
+def test_what_everybody_may_know_is_not_opaque(template: str) -> None:
+    assert guesses.opaque(fill(template)) == 0
+
+
+def test_a_folder_is_no_password() -> None:
+    assert guesses.password("/home/ana/shop") == guesses.password("/app") == 0
+    assert guesses.password("/hom3+ana") == 9
+
+
+def test_behind_words_an_assignment_is_not_the_value_itself() -> None:
+    value = fill("a1{alnum:38}")
+    assert guesses.unassigned("ACCESS_KEY=" + value) == 0
+    assert guesses.unassigned(value + "==") == len(value) + 2

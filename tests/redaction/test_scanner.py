@@ -335,3 +335,11 @@ def test_each_of_a_list_of_cookies_goes() -> None:
     text = fill('{"cookies": ["sid={alnum:20}", "theme={alnum:20}"], "x": ["sid={alnum:20}"]}')
     cleaned = json.loads(Scanner(kinds_of("standard")).clean_json(text).value)
     assert cleaned == json.loads(text) | {"cookies": ["<COOKIE>"] * 2}
+
+
+@pytest.mark.parametrize("profile", ["standard", "secrets", "strict"])
+def test_the_names_of_variables_stay(profile: str) -> None:
+    """A guess that began within `AWS_SECRET_ACCESS_KEY` took the end of the name out with the value."""
+    text = fill("AWS_ACCESS_KEY_ID=AKIA{cut:0}{base32:16}\nAWS_SECRET_ACCESS_KEY={b64:38}a1\n")
+    cleaned = Scanner(kinds_of(profile)).clean_text(text).value
+    assert cleaned == "AWS_ACCESS_KEY_ID=<AWS_ACCESS_KEY_ID>\nAWS_SECRET_ACCESS_KEY=<AWS_SECRET_ACCESS_KEY>\n"
