@@ -60,9 +60,9 @@ def search(data: bytes, engine: Engine, deep: int = MOST_OPENED, budget: Budget 
     """
     budget = budget or Budget(sys.maxsize)
     if b"\\" not in data:
-        return _look_through(data, engine, False, budget)
+        return _of_lists(_look_through(data, engine, False, budget), data)
     flat = read_json(data)
-    hits = _look_through(flat, engine, True, budget)
+    hits = _of_lists(_look_through(flat, engine, True, budget), flat)
     if deep and (b'"{' in flat or b'"[' in flat):
         hits = _with_inner(hits, flat, engine, deep - 1, budget)
     return _placed(hits, flat, data) if hits else hits
@@ -93,16 +93,49 @@ def _with_inner(hits: list[Hit], flat: bytes, engine: Engine, deep: int, budget:
         if not is_common(inner):
             continue
         left = match.start(1)
-        found = [_nested(hit, each, left) for hit in search(inner, engine, deep, budget) for each in hit.findings]
+        found = [each for hit in search(inner, engine, deep, budget) for each in _nested(hit, left)]
         at.pop(left, None)
         if found:
             at[left] = Hit(left, match.end(1), False, False, found)
     return [at[start] for start in sorted(at)]
 
 
-def _nested(hit: Hit, found: Finding, left: int) -> Finding:
-    quotes = found.quotes + 1 if found.quotes or hit.is_number else 0
-    return found._replace(start=left + found.start, end=left + found.end, quotes=quotes)
+def _of_lists(hits: list[Hit], text: bytes) -> list[Hit]:
+    """The hits, those in strings that are JSON lists of numbers as such. They hold no string that tells of them."""
+    return [_of_list(hit, text[hit.start : hit.end]) if text[hit.start] == _LIST else hit for hit in hits]
+
+
+def _of_list(hit: Hit, inner: bytes) -> Hit:
+    if hit.is_name or HIDDEN in inner or not is_common(inner):
+        return hit
+    findings: list[Finding] = []
+    for found in (_of_number(each, inner, hit.start) for each in hit.findings):
+        if not findings or found.start >= findings[-1].end:  # else both are in one number
+            findings.append(found)
+    return hit._replace(findings=findings)
+
+
+def _of_number(found: Finding, inner: bytes, left: int) -> Finding:
+    """A finding with the rest of the numbers that it touches; one of the list as a whole stays."""
+    start, end = found.start - left, found.end - left
+    if inner[start] not in _DIGITS or inner[end - 1] not in _DIGITS:
+        return found
+    while inner[start - 1] in _DIGITS:
+        start -= 1
+    while inner[end] in _DIGITS:
+        end += 1
+    return found._replace(start=left + start, end=left + end, quotes=1)
+
+
+def _nested(hit: Hit, left: int) -> Iterator[Finding]:
+    """The findings in a leaf of an inner text, which begins at `left`. A number is rewritten as a whole, also where
+    only its figures before the point were found."""
+    if hit.is_number:
+        yield hit.findings[0]._replace(start=left + hit.start, end=left + hit.end, quotes=1)
+        return
+    for found in hit.findings:
+        quotes = found.quotes and found.quotes + 1
+        yield found._replace(start=left + found.start, end=left + found.end, quotes=quotes)
 
 
 def _look_through(text: bytes, engine: Engine, hidden: bool, budget: Budget) -> list[Hit]:

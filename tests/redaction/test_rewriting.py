@@ -77,6 +77,28 @@ def test_a_number_stays_one_where_that_is_said() -> None:
     assert clean(f'["{CARD}"]', CREDIT_CARD=Way("zero")) == '["<CREDIT_CARD>"]'
 
 
+@pytest.mark.parametrize("way", ["kind", "mask", "keep_last_4", "hash", "zero", "drop"])
+@pytest.mark.parametrize(
+    "inner",
+    [
+        f'{{"card": {CARD}.0, "n": 1.0}}',
+        f"[{CARD}, 1.0]",
+        f"[[{CARD}.0], [-1, {CARD}]]",
+        f'{{"cards": "[{CARD}.0,\\n 7]"}}',
+        f"[{CARD}.{CARD}]",
+    ],
+)
+def test_a_number_of_json_in_a_string_is_rewritten_as_a_whole(inner: str, way: str) -> None:
+    cleaned = json.loads(clean(json.dumps({"a": inner, "b": "[1, 2.0]"}), CREDIT_CARD=Way(way)))
+    assert CARD not in str(cleaned)
+    assert cleaned["b"] == "[1, 2.0]"
+    if way != "drop":
+        told = json.loads(cleaned["a"])
+        assert len(told) == len(json.loads(inner))
+        if "cards" in told:
+            assert json.loads(told["cards"])[1] == 7
+
+
 @pytest.mark.parametrize(
     ("body", "left"),
     [
