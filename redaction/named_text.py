@@ -18,6 +18,16 @@ _ATTRIBUTE = re.compile(
     r"""\s(?:[A-Za-z][\w.\-]{0,60}:)?([A-Za-z][\w.\-]{0,100})=(?:"([^"<>]{1,1200})"|'([^'<>]{1,1200})')"""
 )
 
+# A tag: its name (1), its attributes (2), and the text behind it or behind one more tag (3), up to an element's end.
+_TAG = re.compile(
+    r"<([A-Za-z][\w.:\-]{0,60})(\s[^<>]{1,1500})>(?=(?:\s{0,40}(?:<[A-Za-z][^<>]{0,200}>)?([^<>]{1,1200})</)?)"
+)
+# Elements that hold no text, or none that is a value.
+_EMPTY = frozenset({"input", "meta", "link", "img", "br", "hr", "select", "button", "form", "fieldset", "a"})
+# Attributes that say what an element holds: of forms, lists of fields, SAML, microdata (HTML, 5.2) and RDFa. An `id` is
+# an anchor.
+_SAYS = frozenset({"name", "key", "field", "label", "itemprop", "property", "friendlyname", "autocomplete"})
+
 
 def in_table(text: str, keys: Keys, mark: str) -> Iterator[Finding]:
     """What the first row of comma-separated values (RFC 4180; `mark` stands between them, or what the first row has
@@ -54,16 +64,45 @@ def in_form(text: str, keys: Keys) -> Iterator[Finding]:
 
 
 def in_markup(text: str, keys: Keys) -> Iterator[Finding]:
-    """What the names of elements and attributes say of their texts, in order."""
-    found: list[Finding] = []
+    """What the names of elements and attributes say of their texts, in order, and attributes such as `name` of values
+    beside them and of the element's text: `<input name="zip" value="85025">`, `<field name="zip">85025</field>`.
+    """
+    found = [*_in_tags(text, keys)]
     for expression in (_ELEMENT, _ATTRIBUTE):
         for match in expression.finditer(text):
             judge = _certain(match[1], keys)
-            group = 2 if match[2] is not None else 3
-            value = read_html(match[group])
+            value, place = _read(match)
             if judge and judge.fits(value, match[1]):
-                found.append(_finding(judge, *match.span(group)))
+                found.append(_finding(judge, *place))
     yield from sorted(found, key=lambda each: each.start)
+
+
+def _in_tags(text: str, keys: Keys) -> Iterator[Finding]:
+    for tag in _TAG.finditer(text):
+        attributes = {each[1].lower(): each for each in _ATTRIBUTE.finditer(text, *tag.span(2))}
+        says = [_read(attributes[name])[0] for name in _SAYS & attributes.keys()]
+        told = next(((judge, name) for name in says if (judge := _certain(name, keys))), None)
+        if told is None:
+            continue
+        judge, name = told
+        if value := attributes.get("value") or attributes.get("content"):
+            shown, place = _read(value)
+            if judge.fits(shown, name):
+                yield _finding(judge, *place)
+        elif tag[3] and tag[1].lower() not in _EMPTY and judge.fits_text(read_html(tag[3]).strip(), name):
+            yield _finding(judge, *_stripped(tag))
+
+
+def _read(attribute: re.Match[str]) -> tuple[str, tuple[int, int]]:
+    """What an attribute holds, and where."""
+    group = 2 if attribute[2] is not None else 3
+    return read_html(attribute[group]), attribute.span(group)
+
+
+def _stripped(tag: re.Match[str]) -> tuple[int, int]:
+    """Where the text behind a tag stands, without the space around it."""
+    start = tag.end(3) - len(tag[3].lstrip())
+    return start, start + len(tag[3].strip())
 
 
 def _certain(name: str, keys: Keys) -> Judge | None:
