@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rules.template import Segment, loose, parse
+from rules.template import Segment, loose, parse, trimmed
 
 if TYPE_CHECKING:
     from rules.tools import Tool
@@ -40,8 +40,9 @@ class Tree:
     def find(self, path: str) -> tuple[list[Tool], list[str]] | None:
         """The tools that a path means, and what their parameters take of it.
 
-        None also where it means others for a server that decodes it first, or that does not tell case apart: there
-        `/things/%65xport` and `/things/Export` are `/things/export`, here they would be things of that name.
+        None also where it means others for a server that decodes it first, or that does not tell case apart, or drops
+        spaces around a segment and dots behind it: there `/things/%65xport`, `/things/Export` and `/things/export%20`
+        are `/things/export`, here they would be things of that name.
         """
         values: list[str] = []
         tools = walk(self._root, path.split("/"), 1, values)
@@ -50,7 +51,12 @@ class Tree:
         return tools, values
 
     def _is_plain(self, path: str, tools: list[Tool]) -> bool:
-        others = walk(self._loose, [loose(segment) for segment in path.split("/")], 1, [])
+        segments = [loose(segment) for segment in path.split("/")]
+        short = trimmed(segments)
+        return self._means(segments, tools) and (short == segments or self._means(short, tools))
+
+    def _means(self, segments: list[str], tools: list[Tool]) -> bool:
+        others = walk(self._loose, segments, 1, [])
         return others is not None and all(tool in others for tool in tools)
 
 

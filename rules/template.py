@@ -72,6 +72,11 @@ def loose(text: str) -> str:
     return (unquote(text) if "%" in text else text).casefold()
 
 
+def trimmed(segments: list[str]) -> list[str]:
+    """Segments as old versions of Spring and servers on Windows have them: without spaces around, or dots behind."""
+    return [segment.lstrip(" ").rstrip(" .") or segment for segment in segments]
+
+
 def parse(path: str) -> tuple[Segment, ...]:
     """The segments of a template. Raises ValueError with what is wrong, for the author."""
     texts = path.split("/")[1:]

@@ -110,6 +110,8 @@ DOUBTFUL = [
     # A server that decodes before it looks, or that does not tell case apart, takes these for another tool's.
     ("POST", "/people/%65xport", []),
     ("POST", "/people/Export", []),
+    ("POST", "/people/export%20", []),
+    ("POST", "/people/export.", []),
     ("POST", "/people/ana%3Amute", []),
     ("POST", "/people/ana%3amut%65", []),
     ("POST", "/people/ana:Mute", []),

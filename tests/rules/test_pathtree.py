@@ -53,11 +53,13 @@ OTHERS = """
 
 def test_what_another_reader_takes_for_another_tool_is_none(tmp_path):
     found = finding(tmp_path, OTHERS)
-    for last in ("%65xport", "EXPORT", "Expor%54", "7%3Adone", "7:DONE", "%78-7", "X-7", "b%20%43"):
+    others = ("%65xport", "EXPORT", "Expor%54", "7%3Adone", "7:DONE", "%78-7", "X-7", "b%20%43")
+    for last in (*others, "export%20", "%20Export", "export.", "export%2e%20", "7:done%20"):
         assert found(f"/a/{last}") == ([], []), last
     assert found("/a/export") == (["export"], [])
     assert found("/a/b%20c") == (["spaced"], [])
-    assert found("/a/%61") == (["one"], ["%61"])
+    for last in ("%61", "Acme%20Inc.", "%20", "...", "%20a", "exports.", "export.csv"):
+        assert found(f"/a/{last}") == (["one"], [last])
     assert found("/a/ME") == (["one"], ["ME"])
     assert found("/a/exports") == (["one"], ["exports"])
     assert found("/b/7/K") == (["upper"], ["7"])
