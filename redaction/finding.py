@@ -1,7 +1,7 @@
 """What a scan reports: one place in a text, and what stands there."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -52,6 +52,9 @@ class Opened(NamedTuple):
     close: Callable[[str], str]
 
 
+Span = tuple[int, int]
+"""Where something begins and ends in a text."""
+
 _PLACE = itemgetter(Finding._fields.index("start"), Finding._fields.index("end"))
 
 
@@ -87,6 +90,22 @@ def merged(some: list[Hit], others: list[Hit]) -> list[Hit]:
         same = at.get(hit.start)
         at[hit.start] = same._replace(findings=resolve([*same.findings, *hit.findings])) if same else hit
     return [at[start] for start in sorted(at)]
+
+
+def outside(hits: list[Hit], places: Sequence[Span]) -> list[Hit]:
+    """The hits without what lies within one of these places. What goes beyond one takes all of it along."""
+    if not hits or not places:
+        return hits
+    left = (hit._replace(findings=resolve(_beyond(hit.findings, places))) for hit in hits)
+    return [hit for hit in left if hit.findings]
+
+
+def _beyond(findings: list[Finding], places: Sequence[Span]) -> Iterator[Finding]:
+    for found in findings:
+        touched = [(start, end) for start, end in places if start < found.end and found.start < end]
+        if not any(start <= found.start and found.end <= end for start, end in touched):
+            start = min([found.start, *(start for start, _ in touched)])
+            yield found._replace(start=start, end=max([found.end, *(end for _, end in touched)]))
 
 
 def kinds(findings: Iterable[Finding]) -> Iterator[str]:

@@ -6,13 +6,14 @@ Such fragments are read as the one text that they make, and each message waits u
 
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import orjson
 
 from redaction import walk
+from redaction.finding import Span
 from redaction.operators import splice
 from redaction.pointers import Path
 from redaction.scanner import Cleaned, Unreadable
@@ -50,8 +51,8 @@ class Cleaner(Protocol):
     def clean_text(self, text: str) -> Cleaned[str]:
         """Plain text without findings."""
 
-    def clean_json(self, text: str) -> Cleaned[str]:
-        """A JSON text without findings."""
+    def clean_json(self, text: str, written: Sequence[Span] = ()) -> Cleaned[str]:
+        """A JSON text without findings; `written` are places where something stands for one already."""
 
     def clean(self, body: bytes, media_type: str, charset: str | None) -> Cleaned[bytes]:
         """A whole body without findings."""
@@ -124,7 +125,8 @@ class Messages:
 
     def _cleaned(self, message: _Message) -> str | None:
         try:
-            new = self._clean(splice(message.data, self._joined(message)))
+            edits, written = self._joined(message)
+            new = self._clean(splice(message.data, edits), written)
         except Unreadable as fault:
             if not self._passes:
                 raise
@@ -132,7 +134,11 @@ class Messages:
             return None
         return None if new == message.data else new
 
-    def _joined(self, message: _Message) -> Iterator[tuple[int, int, str]]:
+    def _joined(self, message: _Message) -> tuple[list[tuple[int, int, str]], list[Span]]:
+        """The edits of the fragments, and where what they write will stand."""
+        made: list[tuple[int, int, str]] = []
+        written: list[Span] = []
+        moved = 0
         for each in message.fragments:
             edits = each.text.between(each.first, each.last)
             if not edits:
@@ -142,11 +148,15 @@ class Messages:
             news = [(edit, edit.new if edit.start >= each.first else "") for edit in edits]
             self.counts.update(edit.kind for edit in edits if edit.start >= each.first)
             parts = [(max(0, e.start - each.first), min(len(plain), e.end - each.first), new) for e, new in news]
-            yield each.start, each.end, orjson.dumps(splice(plain, parts)).decode()[1:-1]
+            text, places = _escaped(plain, parts)
+            written += [(each.start + moved + start, each.start + moved + end) for start, end in places]
+            moved += len(text) - (each.end - each.start)
+            made.append((each.start, each.end, text))
+        return made, written
 
-    def _clean(self, data: str) -> str:
+    def _clean(self, data: str, written: list[Span]) -> str:
         if (self._json and data.strip()) or _is_json(data):
-            cleaned = self._scanner.clean_json(data)
+            cleaned = self._scanner.clean_json(data, written)
         else:
             cleaned = self._scanner.clean_text(data)
         self.counts.update(cleaned.counts)
@@ -182,6 +192,19 @@ class Messages:
         flat = unwrap(text, JSON)
         edits = self._scanner.edits(flat.text, left)
         return [edit._replace(start=flat.outer(edit.start), end=flat.outer(edit.end)) for edit in edits]
+
+
+def _escaped(plain: str, parts: list[tuple[int, int, str]]) -> tuple[str, list[Span]]:
+    """A text with its parts put in place, as in a string of JSON, and where they stand in that."""
+    pieces: list[str] = []
+    places: list[Span] = []
+    at = size = 0
+    for start, end, new in [*parts, (len(plain), len(plain), "")]:
+        before, put = (orjson.dumps(each).decode()[1:-1] for each in (plain[at:start], new))
+        pieces += before, put
+        places.append((size + len(before), size + len(before) + len(put)))
+        at, size = end, places[-1][1]
+    return "".join(pieces), places
 
 
 def _path(pointer: str) -> list[str]:

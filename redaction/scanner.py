@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
 from functools import lru_cache, partial
@@ -13,7 +13,7 @@ import orjson
 from redaction import mediatypes, operators, profiles, walk
 from redaction.detector import Detector, Pattern, all_patterns
 from redaction.engine import Engine, ScanError
-from redaction.finding import Finding, Hit, counted, kinds, merged, resolve
+from redaction.finding import Finding, Hit, Span, counted, kinds, merged, outside, resolve
 from redaction.keys import Keys
 from redaction.opening import GATES, opening
 from redaction.pointers import Path
@@ -184,9 +184,11 @@ class Scanner:
         """Plain text with each finding replaced by its kind, as in `<EMAIL_ADDRESS>`. Raises Unreadable."""
         return self._clean_escaped(text, PLAIN)
 
-    def clean_json(self, text: str) -> Cleaned[str]:
-        """A JSON text, every character outside a finding as it was. A number with a finding becomes a string."""
-        hits = self.find_json(text)
+    def clean_json(self, text: str, written: Sequence[Span] = ()) -> Cleaned[str]:
+        """A JSON text, every character outside a finding as it was. A number with a finding becomes a string. What is
+        found within what was `written` for findings stays.
+        """
+        hits = outside(self.find_json(text), written)
         return Cleaned(operators.splice(text, self._rewriting.edits(text, hits)), counted(hits))
 
     def clean_json_value(self, value: Any) -> tuple[Any, Counter[str]]:

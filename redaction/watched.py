@@ -1,8 +1,9 @@
 """Known secrets during the look at one answer: what is taken out is the same, and whose it was is remembered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from redaction.finding import Span
 from redaction.known import Known
 from redaction.pointers import Path
 from redaction.scanner import Cleaned, Unreadable
@@ -40,7 +41,7 @@ class Watched:
         """See Known."""
         return self._look(text, self._known.clean_text)
 
-    def clean_json(self, text: str) -> Cleaned[str]:
+    def clean_json(self, text: str, written: Sequence[Span] = ()) -> Cleaned[str]:
         """See Known."""
         return self._look(text, self._known.clean_json)
 

@@ -2,8 +2,13 @@ import json
 
 import pytest
 
+from redaction.finding import Finding, Hit, outside
 from redaction.fragments import Messages
+from redaction.operators import Way
+from redaction.profiles import kinds_of
+from redaction.pseudonyms import InCall, Pseudonyms
 from redaction.scanner import Scanner, Unreadable
+from tests.redaction.fill import fill
 
 SCANNER = Scanner(frozenset({"EMAIL_ADDRESS", "CREDIT_CARD"}))
 SHAPES = [
@@ -52,6 +57,31 @@ def test_letter_by_letter_and_counted_once():
     assert "".join(json.loads(each)["choices"][0]["delta"]["content"] for each in given) == "mail <EMAIL_ADDRESS> now"
     assert messages.counts == {"EMAIL_ADDRESS": 1}
     assert messages.size == 0
+
+
+@pytest.mark.parametrize("name", ["kind", "keep_last_4", "hash", "encrypt", "pseudonym"])
+def test_what_stands_for_a_finding_is_no_finding(name):
+    """Each message is looked at once more, for what is in it besides: that wrote hashes of hashes."""
+    kinds = kinds_of("secrets") | kinds_of("standard") | {"PASSWORD"}
+    values = [
+        fill(each) for each in ("sk_prod_{alnum:16}", "SSN: 078051120", "GT1|1||SILVA^BO|", "password={alnum:16}")
+    ]
+    values += [json.dumps({"password": fill("{alnum:16}")}), "\t\u00e9 <ana@mail.example>\n" + fill("token={alnum:20}")]
+    for text in values:
+        scanner = Scanner(kinds, frozenset((kind, Way(name)) for kind in kinds), bytes(32))
+        if name == "pseudonym":
+            scanner = scanner.within(InCall(Pseudonyms(bytes(16))))
+        whole = scanner.clean_text(text).value
+        (given,) = cleaned([json.dumps(SHAPES[0](text))], Messages(scanner, False))
+        assert strings(json.loads(given)) == "assistant" + whole != "assistant" + text
+
+
+def test_what_goes_beyond_what_stands_for_a_finding_takes_it_along():
+    found = [Finding("A", 3, 9, 0.9, ""), Finding("B", 10, 11, 0.9, ""), Finding("C", 11, 13, 0.9, "")]
+    hit = Hit(0, 20, False, False, found)
+    beyond = outside([hit], [(1, 5), (12, 20)])[0].findings
+    assert [each[:3] for each in beyond] == [("A", 1, 9), ("B", 10, 11), ("C", 11, 20)]
+    assert outside([hit], [(1, 9), (10, 14)]) == []
 
 
 def test_escapes_in_fragments_of_json():
