@@ -195,7 +195,8 @@ class Judge:
 
     def __init__(self, family: Family) -> None:
         self.family, self.kind, self.alone = family, family.kind, family.alone
-        self.members = frozenset(family.object) | (_NO_WRAPS if family.alone else _WRAPS)
+        self.members = frozenset(family.object)
+        self.wraps = _NO_WRAPS if family.alone else _WRAPS
         self._value = re.compile(_python(family.value), re.DOTALL)
         self._within = re.compile(_python(family.within or family.value), re.DOTALL)
         self._text = re.compile(_python(family.text or family.value), re.DOTALL)

@@ -20,8 +20,9 @@ _COLON, _OPEN, _CLOSE = 2, 3, 4
 _A_STRING = re.compile(rb'[ \t\r\n]*+(["\[])(?:(?<=")|[ \t\r\n]*+")')
 _OF_OBJECTS = re.compile(rb"\[[ \t\r\n]*+\{")
 _LIST, _OBJECT = b"[{"
-# The family of names that mean an address for mail as well, by what stands there, and the longest of those (RFC 5321).
-_ADDRESS, _LONGEST_MAIL = "STREET_ADDRESS", 320
+# The family of names that mean an address for mail as well, by what stands there.
+_ADDRESS = "STREET_ADDRESS"
+_MAIL = re.compile(rb'"[^"@\s]{1,64}@[^"@\s]{1,200}\.[A-Za-z]{2,24}"')
 # How much of an object is searched for signs that it is no person, in bytes, and how many in others are passed by.
 _EARLY, _MOST_SIGNS = 2_000, 8
 _PLACE = itemgetter(0)
@@ -89,7 +90,11 @@ class _Reader:
             found = within if inside else hits
             if text[note.value] not in b"[{":
                 found += self._leaf(_TOKEN.match(text, note.value), _Meaning(judge, self._name(note), False))
-            elif judge.members or (text[note.value] == _LIST and not (judge.alone and self._holds_objects(note.value))):
+            elif (
+                judge.members
+                or judge.wraps
+                or (text[note.value] == _LIST and not (judge.alone and self._holds_objects(note.value)))
+            ):
                 end = self._region(note, judge, found)
                 covered, named = max(covered, end), end if judge.alone else named
         return merged(hits, within)
@@ -112,7 +117,7 @@ class _Reader:
         text, at, role = self._text, note.value, note.role
         if role.beside or text[at] != ord('"') or role.judge is None or role.judge.kind != _ADDRESS:
             return role.beside and text[at] != _OBJECT
-        return text.find(b"@", at, text.find(b'"', at + 1, at + _LONGEST_MAIL)) >= 0
+        return _MAIL.match(text, at) is not None
 
     def _holds_objects(self, at: int) -> bool:
         return self._text[at] == _OBJECT or _OF_OBJECTS.match(self._text, at) is not None
@@ -218,7 +223,8 @@ class _Reader:
         words = self._keys.words(name)
         if outer and words in outer.judge.members:
             return _Meaning(outer.judge, name, True)
-        if outer and name.isdecimal() and not outer.judge.alone:  # a column: {"first_name": {"0": "Ana"}}
+        # A value under its type, or a column: {"first_name": {"0": "Ana"}}.
+        if outer and (words in outer.judge.wraps or (name.isdecimal() and not outer.judge.alone)):
             return outer
         role = self._keys.role(name)
         return _Meaning(role.judge, name, False) if role and role.judge and not role.alone else None

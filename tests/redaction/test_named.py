@@ -221,6 +221,7 @@ def test_a_bare_name_in_an_address_is_a_persons_where_it_is_one_elsewhere(before
             {"name": "Ana Silva", "address": "10.0.0.1", "x": "a@b"},
             {"name": "Ana Silva", "address": "10.0.0.1", "x": "a@b"},
         ),
+        ({"name": "Home Net", "address": "ana@10.0.0.1"}, {"name": "Home Net", "address": "ana@10.0.0.1"}),
         ({"name": "Eth Null", "address": 12, "x@y": 1}, {"name": "Eth Null", "address": 12, "x@y": 1}),
     ],
 )
@@ -283,3 +284,17 @@ def test_a_type_may_say_that_a_name_is_a_persons(sign: str, value: str) -> None:
 @pytest.mark.parametrize("sign", ["name", "title", "label"])
 def test_what_is_called_person_is_none(sign: str) -> None:
     assert cleaned({sign: "Person", "display_name": "Ana Silva"})["display_name"] == "Ana Silva"
+
+
+def test_what_wraps_a_value_is_judged_as_the_value_itself() -> None:
+    """Else the `__v` of Mongoose was taken for a line of the address it stands in."""
+    before = {"address": {"line1": "1 High St", "__v": 0, "n": 4}, "zip": {"_v": "85025"}}
+    assert cleaned(before) == {"address": {"line1": "<STREET_ADDRESS>", "__v": 0, "n": 4}, "zip": {"_v": "<ZIP_CODE>"}}
+    assert cleaned({"address": {"value": "10.0.0.1", "v": 4}}) == {"address": {"value": "10.0.0.1", "v": 4}}
+
+
+@pytest.mark.parametrize(
+    "document", [{"card": {"name": "Ana Silva", "exp_month": 12}}, {"people": [{"name": "Ana Silva", "title": "CTO"}]}]
+)
+def test_holders_of_cards_and_people_are_persons(document: Any) -> None:
+    assert "Ana" not in json.dumps(cleaned(document))
