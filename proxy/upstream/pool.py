@@ -87,9 +87,11 @@ class Line:
             payload.set_exception(Stopped())
 
     def usable(self) -> bool:
-        """Whether it is open, is nobody's own, and the backend has said nothing that was not asked for."""
+        """Whether it is open, is nobody's own, all of the last request went out, and the backend has said nothing that
+        was not asked for. Of a request that was answered before it was read, the rest would stand before the next."""
         is_open = self.protocol.is_connected() and not self.transport.is_closing()
-        return is_open and not self.bound and not self.protocol.should_close
+        is_out = not self.transport.get_write_buffer_size()
+        return is_open and is_out and not self.bound and not self.protocol.should_close
 
 
 class Pool:

@@ -107,6 +107,28 @@ def test_a_backend_that_says_more_than_it_was_asked_is_not_listened_to() -> None
     perform(play())
 
 
+def test_a_backend_that_answers_before_it_read_all_gets_the_next_request_elsewhere() -> None:
+    async def hasty(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if b"POST" in await reader.readuntil(b"\r\n\r\n"):
+            writer.write(OK)
+            await asyncio.sleep(5)  # it reads no more
+        writer.write(OK)
+        await reader.read()
+
+    async def play() -> None:
+        async with pool(UpstreamBounds(), hasty) as p:
+            first = await p.take()
+            first.transport.write(b"POST / HTTP/1.1\r\nContent-Length: 40000000\r\n\r\n" + bytes(40_000_000))
+            assert await asked(first) == b"ok"
+            p.give(first)
+            second = await p.take()
+            assert second is not first
+            assert await asked(second) == b"ok"
+            p.give(second)
+
+    perform(play())
+
+
 def test_more_than_so_many_wait_for_a_place_and_not_for_ever() -> None:
     async def play() -> None:
         async with pool(UpstreamBounds(most_connections=1, connect_s=0.2)) as p:
