@@ -36,9 +36,8 @@ _ONE, _TWO, _THREE = "[CDI-Za-f]", "[A-HQ-Xg-nw-z0-3]", "[ABEFIJMNQRUVYZcdghklop
 _ALPHABET: Final = r"[A-Za-z0-9+/_\-]"
 _BASE64: Final = f"(?:{_ONE}{_TWO}{_THREE}{_ALPHABET}){{3}}{_ONE}{_TWO}"
 _ESCAPE: Final = "%(?:[2-7C-Fc-f][0-9A-Fa-f]|0[9ADad])"
-_BACKSLASH: Final = (
-    r"\\[nrtbf][0-9A-Za-z+(]|\\u00(?:[2-7][0-9A-Fa-f]|0[9aAdD])"  # those that hide a value or its beginning
-)
+# Those that hide a value, its beginning, or words that tell of it in other scripts than ASCII.
+_BACKSLASH: Final = r"\\[nrtbf\"][0-9A-Za-z+(]|\\u(?:000[9aAdD]|00[2-9A-Fa-f]|0[1-9A-Fa-f]|[1-9A-Fa-f])"
 GATES: Final = (_BASE64, _ESCAPE, _BACKSLASH, disguise.GATE)
 
 _QUADS: Final = matcher(_BASE64, capture=False)

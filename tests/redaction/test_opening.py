@@ -260,6 +260,12 @@ HIDDEN_BY_ESCAPES = {
     r"\u00204111111111111111": r"\u0020<CREDIT_CARD>",
     r"ssn:\t078-05-1120": r"ssn:\t<US_SSN>",
     "%0A4111111111111111": "%0A<CREDIT_CARD>",
+    r"export BUNDLE_GEMS__CONTRIBSYS__COM=\"767df4d2:b22b3c7f\"": (
+        r"export BUNDLE_GEMS__CONTRIBSYS__COM=\"<CONTRIBSYS_CREDENTIALS>\""
+    ),
+    r"new NetworkCredential(\"ana\", \"{}\")".replace("{}", "x7Hq2Lw9"): (
+        r"new NetworkCredential(\"ana\", \"<COMMAND_PASSWORD>\")"
+    ),
 }
 
 
@@ -272,15 +278,31 @@ def test_the_escapes_of_json_hide_nothing_in_what_is_not_json(escaped, line):
     assert in_json(in_json(before)[0])[0] == after
 
 
+def test_the_escapes_of_other_scripts_hide_no_word_that_tells_of_a_value():
+    """As `json.dumps` writes them where nobody says otherwise."""
+    scanner = Scanner(frozenset({"KR_RRN"}))
+    line = "500 body=" + json.dumps({"note": "주민등록번호: 9601211234567"})
+    assert scanner.clean_text(line).value == line.replace("9601211234567", "<KR_RRN>")
+
+
 @pytest.mark.parametrize(
-    "text", [r"C:\new\temp\readme.txt", r"\d+\n4111", r"a\u0041b \n1 \t2", "\\", r"\n5\u00", r"\u0040"]
+    "text",
+    [
+        r"C:\new\temp\readme.txt",
+        r"\d+\n4111",
+        r"say \"hello\" to C:\ubuntu \u001b[0m \uc8fc",
+        r"a\u0041b \n1 \t2",
+        "\\",
+        r"\n5\u00",
+        r"\u0040",
+    ],
 )
 def test_backslashes_that_hide_nothing_stay(text):
     assert clean(text) == (text, {})
     assert in_json(text) == (text, {})
 
 
-@pytest.mark.parametrize("piece", [r"\n1", r"\u0040", r"a\u0040", r"\n4111 ", "\\", r"\\u0040"])
+@pytest.mark.parametrize("piece", [r"\n1", r"\"a1", r"\uc8fc", r"\u0040", r"a\u0040", r"\n4111 ", "\\", r"\\u0040"])
 def test_many_escapes_cost_little(piece):
     text = (piece * (100_000 // len(piece))).encode()
     assert seconds(lambda: STANDARD.clean(text, "text/plain", None), 0.1) <= 0.1
