@@ -229,6 +229,26 @@ def test_a_stream_holds_none_however_it_is_cut(stage: Stage, path: str) -> None:
     stage.run(play)
 
 
+def test_events_that_come_together_go_on_together(stage: Stage) -> None:
+    event, head = b"data: 1\n\n", b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+
+    async def answer(_: bytes) -> AsyncIterator[bytes]:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield head
+            await asyncio.sleep(0.02)
+            yield event * 1_000
+
+        return pieces()
+
+    async def play(w: Wall) -> None:
+        w.backend.answer = answer
+        told = await w.tell("GET", "/crm/x")
+        assert told.reply.body == event * 1_000
+        assert told.reply.raw.count(event + b"\r\n") < 100  # chunks: each took a turn of the event loop
+
+    stage.run(play)
+
+
 def test_a_stream_tells_of_all_that_was_taken_out(stage: Stage) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 
