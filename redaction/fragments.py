@@ -45,6 +45,9 @@ class Cleaner(Protocol):
     def edits(self, text: str, left: frozenset[str] = frozenset()) -> list[Edit]:
         """What is to be replaced in plain text, in order; `left` are kinds that are not."""
 
+    def begun(self, text: str) -> int:
+        """Where a text ends with the beginning of what is to be replaced, its length if it does not: see Window."""
+
     def spared(self, data: str, path: Path) -> frozenset[str]:
         """The kinds that are left at a place of a JSON text, or `sparing.ALL`."""
 
@@ -61,8 +64,8 @@ class Cleaner(Protocol):
 class _Text:
     """A text that comes in fragments."""
 
-    def __init__(self, find: Callable[[str], list[Edit]]) -> None:
-        self.window = Window(find)
+    def __init__(self, find: Callable[[str], list[Edit]], begun: Callable[[str], int]) -> None:
+        self.window = Window(find, begun)
         self.edits: list[Edit] = []
 
     def decide(self, when: When) -> None:
@@ -185,7 +188,8 @@ class Messages:
         if text is None:
             if len(self._texts) >= _MOST_TEXTS:
                 self._texts.pop(next(iter(self._texts))).decide("close")
-            text = self._texts[name] = _Text(partial(self._find_in_json if in_json else self._scanner.edits, left=left))
+            find = partial(self._find_in_json if in_json else self._scanner.edits, left=left)
+            text = self._texts[name] = _Text(find, self._scanner.begun)
         return text
 
     def _find_in_json(self, text: str, left: frozenset[str]) -> list[Edit]:

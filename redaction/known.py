@@ -18,9 +18,10 @@ import orjson
 import re2
 
 from redaction import operators, walk
+from redaction.begun import Begun
 from redaction.finding import Finding, Span, resolve
 from redaction.linear import ANYWHERE, Match, options
-from redaction.mediatypes import ANY_BYTES, CHARSETS, LINES, encoding_of, is_markup
+from redaction.mediatypes import ANY_BYTES, CHARSETS, LINES, encoding_of, is_json, is_markup
 from redaction.pointers import Path
 from redaction.scanner import Cleaned, Unreadable
 from redaction.unwrap import (
@@ -81,6 +82,7 @@ class _Part:
     forms: Mapping[bytes, str]
     sizes: Mapping[bytes, list[int]]
     gate: Match
+    begun: Begun
 
     def spans(self, low: bytes) -> Iterator[tuple[int, int]]:
         """Where forms stand in bytes in lower case, in order, the longest at each place."""
@@ -107,7 +109,7 @@ class Known:
         if len(kept) > MOST_VALUES:
             raise ValueError(f"there are more than {MOST_VALUES} known secrets")
         forms = {form: (tags or {}).get(value, "") for value in kept for form in _forms(value)}
-        self._parts: tuple[_Part, ...] = (_Part(forms, _sizes(forms), _gate(forms)),) if forms else ()
+        self._parts: tuple[_Part, ...] = (_Part(forms, _sizes(forms), _gate(forms), Begun(forms)),) if forms else ()
 
     def become(self, *others: "Known") -> None:
         """Be all of the others together, from now on. Whoever is searching in another thread goes on with either."""
@@ -146,6 +148,12 @@ class Known:
     def edits(self, text: str, left: frozenset[str] = frozenset()) -> list[Edit]:
         """Where they stand in plain text, in order, whatever is `left`."""
         return [Edit(found.start, found.end, f"<{KIND}>", KIND) for found in (self._find(text) if self else ())]
+
+    def begun(self, text: str) -> int:
+        """Where a text ends with what may be the beginning of one, in any view of it; its length if it does not."""
+        some = (part.begun for part in self._parts if part.begun)
+        places = (way_out(each.place(view)) for each in some for view, way_out in _readings(text))
+        return min((place - _is_escaped(text, place) for place in places), default=len(text))
 
     def clean_text(self, text: str) -> Cleaned[str]:
         """Plain text without them. Raises Unreadable where one cannot be taken out."""
@@ -209,7 +217,7 @@ class Known:
         return Cleaned(body, Counter())
 
     def _way(self, media_type: str, text: str) -> Callable[[str], tuple[str, int]]:
-        if _is_json(media_type) or walk.is_document(text):
+        if is_json(media_type) or walk.is_document(text):
             return self._cleaned_json
         if media_type in LINES:
             return self._cleaned_lines
@@ -387,10 +395,6 @@ def _decoded(body: bytes, encoding: str) -> str | None:
         return body.decode(encoding)
     except (UnicodeDecodeError, LookupError):  # it holds the body, so nothing is raised from it
         return None
-
-
-def _is_json(media_type: str) -> bool:
-    return media_type in ("application/json", "text/json") or media_type.endswith("+json")
 
 
 NOTHING: Final = Known()

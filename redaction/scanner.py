@@ -298,6 +298,10 @@ class Scanner:
         edits = ((f.start, f.end, escaping.write(new)) for f, new in written)
         return Cleaned(operators.splice(text, edits), Counter(kinds(found)))
 
+    def begun(self, text: str) -> int:
+        """The length of a text: no finding but a key is longer than what is held back anyway."""
+        return len(text)
+
     def edits(self, text: str, left: frozenset[str] = frozenset()) -> list[Edit]:
         """What is to be replaced in plain text that comes in pieces, in order; `left` are kinds that are not.
 

@@ -288,7 +288,7 @@ class _Text:
         self._whole = partial(scanner.clean, media_type=media_type, charset=charset)
         self._encoding = CHARSETS[(charset or "utf-8").lower()]
         self._decoder = codecs.getincrementaldecoder(self._encoding)()
-        self._window = Window(scanner.edits)
+        self._window = Window(scanner.edits, scanner.begun)
         self._passes = passes
         self._sign = b""
         self._document: list[bytes] = []

@@ -31,6 +31,10 @@ class Watched:
             self._saw(text)
         return found
 
+    def begun(self, text: str) -> int:
+        """See Known."""
+        return self._known.begun(text)
+
     def text(self, text: str) -> str:
         """See Known."""
         if (cleaned := self._known.text(text)) != text:

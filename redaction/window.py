@@ -14,8 +14,9 @@ HOLD: Final = 256
 
 _CONTEXT: Final = 256  # characters before, which are looked at again
 _CALM: Final = 64  # at the end, without a sign of a finding: then a pause lets it go
-# Where no finding goes on: white space, and scripts that are written without it.
-_BREAK: Final = re.compile(r"[\s\u3000-\u30ff\u3400-\u9fff\uac00-\ud7a3\uff00-\uffef]")
+BREAK: Final = re.compile(r"[\s\u3000-\u30ff\u3400-\u9fff\uac00-\ud7a3\uff00-\uffef]")
+"""Where no long finding goes on: white space, and scripts that are written without it."""
+
 _WORD: Final = re.compile(r"\S+")
 _SIGN: Final = re.compile(
     r"[0-9@/\\=+%_\-]"
@@ -37,14 +38,17 @@ class Edit(NamedTuple):
 
 
 class Window:
-    """One text. `find` gives the edits of a text, in order."""
+    """One text. `find` gives the edits of a text, in order; `begun` where a text ends with the beginning of a value
+    that may be longer than HOLD, its length if it does not.
+    """
 
-    def __init__(self, find: Callable[[str], list[Edit]]) -> None:
+    def __init__(self, find: Callable[[str], list[Edit]], begun: Callable[[str], int] = len) -> None:
         self.done = 0
         """How many characters are decided on."""
         self.size = 0
         """How many characters came."""
         self._find = find
+        self._begun = begun
         self._before = ""
         self._pieces: list[str] = []
         self._broken = False  # a break came since the last look
@@ -54,7 +58,7 @@ class Window:
         """The text goes on."""
         self._pieces.append(text)
         self.size += len(text)
-        self._broken = self._broken or _BREAK.search(text) is not None
+        self._broken = self._broken or BREAK.search(text) is not None
 
     @property
     def held(self) -> str:
@@ -85,6 +89,7 @@ class Window:
         key = text.rfind(_OPENING)
         if key >= 0 and text.find(_CLOSING, key) < 0:
             cut = min(cut, key)
+        cut = self._begun(text[:cut])
         edits = self._looked(text)
         for edit in reversed(edits):
             if edit.start < cut < edit.end:
@@ -110,7 +115,7 @@ class Window:
         self._before = (self._before + text[:cut])[-_CONTEXT:]
         self._pieces = [text[cut:]]
         self._enough = 0
-        self._broken = _BREAK.search(self._pieces[0]) is not None
+        self._broken = BREAK.search(self._pieces[0]) is not None
         return text[:cut], [_shown(edit, first) for edit in edits]
 
 
@@ -122,7 +127,7 @@ def _shown(edit: Edit, first: int) -> Edit:
 def _last_break(text: str, limit: int) -> int:
     """Just behind the last break that ends before `limit`; 0 if there is none."""
     for first in (max(0, limit - 1024), 0):
-        places = [found.end() for found in _BREAK.finditer(text, first, limit)]
+        places = [found.end() for found in BREAK.finditer(text, first, limit)]
         if places:
             return places[-1]
     return 0

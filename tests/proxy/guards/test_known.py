@@ -16,6 +16,8 @@ from tests.wire import Stage, Wall, answering, reply, staged
 CANARY = 'kQ7-31aZ/wU"9+é'
 PLAIN = "tok-8812aZqW"
 BARE = "hdr-5531bYrX"  # known as what follows the name of a scheme
+PHRASE = "correct horse battery staple"
+SPACED = " ".join(f"{number:x}Zq-{number * 7919}" for number in range(60))
 TOOLS = f"""
   get: {{says: Read., call: GET /x, reply: {{redact: standard}}}}
   raw: {{says: Read as it is., call: GET /raw, reply: {{redact: "off"}}}}
@@ -38,7 +40,7 @@ PLACES = ["/crm/x", "/crm/raw", "/crm/lax"]
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("known")
-    (folder / "many").write_text(f"{CANARY}\n{PLAIN}\nBearer {BARE}\n")
+    (folder / "many").write_text(f"{CANARY}\n{PLAIN}\nBearer {BARE}\n{PHRASE}\n{SPACED}\n")
     config = "known_secrets: ['lines:many']\nledger: {arguments: redacted}\n"
     with staged(folder, TOOLS, config=config) as made:
         yield made
@@ -245,6 +247,30 @@ def test_events_that_come_together_go_on_together(stage: Stage) -> None:
         told = await w.tell("GET", "/crm/x")
         assert told.reply.body == event * 1_000
         assert told.reply.raw.count(event + b"\r\n") < 100  # chunks: each took a turn of the event loop
+
+    stage.run(play)
+
+
+@pytest.mark.parametrize("path", ["/crm/x", "/crm/raw"])
+@pytest.mark.parametrize("secret", [PHRASE, SPACED])
+def test_a_stream_shows_no_word_of_one_with_many(stage: Stage, path: str, secret: str) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+
+    async def answer(_: bytes) -> AsyncIterator[bytes]:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield head + b"it is "
+            for at in range(0, len(secret), 200):
+                yield secret[at : at + 200].encode()[:-3]
+                await asyncio.sleep(0.4)  # a pause, in which all goes out but what may be part of one
+                yield secret[at : at + 200].encode()[-3:]
+            yield b" and so on"
+
+        return pieces()
+
+    async def play(w: Wall) -> None:
+        w.backend.answer = answer
+        told = await w.tell("GET", path)
+        assert told.reply.body == b"it is <KNOWN_SECRET> and so on"
 
     stage.run(play)
 
