@@ -88,6 +88,17 @@ def test_no_pattern_reaches_over_a_quotation_mark(family: Sequence[Pattern]) -> 
                     assert not finding.start <= place < finding.end, (pattern.name, text, place)
 
 
+@each_family
+def test_no_finding_takes_what_stands_behind_it(family: Sequence[Pattern]) -> None:
+    """It would take the end of a column, a tag or an attribute along."""
+    for pattern in family:
+        engine = Engine([pattern])
+        for text in map(fill, pattern.yes):
+            for sign in "\t\n ,;<|":
+                ends = {found.end for found in engine.find(f"{text}{sign}Zz")}
+                assert len(text) + 1 not in ends, (pattern.name, sign)
+
+
 def test_no_finding_reaches_over_the_end_of_a_string_of_json() -> None:
     for pattern in (pattern for pattern in PATTERNS if pattern.name in QUOTED):
         scanner = Scanner(frozenset({pattern.kind}))
