@@ -10,7 +10,7 @@ from html import escape
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from redaction.known import KIND, LEAST, MOST_VALUES, Known, trivial
@@ -218,6 +218,8 @@ _VALUES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")),
 @settings(max_examples=examples(150))
 @given(_VALUES, st.sampled_from(sorted(WAYS)), st.sampled_from(sorted(TYPES)), st.text('ab\\"%&é/+ ', max_size=5))
 def test_any_value_in_any_way(value: str, way: str, media_type: str, around: str) -> None:
+    # Behind a backslash `\\ud800\\udc00` is text and half a character: no reader sees the value.
+    assume(value[0] <= "\uffff" or (len(around) - len(around.rstrip("\\"))) % 2 == 0)
     known = Known([value])
     body = TYPES[media_type](around + WAYS[way](value) + around).encode()
     try:
