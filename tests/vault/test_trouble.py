@@ -256,7 +256,7 @@ def test_no_log_line_error_or_repr_holds_a_value_or_token(there: World, caplog: 
                     await vaults.source("vault:secret/other#token").get("call", "bot", "run")
                 except CredentialError:
                     said.append(traceback.format_exc())
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.4)  # one look, its repeats within timeout_s, and the pause before it
                 said.append(vaults.trouble())
             held = vaults._all()
             said.append(repr((vaults, source, secret, auth, held, vaults._session, vaults._session._held)))

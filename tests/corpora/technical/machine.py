@@ -32,10 +32,11 @@ LIBRARY = Path(sysconfig.get_path("stdlib"))
 LONGEST = 64 * 1024
 """Characters that are kept of one document."""
 
+# Subjects of later commits may name what is taken out: a card that was missed, for one.
 _COMMANDS = (
-    "git log --format='%H %ad %s' --date=iso -n 200",
-    "git log --format='%h %at %T %s' --stat -n 40",
-    "git log --graph --oneline --decorate -n 100",
+    "git log --until=2026-11-29T23:00Z --format='%H %ad %s' --date=iso -n 200",
+    "git log --until=2026-11-29T23:00Z --format='%h %at %T %s' --stat -n 40",
+    "git log --until=2026-11-29T23:00Z --graph --oneline --decorate -n 100",
     "git ls-tree -r -l HEAD",
     "git ls-files --stage --debug proxy",
     "git rev-list --objects HEAD -- proxy/firewall.py",
