@@ -131,6 +131,8 @@ class BudgetFile:
         self._urgent = threading.Event()
         self._written = threading.Event()
         self._closing = threading.Event()
+        self._free = threading.Event()  # while it is not set, who writes leaves the file to who shortens the log
+        self._free.set()
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -189,6 +191,7 @@ class BudgetFile:
             holds = [each for each in batch if isinstance(each, tuple) and not isinstance(each, _Paid)]
             paid = [*self._late, *(each for each in batch if isinstance(each, _Paid))]
             gone = [(id,) for each in batch if isinstance(each, list) for id in each]
+            self._free.wait()
             error = self._commit([hold for hold, _ in holds], paid, gone)
             self._late = paid[-MOST_LATE:] if error else []
             _tell([waiter for _, waiter in holds], error)
@@ -237,9 +240,13 @@ class BudgetFile:
     def _checkpoint(self, db: sqlite3.Connection) -> None:
         try:
             long = self._path.with_name(f"{self._path.name}-wal").stat().st_size > MOST_LOG
+            if long:  # SQLite waits for a moment in which nobody writes, and without a pause there is none
+                self._free.clear()
             db.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if long else 'PASSIVE'})").fetchall()
         except (OSError, sqlite3.Error) as error:
             _log.error("budgets could not be brought to the disk: %s: %s", self._path, error)
+        finally:
+            self._free.set()
 
     def close(self) -> None:
         """Bring everything to the disk."""

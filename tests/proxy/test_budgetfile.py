@@ -96,14 +96,14 @@ def test_a_disk_that_hangs_is_not_waited_for_for_ever(tmp_path: Path, monkeypatc
 def test_the_log_beside_it_stays_short_while_it_is_written_without_a_pause(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is written while the log is brought into the file would lengthen it for ever."""
+    """What is written while the log is brought into the file would lengthen it for ever: here to 50 MB."""
     monkeypatch.setattr(budgetfile, "MOST_LOG", 256 << 10)
     monkeypatch.setattr(budgetfile, "SYNC_S", 0.05)
     most = 0
 
     async def work(file: BudgetFile, worker: int) -> None:
         nonlocal most
-        for number in range(40):
+        for number in range(160):
             await file.hold(Hold(f"{worker}.{number}", 0.0, {"a": 9.0}, {"calls": 1}))
             most = max(most, (tmp_path / f"{FILE}-wal").stat().st_size)
 
@@ -113,5 +113,5 @@ def test_the_log_beside_it_stays_short_while_it_is_written_without_a_pause(
         file.close()
 
     asyncio.run(play())
-    assert 256 << 10 < most < 4 << 20
-    assert len(look(tmp_path).holds) == 4000
+    assert 256 << 10 < most < 25 << 20
+    assert len(look(tmp_path).holds) == 16_000
