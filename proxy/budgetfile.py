@@ -30,6 +30,9 @@ PATIENCE_S: Final = 0.1
 MOST_LOG = 8 << 20
 """Bytes of SQLite's log beside the file. Beyond, writing waits until all of it is in the file and it begins anew."""
 
+READERS_S: Final = 1.0
+"""How long writing waits for who reads the file meanwhile; then the log is shortened another time."""
+
 MOST_AT_ONCE: Final = 500
 """Things written in one commit."""
 
@@ -228,7 +231,7 @@ class BudgetFile:
 
     def _sync(self) -> None:
         """Bring to the disk what was written, and keep the log short. In a thread of its own."""
-        with closing(sqlite3.connect(self._path, isolation_level=None)) as db:
+        with closing(sqlite3.connect(self._path, isolation_level=None, timeout=READERS_S)) as db:
             db.execute("PRAGMA synchronous = FULL")
             over = False
             while not over:

@@ -9,6 +9,7 @@ import re
 import resource
 from pathlib import Path
 from time import monotonic, perf_counter
+from typing import Any
 
 import pytest
 
@@ -218,7 +219,7 @@ LARGE = json.dumps([json.loads(scenarios()[1].body)] * 17).encode()
 """A megabyte, as agents' tools give it."""
 
 
-async def lags(while_done: asyncio.Future[None]) -> list[float]:
+async def lags(while_done: asyncio.Future[Any]) -> list[float]:
     """How much later than asked the event loop came back, again and again, in order of size."""
     seen = []
     while not while_done.done():
@@ -241,7 +242,7 @@ async def lag_at_99(w: Wall, body: bytes, times: int) -> float:
         return reply(body)
 
     w.backend.answer = answer
-    seen = await lags(asyncio.gather(take(), take()))  # type: ignore[arg-type]
+    seen = await lags(asyncio.gather(take(), take()))
     w.backend.answer = always_ok
     return seen[len(seen) * 99 // 100]
 
@@ -265,7 +266,7 @@ def test_a_burst_of_tiny_messages_leaves_the_event_loop_to_others(what: str, tmp
             worst: list[float] = []
             while len(worst) < 3 and min(worst, default=1.0) > 0.1:  # another program's load is not ours
                 asked = asyncio.ensure_future(w.call("GET", "/crm/things/7"))
-                seen = await lags(asked)  # type: ignore[arg-type]
+                seen = await lags(asked)
                 assert (await asked).body == body
                 worst.append(seen[-1])
             assert min(worst) <= 0.1, worst
@@ -282,7 +283,7 @@ def test_a_head_that_is_full_of_findings_leaves_the_event_loop_to_others(tmp_pat
             worst: list[float] = []
             while len(worst) < 3 and min(worst, default=1.0) > 0.1:  # another program's load is not ours
                 asked = asyncio.ensure_future(w.call("GET", "/crm/things/7"))
-                worst.append((await lags(asked))[-1])  # type: ignore[arg-type]
+                worst.append((await lags(asked))[-1])
                 assert (await asked).headers["toolwall-redacted"] == f"EMAIL_ADDRESS={500 * 50}"
             assert min(worst) <= 0.1, worst
 
@@ -297,7 +298,7 @@ def test_arguments_that_records_show_are_cleaned_beside_the_event_loop(tmp_path:
             worst: list[float] = []
             while len(worst) < 3 and min(worst, default=1.0) > 0.2:  # another program's load is not ours
                 asked = asyncio.ensure_future(w.tell("POST", "/crm/any", json.dumps(people).encode()))
-                worst.append((await lags(asked))[-1])  # type: ignore[arg-type]
+                worst.append((await lags(asked))[-1])
                 record = (await asked).record
                 assert record["arguments"]["body"][0] == {"mail": "<EMAIL_ADDRESS>", "phone": "<PHONE_NUMBER>"}
             assert min(worst) <= 0.2, worst

@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -115,3 +116,31 @@ def test_the_log_beside_it_stays_short_while_it_is_written_without_a_pause(
     asyncio.run(play())
     assert 256 << 10 < most < 25 << 20
     assert len(look(tmp_path).holds) == 16_000
+
+
+def test_who_reads_the_file_for_long_keeps_no_call_waiting_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log cannot begin anew while somebody reads what is in it."""
+    monkeypatch.setattr(budgetfile, "MOST_LOG", 0)
+    monkeypatch.setattr(budgetfile, "SYNC_S", 0.01)
+    longest = 0.0
+
+    async def play() -> None:
+        nonlocal longest
+        file = BudgetFile(tmp_path / FILE)
+        await file.hold(Hold("first", 0.0, {"a": 9.0}, {"calls": 1}))
+        with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM holds").fetchall()
+            for number in range(3):
+                began = monotonic()
+                await file.hold(Hold(f"call.{number}", 0.0, {"a": 9.0}, {"calls": 1}))
+                longest = max(longest, monotonic() - began)
+                await asyncio.sleep(0.02)
+            reader.execute("ROLLBACK")
+        file.close()
+
+    asyncio.run(play())
+    assert longest < 3.0  # a call gives up after LONGEST_S, which is 5
+    assert len(look(tmp_path).holds) == 4
